@@ -1,0 +1,1 @@
+//! The native proof system of zkinfer.

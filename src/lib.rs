@@ -1,0 +1,1 @@
+//! Prove neural-network inference in zero knowledge and put the proof on Ethereum.

@@ -1,0 +1,3 @@
+//! The zkinfer command line.
+
+fn main() {}
