@@ -1,1 +1,3 @@
 //! Prove neural-network inference in zero knowledge and put the proof on Ethereum.
+
+pub mod proof;
