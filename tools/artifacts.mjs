@@ -1,0 +1,51 @@
+// The committed artifacts of the production contracts: contracts/artifacts/NAME.json, made from what forge built.
+//
+//     forge build && node tools/artifacts.mjs            writes them
+//     forge build && node tools/artifacts.mjs --check    exits 1 if a committed one differs from the build
+//
+// They let the Rust side embed ABIs and bytecode without running forge.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+
+const CONTRACTS = ['EzklAdapter', 'ModelRegistry', 'ProofRegistry'];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { keccak256 } = createRequire(import.meta.url)('js-sha3');
+
+function fail(message) {
+  process.stderr.write(`artifacts: ${message}\n`);
+  process.exit(1);
+}
+
+function artifact(contractName) {
+  const file = join(root, 'out', `${contractName}.sol`, `${contractName}.json`);
+  if (!existsSync(file)) fail(`${contractName} is not built: run \`forge build\` first`);
+  const { abi, bytecode, deployedBytecode } = JSON.parse(readFileSync(file, 'utf8'));
+  if (bytecode.object.includes('__$')) fail(`${contractName} needs linking`);
+  // With immutables the code on a chain is not the code here, and has no hash yet.
+  const hasImmutables = Object.keys(deployedBytecode.immutableReferences ?? {}).length > 0;
+  const hash = keccak256(Buffer.from(deployedBytecode.object.slice(2), 'hex'));
+  return {
+    contractName,
+    abi,
+    bytecode: bytecode.object,
+    deployedBytecode: deployedBytecode.object,
+    deployedCodeHash: hasImmutables ? null : `0x${hash}`,
+  };
+}
+
+const args = process.argv.slice(2);
+const check = args.length === 1 && args[0] === '--check';
+if (args.length > 0 && !check) fail('usage: node tools/artifacts.mjs [--check]');
+
+const stale = [];
+mkdirSync(join(root, 'contracts', 'artifacts'), { recursive: true });
+for (const name of CONTRACTS) {
+  const file = join(root, 'contracts', 'artifacts', `${name}.json`);
+  const text = JSON.stringify(artifact(name), null, 2) + '\n';
+  if (!check) writeFileSync(file, text);
+  else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) stale.push(name);
+}
+if (stale.length > 0) fail(`${stale.join(', ')} differ from the build: run \`node tools/artifacts.mjs\` and commit the result`);
