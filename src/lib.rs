@@ -1,3 +1,4 @@
 //! Prove neural-network inference in zero knowledge and put the proof on Ethereum.
 
+pub mod evm;
 pub mod proof;

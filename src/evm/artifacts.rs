@@ -1,0 +1,112 @@
+//! The committed artifacts of the production contracts, embedded: `contracts/artifacts/*.json`.
+//!
+//! They are built by forge from `contracts/` with the profile of `foundry.toml`, and a check compares them with a
+//! rebuild. Embedding them means that neither deploying nor auditing needs a Solidity compiler.
+
+use super::EvmError;
+use alloy::primitives::{B256, Bytes, keccak256};
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+/// A production contract of this release.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Artifact {
+    /// Its name.
+    pub contract_name: String,
+    /// Its ABI.
+    pub abi: serde_json::Value,
+    /// What a creation transaction carries, before constructor arguments.
+    pub bytecode: Bytes,
+    /// What is stored on-chain; zeros in the place of immutables.
+    pub deployed_bytecode: Bytes,
+    /// `EXTCODEHASH` once deployed. `None` when the contract has immutables, hence another hash on every deployment.
+    pub deployed_code_hash: Option<B256>,
+}
+
+macro_rules! artifacts {
+    ($($(#[$doc:meta])* $function:ident = $name:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $function() -> &'static Artifact {
+                static PARSED: LazyLock<Artifact> = LazyLock::new(|| {
+                    let json = include_str!(concat!("../../contracts/artifacts/", $name, ".json"));
+                    #[allow(clippy::expect_used)] // a constant of this program, parsed by a test
+                    parse($name, json).expect("embedded artifacts are whole")
+                });
+                &PARSED
+            }
+        )*
+    };
+}
+
+artifacts! {
+    /// The adapter of EZKL models.
+    ezkl_adapter = "EzklAdapter";
+    /// The list of models.
+    model_registry = "ModelRegistry";
+    /// The list of claims.
+    proof_registry = "ProofRegistry";
+}
+
+/// The code hash of the EZKL adapter: the adapter id in the id of every EZKL model of this release.
+#[must_use]
+pub fn ezkl_adapter_id() -> B256 {
+    keccak256(&ezkl_adapter().deployed_bytecode)
+}
+
+/// The name of the adapter of this release that has this id, if any.
+#[must_use]
+pub fn adapter_by_id(adapter_id: B256) -> Option<&'static str> {
+    (adapter_id == ezkl_adapter_id()).then_some("EzklAdapter")
+}
+
+fn parse(contract: &'static str, json: &str) -> Result<Artifact, EvmError> {
+    let damaged = |reason: String| EvmError::Artifact { contract, reason };
+    let artifact: Artifact = serde_json::from_str(json).map_err(|error| damaged(error.to_string()))?;
+    if artifact.contract_name != contract || artifact.bytecode.is_empty() || artifact.deployed_bytecode.is_empty() {
+        return Err(damaged("it is of another contract, or has no code".into()));
+    }
+    let hash = keccak256(&artifact.deployed_bytecode);
+    match artifact.deployed_code_hash {
+        Some(recorded) if recorded != hash => {
+            Err(damaged(format!("its code hashes to {hash}, but {recorded} is recorded")))
+        }
+        _ => Ok(artifact),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_artifact_is_whole_and_its_hash_is_the_recorded_one() {
+        for artifact in [ezkl_adapter(), model_registry()] {
+            assert_eq!(artifact.deployed_code_hash, Some(keccak256(&artifact.deployed_bytecode)));
+        }
+        // It holds the model registry's address in its code.
+        assert_eq!(proof_registry().deployed_code_hash, None);
+        for artifact in [ezkl_adapter(), model_registry(), proof_registry()] {
+            assert!(artifact.deployed_bytecode.len() <= crate::evm::compile::MAX_RUNTIME_BYTES);
+        }
+    }
+
+    #[test]
+    fn the_adapter_is_known_by_its_id_and_no_other_is() {
+        assert_eq!(adapter_by_id(ezkl_adapter_id()), Some("EzklAdapter"));
+        assert_eq!(adapter_by_id(crate::proof::identity::mock_adapter_id()), None);
+        assert_eq!(adapter_by_id(B256::ZERO), None);
+    }
+
+    #[test]
+    fn a_hash_that_does_not_match_is_damage() {
+        let json = include_str!("../../contracts/artifacts/EzklAdapter.json");
+        let recorded = ezkl_adapter_id().to_string();
+        let tampered = json.replace(&recorded, &B256::ZERO.to_string());
+        assert!(matches!(parse("EzklAdapter", &tampered).unwrap_err(), EvmError::Artifact { .. }));
+        assert!(parse("EzklAdapter", &json[1..]).is_err());
+        assert!(parse("ModelRegistry", json).is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! The contracts' interfaces as Rust types: `contracts/interfaces/`, declaration by declaration.
+//!
+//! They are written out, not generated from the artifacts, so that they are read together with the code that uses
+//! them. A test compares every selector and event with the artifacts' ABIs.
+
+#![allow(missing_docs)] // The declarations are documented where they are defined: contracts/interfaces/.
+
+use alloy::sol;
+
+sol! {
+    /// What a model id is made of, as far as a verifier may need it.
+    #[derive(Debug, PartialEq, Eq)]
+    struct ModelKey {
+        bytes32 modelId;
+        address modelCode;
+        bytes32 vkDigest;
+        bytes32 schemaHash;
+        bytes32 srsId;
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    interface IVerifierAdapter {
+        error ProofInvalid();
+        error NoCode(address account);
+        error PublicValuesLength(uint256 length);
+        error ProofLength(uint256 length);
+        error ValueOutOfRange(uint256 index);
+
+        function verify(ModelKey calldata model, bytes32 contextId, bytes calldata publicValues, bytes calldata proof)
+            external view;
+        function bindsStatement() external pure returns (bool);
+        function name() external pure returns (string memory);
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    interface IModelRegistry {
+        struct Model {
+            address adapter;
+            address modelCode;
+            bytes32 adapterId;
+            bytes32 codeHash;
+            bytes32 vkDigest;
+            bytes32 schemaHash;
+            bytes32 srsId;
+        }
+
+        enum Standing { None, Registered, Retired }
+
+        error UnknownModel(bytes32 modelId);
+        error NoCode(address account);
+        error DelegatedCode(address account);
+        error CodeChanged(address account);
+        error NotRegistrant(bytes32 modelId, address account);
+
+        event ModelRegistered(
+            bytes32 indexed modelId,
+            address indexed adapter,
+            address indexed modelCode,
+            bytes32 adapterId,
+            bytes32 codeHash,
+            bytes32 vkDigest,
+            bytes32 schemaHash,
+            bytes32 srsId,
+            bytes schema
+        );
+        event ModelRelocated(bytes32 indexed modelId, address indexed adapter, address indexed modelCode);
+        event RegistrantAdded(bytes32 indexed modelId, address indexed registrant);
+        event ModelRetired(bytes32 indexed modelId, address indexed registrant, string reason);
+
+        function register(address adapter, address modelCode, bytes32 vkDigest, bytes32 srsId, bytes calldata schema)
+            external returns (bytes32 modelId);
+        function retire(bytes32 modelId, string calldata reason) external;
+        function model(bytes32 modelId) external view returns (Model memory);
+        function resolve(bytes32 modelId) external view returns (address adapter, ModelKey memory key);
+        function standing(bytes32 modelId, address account) external view returns (Standing);
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    interface IProofRegistry {
+        struct Assignment {
+            address submitter;
+            address consumer;
+            bytes32 job;
+            uint64 deadline;
+        }
+
+        enum Assurance { None, Attested, Optimistic, Verified }
+
+        struct Claim {
+            address submitter;
+            uint64 recordedAt;
+            Assurance assurance;
+            bool transferable;
+        }
+
+        error SubmitterMismatch(address submitter, address caller);
+        error DeadlinePassed(uint64 deadline);
+        error ClaimExists(bytes32 statementId);
+
+        event ClaimRecorded(
+            bytes32 indexed statementId,
+            bytes32 indexed modelId,
+            address indexed submitter,
+            address consumer,
+            bytes32 job,
+            uint64 deadline,
+            bytes32 publicValuesHash,
+            bytes32 proofHash,
+            Assurance assurance,
+            bool transferable
+        );
+
+        function submit(bytes32 modelId, Assignment calldata assignment, bytes calldata publicValues, bytes calldata proof)
+            external returns (bytes32 statementId);
+        function modelRegistry() external view returns (address);
+        function claim(bytes32 statementId) external view returns (Claim memory);
+        function isVerified(bytes32 statementId) external view returns (bool);
+        function statementIdOf(bytes32 modelId, Assignment calldata assignment, bytes calldata publicValues)
+            external view returns (bytes32);
+        function contextIdOf(Assignment calldata assignment) external view returns (bytes32);
+    }
+
+    /// The plain verifier that EZKL generates. It reverts with empty data instead of returning false.
+    #[derive(Debug, PartialEq, Eq)]
+    interface IEzklVerifier {
+        function verifyProof(bytes calldata proof, uint256[] calldata instances) external returns (bool);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evm::artifacts::{self, Artifact};
+    use alloy::{
+        json_abi::JsonAbi,
+        sol_types::{SolError, SolEvent, SolInterface},
+    };
+    use std::collections::BTreeSet;
+
+    fn abi(artifact: &Artifact) -> JsonAbi {
+        serde_json::from_value(artifact.abi.clone()).unwrap()
+    }
+
+    fn functions(abi: &JsonAbi) -> BTreeSet<[u8; 4]> {
+        abi.functions().map(|function| function.selector().0).collect()
+    }
+
+    fn errors(abi: &JsonAbi) -> BTreeSet<[u8; 4]> {
+        abi.errors().map(|error| error.selector().0).collect()
+    }
+
+    fn events(abi: &JsonAbi) -> BTreeSet<String> {
+        abi.events().map(|event| event.selector().to_string()).collect()
+    }
+
+    #[test]
+    fn the_adapter_is_as_its_artifact_says() {
+        let abi = abi(artifacts::ezkl_adapter());
+        assert_eq!(functions(&abi), IVerifierAdapter::IVerifierAdapterCalls::selectors().collect());
+        assert_eq!(errors(&abi), IVerifierAdapter::IVerifierAdapterErrors::selectors().collect());
+    }
+
+    #[test]
+    fn the_model_registry_is_as_its_artifact_says() {
+        let abi = abi(artifacts::model_registry());
+        assert_eq!(functions(&abi), IModelRegistry::IModelRegistryCalls::selectors().collect());
+        assert_eq!(errors(&abi), IModelRegistry::IModelRegistryErrors::selectors().collect());
+        let ours = [
+            IModelRegistry::ModelRegistered::SIGNATURE_HASH,
+            IModelRegistry::ModelRelocated::SIGNATURE_HASH,
+            IModelRegistry::RegistrantAdded::SIGNATURE_HASH,
+            IModelRegistry::ModelRetired::SIGNATURE_HASH,
+        ];
+        assert_eq!(events(&abi), ours.iter().map(ToString::to_string).collect());
+    }
+
+    #[test]
+    fn the_proof_registry_is_as_its_artifact_says() {
+        let abi = abi(artifacts::proof_registry());
+        assert_eq!(functions(&abi), IProofRegistry::IProofRegistryCalls::selectors().collect());
+        assert!(errors(&abi).contains(&IProofRegistry::ClaimExists::SELECTOR));
+        assert_eq!(events(&abi), [IProofRegistry::ClaimRecorded::SIGNATURE_HASH.to_string()].into());
+        let event = abi.events().next().unwrap();
+        assert_eq!(event.inputs.iter().filter(|input| input.indexed).count(), 3);
+    }
+
+    #[test]
+    fn the_verifier_has_the_generated_ones_selector() {
+        assert_eq!(IEzklVerifier::IEzklVerifierCalls::selectors().next().unwrap(), [0x1e, 0x8e, 0x1e, 0x13]);
+    }
+}

@@ -1,0 +1,165 @@
+//! Why a contract refused a call: revert data as typed errors.
+
+use super::{
+    FailureClass,
+    bindings::{
+        IModelRegistry::IModelRegistryErrors as OfModels, IProofRegistry::IProofRegistryErrors as OfProofs,
+        IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
+    },
+};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::{SolInterface, decode_revert_reason},
+};
+
+/// A revert, decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The adapter did not accept the proof.
+    #[error("the proof does not prove this statement (ProofInvalid)")]
+    ProofInvalid,
+    /// A call to a contract that is not there.
+    #[error("there is no contract at {0}; deploy it first, or check that the chain is the right one")]
+    NoCode(Address),
+    /// The public values are not a whole number of elements.
+    #[error("the public values have {0} bytes, which is no whole number of elements; they do not follow the model's schema")]
+    PublicValuesLength(U256),
+    /// The proof cannot have this length.
+    #[error("no proof of this model is {0} bytes long; the proof is damaged or of another backend")]
+    ProofLength(U256),
+    /// An element has no counterpart in the field, or a second encoding.
+    #[error("element {0} of the public values is outside the field's range; only the canonical encoding is accepted")]
+    ValueOutOfRange(U256),
+    /// The registry does not know the model.
+    #[error("model {0} is not registered there; register it first")]
+    UnknownModel(B256),
+    /// The account delegates to other code (EIP-7702).
+    #[error("{0} is an account that delegates to other code (EIP-7702), not a contract; deploy the contract itself")]
+    DelegatedCode(Address),
+    /// The code is not what the model id names.
+    #[error("the code at {0} is not the code that the model id names; deploy it anew and register the model again")]
+    CodeChanged(Address),
+    /// The account has not registered the model, or has retired it.
+    #[error("{account} is no registrant of model {model_id}, or has retired it already; only registrants retire a model")]
+    NotRegistrant {
+        /// The model.
+        model_id: B256,
+        /// The caller.
+        account: Address,
+    },
+    /// The caller is not the submitter of the assignment.
+    #[error("only {submitter} may submit this claim, not {caller}; submit with its key, or make the statement for yours")]
+    SubmitterMismatch {
+        /// Whom the statement is made for.
+        submitter: Address,
+        /// Who tried.
+        caller: Address,
+    },
+    /// The deadline has passed.
+    #[error("the statement's deadline (Unix time {0}) has passed; prove or wrap it again with a later one")]
+    DeadlinePassed(u64),
+    /// The statement is recorded already.
+    #[error("statement {0} is recorded already; a claim is made once, so there is nothing left to submit")]
+    ClaimExists(B256),
+    /// A revert without data.
+    #[error("the contract refused without giving a reason")]
+    Silent,
+    /// `revert("…")`, `assert` and the like.
+    #[error("the contract refused: {0}")]
+    Text(String),
+    /// Not an error of the contracts here.
+    #[error("the contract refused with an unknown error {0}; it is not one of this toolkit's, or of another version")]
+    Unknown(Bytes),
+}
+
+impl Refusal {
+    /// Decodes revert data.
+    #[must_use]
+    pub fn decode(data: &[u8]) -> Self {
+        if data.is_empty() {
+            return Self::Silent;
+        }
+        if let Ok(error) = OfAdapter::abi_decode_validate(data) {
+            return match error {
+                OfAdapter::ProofInvalid(_) => Self::ProofInvalid,
+                OfAdapter::NoCode(error) => Self::NoCode(error.account),
+                OfAdapter::PublicValuesLength(error) => Self::PublicValuesLength(error.length),
+                OfAdapter::ProofLength(error) => Self::ProofLength(error.length),
+                OfAdapter::ValueOutOfRange(error) => Self::ValueOutOfRange(error.index),
+            };
+        }
+        if let Ok(error) = OfModels::abi_decode_validate(data) {
+            return match error {
+                OfModels::UnknownModel(error) => Self::UnknownModel(error.modelId),
+                OfModels::NoCode(error) => Self::NoCode(error.account),
+                OfModels::DelegatedCode(error) => Self::DelegatedCode(error.account),
+                OfModels::CodeChanged(error) => Self::CodeChanged(error.account),
+                OfModels::NotRegistrant(error) => {
+                    Self::NotRegistrant { model_id: error.modelId, account: error.account }
+                }
+            };
+        }
+        if let Ok(error) = OfProofs::abi_decode_validate(data) {
+            return match error {
+                OfProofs::SubmitterMismatch(error) => {
+                    Self::SubmitterMismatch { submitter: error.submitter, caller: error.caller }
+                }
+                OfProofs::DeadlinePassed(error) => Self::DeadlinePassed(error.deadline),
+                OfProofs::ClaimExists(error) => Self::ClaimExists(error.statementId),
+            };
+        }
+        match decode_revert_reason(data) {
+            Some(text) => Self::Text(text),
+            None => Self::Unknown(Bytes::copy_from_slice(data)),
+        }
+    }
+
+    /// [`FailureClass::Invalid`] when it is the proof that was refused, bad input otherwise.
+    #[must_use]
+    pub const fn class(&self) -> FailureClass {
+        match self {
+            Self::ProofInvalid => FailureClass::Invalid,
+            _ => FailureClass::BadInput,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evm::bindings::{IProofRegistry, IVerifierAdapter};
+    use alloy::{
+        primitives::{address, bytes},
+        sol_types::{Revert, SolError},
+    };
+
+    #[test]
+    fn decodes_what_the_contracts_revert_with() {
+        let account = address!("0x00000000000000000000000000000000000000aa");
+        let cases = [
+            (IVerifierAdapter::ProofInvalid {}.abi_encode(), Refusal::ProofInvalid),
+            (IVerifierAdapter::NoCode { account }.abi_encode(), Refusal::NoCode(account)),
+            (IProofRegistry::DeadlinePassed { deadline: 7 }.abi_encode(), Refusal::DeadlinePassed(7)),
+            (Vec::new(), Refusal::Silent),
+            (Revert::from("out of order").abi_encode(), Refusal::Text("revert: out of order".into())),
+            (vec![1, 2, 3, 4, 5], Refusal::Unknown(bytes!("0102030405"))),
+        ];
+        for (data, expected) in cases {
+            assert_eq!(Refusal::decode(&data), expected);
+        }
+    }
+
+    #[test]
+    fn truncated_errors_are_unknown_not_guessed() {
+        let mut data = IProofRegistry::DeadlinePassed { deadline: 7 }.abi_encode();
+        data.pop();
+        assert!(matches!(Refusal::decode(&data), Refusal::Unknown(_)));
+    }
+
+    #[test]
+    fn only_a_refused_proof_is_invalid() {
+        assert_eq!(Refusal::ProofInvalid.class(), FailureClass::Invalid);
+        assert_eq!(Refusal::Silent.class(), FailureClass::BadInput);
+    }
+}
