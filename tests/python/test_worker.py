@@ -22,13 +22,13 @@ RUN_ARGS = {
     "input_visibility": "public",
     "output_visibility": "public",
     "param_visibility": "fixed",
-    "input_scale": 7,
-    "param_scale": 7,
+    "input_scale": 4,
+    "param_scale": 6,
     "scale_rebase_multiplier": 10,
-    "logrows": 12,
+    "logrows": 11,
     "num_inner_cols": 2,
-    "decomp_base": 1024,
-    "decomp_legs": 3,
+    "decomp_base": 2000,
+    "decomp_legs": 2,
 }
 
 
@@ -102,9 +102,9 @@ class Case(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="zkinfer-worker-")
         cls.dir = Path(cls.folder.name)
         cls.home = cls.dir / "home"
-        cls.srs = str(cls.dir / "kzg12.srs")
+        cls.srs = str(cls.dir / "kzg11.srs")
         # A random TEST SRS: nobody else ever uses it.
-        code = "import ezkl, sys; ezkl.gen_srs(sys.argv[1], 12)"
+        code = "import ezkl, sys; ezkl.gen_srs(sys.argv[1], 11)"
         subprocess.run([sys.executable, "-c", code, cls.srs], check=True, stdout=subprocess.DEVNULL)
         cls.paths = {
             name: str(cls.dir / file)
@@ -170,6 +170,32 @@ class Pipeline(Case):
         self.assertLessEqual(self.settings["num_rows"] + 8, 1 << RUN_ARGS["logrows"])
         self.assertEqual(self.settings["model_instance_shapes"], [[1, 64], [1, 10]])
         self.assertEqual(self.keys["vk_bytes"], os.path.getsize(self.paths["vk"]))
+
+    def test_settings_and_keys_are_the_same_every_time(self):
+        # EZKL alone writes the range checks in a random order, and the verifying key follows it.
+        model = str(MODEL / "digits.onnx")
+        other = {name: str(self.dir / f"again-{name}") for name in ("settings", "compiled", "vk", "pk")}
+        for _ in range(4):
+            worker = Worker(self.home)
+            self.addCleanup(worker.close)
+            worker.ok("settings", model=model, run_args=RUN_ARGS, settings=other["settings"])
+            worker.ok("compile", model=model, settings=other["settings"], compiled=other["compiled"])
+            worker.ok("setup", srs=self.srs, **{name: other[name] for name in ("compiled", "vk", "pk")})
+            for name in ("settings", "vk", "pk"):
+                self.assertEqual(Path(other[name]).read_bytes(), Path(self.paths[name]).read_bytes(), name)
+
+    def test_domain_is_base_to_the_legs(self):
+        limit = RUN_ARGS["decomp_base"] ** RUN_ARGS["decomp_legs"]
+        for value, admitted in ((limit - 1, True), (limit, False), (1 - limit, True), (-limit, False)):
+            with self.subTest(value=value):
+                # A hexadecimal string is the field element itself. The first pixel is 0 in every image, so its weights are 0 too.
+                first = (value % R).to_bytes(32, "little").hex()
+                source = self.write("limit.json", {"input_data": [[first] + ["00" * 32] * 63]})
+                args = {"input": source, "witness": str(self.dir / "limit-witness.json"), **self.some("compiled")}
+                answer = self.worker.call("witness", **args)
+                self.assertEqual(answer["ok"], admitted, answer)
+                if admitted:
+                    self.assertEqual(signed(answer["result"]["inputs"][0][0]), value)
 
     def test_witness_is_the_image_and_the_right_digit(self):
         scale = 1 << self.settings["model_input_scales"][0]
@@ -290,7 +316,7 @@ class Errors(Case):
         for change, kind in (
             ({"param_visibility": "secret"}, "value"),
             ({"logrows": -1}, "value"),
-            ({"logrows": "12"}, "value"),
+            ({"logrows": "11"}, "value"),
             ({"colour": 1}, "protocol"),
         ):
             with self.subTest(change=change):

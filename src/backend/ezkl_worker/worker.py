@@ -213,13 +213,24 @@ def op_hello(ezkl, args):
     }
 
 
+def canonical(settings):
+    """EZKL writes these lists in the random order of a hash set, and the circuit's columns follow them: unsorted, one model has several verifying keys."""
+    for name in ("required_lookups", "required_range_checks"):
+        settings[name].sort(key=lambda entry: json.dumps(entry, sort_keys=True))
+    settings["timestamp"] = 0
+    return settings
+
+
 def op_settings(ezkl, args):
     model, out, chosen = args.file("model"), args.path("settings"), run_args(ezkl, args.object("run_args"))
     args.done()
     fresh(out)
     if ezkl.gen_settings(model=model, output=out, py_run_args=chosen) is not True:
         raise RuntimeError("gen_settings did not succeed")
-    settings = load(out)
+    settings = canonical(load(out))
+    with open(out, "w", encoding="utf-8") as file:
+        json.dump(settings, file, sort_keys=True)
+        file.write("\n")
     result = {name: settings[name] for name in SETTINGS_REPORTED}
     result["logrows"] = settings["run_args"]["logrows"]
     return result
