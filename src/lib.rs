@@ -1,4 +1,7 @@
 //! Prove neural-network inference in zero knowledge and put the proof on Ethereum.
 
+pub mod backend;
 pub mod evm;
+pub mod model;
 pub mod proof;
+pub mod storage;

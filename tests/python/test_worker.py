@@ -41,19 +41,16 @@ class Worker:
     """One worker process and its two pipes."""
 
     def __init__(self, home):
-        there, self.write_fd = os.pipe()
-        self.read_fd, back = os.pipe()
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(WORKER), str(there), str(back), str(home)],
-            pass_fds=(there, back),
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
+            [sys.executable, "-I", "-B", str(WORKER), str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=self.log,
+            bufsize=0,
         )
-        os.close(there)
-        os.close(back)
-        self.answers = os.fdopen(self.read_fd, "rb")
+        self.write_fd = self.process.stdin.fileno()
+        self.answers = self.process.stdout
         self.ident = 0
 
     def write(self, data):
@@ -81,13 +78,13 @@ class Worker:
         return answer["result"]
 
     def hang_up(self):
-        os.close(self.write_fd)
+        self.process.stdin.close()
         self.write_fd = None
         return self.process.wait(timeout=30)
 
     def close(self):
         if self.write_fd is not None:
-            os.close(self.write_fd)
+            self.process.stdin.close()
         self.answers.close()
         self.process.kill()
         self.process.wait()

@@ -1,9 +1,10 @@
 """The EZKL worker: runs EZKL's Python functions for a parent process, one request at a time.
 
-    python -I -B worker.py READ_FD WRITE_FD HOME_DIR
+    python -I -B worker.py HOME_DIR
 
-Requests come as JSON lines on READ_FD, responses go as JSON lines to WRITE_FD, both inherited. Standard output and error are log pipes that the parent must
-drain: EZKL prints to both. HOME_DIR is where EZKL may keep caches; nothing is written to the user's home.
+Requests come as JSON lines on standard input. Responses go as JSON lines to what was standard output: the worker keeps a private copy of that descriptor and
+points standard output at standard error, since EZKL prints to it. Standard error is a log pipe that the parent must drain. HOME_DIR is where EZKL may keep
+caches; nothing is written to the user's home.
 
     {"id": 1, "op": "prove", "args": {...}}
     {"id": 1, "ok": true, "result": {...}, "rss_peak_kb": 0, "cpu_ms": 0.0, "wall_ms": 0.0}
@@ -476,13 +477,22 @@ def prepare(home):
     no_solc(home)
 
 
+def private_descriptors():
+    """Take standard input and output for the protocol; what EZKL reads and prints goes elsewhere from here on."""
+    reader, writer = os.dup(0), os.dup(1)  # not inheritable
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return reader, writer
+
+
 def main(argv):
-    if len(argv) != 4 or not argv[1].isdigit() or not argv[2].isdigit() or not os.path.isabs(argv[3]):
-        sys.stderr.write("usage: worker.py READ_FD WRITE_FD HOME_DIR (absolute); started by zkinfer, not by hand\n")
+    if len(argv) != 2 or not os.path.isabs(argv[1]):
+        sys.stderr.write("usage: worker.py HOME_DIR (absolute); started by zkinfer, not by hand\n")
         return 2
-    reader, writer, home = int(argv[1]), int(argv[2]), argv[3]
-    os.set_inheritable(reader, False)
-    os.set_inheritable(writer, False)
+    home = argv[1]
+    reader, writer = private_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     log = Log()
     # Before the import: EZKL's logger remembers the levels. Not lower: a log call from one of its threads needs the interpreter lock.
