@@ -300,7 +300,7 @@ impl Schema {
     /// # Errors
     /// [`SchemaError`] when the length is wrong or an element is out of range.
     pub fn decode(&self, values: &PublicValues) -> Result<Vec<Vec<I256>>, SchemaError> {
-        let mut rest = values.as_bytes();
+        let mut rest: &[u8] = values.as_bytes();
         expect_len(self.byte_len(), rest.len(), "bytes")?;
         let mut decoded = Vec::new();
         for tensor in &self.tensors {

@@ -1,0 +1,109 @@
+use super::ArtifactsError;
+use crate::{model::ModelError, proof::SchemaError};
+use std::time::Duration;
+
+/// Why a backend gave no result. An invalid proof is a [`crate::proof::Verdict`], never an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// The backend is not installed, or not the version this release drives.
+    #[error("{backend} is not ready: {problem}. {hint}")]
+    NotInstalled {
+        /// Which backend.
+        backend: &'static str,
+        /// What is missing.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The model cannot be proven by this backend.
+    #[error("this model cannot be proven by {backend}: {reason}")]
+    Unsupported {
+        /// Which backend.
+        backend: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// An input, or a value it leads to, is larger than the circuit admits.
+    #[error("the input leads outside the range that the circuit admits: {0}")]
+    OutOfDomain(String),
+    /// The model or the input was refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The circuit's public values do not fit their schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The artifacts are damaged or of another version.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactsError),
+    /// A witness of another backend.
+    #[error("the witness was made by another backend")]
+    ForeignWitness,
+    /// The prover returned a proof that its own verifier refuses.
+    #[error("the proof that was made does not verify ({reason}); the artifacts may be damaged: delete them and build them again")]
+    UnsoundProof {
+        /// What the verifier said.
+        reason: String,
+    },
+    /// The backend reported a failure that has no variant of its own.
+    #[error("{backend} failed at {operation}: {message}")]
+    Failed {
+        /// Which backend.
+        backend: &'static str,
+        /// What it was doing.
+        operation: String,
+        /// What it said.
+        message: String,
+    },
+    /// The backend's process died or broke its protocol.
+    #[error("the {backend} worker process {what} during {operation}{detail}")]
+    Worker {
+        /// Which backend.
+        backend: &'static str,
+        /// What happened, as a verb in the past.
+        what: String,
+        /// What it was doing.
+        operation: String,
+        /// The last lines it printed, if any.
+        detail: String,
+    },
+    /// The time limit ran out; the process was killed.
+    #[error("{operation} took longer than {limit:?} and was stopped")]
+    TimedOut {
+        /// What it was doing.
+        operation: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The caller cancelled.
+    #[error("{operation} was cancelled")]
+    Cancelled {
+        /// What it was doing.
+        operation: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl BackendError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Whether the machine is at fault (exit code 3) rather than what the user gave.
+    #[must_use]
+    pub const fn is_environment(&self) -> bool {
+        matches!(
+            self,
+            Self::NotInstalled { .. } | Self::Worker { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Io { .. }
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! A backend that proves NOTHING. It is for tests of callers: fast, deterministic, and marked in everything it makes.
+//!
+//! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
+
+use super::{
+    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness,
+};
+use crate::{
+    model::{Input, Model, TensorInfo},
+    proof::{
+        Schema, Statement, TensorSchema, Verdict,
+        bundle::BackendName,
+        identity,
+        schema::{Direction, NO_AXIS, Visibility},
+    },
+};
+use alloy::primitives::{B256, Bytes, I256, keccak256};
+use std::{fs, path::Path};
+
+const ONNX: &str = "model.onnx";
+const VERSION: &str = "1";
+const SCALE_LOG2: i32 = 16;
+
+/// See the [module](self).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MockBackend;
+
+impl ProvingBackend for MockBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            backend: BackendName::Mock,
+            version: VERSION.into(),
+            proves: false,
+            binds_statement: false,
+            on_chain: false,
+            weights: "MOCK: nothing is proven",
+            accelerators: vec![],
+        }
+    }
+
+    fn compile(&self, model: &Model, dir: &Path, _: &Control) -> Result<Circuit, BackendError> {
+        let path = dir.join(ONNX);
+        fs::write(&path, model.as_onnx()).map_err(BackendError::io(&path))?;
+        let tensor = |direction, info: &TensorInfo| TensorSchema {
+            name: info.name.clone(),
+            direction,
+            visibility: Visibility::Public,
+            shape: info.shape.clone(),
+            width: 8,
+            is_signed: true,
+            min: I256::unchecked_from(i64::MIN),
+            max: I256::unchecked_from(i64::MAX),
+            scales: vec![2f64.powi(-SCALE_LOG2)],
+            axis: NO_AXIS,
+            zero_point: 0,
+        };
+        let inputs = model.inputs().iter().map(|info| tensor(Direction::Input, info));
+        let outputs = model.outputs().iter().map(|info| tensor(Direction::Output, info));
+        Ok(Circuit { schema: Schema::new(inputs.chain(outputs).collect())?, details: serde_json::Value::Null })
+    }
+
+    fn setup(&self, _: &Circuit, dir: &Path, _: &Control) -> Result<Keys, BackendError> {
+        let path = dir.join(ONNX);
+        let onnx = fs::read(&path).map_err(BackendError::io(&path))?;
+        Ok(Keys {
+            vk_digest: keccak256([b"zkinfer mock vk".as_slice(), &onnx].concat()),
+            srs_id: B256::ZERO,
+            test_srs: true,
+            adapter_id: identity::mock_adapter_id(),
+            proof_bytes: 32,
+        })
+    }
+
+    fn solidity_verifier(&self, _: &Path, _: &Control) -> Result<Option<SolidityVerifier>, BackendError> {
+        Ok(None)
+    }
+
+    fn witness(&self, artifacts: &Artifacts, input: &Input, _: &Control) -> Result<Witness, BackendError> {
+        let model = Model::read(&artifacts.file(ONNX)?)?;
+        let outputs = model.run(input)?.into_iter().map(|values| values.into_iter().map(f64::from).collect());
+        let quantize = |values: Vec<f64>| {
+            values.into_iter().map(|x| I256::unchecked_from((x * 2f64.powi(SCALE_LOG2)).round() as i64)).collect()
+        };
+        let values: Vec<Vec<I256>> = input.tensors().iter().cloned().chain(outputs).map(quantize).collect();
+        Ok(Witness::new(artifacts.schema()?.encode(&values)?, ()))
+    }
+
+    fn prove(
+        &self,
+        _: &Artifacts,
+        witness: &Witness,
+        statement: &Statement,
+        _: &Control,
+    ) -> Result<Bytes, BackendError> {
+        witness.data::<()>()?;
+        Ok(mock_proof(statement))
+    }
+
+    fn verify(
+        &self,
+        artifacts: &Artifacts,
+        statement: &Statement,
+        proof: &Bytes,
+        _: &Control,
+    ) -> Result<Verdict, BackendError> {
+        Ok(if statement.model_id != artifacts.model_id() {
+            Verdict::invalid("the statement is about another model")
+        } else if *proof == mock_proof(statement) {
+            Verdict::Valid
+        } else {
+            Verdict::invalid("MOCK: not the mock proof of this statement")
+        })
+    }
+}
+
+/// Anybody can compute it.
+fn mock_proof(statement: &Statement) -> Bytes {
+    let values = statement.public_values.as_bytes();
+    keccak256([b"zkinfer mock proof".as_slice(), statement.model_id.as_slice(), values].concat()).0.into()
+}

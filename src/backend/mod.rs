@@ -1,0 +1,157 @@
+//! Backends: what can prove. One trait for all of them, so that nothing above it knows which one is used.
+
+pub mod artifacts;
+mod control;
+mod error;
+pub mod ezkl;
+pub mod mock;
+
+pub use artifacts::{Artifacts, ArtifactsError};
+pub use control::{CancelToken, Control, Progress};
+pub use error::BackendError;
+
+use crate::{
+    model::{Input, Model},
+    proof::{PublicValues, Schema, Statement, Verdict, bundle::BackendName},
+};
+use alloy::primitives::{B256, Bytes};
+use std::path::Path;
+
+/// What proves and verifies.
+///
+/// The steps share directories rather than values: everything a later step needs from an earlier one lies in the
+/// artifacts, so that another process can take over at any point. Calls block; callers on an async runtime use
+/// `spawn_blocking`. Every call obeys its [`Control`].
+pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
+    /// What this backend can and cannot do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Turns a model into a circuit: writes the circuit's files into `dir`, which is empty.
+    ///
+    /// # Errors
+    /// [`BackendError`]; a model the backend cannot prove is [`BackendError::Unsupported`].
+    fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError>;
+
+    /// Makes the keys of the circuit in `dir` and writes them there.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError>;
+
+    /// The Solidity source of the model's own verifier, or `None` when all models share one.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    fn solidity_verifier(&self, dir: &Path, control: &Control) -> Result<Option<SolidityVerifier>, BackendError>;
+
+    /// Runs the circuit on an input.
+    ///
+    /// # Errors
+    /// [`BackendError`]; an input outside the circuit's domain is [`BackendError::OutOfDomain`].
+    fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError>;
+
+    /// Proves a statement about a witness. What is returned has been verified.
+    ///
+    /// # Errors
+    /// [`BackendError`]; a proof that does not verify is [`BackendError::UnsoundProof`], never returned.
+    fn prove(
+        &self,
+        artifacts: &Artifacts,
+        witness: &Witness,
+        statement: &Statement,
+        control: &Control,
+    ) -> Result<Bytes, BackendError>;
+
+    /// Verifies a proof of a statement of the artifacts' model, with the verifying parts of the artifacts alone.
+    ///
+    /// # Errors
+    /// [`BackendError`] when no verdict was reached: never for an invalid proof.
+    fn verify(
+        &self,
+        artifacts: &Artifacts,
+        statement: &Statement,
+        proof: &Bytes,
+        control: &Control,
+    ) -> Result<Verdict, BackendError>;
+}
+
+/// What a backend can do. Honest: nothing that is planned.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Its name.
+    pub backend: BackendName,
+    /// Its version: artifacts of another one are refused.
+    pub version: String,
+    /// Whether its verdicts mean anything. Only the mock backend says no.
+    pub proves: bool,
+    /// Whether a proof binds its statement's context. If not, proofs are transferable.
+    pub binds_statement: bool,
+    /// Whether a proof can be verified by a contract.
+    pub on_chain: bool,
+    /// What a proof hides of the weights, in words.
+    pub weights: &'static str,
+    /// Accelerators in use.
+    pub accelerators: Vec<String>,
+}
+
+/// A compiled circuit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circuit {
+    /// What its public values mean.
+    pub schema: Schema,
+    /// What the compiler chose, for reports and for the later steps; its shape is the backend's.
+    pub details: serde_json::Value,
+}
+
+/// What key generation yields besides files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// The verifying key's digest.
+    pub vk_digest: B256,
+    /// The SRS's id.
+    pub srs_id: B256,
+    /// Whether it is a TEST SRS.
+    pub test_srs: bool,
+    /// The adapter that verifies this backend's proofs on-chain.
+    pub adapter_id: B256,
+    /// The exact length of a proof.
+    pub proof_bytes: u64,
+}
+
+/// A generated verifier, not compiled yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SolidityVerifier {
+    /// The contract's name.
+    pub contract: String,
+    /// Its source.
+    pub source: String,
+}
+
+/// A run of the circuit: secret except for its public values. Lives in a private directory that is deleted on drop.
+pub struct Witness {
+    /// The public values of this run.
+    pub public_values: PublicValues,
+    data: Box<dyn std::any::Any + Send + Sync>,
+}
+
+impl Witness {
+    /// Wraps a backend's own data.
+    pub fn new<T: Send + Sync + 'static>(public_values: PublicValues, data: T) -> Self {
+        Self { public_values, data: Box::new(data) }
+    }
+
+    /// The backend's own data.
+    ///
+    /// # Errors
+    /// [`BackendError::ForeignWitness`] when another backend made it.
+    pub fn data<T: 'static>(&self) -> Result<&T, BackendError> {
+        self.data.downcast_ref().ok_or(BackendError::ForeignWitness)
+    }
+}
+
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Witness").field("public_values", &self.public_values).finish_non_exhaustive()
+    }
+}

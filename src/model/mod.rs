@@ -1,0 +1,88 @@
+//! Models as users have them: ONNX files, their inputs, and the float answer everything else is compared with.
+
+mod input;
+mod onnx;
+
+pub use input::{Input, MAX_INPUT_BYTES};
+pub use onnx::{Model, TensorInfo};
+
+/// The largest ONNX file that is read, in bytes.
+pub const MAX_MODEL_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Why a model or an input was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than the limit.
+    #[error("{path} has {bytes} bytes; more than {limit} are not read")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Not an ONNX model, or one that cannot be loaded.
+    #[error("this is not an ONNX model that can be loaded: {0}")]
+    NotOnnx(String),
+    /// A dimension has no fixed size.
+    #[error("the shape of tensor `{tensor}` is not fixed ({shape}); export the model with a fixed batch size")]
+    SymbolicShape {
+        /// The tensor.
+        tensor: String,
+        /// Its shape as the file gives it.
+        shape: String,
+    },
+    /// A weight is NaN or infinite. EZKL would silently turn NaN into 0.
+    #[error("weight {index} of `{tensor}` is {value}; a model with such weights cannot be proven")]
+    NotFinite {
+        /// The initializer.
+        tensor: String,
+        /// Row-major index.
+        index: usize,
+        /// `NaN` or `inf`.
+        value: f32,
+    },
+    /// The input is not the JSON that is asked for.
+    #[error("the input is not `{{\"input_data\": [[number, …], …]}}`: {0}")]
+    MalformedInput(String),
+    /// The input has other tensors or lengths than the model.
+    #[error("the input has {found} {unit}, the model takes {expected}")]
+    InputLength {
+        /// What the model takes.
+        expected: usize,
+        /// What was given.
+        found: usize,
+        /// What is counted.
+        unit: String,
+    },
+    /// The model cannot be run.
+    #[error("the model cannot be run: {0}")]
+    Run(String),
+}
+
+/// Reads a file that may not be larger than `limit` bytes.
+///
+/// # Errors
+/// [`ModelError::Io`] or [`ModelError::TooLarge`].
+pub(crate) fn read_bounded(path: &std::path::Path, limit: u64) -> Result<Vec<u8>, ModelError> {
+    use std::io::Read;
+    let io = |source| ModelError::Io { path: path.display().to_string(), source };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too large, even one that grows or has no size (a pipe).
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > limit {
+        return Err(ModelError::TooLarge { path: path.display().to_string(), bytes: bytes.len() as u64, limit });
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,142 @@
+//! The user's cache directory: artifacts, SRS files, the EZKL installation. Everything in it can be made again.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Overrides the directory.
+const ENV: &str = "ZKINFER_CACHE_DIR";
+
+/// Why the cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// No directory is known.
+    #[error("there is no directory to keep artifacts in: set HOME, XDG_CACHE_HOME or {ENV}")]
+    NoDirectory,
+    /// A file operation failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
+    let path = path.display().to_string();
+    move |source| StorageError::Io { path, source }
+}
+
+/// The cache directory.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// `$ZKINFER_CACHE_DIR`, else `$XDG_CACHE_HOME/zkinfer`, else `$HOME/.cache/zkinfer`.
+    ///
+    /// # Errors
+    /// [`StorageError::NoDirectory`] when none is set.
+    pub fn from_env() -> Result<Self, StorageError> {
+        let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        var(ENV)
+            .or_else(|| var("XDG_CACHE_HOME").map(|dir| dir.join("zkinfer")))
+            .or_else(|| var("HOME").map(|dir| dir.join(".cache/zkinfer")))
+            .and_then(|root| std::path::absolute(root).ok())
+            .map(Self::at)
+            .ok_or(StorageError::NoDirectory)
+    }
+
+    /// A cache at `root`, which need not exist.
+    #[must_use]
+    pub const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A directory in the cache, made if it is missing.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn dir(&self, name: &str) -> Result<PathBuf, StorageError> {
+        let dir = self.root.join(name);
+        fs::create_dir_all(&dir).map_err(io(&dir))?;
+        Ok(dir)
+    }
+
+    /// An empty directory on the same file system: what is built in it can be renamed into place. Deleted on drop.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn staging(&self) -> Result<tempfile::TempDir, StorageError> {
+        let parent = self.dir("staging")?;
+        tempfile::Builder::new().prefix("build-").tempdir_in(&parent).map_err(io(&parent))
+    }
+
+    /// Holds a lock between processes (and threads) until it is dropped; the system frees it when its holder dies.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn lock(&self, name: &str) -> Result<Lock, StorageError> {
+        let path = self.dir("locks")?.join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
+        file.lock().map_err(io(&path))?;
+        Ok(Lock { _file: file })
+    }
+}
+
+/// A lock that is held.
+#[derive(Debug)]
+#[must_use = "the lock is freed when this is dropped"]
+pub struct Lock {
+    _file: File,
+}
+
+/// Writes a file whole or not at all: a reader sees the old content or the new, also after a crash.
+///
+/// # Errors
+/// [`StorageError::Io`]; the old content is still there.
+pub fn write_atomic(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io(path))?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(io(path))?;
+    file.persist(path).map_err(|error| error.error).map_err(io(path))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(write_atomic(&dir.path().join("missing/file"), b"x").is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_lock_excludes_a_second_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().into());
+        let first = cache.lock("x").unwrap();
+        let second = File::options().write(true).open(dir.path().join("locks/x")).unwrap();
+        assert!(second.try_lock().is_err());
+        drop(first);
+        assert!(second.try_lock().is_ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! Where things are kept.
+
+mod cache;
+
+pub use cache::{Cache, Lock, StorageError, write_atomic};
