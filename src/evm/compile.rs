@@ -153,13 +153,12 @@ fn has_code(contract: &Contract) -> bool {
 
 fn finish(name: String, contract: Contract) -> Result<CompiledContract, EvmError> {
     let refuse = |reason| EvmError::NotSelfContained { contract: name.clone(), reason };
-    let evm = contract.evm.unwrap_or_default();
-    let deployed = evm.deployed_bytecode.unwrap_or_default();
-    if !deployed.immutable_references.is_empty() {
+    let (creation, deployed) = contract.evm.map(|evm| (evm.bytecode, evm.deployed_bytecode)).unwrap_or_default();
+    if deployed.as_ref().is_some_and(|deployed| !deployed.immutable_references.is_empty()) {
         return Err(refuse("it has immutables, so that its code is not known before it is deployed"));
     }
-    let runtime = deployed.bytecode.and_then(|bytecode| bytecode.object.into_bytes());
-    let creation = evm.bytecode.and_then(|bytecode| bytecode.object.into_bytes());
+    let runtime = deployed.and_then(|deployed| deployed.bytecode).and_then(|bytecode| bytecode.object.into_bytes());
+    let creation = creation.and_then(|bytecode| bytecode.object.into_bytes());
     let (Some(runtime_code), Some(creation_code)) = (runtime, creation) else {
         return Err(refuse("it needs libraries to be linked"));
     };
@@ -176,5 +175,86 @@ fn truncate(text: &mut String, limit: usize) {
         let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         text.truncate(end);
         text.push_str("\n[…]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evm::artifacts;
+
+    const TINY: &str = "pragma solidity ^0.8.0; contract Tiny { function one() external pure returns (uint256) { return 1; } }";
+
+    fn compile(source: &str) -> Result<CompiledContract, EvmError> {
+        Compiler::discover().expect("run `make setup` or `npm ci` first").compile(source)
+    }
+
+    #[test]
+    fn compiles_deterministically_and_hashes_the_runtime_code() {
+        let first = compile(TINY).unwrap();
+        assert_eq!(first.name, "Tiny");
+        assert_eq!(first.code_hash, keccak256(&first.runtime_code));
+        assert!(first.creation_code.ends_with(&first.runtime_code), "no metadata, no constructor arguments");
+        assert!(first.abi_json.contains("\"one\""));
+        assert_eq!(first, compile(TINY).unwrap());
+    }
+
+    #[test]
+    fn the_profile_is_forges() {
+        // The adapter imports, so its sources are flattened by hand here: forge's build of it is the committed artifact.
+        let read = |path: &str| std::fs::read_to_string(format!("{}/contracts/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let strip = |text: String| {
+            text.lines().filter(|l| !["import ", "pragma ", "// SPDX"].iter().any(|p| l.starts_with(p))).collect::<Vec<_>>().join("\n")
+        };
+        let flat = format!(
+            "pragma solidity 0.8.30;\n{}\n{}",
+            strip(read("interfaces/IVerifierAdapter.sol")),
+            strip(read("verifiers/EzklAdapter.sol"))
+        );
+        assert_eq!(compile(&flat).unwrap().code_hash, artifacts::ezkl_adapter_id());
+    }
+
+    #[test]
+    fn compile_errors_carry_what_solc_says() {
+        let error = compile("pragma solidity ^0.8.0; contract A { function f() external { undeclared = 1; } }").unwrap_err();
+        let EvmError::Compile { diagnostics } = &error else { panic!("{error}") };
+        assert!(diagnostics.contains("Undeclared identifier") && diagnostics.contains("Generated.sol:1:"), "{diagnostics}");
+    }
+
+    #[test]
+    fn refuses_what_is_no_generated_verifier() {
+        assert!(matches!(compile(&" ".repeat(MAX_SOURCE_BYTES + 1)).unwrap_err(), EvmError::SourceTooLarge { .. }));
+        assert!(matches!(compile("pragma solidity ^0.8.0;").unwrap_err(), EvmError::ContractNotFound { .. }));
+        let two = format!("{TINY} contract Other {{ uint256 public x; }}");
+        let error = compile(&two).unwrap_err();
+        assert!(error.to_string().contains("Other, Tiny"), "{error}");
+        assert_eq!(Compiler::discover().unwrap().compile_named(&two, "Tiny").unwrap().name, "Tiny");
+        let immutable = "pragma solidity ^0.8.0; contract I { uint256 public immutable x = block.number; }";
+        assert!(matches!(compile(immutable).unwrap_err(), EvmError::NotSelfContained { .. }));
+    }
+
+    #[test]
+    fn imports_reach_no_file() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        for path in ["contracts/libraries/Identities.sol".to_owned(), format!("{root}/contracts/libraries/Identities.sol")] {
+            let error = compile(&format!("pragma solidity ^0.8.0; import \"{path}\"; contract A {{ uint256 public x; }}"));
+            assert!(matches!(error.unwrap_err(), EvmError::Compile { .. } | EvmError::ImportsRefused));
+        }
+    }
+
+    #[test]
+    fn code_over_the_limit_is_an_error_that_names_size_and_limit() {
+        let word = "01".repeat(MAX_RUNTIME_BYTES);
+        let big = format!("pragma solidity ^0.8.0; contract Big {{ function f() external pure returns (bytes memory) {{ return hex\"{word}\"; }} }}");
+        let error = compile(&big).unwrap_err();
+        assert!(matches!(&error, EvmError::ContractTooLarge { limit: MAX_RUNTIME_BYTES, .. }), "{error}");
+        assert!(error.to_string().contains("24576"), "{error}");
+    }
+
+    #[test]
+    fn long_diagnostics_are_cut_between_characters() {
+        let mut text = "é".repeat(MAX_DIAGNOSTICS);
+        truncate(&mut text, MAX_DIAGNOSTICS - 1);
+        assert!(text.len() < MAX_DIAGNOSTICS + 10 && text.ends_with("[…]"));
     }
 }

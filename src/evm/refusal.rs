@@ -9,7 +9,7 @@ use super::{
 };
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
-    sol_types::{SolInterface, decode_revert_reason},
+    sol_types::{GenericContractError, SolInterface},
 };
 
 /// A revert, decoded.
@@ -66,7 +66,7 @@ pub enum Refusal {
     #[error("the contract refused without giving a reason")]
     Silent,
     /// `revert("…")`, `assert` and the like.
-    #[error("the contract refused: {0}")]
+    #[error("the contract refused: {0:?}")]
     Text(String),
     /// Not an error of the contracts here.
     #[error("the contract refused with an unknown error {0}; it is not one of this toolkit's, or of another version")]
@@ -109,9 +109,10 @@ impl Refusal {
                 OfProofs::ClaimExists(error) => Self::ClaimExists(error.statementId),
             };
         }
-        match decode_revert_reason(data) {
-            Some(text) => Self::Text(text),
-            None => Self::Unknown(Bytes::copy_from_slice(data)),
+        match GenericContractError::abi_decode_validate(data) {
+            Ok(GenericContractError::Revert(error)) => Self::Text(error.reason),
+            Ok(GenericContractError::Panic(error)) => Self::Text(error.to_string()),
+            Err(_) => Self::Unknown(Bytes::copy_from_slice(data)),
         }
     }
 
@@ -142,7 +143,7 @@ mod tests {
             (IVerifierAdapter::NoCode { account }.abi_encode(), Refusal::NoCode(account)),
             (IProofRegistry::DeadlinePassed { deadline: 7 }.abi_encode(), Refusal::DeadlinePassed(7)),
             (Vec::new(), Refusal::Silent),
-            (Revert::from("out of order").abi_encode(), Refusal::Text("revert: out of order".into())),
+            (Revert::from("out of order").abi_encode(), Refusal::Text("out of order".into())),
             (vec![1, 2, 3, 4, 5], Refusal::Unknown(bytes!("0102030405"))),
         ];
         for (data, expected) in cases {
