@@ -6,7 +6,7 @@ mod error;
 pub mod ezkl;
 pub mod mock;
 
-pub use artifacts::{Artifacts, ArtifactsError};
+pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 
