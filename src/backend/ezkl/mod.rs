@@ -27,7 +27,7 @@ use crate::{
     },
     storage::Cache,
 };
-use alloy::primitives::{Bytes, I256};
+use alloy::primitives::{Bytes, I256, U256};
 use protocol::{
     Compile, Failure, FailureKind, GenSettings, GenWitness, Hello, Prove, ProveResult, Request, RunArgs, Setup,
     VerifierSol, Verify,
@@ -270,7 +270,7 @@ impl ProvingBackend for EzklBackend {
             input_scales: made.model_input_scales,
             output_scales: made.model_output_scales,
         };
-        let schema = schema_of(model, &details, choice.range_log2)?;
+        let schema = schema_of(model, &details, choice.limit)?;
         Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
     }
 
@@ -401,8 +401,8 @@ fn details(value: &serde_json::Value) -> Result<Details, BackendError> {
 
 /// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range
 /// that the circuit's decomposition enforces.
-fn schema_of(model: &Model, details: &Details, range_log2: u32) -> Result<Schema, BackendError> {
-    let limit = I256::unchecked_from((1i128 << range_log2) - 1);
+fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, BackendError> {
+    let limit = I256::from_raw(U256::from(limit));
     let tensor = |direction, info: &TensorInfo, scale: u32| TensorSchema {
         name: info.name.clone(),
         direction,
