@@ -288,7 +288,7 @@ impl ProvingBackend for EzklBackend {
             vk_digest,
             srs_id: srs::test_srs_id(),
             test_srs: true,
-            adapter_id: evm::artifacts::ezkl_adapter().code_hash,
+            adapter_id: evm::artifacts::ezkl_adapter_id(),
             proof_bytes,
         })
     }
