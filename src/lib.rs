@@ -5,7 +5,7 @@
 //! input to a verified [`proof::Bundle`]; [`chain`] posts it and audits what was posted.
 
 pub mod backend;
-
+pub mod chain;
 pub mod evm;
 pub mod ezkl;
 mod failure;

@@ -15,7 +15,8 @@ use revm::{
     bytecode::Bytecode,
     context::{
         TxEnv,
-        result::{ExecutionResult, ResultGas},
+        result::{ExecutionResult, Output, ResultGas},
+        tx::TxEnvBuilder,
     },
     context_interface::cfg::gas::calculate_initial_tx_gas,
     database::{CacheDB, EmptyDB},
@@ -111,6 +112,30 @@ impl EmbeddedEvm {
     /// # Errors
     /// As [`EmbeddedEvm::call`].
     pub fn call_from(&self, caller: Address, to: Address, calldata: &Bytes) -> Result<Call, EvmError> {
+        let transaction = TxEnv::builder().caller(caller).call(to).data(calldata.clone());
+        let result = self.run(transaction)?;
+        let gas = gas_of(result.gas(), calldata);
+        let outcome = match result {
+            ExecutionResult::Success { output, .. } => Outcome::Returned(output.into_data()),
+            ExecutionResult::Revert { output, .. } => Outcome::Reverted(output),
+            ExecutionResult::Halt { reason, .. } => Outcome::Halted(format!("{reason:?}")),
+        };
+        Ok(Call { outcome, gas })
+    }
+
+    /// Runs creation code and returns the runtime code it leaves behind: what a deployment has to look like, immutables
+    /// included.
+    ///
+    /// # Errors
+    /// [`EvmError::NotExecutable`] when it leaves none.
+    pub fn create(&self, creation: &Bytes) -> Result<Bytes, EvmError> {
+        match self.run(TxEnv::builder().caller(CALLER).create().data(creation.clone()))? {
+            ExecutionResult::Success { output: Output::Create(code, _), .. } if !code.is_empty() => Ok(code),
+            result => Err(EvmError::NotExecutable(format!("the creation code leaves no contract: {result:?}"))),
+        }
+    }
+
+    fn run(&self, transaction: TxEnvBuilder) -> Result<ExecutionResult, EvmError> {
         let refused = |reason: String| EvmError::NotExecutable(reason);
         let mut evm = Context::mainnet()
             .with_ref_db(&self.accounts)
@@ -120,23 +145,13 @@ impl EmbeddedEvm {
             })
             .build_mainnet();
         // No fee: the caller owns nothing.
-        let transaction = TxEnv::builder()
-            .caller(caller)
-            .call(to)
-            .data(calldata.clone())
+        let transaction = transaction
             .gas_limit(GAS_LIMIT)
             .gas_price(0)
             .chain_id(Some(self.chain_id))
             .build()
-            .map_err(|error| refused(error.to_string()))?;
-        let result = evm.transact_one(transaction).map_err(|error| refused(error.to_string()))?;
-        let gas = gas_of(result.gas(), calldata);
-        let outcome = match result {
-            ExecutionResult::Success { output, .. } => Outcome::Returned(output.into_data()),
-            ExecutionResult::Revert { output, .. } => Outcome::Reverted(output),
-            ExecutionResult::Halt { reason, .. } => Outcome::Halted(format!("{reason:?}")),
-        };
-        Ok(Call { outcome, gas })
+            .map_err(|error| refused(format!("{error:?}")))?;
+        evm.transact_one(transaction).map_err(|error| refused(error.to_string()))
     }
 }
 

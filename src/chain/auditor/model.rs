@@ -1,0 +1,175 @@
+//! The model of a claim: its record, its code, its id.
+
+use super::{
+    report::{CheckName, Facts, Ledger, TensorFact},
+    submission::Submission,
+};
+use crate::{
+    chain::{
+        ChainError, Node,
+        bindings::{IModelRegistry, ModelKey},
+    },
+    evm::artifacts,
+    proof::{
+        PublicValues, Schema,
+        identity::{ModelParts, model_id},
+    },
+};
+use alloy::{
+    primitives::{Address, B256, Bytes, keccak256},
+    providers::Provider,
+    rpc::types::Filter,
+    sol_types::SolEvent,
+};
+
+/// Ceremonies whose secret is known to nobody as long as one participant was honest: SRS id and name. None is listed
+/// yet, so that every SRS is TEST.
+const KNOWN_CEREMONIES: &[(B256, &str)] = &[];
+
+/// A model whose record and code were fetched.
+pub(super) struct AuditedModel {
+    pub(super) parts: ModelParts,
+    pub(super) key: ModelKey,
+    pub(super) adapter: Address,
+    pub(super) adapter_code: Bytes,
+    /// `None`: the model has no code of its own.
+    pub(super) model_code: Option<Bytes>,
+}
+
+/// Fetches the record and the code, and derives the id from them. `None` when there is nothing to verify with.
+pub(super) async fn fetch(
+    node: &Node,
+    submission: &Submission,
+    ledger: &mut Ledger,
+    facts: &mut Facts,
+) -> Result<Option<AuditedModel>, ChainError> {
+    let Some(registry) = facts.model_registry else { return Ok(None) };
+    let wanted = submission.statement.model_id;
+    let record = match node.view(registry, &IModelRegistry::modelCall { modelId: wanted }).await {
+        Ok(record) => record,
+        Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
+            ledger.enter(CheckName::ModelId, Err(error.to_string()));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let adapter_code = node.code(record.adapter).await?;
+    let model_code = if record.modelCode.is_zero() { None } else { Some(node.code(record.modelCode).await?) };
+    let parts = ModelParts {
+        adapter_id: keccak256(&adapter_code),
+        model_code_hash: model_code.as_ref().map_or(B256::ZERO, keccak256),
+        vk_digest: record.vkDigest,
+        schema_hash: record.schemaHash,
+        srs_id: record.srsId,
+    };
+    state(facts, &record, &parts);
+    let derived = model_id(&parts);
+    let id = if derived == wanted {
+        Ok(format!("{derived}"))
+    } else {
+        Err(format!("the record and the code that is there now hash to {derived}, not to {wanted}"))
+    };
+    ledger.enter(CheckName::ModelId, id);
+    ledger.enter(
+        CheckName::Adapter,
+        match facts.adapter_name {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(format!("unknown adapter {}: whether it verifies anything is not known here", parts.adapter_id)),
+        },
+    );
+    check_schema(node, registry, submission, ledger, facts).await?;
+    if facts.srs_ceremony.is_none() {
+        ledger.warn(format!(
+            "NOT SECURE: SRS {} is of no known ceremony (TEST); whoever knows its secret can forge proofs",
+            parts.srs_id
+        ));
+    }
+    if facts.transferable == Some(true) {
+        ledger.warn(
+            "transferable: the proof is not bound to this claim, so that whoever saw it could have submitted it; \
+             the claim does not show that its submitter ran the model",
+        );
+    }
+    let key = ModelKey {
+        modelId: wanted,
+        modelCode: record.modelCode,
+        vkDigest: record.vkDigest,
+        schemaHash: record.schemaHash,
+        srsId: record.srsId,
+    };
+    Ok(Some(AuditedModel { parts, key, adapter: record.adapter, adapter_code, model_code }))
+}
+
+fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) {
+    facts.adapter = Some(record.adapter);
+    facts.adapter_id = Some(parts.adapter_id);
+    facts.adapter_name = artifacts::adapter_by_id(parts.adapter_id);
+    facts.model_code = (!record.modelCode.is_zero()).then_some(record.modelCode);
+    facts.model_code_hash = Some(parts.model_code_hash);
+    facts.vk_digest = Some(parts.vk_digest);
+    facts.schema_hash = Some(parts.schema_hash);
+    facts.srs_id = Some(parts.srs_id);
+    facts.srs_ceremony = KNOWN_CEREMONIES.iter().find(|(id, _)| *id == parts.srs_id).map(|&(_, name)| name);
+}
+
+/// The schema is only in the registration's event. Nodes may refuse to search for it.
+async fn check_schema(
+    node: &Node,
+    registry: Address,
+    submission: &Submission,
+    ledger: &mut Ledger,
+    facts: &mut Facts,
+) -> Result<(), ChainError> {
+    let filter = Filter::new()
+        .address(registry)
+        .event_signature(IModelRegistry::ModelRegistered::SIGNATURE_HASH)
+        .topic1(submission.statement.model_id)
+        .from_block(0);
+    let logs = match node.provider().get_logs(&filter).await.map_err(|error| node.error("the registration", error)) {
+        Ok(logs) => logs,
+        Err(error @ ChainError::Unreachable { .. }) => return Err(error),
+        Err(error) => {
+            ledger.skip(CheckName::Schema, format!("the node does not search for the registration: {error}"));
+            ledger.warn("the public values were not compared with the model's schema");
+            return Ok(());
+        }
+    };
+    let schema = logs
+        .iter()
+        .filter(|log| log.address() == registry)
+        .find_map(|log| IModelRegistry::ModelRegistered::decode_log_validate(&log.inner).ok())
+        .map(|event| event.data.schema);
+    let Some(schema) = schema else {
+        ledger.skip(CheckName::Schema, "the node has no event of the registration");
+        ledger.warn("the public values were not compared with the model's schema");
+        return Ok(());
+    };
+    let result = decode(&schema, facts.schema_hash, &submission.statement.public_values).map(|tensors| {
+        let count = tensors.len();
+        facts.tensors = tensors;
+        format!("{count} public tensors, every element in its range")
+    });
+    ledger.enter(CheckName::Schema, result);
+    Ok(())
+}
+
+fn decode(bytes: &Bytes, hash: Option<B256>, values: &PublicValues) -> Result<Vec<TensorFact>, String> {
+    let schema = Schema::from_bytes(bytes).map_err(|error| error.to_string())?;
+    if Some(schema.hash()) != hash {
+        return Err("the published schema does not hash to the registered one".into());
+    }
+    let decoded = schema.decode(values).map_err(|error| error.to_string())?;
+    let public = schema.tensors().iter().filter(|tensor| tensor.visibility == crate::proof::schema::Visibility::Public);
+    Ok(public
+        .zip(decoded)
+        .map(|(tensor, elements)| TensorFact {
+            name: tensor.name.clone(),
+            direction: match tensor.direction {
+                crate::proof::schema::Direction::Input => "input".into(),
+                crate::proof::schema::Direction::Output => "output".into(),
+            },
+            shape: tensor.shape.clone(),
+            values: elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect(),
+        })
+        .collect())
+}

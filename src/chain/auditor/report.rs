@@ -1,0 +1,252 @@
+//! What an audit found.
+
+use alloy::primitives::{Address, B256, Bytes};
+use serde::Serialize;
+use std::fmt;
+
+macro_rules! check_names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $mandatory:literal;)*) => {
+        /// The checks of an audit, in the order in which they are made.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum CheckName { $($(#[$doc])* $name),* }
+
+        impl CheckName {
+            /// Every check, in order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Whether an audit is only valid if this check was carried out and passed.
+            #[must_use]
+            pub const fn mandatory(self) -> bool {
+                match self { $(Self::$name => $mandatory),* }
+            }
+
+            /// The check in words.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+check_names! {
+    /// The transaction hashes to the hash asked for, and its signature is the sender's.
+    Transaction = "the transaction is the one asked for", true;
+    /// The calldata is the canonical encoding of one `submit` call.
+    Calldata = "the calldata are canonical", true;
+    /// The sender is the submitter of the statement.
+    Submitter = "the sender is the statement's submitter", true;
+    /// The code of both registries is of this release.
+    Registries = "the registries are those of this release", true;
+    /// The `ClaimRecorded` event says what is derived from the calldata.
+    Event = "the event says what the calldata say", true;
+    /// The registry holds the claim now, and it says the same.
+    Claim = "the registry holds the claim", true;
+    /// The model's record, and the code at its addresses, hash to the model id.
+    ModelId = "the model's record and code hash to its id", true;
+    /// The adapter is one of this release.
+    Adapter = "the adapter is one of this release", true;
+    /// The public values follow the schema that the model's registration published.
+    Schema = "the public values follow the model's schema", false;
+    /// The chain's adapter accepts the proof now.
+    ChainVerification = "the chain's adapter accepts the proof", true;
+    /// The fetched code accepts the proof in the embedded EVM.
+    EmbeddedVerification = "the fetched code accepts the proof in the embedded EVM", true;
+    /// The backend's own verifier accepts the proof.
+    OffChainVerification = "the backend accepts the proof off-chain", false;
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOutcome {
+    /// It was carried out and holds.
+    Passed,
+    /// It was carried out and does not hold.
+    Failed,
+    /// It was not carried out.
+    Skipped,
+}
+
+/// One check of an audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Which one.
+    pub name: CheckName,
+    /// Whether the audit needs it.
+    pub mandatory: bool,
+    /// How it went.
+    pub outcome: CheckOutcome,
+    /// What was found, in a sentence.
+    pub detail: String,
+}
+
+/// The audit's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AuditVerdict {
+    /// Every mandatory check passed, and none failed.
+    Valid,
+    /// A check failed, or a mandatory one could not be carried out.
+    Invalid,
+}
+
+/// One public tensor of the claim, read by the model's schema.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TensorFact {
+    /// Its name in the model.
+    pub name: String,
+    /// `input` or `output`.
+    pub direction: String,
+    /// Its shape.
+    pub shape: Vec<u64>,
+    /// The real numbers that its elements mean, row-major.
+    pub values: Vec<f64>,
+}
+
+/// What the transaction claims, decoded and derived anew.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)] // the words of docs/identities.md
+pub struct Facts {
+    pub chain_id: u64,
+    pub block_number: u64,
+    pub block_timestamp: u64,
+    pub gas_used: u64,
+    pub registry: Address,
+    pub submitter: Address,
+    pub consumer: Address,
+    pub job: B256,
+    pub deadline: u64,
+    pub statement_id: B256,
+    pub model_id: B256,
+    pub context_id: B256,
+    pub public_values: Bytes,
+    pub public_values_hash: B256,
+    pub proof_hash: B256,
+    pub proof_bytes: usize,
+    pub transferable: Option<bool>,
+    pub model_registry: Option<Address>,
+    pub adapter: Option<Address>,
+    pub adapter_id: Option<B256>,
+    pub adapter_name: Option<&'static str>,
+    pub model_code: Option<Address>,
+    pub model_code_hash: Option<B256>,
+    pub vk_digest: Option<B256>,
+    pub schema_hash: Option<B256>,
+    pub srs_id: Option<B256>,
+    /// The known ceremony of the SRS; `None`: TEST.
+    pub srs_ceremony: Option<&'static str>,
+    /// Gas of the adapter call in the embedded EVM.
+    pub embedded_gas: Option<crate::evm::Gas>,
+    pub tensors: Vec<TensorFact>,
+}
+
+/// An audit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditReport {
+    /// The transaction.
+    pub transaction_hash: B256,
+    /// The answer.
+    pub verdict: AuditVerdict,
+    /// The answer in a sentence, with what was not checked.
+    pub summary: String,
+    /// Every check, in order.
+    pub checks: Vec<Check>,
+    /// What a reader has to know although nothing failed.
+    pub warnings: Vec<String>,
+    /// What the transaction claims.
+    pub facts: Facts,
+}
+
+impl AuditReport {
+    /// Whether the verdict is [`AuditVerdict::Valid`].
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.verdict == AuditVerdict::Valid
+    }
+
+    /// How a check went.
+    #[must_use]
+    pub fn outcome(&self, name: CheckName) -> CheckOutcome {
+        self.checks.iter().find(|check| check.name == name).map_or(CheckOutcome::Skipped, |check| check.outcome)
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())
+    }
+}
+
+/// The checks made so far.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    checks: Vec<Check>,
+    warnings: Vec<String>,
+}
+
+impl Ledger {
+    /// Enters a check that was carried out; returns whether it passed.
+    pub(super) fn enter(&mut self, name: CheckName, result: Result<String, String>) -> bool {
+        let (outcome, detail) = match result {
+            Ok(detail) => (CheckOutcome::Passed, detail),
+            Err(detail) => (CheckOutcome::Failed, detail),
+        };
+        self.push(name, outcome, detail);
+        outcome == CheckOutcome::Passed
+    }
+
+    /// Enters a check that could not be carried out.
+    pub(super) fn skip(&mut self, name: CheckName, why: impl Into<String>) {
+        self.push(name, CheckOutcome::Skipped, why.into());
+    }
+
+    pub(super) fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    fn push(&mut self, name: CheckName, outcome: CheckOutcome, detail: String) {
+        self.checks.push(Check { name, mandatory: name.mandatory(), outcome, detail });
+    }
+
+    /// Closes the audit. A check that was never entered is skipped, and a skipped mandatory check makes it invalid.
+    pub(super) fn close(mut self, transaction_hash: B256, facts: Facts) -> AuditReport {
+        for &name in CheckName::ALL {
+            if !self.checks.iter().any(|check| check.name == name) {
+                self.skip(name, "an earlier check left nothing to look at");
+            }
+        }
+        let place = |check: &Check| CheckName::ALL.iter().position(|&name| name == check.name);
+        self.checks.sort_by_key(place);
+        let failing = self.checks.iter().find(|check| check.outcome == CheckOutcome::Failed);
+        let missing = self.checks.iter().find(|check| check.mandatory && check.outcome == CheckOutcome::Skipped);
+        let (verdict, mut summary) = match (failing, missing) {
+            (Some(check), _) => (AuditVerdict::Invalid, format!("INVALID: not so: {}: {}", check.name, check.detail)),
+            (None, Some(check)) => {
+                (AuditVerdict::Invalid, format!("INVALID: not checked: {}: {}", check.name, check.detail))
+            }
+            (None, None) => (AuditVerdict::Valid, "VALID: the model maps these public values".to_owned()),
+        };
+        if verdict == AuditVerdict::Valid {
+            for check in self.checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped) {
+                summary.push_str(&format!("; NOT checked: {}", check.name));
+            }
+            if facts.srs_ceremony.is_none() {
+                summary.push_str("; NOT SECURE: made with a TEST SRS");
+            }
+        }
+        AuditReport {
+            transaction_hash,
+            verdict,
+            summary,
+            checks: self.checks,
+            warnings: self.warnings,
+            facts,
+        }
+    }
+}

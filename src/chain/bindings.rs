@@ -1,0 +1,6 @@
+//! The contracts' interfaces and their errors. They live in [`crate::evm`], because the embedded EVM needs them too.
+
+pub use crate::evm::{
+    Refusal,
+    bindings::{IEzklVerifier, IModelRegistry, IProofRegistry, IVerifierAdapter, ModelKey},
+};

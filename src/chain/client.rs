@@ -1,0 +1,305 @@
+//! Deploying, registering, submitting and reading claims, on development chains.
+
+use super::{
+    Account, ChainError, Mined, Node, SendOptions,
+    bindings::{
+        IModelRegistry,
+        IProofRegistry::{self, Assurance, ClaimRecorded},
+    },
+    sender::send,
+};
+use crate::{
+    evm::{CompiledContract, Refusal, artifacts},
+    proof::{
+        Assignment, Context, Statement,
+        identity::{ModelParts, model_id},
+    },
+};
+use alloy::{
+    primitives::{Address, B256, Bytes, keccak256},
+    sol_types::{SolCall, SolEvent, SolValue},
+};
+use serde::Serialize;
+
+/// A contract that was just deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// What it is.
+    pub contract: String,
+    /// Where it is.
+    pub address: Address,
+    /// `EXTCODEHASH` there.
+    pub code_hash: B256,
+    /// Its creation.
+    #[serde(flatten)]
+    pub mined: Mined,
+}
+
+/// The contracts of this release on a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contracts {
+    /// The adapter of EZKL models.
+    pub ezkl_adapter: Deployment,
+    /// The list of models.
+    pub model_registry: Deployment,
+    /// The list of claims.
+    pub proof_registry: Deployment,
+}
+
+/// What a model is registered with.
+#[derive(Clone, Debug)]
+pub struct ModelEntry<'a> {
+    /// The adapter's address.
+    pub adapter: Address,
+    /// The address of the model's own code, zero when it has none.
+    pub model_code: Address,
+    /// The verifying key's digest.
+    pub vk_digest: B256,
+    /// The SRS's id.
+    pub srs_id: B256,
+    /// The schema's canonical bytes.
+    pub schema: &'a Bytes,
+}
+
+/// A model that is registered now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// Its id, derived here and confirmed by the registry.
+    pub model_id: B256,
+    /// The transaction.
+    #[serde(flatten)]
+    pub mined: Mined,
+}
+
+/// A claim that is recorded now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Submission {
+    /// The statement's id, derived here and confirmed by the event and the record.
+    pub statement_id: B256,
+    /// The transaction.
+    #[serde(flatten)]
+    pub mined: Mined,
+}
+
+/// A recorded claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// Who submitted it.
+    pub submitter: Address,
+    /// The time of its block.
+    pub recorded_at: u64,
+    /// Whether a verifier contract accepted the proof.
+    pub verified: bool,
+    /// Whether the proof could have been copied from somebody else.
+    pub transferable: bool,
+}
+
+/// One account on one development chain.
+#[derive(Clone, Debug)]
+pub struct Client {
+    node: Node,
+    account: Account,
+    options: SendOptions,
+}
+
+impl Client {
+    /// # Errors
+    /// [`ChainError::WrongChain`] unless it is a development chain.
+    pub fn new(node: Node, account: Account) -> Result<Self, ChainError> {
+        node.require_dev_chain()?;
+        Ok(Self { node, account, options: SendOptions::default() })
+    }
+
+    /// Waits as told instead of the default.
+    #[must_use]
+    pub const fn with_options(mut self, options: SendOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The node.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The account's address.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.account.address()
+    }
+
+    /// Deploys the EZKL adapter and both registries.
+    ///
+    /// # Errors
+    /// [`ChainError`]; what was deployed before the failure stays there, unused.
+    pub async fn deploy_contracts(&self) -> Result<Contracts, ChainError> {
+        let adapter = artifacts::ezkl_adapter();
+        let ezkl_adapter = self.deploy("EzklAdapter", &adapter.bytecode, adapter.deployed_code_hash).await?;
+        let models = artifacts::model_registry();
+        let model_registry = self.deploy("ModelRegistry", &models.bytecode, models.deployed_code_hash).await?;
+        let arguments = model_registry.address.abi_encode();
+        let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &arguments].concat());
+        let proof_registry = self.deploy("ProofRegistry", &creation, None).await?;
+        let bound = self.node.view(proof_registry.address, &IProofRegistry::modelRegistryCall {}).await?;
+        if bound != model_registry.address {
+            return Err(ChainError::Unexpected {
+                what: "the deployment of ProofRegistry".into(),
+                reason: format!("it looks models up in {bound}"),
+            });
+        }
+        Ok(Contracts { ezkl_adapter, model_registry, proof_registry })
+    }
+
+    /// Deploys a generated verifier.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn deploy_verifier(&self, verifier: &CompiledContract) -> Result<Deployment, ChainError> {
+        self.deploy(&verifier.name, &verifier.creation_code, Some(verifier.code_hash)).await
+    }
+
+    /// Deploys any contract and compares the code that is there afterwards with what it should be.
+    ///
+    /// # Errors
+    /// [`ChainError`]; [`ChainError::Unexpected`] when the code hash is another one.
+    pub async fn deploy(
+        &self,
+        contract: &str,
+        creation: &Bytes,
+        code_hash: Option<B256>,
+    ) -> Result<Deployment, ChainError> {
+        let what = format!("the deployment of {contract}");
+        let mined = send(&self.node, &self.account, &self.options, &what, None, creation.clone()).await?;
+        let unexpected = |reason: String| ChainError::Unexpected { what: what.clone(), reason };
+        let address =
+            mined.receipt.contract_address.ok_or_else(|| unexpected("the receipt names no contract".into()))?;
+        let found = keccak256(self.node.code(address).await?);
+        match code_hash {
+            Some(expected) if expected != found => {
+                Err(unexpected(format!("the code at {address} hashes to {found}, not to {expected}")))
+            }
+            _ => Ok(Deployment { contract: contract.to_owned(), address, code_hash: found, mined }),
+        }
+    }
+
+    /// Registers a model. Open to everybody and idempotent.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn register(&self, model_registry: Address, entry: &ModelEntry<'_>) -> Result<Registration, ChainError> {
+        let what = "the registration of the model";
+        let id = self.model_id(entry).await?;
+        let call = IModelRegistry::registerCall {
+            adapter: entry.adapter,
+            modelCode: entry.model_code,
+            vkDigest: entry.vk_digest,
+            srsId: entry.srs_id,
+            schema: entry.schema.clone(),
+        };
+        let mined = self.send(what, model_registry, &call).await?;
+        // Reverts when the registry knows no model of this id.
+        self.node.view(model_registry, &IModelRegistry::resolveCall { modelId: id }).await.map_err(|error| {
+            ChainError::Unexpected { what: what.into(), reason: format!("model {id} is not there: {error}") }
+        })?;
+        Ok(Registration { model_id: id, mined })
+    }
+
+    /// The id of a model whose code is on the chain already.
+    async fn model_id(&self, entry: &ModelEntry<'_>) -> Result<B256, ChainError> {
+        let hash_at = async |address: Address| {
+            let code = self.node.code(address).await?;
+            if code.is_empty() {
+                let refusal = Refusal::NoCode(address);
+                return Err(ChainError::Refused { what: "the registration of the model".into(), refusal });
+            }
+            Ok(keccak256(code))
+        };
+        let model_code_hash =
+            if entry.model_code.is_zero() { B256::ZERO } else { hash_at(entry.model_code).await? };
+        Ok(model_id(&ModelParts {
+            adapter_id: hash_at(entry.adapter).await?,
+            model_code_hash,
+            vk_digest: entry.vk_digest,
+            schema_hash: crate::proof::identity::schema_hash(entry.schema),
+            srs_id: entry.srs_id,
+        }))
+    }
+
+    /// Submits a claim to the registry that its context names, and reads it back.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongContext`] when the statement is not for this chain and account; [`ChainError::Refused`] with
+    /// the contract's reason when the simulation fails, before anything is paid; others of [`ChainError`].
+    pub async fn submit(&self, statement: &Statement, proof: &Bytes) -> Result<Submission, ChainError> {
+        let what = "the submission of the claim";
+        let (registry, assignment) = self.assignment(statement)?;
+        let call = IProofRegistry::submitCall {
+            modelId: statement.model_id,
+            assignment: IProofRegistry::Assignment {
+                submitter: assignment.submitter,
+                consumer: assignment.consumer,
+                job: assignment.job,
+                deadline: assignment.deadline,
+            },
+            publicValues: statement.public_values.as_bytes().clone(),
+            proof: proof.clone(),
+        };
+        let mined = self.send(what, registry, &call).await?;
+        let statement_id = statement.id();
+        let unexpected = |reason: &str| ChainError::Unexpected { what: what.into(), reason: reason.into() };
+        let recorded = mined.receipt.inner.logs().iter().any(|log| {
+            log.address() == registry
+                && ClaimRecorded::decode_log_validate(&log.inner).is_ok_and(|event| event.statementId == statement_id)
+        });
+        if !recorded {
+            return Err(unexpected("the transaction emitted no ClaimRecorded event for the statement"));
+        }
+        match read_claim(&self.node, registry, statement_id).await? {
+            Some(claim) if claim.verified => Ok(Submission { statement_id, mined }),
+            _ => Err(unexpected("the registry has no verified claim of the statement")),
+        }
+    }
+
+    fn assignment<'a>(&self, statement: &'a Statement) -> Result<(Address, &'a Assignment), ChainError> {
+        let Context::Chain { chain_id, registry, assignment } = &statement.context else {
+            return Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()));
+        };
+        if *chain_id != self.node.chain_id() {
+            let here = self.node.chain_id();
+            return Err(ChainError::WrongContext(format!("it is made for chain {chain_id}, and this is chain {here}")));
+        }
+        if assignment.submitter != self.address() {
+            let (theirs, ours) = (assignment.submitter, self.address());
+            return Err(ChainError::WrongContext(format!("only {theirs} may submit it, and the key is that of {ours}")));
+        }
+        Ok((*registry, assignment))
+    }
+
+    async fn send<C: SolCall>(&self, what: &str, to: Address, call: &C) -> Result<Mined, ChainError> {
+        // A call to an address without code would succeed and do nothing.
+        if self.node.code(to).await?.is_empty() {
+            return Err(ChainError::Refused { what: what.into(), refusal: Refusal::NoCode(to) });
+        }
+        send(&self.node, &self.account, &self.options, what, Some(to), call.abi_encode().into()).await
+    }
+}
+
+/// Reads a claim at the latest block; `None` when the registry has none of this statement.
+///
+/// # Errors
+/// [`ChainError`].
+pub async fn read_claim(node: &Node, registry: Address, statement_id: B256) -> Result<Option<Claim>, ChainError> {
+    let claim = node.view(registry, &IProofRegistry::claimCall { statementId: statement_id }).await?;
+    Ok((claim.assurance != Assurance::None).then(|| Claim {
+        submitter: claim.submitter,
+        recorded_at: claim.recordedAt,
+        verified: claim.assurance == Assurance::Verified,
+        transferable: claim.transferable,
+    }))
+}
