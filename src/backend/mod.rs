@@ -26,6 +26,10 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// What this backend can and cannot do.
     fn capabilities(&self) -> Capabilities;
 
+    /// The largest resident set, in kB, of the process that ran [`ProvingBackend::witness`] and
+    /// [`ProvingBackend::prove`]; `None` when it was not measured.
+    fn peak_rss_kb(&self) -> Option<u64>;
+
     /// Turns a model into a circuit: writes the circuit's files into `dir`, which is empty.
     ///
     /// # Errors

@@ -3,9 +3,11 @@
 mod error;
 mod integration;
 mod proof_creation;
+mod reverification;
 mod verification;
 
 pub use error::PipelineError;
 pub use integration::{EZKLIntegration, Prepared};
 pub use proof_creation::ProofGenerator;
+pub use reverification::Reverifier;
 pub use verification::{ProofVerifier, VerificationReport};

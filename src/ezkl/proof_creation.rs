@@ -2,7 +2,7 @@
 
 use super::{PipelineError, Prepared};
 use crate::{
-    backend::{Control, ProvingBackend},
+    backend::{Control, ProvingBackend, Witness},
     model::Input,
     proof::{Bundle, Context, Manifest, Statement, identity},
 };
@@ -22,18 +22,25 @@ impl<'a> ProofGenerator<'a> {
         Self { backend, prepared }
     }
 
-    /// Runs the circuit on an input and proves the run for a context. The proof in the bundle has been verified.
+    /// Runs the circuit on an input: the quantized answer, before it is proven.
     ///
     /// # Errors
     /// [`PipelineError`].
-    pub fn prove(&self, input: &Input, context: Context, control: &Control) -> Result<Bundle, PipelineError> {
-        let artifacts = &self.prepared.artifacts;
+    pub fn witness(&self, input: &Input, control: &Control) -> Result<Witness, PipelineError> {
         control.stage("witness");
-        let witness = self.backend.witness(artifacts, input, control)?;
+        Ok(self.backend.witness(&self.prepared.artifacts, input, control)?)
+    }
+
+    /// Proves a run for a context. The proof in the bundle has been verified.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn prove(&self, witness: &Witness, context: Context, control: &Control) -> Result<Bundle, PipelineError> {
+        let artifacts = &self.prepared.artifacts;
         let statement =
             Statement { model_id: artifacts.model_id(), public_values: witness.public_values.clone(), context };
         control.stage("prove");
-        let proof = self.backend.prove(artifacts, &witness, &statement, control)?;
+        let proof = self.backend.prove(artifacts, witness, &statement, control)?;
         let (capabilities, of) = (self.backend.capabilities(), artifacts.identity());
         let manifest = Manifest {
             backend: of.backend,

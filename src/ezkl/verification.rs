@@ -22,7 +22,6 @@ pub struct ProofVerifier<'a> {
 
 /// What a verification found.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 #[must_use = "a report that nobody reads verifies nothing"]
 pub struct VerificationReport {
     /// What is claimed.
@@ -32,12 +31,12 @@ pub struct VerificationReport {
     /// The backend's own verifier.
     pub off_chain: Verdict,
     /// Its wall time.
-    #[serde(serialize_with = "as_ms", rename = "offChainMs")]
+    #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
     pub off_chain_time: Duration,
     /// The contracts' code in the embedded EVM; `None` when the backend has no contract.
     pub embedded_evm: Option<EvmVerification>,
     /// Its wall time.
-    #[serde(serialize_with = "as_ms", rename = "embeddedEvmMs")]
+    #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
     pub embedded_evm_time: Duration,
     /// What a reader has to know beside the verdict.
     pub warnings: Vec<String>,

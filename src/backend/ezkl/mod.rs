@@ -89,12 +89,6 @@ impl EzklBackend {
         Ok(Self { installation, cache: cache.clone(), worker: Mutex::new(None), peak_rss_kb: AtomicU64::new(0) })
     }
 
-    /// The largest resident set that any request needed so far, in kB.
-    #[must_use]
-    pub fn peak_rss_kb(&self) -> u64 {
-        self.peak_rss_kb.load(Ordering::Relaxed)
-    }
-
     fn call<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, CallError> {
         let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         let mut worker = match slot.take() {
@@ -106,7 +100,9 @@ impl EzklBackend {
             *slot = Some(worker);
         }
         let Answer { result, peak_rss_kb } = answer?;
-        self.peak_rss_kb.fetch_max(peak_rss_kb, Ordering::Relaxed);
+        if [GenWitness::OP, Prove::OP].contains(&R::OP) {
+            self.peak_rss_kb.fetch_max(peak_rss_kb, Ordering::Relaxed);
+        }
         Ok(result)
     }
 
@@ -242,6 +238,10 @@ impl ProvingBackend for EzklBackend {
             weights: "not hidden from whoever holds the proving key; bound by the verifying key",
             accelerators: vec![],
         }
+    }
+
+    fn peak_rss_kb(&self) -> Option<u64> {
+        Some(self.peak_rss_kb.load(Ordering::Relaxed)).filter(|&kb| kb > 0)
     }
 
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
