@@ -2,25 +2,11 @@
 pragma solidity 0.8.30;
 
 import {Identities} from "../../contracts/libraries/Identities.sol";
+import {Tensor} from "./helpers/Tensor.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice The library against known answers that were computed apart from it. Rust is held to the same file.
 contract IdentitiesTest is Test {
-    /// @dev docs/identities.md.
-    struct Tensor {
-        string name;
-        uint8 direction;
-        uint8 visibility;
-        uint64[] shape;
-        uint8 width;
-        bool isSigned;
-        int256 min;
-        int256 max;
-        uint64[] scales;
-        uint8 axis;
-        int64 zeroPoint;
-    }
-
     string private _json;
 
     function setUp() public {
