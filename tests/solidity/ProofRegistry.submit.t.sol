@@ -258,6 +258,51 @@ contract ProofRegistrySubmitTest is BundleTest {
         assertTrue(proofs.isVerified(first) && proofs.isVerified(second));
     }
 
+    /* CALL DATA */
+
+    /// @dev A caller may lay out its call data as it likes: with gaps, in another order, with something between. What is hashed into the
+    /// statement is what the verifier is given, in the standard encoding.
+    function testFuzz_submitWithAnotherLayout(bytes32 gap) public {
+        bytes32 expected = proofs.statementIdOf(modelId, _assignment, publicValues);
+        // modelId, the assignment (4 words), two offsets: the head has 7 words. Then a gap, the proof, a gap, the public values, a gap.
+        bytes memory head = abi.encode(modelId, _assignment, 0x120 + 0x20 + proof.length, 0x100);
+        bytes memory tail = abi.encodePacked(gap, proof.length, proof, gap, publicValues.length, publicValues, gap);
+
+        uint256[] memory instances = instancesOf(publicValues);
+        vm.expectCall(verifier, abi.encodeWithSignature("verifyProof(bytes,uint256[])", proof, instances));
+        vm.prank(ALICE);
+        (bool success, bytes memory returned) =
+            address(proofs).call{gas: VERIFY_GAS}(bytes.concat(IProofRegistry.submit.selector, head, tail));
+        assertTrue(success);
+        assertEq(abi.decode(returned, (bytes32)), expected);
+        assertTrue(proofs.isVerified(expected));
+    }
+
+    /// @dev Two arguments in one place are still two arguments: the values are then the proof's words, which are no valid statement.
+    function test_revert_overlappingArguments() public {
+        bytes memory call = bytes.concat(
+            IProofRegistry.submit.selector,
+            abi.encode(modelId, _assignment, 0xe0, 0xe0),
+            abi.encodePacked(proof.length, proof)
+        );
+        vm.prank(ALICE);
+        (bool success,) = address(proofs).call{gas: VERIFY_GAS}(call);
+        assertFalse(success);
+    }
+
+    function test_revert_dirtyArguments() public {
+        bytes memory call = abi.encodeCall(proofs.submit, (modelId, _assignment, publicValues, proof));
+        // The high bits of the submitter, of the consumer and of the deadline; and an offset past the end.
+        uint256[4] memory places = [uint256(4 + 0x20), 4 + 0x40, 4 + 0x80, 4 + 0xa0];
+        for (uint256 i = 0; i < places.length; i++) {
+            bytes memory dirty = bytes.concat(call);
+            dirty[places[i]] = 0x01;
+            vm.prank(ALICE);
+            (bool success,) = address(proofs).call{gas: VERIFY_GAS}(dirty);
+            assertFalse(success);
+        }
+    }
+
     /* SQUATTERS */
 
     /// @dev Whoever registers with another adapter or verifier gets another id, and claims under that id only.
