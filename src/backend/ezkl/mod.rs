@@ -89,6 +89,14 @@ impl EzklBackend {
         Ok(Self { installation, cache: cache.clone(), worker: Mutex::new(None), peak_rss_kb: AtomicU64::new(0) })
     }
 
+    /// Starts a worker if none is running, which shows that EZKL loads and is [`VERSION`].
+    ///
+    /// # Errors
+    /// [`BackendError::NotInstalled`] or [`BackendError::Worker`].
+    pub fn start_worker(&self, control: &Control) -> Result<(), BackendError> {
+        self.request(&Hello {}, control).map(|_| ())
+    }
+
     fn call<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, CallError> {
         let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         let mut worker = match slot.take() {
