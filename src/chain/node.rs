@@ -162,10 +162,14 @@ impl Node {
     /// Makes a transport's error one of ours.
     pub(super) fn error(&self, what: &str, error: TransportError) -> ChainError {
         match error {
-            RpcError::ErrorResp(payload) => match revert_data(&payload) {
-                Some(data) => ChainError::Refused { what: what.into(), refusal: Refusal::decode(&data) },
-                None => ChainError::Rpc { what: what.into(), message: payload.message.into_owned() },
-            },
+            RpcError::ErrorResp(payload) => {
+                // Code 3 is a revert (geth, anvil and others); empty data may be left out.
+                let silent = payload.code == 3 && payload.data.is_none();
+                match payload.as_revert_data().or_else(|| silent.then(Bytes::new)) {
+                    Some(data) => ChainError::Refused { what: what.into(), refusal: Refusal::decode(&data) },
+                    None => ChainError::Rpc { what: what.into(), message: payload.message.into_owned() },
+                }
+            }
             RpcError::Transport(TransportErrorKind::HttpError(error)) => {
                 ChainError::Rpc { what: what.into(), message: format!("HTTP status {}", error.status) }
             }
@@ -177,14 +181,6 @@ impl Node {
             other => ChainError::Rpc { what: what.into(), message: root_cause(&other) },
         }
     }
-}
-
-/// Code 3 is a revert (geth, anvil and others); its data may be missing when it is empty.
-fn revert_data(payload: &alloy::rpc::json_rpc::ErrorPayload) -> Option<Bytes> {
-    payload.as_revert_data().or_else(|| {
-        let reverted = payload.code == 3 || payload.message.starts_with("execution reverted");
-        (reverted && payload.data.is_none()).then(Bytes::new)
-    })
 }
 
 /// The innermost error: the outer ones show the whole URL, which may hold an access key.

@@ -7,7 +7,7 @@ use super::{ChainError, Node};
 use alloy::{
     consensus::TxEnvelope,
     eips::Encodable2718,
-    network::{EthereumWallet, TransactionBuilder},
+    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
     primitives::{Address, B256, Bytes, U256, b256},
     providers::Provider,
     rpc::types::{TransactionReceipt, TransactionRequest},

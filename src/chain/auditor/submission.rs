@@ -5,16 +5,14 @@ use crate::{
     chain::{
         ChainError, Node,
         bindings::{
-            IModelRegistry,
             IProofRegistry::{self, Assurance, ClaimRecorded, submitCall},
-            Refusal,
         },
         client::read_claim,
     },
     evm::{EmbeddedEvm, artifacts},
     proof::{
         Assignment, Context, PublicValues, Statement,
-        identity::{self, proof_hash},
+        identity::proof_hash,
     },
 };
 use alloy::{
