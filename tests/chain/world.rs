@@ -13,9 +13,10 @@ use serde_json::json;
 use std::sync::LazyLock;
 use zkinfer::{
     chain::{
-        Account, Client, Contracts, Deployment, Devnet, Node,
+        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions,
         bindings::IProofRegistry,
         client::ModelEntry,
+        sender::wait,
     },
     evm::{CompiledContract, Compiler, Tool, Toolchain},
     proof::{
@@ -120,7 +121,7 @@ impl World {
     pub async fn send_unchecked(&self, from: Address, to: Address, data: &[u8]) -> TransactionReceipt {
         let transaction = json!([{ "from": from, "to": to, "data": Bytes::copy_from_slice(data), "gas": "0xf00000" }]);
         let hash: B256 = self.provider().raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
-        self.provider().get_transaction_receipt(hash).await.unwrap().expect("anvil mines at once")
+        wait(self.client.node(), &SendOptions::default(), "a test's transaction", hash).await.unwrap()
     }
 
     pub fn submit_call(&self, statement: &Statement, proof: &Bytes) -> Vec<u8> {
