@@ -87,7 +87,7 @@ interface IProofRegistry {
     /* FUNCTIONS */
 
     /// @notice Verifies a proof and records its statement.
-    /// @dev A proof that fails can cost nearly all the gas of the transaction: simulate first.
+    /// @dev A proof that fails can cost all the gas of the transaction, if the model's code is made that way: simulate first.
     /// @param modelId The model, registered.
     /// @param assignment The context. The caller has to be its submitter.
     /// @param publicValues The public values, canonical bytes by the model's schema.

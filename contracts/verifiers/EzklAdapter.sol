@@ -10,10 +10,11 @@ import {IVerifierAdapter, ModelKey} from "../interfaces/IVerifierAdapter.sol";
 ///
 /// Public values are `int256` words, big-endian, one per instance. The verifier checks their number.
 ///
-/// Gas. A generated verifier does not stop at the first failed check: it feeds invalid points to the elliptic curve precompiles, which
-/// take all the gas they are given. A bad proof therefore costs nearly the whole gas limit: 63/64 of it in the verifier, and the last
-/// 1/64 is left to revert with here. It is the sender's gas, so simulate first and set the limit close to the estimate. There is no cap
-/// on the call: a cap would have to foresee every repricing of the precompiles, and turn valid proofs into invalid ones when it fails.
+/// Gas. The verifiers that EZKL 23.0.5 generates check every point and scalar before they use one, so a bad proof costs no more than a
+/// good one (the tests measure it). Nothing here relies on that: code that hands an invalid point to a precompile loses all the gas it
+/// forwards, so another verifier may cost the sender the whole gas limit but for the 1/64 that each caller keeps, which is what this
+/// contract reverts with. There is no cap on the call: a cap would have to foresee every repricing of the precompiles, and would turn
+/// valid proofs into invalid ones when it fails to.
 ///
 /// No immutables: the code hash, which is the adapter's id, is the same on every chain.
 contract EzklAdapter is IVerifierAdapter {

@@ -1,5 +1,5 @@
 use super::ArtifactsError;
-use crate::{model::ModelError, proof::SchemaError};
+use crate::{FailureClass, model::ModelError, proof::SchemaError};
 use std::time::Duration;
 
 /// Why a backend gave no result. An invalid proof is a [`crate::proof::Verdict`], never an error.
@@ -98,12 +98,18 @@ impl BackendError {
         move |source| Self::Io { path, source }
     }
 
-    /// Whether the machine is at fault (exit code 3) rather than what the user gave.
+    /// Whose fault it is.
     #[must_use]
-    pub const fn is_environment(&self) -> bool {
-        matches!(
-            self,
-            Self::NotInstalled { .. } | Self::Worker { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Io { .. }
-        )
+    pub const fn class(&self) -> FailureClass {
+        match self {
+            Self::NotInstalled { .. }
+            | Self::Worker { .. }
+            | Self::TimedOut { .. }
+            | Self::Cancelled { .. }
+            | Self::Io { .. }
+            | Self::Artifacts(_) => FailureClass::Environment,
+            Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,
+            Self::Unsupported { .. } | Self::OutOfDomain(_) | Self::Model(_) | Self::Schema(_) => FailureClass::BadInput,
+        }
     }
 }

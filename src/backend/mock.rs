@@ -38,6 +38,10 @@ impl ProvingBackend for MockBackend {
         }
     }
 
+    fn peak_rss_kb(&self) -> Option<u64> {
+        None
+    }
+
     fn compile(&self, model: &Model, dir: &Path, _: &Control) -> Result<Circuit, BackendError> {
         let path = dir.join(ONNX);
         fs::write(&path, model.as_onnx()).map_err(BackendError::io(&path))?;

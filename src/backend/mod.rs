@@ -6,7 +6,7 @@ mod error;
 pub mod ezkl;
 pub mod mock;
 
-pub use artifacts::{Artifacts, ArtifactsError};
+pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 
@@ -25,6 +25,10 @@ use std::path::Path;
 pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// What this backend can and cannot do.
     fn capabilities(&self) -> Capabilities;
+
+    /// The largest resident set, in kB, of the process that ran [`ProvingBackend::witness`] and
+    /// [`ProvingBackend::prove`]; `None` when it was not measured.
+    fn peak_rss_kb(&self) -> Option<u64>;
 
     /// Turns a model into a circuit: writes the circuit's files into `dir`, which is empty.
     ///

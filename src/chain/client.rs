@@ -23,7 +23,6 @@ use serde::Serialize;
 
 /// A contract that was just deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Deployment {
     /// What it is.
     pub contract: String,
@@ -38,7 +37,6 @@ pub struct Deployment {
 
 /// The contracts of this release on a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Contracts {
     /// The adapter of EZKL models.
     pub ezkl_adapter: Deployment,
@@ -65,7 +63,6 @@ pub struct ModelEntry<'a> {
 
 /// A model that is registered now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Registration {
     /// Its id, derived here and confirmed by the registry.
     pub model_id: B256,
@@ -76,7 +73,6 @@ pub struct Registration {
 
 /// A claim that is recorded now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Submission {
     /// The statement's id, derived here and confirmed by the event and the record.
     pub statement_id: B256,
@@ -87,7 +83,6 @@ pub struct Submission {
 
 /// A recorded claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// Who submitted it.
     pub submitter: Address,

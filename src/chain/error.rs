@@ -1,4 +1,7 @@
-use crate::evm::{EvmError, FailureClass, Refusal};
+use crate::{
+    FailureClass,
+    evm::{EvmError, Refusal},
+};
 use alloy::primitives::{Address, B256, U256};
 use std::time::Duration;
 

@@ -78,7 +78,6 @@ impl Default for SendOptions {
 
 /// A transaction in a block, successful.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Mined {
     /// Its hash.
     pub transaction_hash: B256,

@@ -1,19 +1,7 @@
 use super::{Refusal, ToolKind};
+use crate::FailureClass;
 use alloy::primitives::Bytes;
 use std::path::PathBuf;
-
-/// Whose fault a failure is. The command line turns it into an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureClass {
-    /// What was asked for cannot be done with this input.
-    BadInput,
-    /// The machine or the network lacks something: a tool, a node, funds, time.
-    Environment,
-    /// A check was carried out and refused.
-    Invalid,
-    /// A defect of this program.
-    Internal,
-}
 
 /// Why something in [`crate::evm`] failed. Never a verdict about a proof: those are [`crate::proof::Verdict`].
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ pub mod verify;
 
 pub use compile::{CompiledContract, Compiler};
 pub use embedded::{Call, EmbeddedEvm, Gas, Outcome};
-pub use error::{EvmError, FailureClass};
+pub use error::EvmError;
 pub use refusal::Refusal;
 pub use toolchain::{Tool, ToolKind, Toolchain};
 pub use verify::{EvmVerification, verify_ezkl, verify_through_adapter};

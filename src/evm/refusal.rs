@@ -1,12 +1,10 @@
 //! Why a contract refused a call: revert data as typed errors.
 
-use super::{
-    FailureClass,
-    bindings::{
-        IModelRegistry::IModelRegistryErrors as OfModels, IProofRegistry::IProofRegistryErrors as OfProofs,
-        IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
-    },
+use super::bindings::{
+    IModelRegistry::IModelRegistryErrors as OfModels, IProofRegistry::IProofRegistryErrors as OfProofs,
+    IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
 };
+use crate::FailureClass;
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     sol_types::{GenericContractError, SolInterface},

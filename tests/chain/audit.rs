@@ -14,7 +14,7 @@ use zkinfer::{
         auditor::{AuditVerdict, CheckName, CheckOutcome},
         bindings::IModelRegistry,
     },
-    evm::FailureClass,
+    FailureClass,
     proof::Verdict,
 };
 
@@ -79,7 +79,7 @@ async fn an_honest_claim_is_valid_and_says_what_was_not_checked() {
     assert_eq!(json["verdict"], "VALID");
     assert_eq!(json["checks"][0]["name"], "transaction");
     assert_eq!(json["checks"][0]["outcome"], "passed");
-    assert_eq!(json["facts"]["modelId"], world.model_id.to_string());
+    assert_eq!(json["facts"]["model_id"], world.model_id.to_string());
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use crate::world;
 use std::path::PathBuf;
 use zkinfer::{
     chain::{ChainError, Devnet, Node},
-    evm::{FailureClass, Tool, ToolKind},
+    FailureClass,
+    evm::{Tool, ToolKind},
 };
 
 fn alive(process: u32) -> bool {

@@ -9,7 +9,7 @@ use zkinfer::{
         devnet::DevnetOptions,
         sender::MAX_TRANSACTION_BYTES,
     },
-    evm::FailureClass,
+    FailureClass,
 };
 
 #[tokio::test]

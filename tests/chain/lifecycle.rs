@@ -4,7 +4,8 @@ use crate::world::{self, World};
 use alloy::{primitives::Bytes, providers::Provider};
 use zkinfer::{
     chain::{ChainError, bindings::Refusal, client::read_claim},
-    evm::{FailureClass, artifacts},
+    FailureClass,
+    evm::artifacts,
     proof::{Context, PublicValues},
 };
 

@@ -27,7 +27,7 @@ RUN_ARGS = {
     "scale_rebase_multiplier": 10,
     "logrows": 11,
     "num_inner_cols": 2,
-    "decomp_base": 2000,
+    "decomp_base": 2040,
     "decomp_legs": 2,
 }
 
@@ -40,10 +40,10 @@ def signed(le_hex):
 class Worker:
     """One worker process and its two pipes."""
 
-    def __init__(self, home):
+    def __init__(self, home, flags=("-I", "-B")):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(WORKER), str(home)],
+            [sys.executable, *flags, str(WORKER), str(home)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -367,6 +367,18 @@ class Protocol(Case):
         args = {"input": source, "witness": str(self.dir / "bad-witness.json"), **self.some("compiled")}
         self.assert_error(self.worker.call("witness", **args), "panic")
         self.assertEqual(self.worker.hang_up(), 0)
+
+    def test_a_parent_that_dies_during_a_request(self):
+        args = {**self.some("witness", "compiled", "pk"), "proof": str(self.dir / "nobodys.json"), "srs": self.srs}
+        self.worker.write(json.dumps({"id": 1, "op": "prove", "args": args}).encode() + b"\n")
+        self.worker.answers.close()
+        self.assertEqual(self.worker.hang_up(), 0)
+
+    def test_a_python_without_ezkl(self):
+        worker = Worker(self.home, flags=("-I", "-B", "-S"))  # no site-packages
+        self.addCleanup(worker.close)
+        self.assert_error(worker.call("hello"), "runtime", "ezkl cannot be imported")
+        self.assertEqual(worker.hang_up(), 0)
 
     def test_exit(self):
         self.assertEqual(self.worker.ok("exit"), {})

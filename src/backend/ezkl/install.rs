@@ -156,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::at(dir.path().into());
         let error = Installation::find(&cache).unwrap_err();
-        assert!(error.is_environment());
+        assert_eq!(error.class(), crate::FailureClass::Environment);
         assert!(error.to_string().contains("zkinfer setup ezkl"), "{error}");
     }
 

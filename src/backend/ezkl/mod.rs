@@ -27,7 +27,7 @@ use crate::{
     },
     storage::Cache,
 };
-use alloy::primitives::{Bytes, I256};
+use alloy::primitives::{Bytes, I256, U256};
 use protocol::{
     Compile, Failure, FailureKind, GenSettings, GenWitness, Hello, Prove, ProveResult, Request, RunArgs, Setup,
     VerifierSol, Verify,
@@ -89,10 +89,12 @@ impl EzklBackend {
         Ok(Self { installation, cache: cache.clone(), worker: Mutex::new(None), peak_rss_kb: AtomicU64::new(0) })
     }
 
-    /// The largest resident set that any request needed so far, in kB.
-    #[must_use]
-    pub fn peak_rss_kb(&self) -> u64 {
-        self.peak_rss_kb.load(Ordering::Relaxed)
+    /// Starts a worker if none is running, which shows that EZKL loads and is [`VERSION`].
+    ///
+    /// # Errors
+    /// [`BackendError::NotInstalled`] or [`BackendError::Worker`].
+    pub fn start_worker(&self, control: &Control) -> Result<(), BackendError> {
+        self.request(&Hello {}, control).map(|_| ())
     }
 
     fn call<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, CallError> {
@@ -106,7 +108,9 @@ impl EzklBackend {
             *slot = Some(worker);
         }
         let Answer { result, peak_rss_kb } = answer?;
-        self.peak_rss_kb.fetch_max(peak_rss_kb, Ordering::Relaxed);
+        if [GenWitness::OP, Prove::OP].contains(&R::OP) {
+            self.peak_rss_kb.fetch_max(peak_rss_kb, Ordering::Relaxed);
+        }
         Ok(result)
     }
 
@@ -244,6 +248,10 @@ impl ProvingBackend for EzklBackend {
         }
     }
 
+    fn peak_rss_kb(&self) -> Option<u64> {
+        Some(self.peak_rss_kb.load(Ordering::Relaxed)).filter(|&kb| kb > 0)
+    }
+
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
         let (onnx, settings) = (dir.join(ONNX), dir.join(SETTINGS));
         fs::write(&onnx, model.as_onnx()).map_err(BackendError::io(&onnx))?;
@@ -270,7 +278,7 @@ impl ProvingBackend for EzklBackend {
             input_scales: made.model_input_scales,
             output_scales: made.model_output_scales,
         };
-        let schema = schema_of(model, &details, choice.range_log2)?;
+        let schema = schema_of(model, &details, choice.limit)?;
         Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
     }
 
@@ -401,8 +409,8 @@ fn details(value: &serde_json::Value) -> Result<Details, BackendError> {
 
 /// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range
 /// that the circuit's decomposition enforces.
-fn schema_of(model: &Model, details: &Details, range_log2: u32) -> Result<Schema, BackendError> {
-    let limit = I256::unchecked_from((1i128 << range_log2) - 1);
+fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, BackendError> {
+    let limit = I256::from_raw(U256::from(limit));
     let tensor = |direction, info: &TensorInfo, scale: u32| TensorSchema {
         name: info.name.clone(),
         direction,

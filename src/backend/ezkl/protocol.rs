@@ -37,11 +37,9 @@ requests! {
         num_rows: u64,
         model_input_scales: Vec<u32>,
         model_output_scales: Vec<u32>,
-        required_lookups: Vec<serde_json::Value>,
-        version: String,
     }
-    "compile" Compile { model: PathBuf, settings: PathBuf, compiled: PathBuf } -> CompileResult { compiled_bytes: u64 }
-    "setup" Setup { compiled: PathBuf, srs: PathBuf, vk: PathBuf, pk: PathBuf } -> SetupResult { pk_bytes: u64 }
+    "compile" Compile { model: PathBuf, settings: PathBuf, compiled: PathBuf } -> CompileResult {}
+    "setup" Setup { compiled: PathBuf, srs: PathBuf, vk: PathBuf, pk: PathBuf } -> SetupResult {}
     "witness" GenWitness { input: PathBuf, compiled: PathBuf, witness: PathBuf } -> WitnessResult {
         inputs: Vec<Vec<String>>,
         outputs: Vec<Vec<String>>,

@@ -13,7 +13,7 @@ use crate::{
 use alloy::primitives::{B256, U256, keccak256};
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, ScalarMul};
-use ark_ff::{BigInteger, FftField, Field, One, PrimeField, batch_inversion};
+use ark_ff::{BigInteger, Field, One, PrimeField, batch_inversion};
 use std::{io::Write, path::Path};
 
 /// Whoever reads this string knows tau.
@@ -65,8 +65,9 @@ fn powers(n: usize) -> Vec<Fr> {
 /// L_i(tau) = w^i (tau^n - 1) / (n (tau - w^i)) over the subgroup of order n = 2^k with generator w.
 fn lagrange(k: u32) -> Vec<Fr> {
     let n = 1u64 << k;
-    // The field's two-adicity is 28 and k is below it: the root exists.
-    let root = Fr::get_root_of_unity(n).unwrap_or(Fr::ONE);
+    // halo2's root of unity: a power of the generator 7. arkworks takes the generator 5, whose powers order the points
+    // differently.
+    let root = Fr::from(7u64).pow(Fr::MODULUS_MINUS_ONE_DIV_TWO >> (k - 1));
     let domain: Vec<Fr> = std::iter::successors(Some(Fr::one()), |w| Some(*w * root)).take(1 << k).collect();
     let mut denominators: Vec<Fr> = domain.iter().map(|w| (tau() - w) * Fr::from(n)).collect();
     batch_inversion(&mut denominators);
@@ -94,4 +95,36 @@ fn write_fq(out: &mut impl Write, x: Fq) -> std::io::Result<()> {
 
 fn word(x: Fq) -> U256 {
     U256::from_limbs(x.into_bigint().0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    /// The bytes are those of an independent implementation with which EZKL itself proved and verified.
+    #[test]
+    fn the_test_srs_is_the_fixture() {
+        let fixture: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/fixtures/test-srs.json")).unwrap();
+        assert_eq!(fixture["srs_id"].as_str().unwrap(), test_srs_id().to_string());
+        let dir = tempfile::tempdir().unwrap();
+        let files = fixture["files"].as_array().unwrap();
+        assert_eq!(files.len(), 2);
+        for file in files {
+            let k = u32::try_from(file["k"].as_u64().unwrap()).unwrap();
+            let path = dir.path().join(k.to_string());
+            write_test_srs(&path, k).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(bytes.len() as u64, file["bytes"].as_u64().unwrap());
+            assert_eq!(alloy::hex::encode(Sha256::digest(&bytes)), file["sha256"].as_str().unwrap(), "k = {k}");
+        }
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(write_test_srs(&dir.path().join("missing/kzg1.srs"), 1).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

@@ -1,73 +1,79 @@
 //! Chooses a circuit's parameters: EZKL's own calibration never leaves k = 15, two orders of magnitude too slow for a
 //! small network.
 //!
-//! Proving time grows with 2^k times the columns. ReLU and range checks are decompositions into `legs` digits of base
-//! `base`, whose table must fit in half the rows. More digits cost rows, a larger base costs table: try each number of
-//! digits with the smallest base that covers the values, and keep what needs the fewest rows.
+//! Proving time grows with 2^k times the columns. ReLU and range checks are decompositions into `legs` digits of a base
+//! whose table must fit in one column: `base <= 2^k - 8` (measured). For each number of digits, the smallest k that
+//! covers the values and holds the rows; the number of digits with the smallest k wins.
 
 use super::protocol::{RunArgs, SettingsResult, Visibility};
 
 /// Fixed-point fraction bits of inputs and weights.
 const SCALE: i32 = 7;
-/// The largest magnitude, as a real number at the largest scale, that the circuit admits.
+/// EZKL multiplies scales until they exceed the input's by this factor, then rescales. 10: never, in a network of few
+/// layers, which saves rows.
+const REBASE_MULTIPLIER: u32 = 10;
+/// Values up to 2^7 as real numbers, at the largest scale, are admitted.
 const MAX_MAGNITUDE_LOG2: u32 = 7;
-/// Rows that blinding and EZKL's own checks take.
+/// Rows of a column that blinding and EZKL's own checks take.
 const RESERVED_ROWS: u64 = 8;
 const MIN_K: u32 = 6;
 const MAX_K: u32 = 26;
-const LEGS: std::ops::RangeInclusive<u32> = 2..=6;
-const BASE_LOG2: std::ops::RangeInclusive<u32> = 6..=14;
+const LEGS: std::ops::RangeInclusive<u32> = 2..=8;
 
 /// Parameters and the circuit they lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) run_args: RunArgs,
-    pub(super) rows: u64,
-    /// Bits of the largest magnitude, in the field, that the decomposition covers: `base^legs = 2^range_log2`.
-    pub(super) range_log2: u32,
+    /// The largest magnitude of a public value that the circuit admits: `base^legs - 1`.
+    pub(super) limit: u128,
 }
 
 /// Measures candidates with `measure`, which returns EZKL's settings for them, and keeps the smallest circuit.
 /// `None` when no circuit of at most 2^26 rows exists.
 pub(super) fn choose<E>(mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>) -> Result<Option<Choice>, E> {
     // The scales do not depend on the decomposition, so any first candidate tells them.
-    let probe = measure(run_args(MAX_K.min(17), 10, 3))?;
+    let probe = measure(run_args(17, 1 << 14, 2))?;
     let largest = probe.model_input_scales.iter().chain(&probe.model_output_scales).max().copied().unwrap_or(0);
-    // One bit for the sign's side, the rest for magnitude and fraction.
-    let needed = 1 + MAX_MAGNITUDE_LOG2 + largest;
+    let values_log2 = MAX_MAGNITUDE_LOG2 + largest;
     let mut best: Option<Choice> = None;
     for legs in LEGS {
-        let base_log2 = needed.div_ceil(legs).max(*BASE_LOG2.start());
-        if !BASE_LOG2.contains(&base_log2) {
-            continue;
-        }
-        let rows = measure(run_args(17, base_log2, legs))?.num_rows;
-        let Some(k) = smallest_k(rows, base_log2) else { continue };
-        let choice = Choice { run_args: run_args(k, base_log2, legs), rows, range_log2: base_log2 * legs };
-        if best.is_none_or(|best| (k, rows) < (best.run_args.logrows, best.rows)) {
-            best = Some(choice);
+        let Some(mut k) = smallest_k_for_base(values_log2, legs) else { continue };
+        // A larger k admits a larger base, which changes the rows a little: repeat until both fit.
+        while k <= MAX_K && best.is_none_or(|best| k < best.run_args.logrows) {
+            let args = run_args(k, (1 << k) - RESERVED_ROWS as usize, legs);
+            let needed = smallest_k_for_rows(measure(args)?.num_rows);
+            if needed <= k {
+                best = Some(Choice { run_args: args, limit: (args.decomp_base as u128).pow(legs) - 1 });
+                break;
+            }
+            k = needed;
         }
     }
     Ok(best)
 }
 
-/// The smallest k that holds the rows in one block of columns and the table in half of them.
-fn smallest_k(rows: u64, base_log2: u32) -> Option<u32> {
-    let k = (rows + RESERVED_ROWS).next_power_of_two().trailing_zeros().max(base_log2 + 1).max(MIN_K);
-    (k <= MAX_K).then_some(k)
+/// The smallest k with `(2^k - 8)^legs > 2^values_log2`; `None` when that needs more than [`MAX_K`] or overflows.
+fn smallest_k_for_base(values_log2: u32, legs: u32) -> Option<u32> {
+    let covers = |k: u32| ((1u128 << k) - u128::from(RESERVED_ROWS)).checked_pow(legs).is_some_and(|n| n > 1 << values_log2);
+    if values_log2 >= 120 { None } else { (MIN_K..=MAX_K).find(|&k| covers(k)) }
 }
 
-fn run_args(logrows: u32, base_log2: u32, legs: u32) -> RunArgs {
+/// The smallest k that holds the rows in one block of columns.
+fn smallest_k_for_rows(rows: u64) -> u32 {
+    rows.saturating_add(RESERVED_ROWS).checked_next_power_of_two().map_or(64, u64::trailing_zeros).max(MIN_K)
+}
+
+fn run_args(logrows: u32, decomp_base: usize, legs: u32) -> RunArgs {
     RunArgs {
         input_visibility: Visibility::Public,
         output_visibility: Visibility::Public,
         param_visibility: Visibility::Fixed,
         input_scale: SCALE,
         param_scale: SCALE,
-        scale_rebase_multiplier: 10,
+        scale_rebase_multiplier: REBASE_MULTIPLIER,
         logrows,
         num_inner_cols: 2,
-        decomp_base: 1 << base_log2,
+        decomp_base,
         decomp_legs: legs as usize,
     }
 }
@@ -77,13 +83,7 @@ mod tests {
     use super::*;
 
     fn settings(num_rows: u64, output_scale: u32) -> SettingsResult {
-        SettingsResult {
-            num_rows,
-            model_input_scales: vec![7],
-            model_output_scales: vec![output_scale],
-            required_lookups: vec![],
-            version: "23.0.5".into(),
-        }
+        SettingsResult { num_rows, model_input_scales: vec![7], model_output_scales: vec![output_scale] }
     }
 
     fn pick(rows: impl Fn(RunArgs) -> u64, scale: u32) -> Option<Choice> {
@@ -91,20 +91,28 @@ mod tests {
     }
 
     #[test]
-    fn k_holds_rows_and_table() {
-        assert_eq!(smallest_k(504, 6), Some(9));
-        assert_eq!(smallest_k(505, 6), Some(10));
-        assert_eq!(smallest_k(10, 8), Some(9));
-        assert_eq!(smallest_k(1, 5), Some(6));
-        assert_eq!(smallest_k(1 << 27, 6), None);
+    fn k_holds_the_rows() {
+        assert_eq!(smallest_k_for_rows(504), 9);
+        assert_eq!(smallest_k_for_rows(505), 10);
+        assert_eq!(smallest_k_for_rows(1), 6);
+        assert_eq!(smallest_k_for_rows(u64::MAX), 64);
     }
 
     #[test]
-    fn the_decomposition_covers_the_values_and_rows_decide() {
+    fn k_holds_the_table() {
+        // 2^28 = 16384^2: 2^14 - 8 is just too small a base for two digits.
+        assert_eq!(smallest_k_for_base(28, 2), Some(15));
+        assert_eq!(smallest_k_for_base(28, 3), Some(10));
+        assert_eq!(smallest_k_for_base(28, 4), Some(8));
+        assert_eq!(smallest_k_for_base(60, 2), None);
+        assert_eq!(smallest_k_for_base(200, 8), None);
+    }
+
+    #[test]
+    fn the_smallest_circuit_wins_and_covers_the_values() {
         let choice = pick(|args| 100 * args.decomp_legs as u64, 21).unwrap();
-        assert!(choice.range_log2 >= 1 + MAX_MAGNITUDE_LOG2 + 21);
-        // 29 bits: 3 digits need base 2^10 and k = 11, 4 digits 2^8 and k = 9, 5 digits 2^6 and k = 9 but more rows.
-        assert_eq!((choice.run_args.decomp_legs, choice.run_args.decomp_base, choice.run_args.logrows), (4, 256, 9));
+        assert_eq!((choice.run_args.decomp_legs, choice.run_args.decomp_base, choice.run_args.logrows), (4, 504, 9));
+        assert!(choice.limit >= 1 << (MAX_MAGNITUDE_LOG2 + 21));
         let flat = pick(|_| 5000, 21).unwrap();
         assert_eq!((flat.run_args.logrows, flat.run_args.decomp_legs), (13, 3));
     }

@@ -133,11 +133,6 @@ impl Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-
-    #[cfg(test)]
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Worker {

@@ -95,7 +95,6 @@ pub enum AuditVerdict {
 
 /// One public tensor of the claim, read by the model's schema.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct TensorFact {
     /// Its name in the model.
     pub name: String,
@@ -109,7 +108,6 @@ pub struct TensorFact {
 
 /// What the transaction claims, decoded and derived anew.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // the words of docs/identities.md
 pub struct Facts {
     pub chain_id: u64,
@@ -147,7 +145,6 @@ pub struct Facts {
 
 /// An audit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct AuditReport {
     /// The transaction.
     pub transaction_hash: B256,

@@ -1,0 +1,56 @@
+# `make demo` runs everything end to end, `make test` runs every test. Both set up what they need first; what is set up
+# already is skipped. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export FOUNDRY_SOLC := $(CURDIR)/tools/solc
+export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
+CARGO ?= cargo
+# The platform's own program: the npm shim would leave children behind when it is killed.
+FORGE := node_modules/.bin/forge
+ZKINFER := target/debug/zkinfer
+GENERATED := contracts/generated/digits
+DEMO_FLAGS ?=
+
+.PHONY: help setup demo test fixtures check bench clean preflight build ezkl
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: preflight node_modules/.installed build ezkl ## Install and build everything: npm packages, EZKL, zkinfer
+
+demo: setup ## Prove a real model's answer, post it to a development chain, audit it
+	$(ZKINFER) demo $(DEMO_FLAGS)
+
+test: setup fixtures ## Run every test
+	tools/test
+
+fixtures: setup ## Prove the digits model and generate its verifier for the Solidity tests
+	$(ZKINFER) verifier generate --out $(GENERATED)
+	$(ZKINFER) prove --out $(GENERATED)/bundle.json
+
+check: node_modules/.installed ## Formatting, lints, documentation, committed artifacts
+	$(CARGO) fmt --all --check
+	$(FORGE) fmt --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(FORGE) build --skip test --skip script
+	node tools/artifacts.mjs --check
+
+clean: ## Delete what was built here (the cache in the home directory stays)
+	rm -rf target node_modules out cache contracts/generated
+
+preflight:
+	@tools/preflight
+
+build: node_modules/.installed
+	$(CARGO) build --locked --bin zkinfer
+
+ezkl: build
+	@$(ZKINFER) setup ezkl
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	npm ci --no-audit --no-fund
+	@touch $@

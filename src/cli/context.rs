@@ -1,0 +1,88 @@
+use super::{Backend, Failure, ModelArgs, digits};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
+use zkinfer::{
+    backend::{Control, Progress, ProvingBackend, ezkl::EzklBackend, mock::MockBackend},
+    model::Model,
+    pipeline::EZKLIntegration,
+    storage::Cache,
+};
+
+/// What every command has: the output mode, progress on standard error, an interrupt that cancels.
+pub(crate) struct Session {
+    pub(crate) json: bool,
+    control: Control,
+    spinner: ProgressBar,
+}
+
+struct Spinner(ProgressBar);
+
+impl Progress for Spinner {
+    fn stage(&self, name: &str) {
+        self.0.set_message(name.to_owned());
+    }
+}
+
+impl Session {
+    pub(crate) fn new(json: bool) -> Self {
+        let spinner = if std::io::stderr().is_terminal() {
+            let spinner = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
+                spinner.set_style(style);
+            }
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
+        } else {
+            ProgressBar::hidden()
+        };
+        let control = Control::reporting(Arc::new(Spinner(spinner.clone())));
+        Self { json, control, spinner }
+    }
+
+    pub(crate) const fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Clears the progress line: a report follows.
+    pub(crate) fn finish(&self) {
+        self.spinner.finish_and_clear();
+    }
+
+    /// A runtime for talking to chains. An interrupt raises the cancel token, so that running workers are killed and
+    /// half-built artifacts removed.
+    pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Environment(format!("no asynchronous runtime: {error}")))?;
+        let cancel = self.control.cancel.clone();
+        runtime.spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                cancel.cancel();
+            }
+        });
+        Ok(runtime)
+    }
+
+    pub(crate) fn integration(&self, backend: Backend) -> Result<EZKLIntegration, Failure> {
+        let cache = Cache::from_env()?;
+        let backend: Arc<dyn ProvingBackend> = match backend {
+            Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
+            Backend::Mock => Arc::new(MockBackend),
+        };
+        Ok(EZKLIntegration::new(backend, cache))
+    }
+}
+
+/// The model that was asked for, or the digits model.
+pub(crate) fn model(args: &ModelArgs) -> Result<Model, Failure> {
+    model_at(args.model.as_deref())
+}
+
+pub(crate) fn model_at(path: Option<&Path>) -> Result<Model, Failure> {
+    Ok(match path {
+        Some(path) => Model::read(path)?,
+        None => Model::from_onnx(digits::ONNX.to_vec())?,
+    })
+}

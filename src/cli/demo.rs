@@ -1,0 +1,355 @@
+//! Everything once, with real parts: the same calls that `prove`, `verify` and `audit` make, on the model that comes with
+//! zkinfer and a development chain.
+
+use super::{Backend, Failure, Outcome, context::Session, digits, report};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+use zkinfer::{
+    backend::Witness,
+    chain::{
+        self, Account, AuditReport, AuditVerdict, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        client::ModelEntry,
+    },
+    evm::Toolchain,
+    model::Model,
+    pipeline::{EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport},
+    proof::{Assignment, Bundle, Context, PublicValues, schema::Direction},
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zkinfer demo
+  zkinfer demo --digit 3 --json
+  zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
+
+The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
+
+/// How long the claim may be submitted: an hour.
+const DEADLINE_SECONDS: u64 = 3600;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What proves.
+    #[arg(long, value_enum, default_value = "ezkl")]
+    backend: Backend,
+
+    /// Which test image: the one of this digit.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..10))]
+    digit: u8,
+
+    /// Use this development node instead of starting one.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+}
+
+/// One row of the table.
+struct Step {
+    name: &'static str,
+    ms: f64,
+    note: String,
+}
+
+/// The table as it grows.
+struct Table<'a> {
+    session: &'a Session,
+    steps: Vec<Step>,
+}
+
+impl Table<'_> {
+    /// Runs a step and notes its time.
+    fn step<T>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<T, Failure>,
+        note: impl FnOnce(&T) -> String,
+    ) -> Result<T, Failure> {
+        self.session.control().stage(name);
+        let start = Instant::now();
+        let done = work()?;
+        self.steps.push(Step { name, ms: start.elapsed().as_secs_f64() * 1e3, note: note(&done) });
+        Ok(done)
+    }
+
+    fn ms(&self, name: &str) -> f64 {
+        self.steps.iter().filter(|step| step.name == name).map(|step| step.ms).sum()
+    }
+}
+
+/// The off-chain half.
+struct Proven {
+    image: digits::Image,
+    model: Model,
+    prepared: Prepared,
+    float: usize,
+    quantized: usize,
+    bundle: Bundle,
+    verification: VerificationReport,
+}
+
+/// The on-chain half.
+struct Posted {
+    node: Node,
+    contracts: Contracts,
+    verifier: Deployment,
+    registration: Registration,
+    submission: Submission,
+    claim_is_verified: bool,
+    audit: AuditReport,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    if args.backend == Backend::Mock {
+        return Err(Failure::Input("the mock backend proves nothing, so there is nothing to demonstrate".into()));
+    }
+    let runtime = session.runtime()?;
+    let integration = session.integration(args.backend)?;
+    let mut table = Table { session, steps: Vec::new() };
+    let proven = prove(args, &integration, &mut table)?;
+    let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
+    let agree = report_all(&integration, &table, &proven, &posted)?;
+    let all_true = proven.verification.verdict().is_valid()
+        && posted.claim_is_verified
+        && posted.audit.verdict == AuditVerdict::Valid
+        && agree;
+    Ok(if all_true { Outcome::True } else { Outcome::Invalid })
+}
+
+fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> Result<Proven, Failure> {
+    let control = table.session.control();
+    let image = digits::image(Some(args.digit))?;
+    let model = table.step(
+        "load model",
+        || Ok(Model::from_onnx(digits::ONNX.to_vec())?),
+        |model| format!("digits, {} parameters", model.parameters()),
+    )?;
+    let logits = model.run(&image.input)?;
+    let float = argmax(logits.first().map_or(&[][..], Vec::as_slice));
+    let prepared = table.step(
+        "compile and set up",
+        || Ok(integration.prepare(&model, control)?),
+        |prepared| {
+            let k = &prepared.artifacts.identity().details["k"];
+            format!("k = {k}{}", if prepared.built { "" } else { ", from the cache" })
+        },
+    )?;
+    let generator = ProofGenerator::new(integration.backend(), &prepared);
+    let witness: Witness = table.step("witness", || Ok(generator.witness(&image.input, control)?), |_| String::new())?;
+    let quantized = digit(&prepared, &witness.public_values)?;
+    let bundle = table.step(
+        "prove",
+        || Ok(generator.prove(&witness, Context::Offchain {}, control)?),
+        |bundle| format!("{} bytes", bundle.proof().len()),
+    )?;
+    let verification = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, control)?;
+    let evm = verification.embedded_evm.as_ref();
+    let word = |valid| if valid { "VALID" } else { "INVALID" }.to_owned();
+    table.steps.push(Step {
+        name: "verify off-chain",
+        ms: verification.off_chain_time.as_secs_f64() * 1e3,
+        note: word(verification.off_chain.is_valid()),
+    });
+    table.steps.push(Step {
+        name: "verify in the embedded EVM",
+        ms: verification.embedded_evm_time.as_secs_f64() * 1e3,
+        note: evm.map_or_else(
+            || "no contract".into(),
+            |evm| format!("{}, {} gas", word(evm.verdict.is_valid()), evm.gas.transaction),
+        ),
+    });
+    Ok(Proven { image, model, prepared, float, quantized, bundle, verification })
+}
+
+async fn post(
+    args: &Args,
+    integration: &EZKLIntegration,
+    proven: &Proven,
+    table: &mut Table<'_>,
+) -> Result<Posted, Failure> {
+    let mut clock = Instant::now();
+    let mut lap = |table: &mut Table<'_>, name, note: String| {
+        table.steps.push(Step { name, ms: clock.elapsed().as_secs_f64() * 1e3, note });
+        clock = Instant::now();
+    };
+    let stage = |table: &Table<'_>, name: &str| table.session.control().stage(name);
+    stage(table, "connect");
+    // Held until the audit is done; dropping it stops the node.
+    let (node, _devnet) = connect(args).await?;
+    lap(table, "connect", format!("chain {}, {}", node.chain_id(), if args.rpc.is_some() { "running node" } else { "anvil" }));
+
+    stage(table, "deploy");
+    let client = Client::new(node.clone(), Account::dev())?;
+    let contracts = client.deploy_contracts().await?;
+    let compiled = proven.prepared.verifier.as_ref().ok_or_else(|| Failure::Internal("no verifier".into()))?;
+    let verifier = client.deploy_verifier(compiled).await?;
+    lap(table, "deploy", format!("verifier {} bytes, {} gas", compiled.runtime_code.len(), verifier.mined.gas_used));
+
+    stage(table, "register model");
+    let identity = proven.prepared.artifacts.identity();
+    let entry = ModelEntry {
+        adapter: contracts.ezkl_adapter.address,
+        model_code: verifier.address,
+        vk_digest: identity.vk_digest,
+        srs_id: identity.srs_id,
+        schema: &identity.schema,
+    };
+    let registration = client.register(contracts.model_registry.address, &entry).await?;
+    if registration.model_id != proven.bundle.statement().model_id {
+        return Err(Failure::Internal("the registry derives another model id".into()));
+    }
+    lap(table, "register model", format!("{} gas", registration.mined.gas_used));
+
+    stage(table, "submit proof");
+    let context = Context::Chain {
+        chain_id: node.chain_id(),
+        registry: contracts.proof_registry.address,
+        assignment: Assignment {
+            submitter: client.address(),
+            consumer: alloy::primitives::Address::ZERO,
+            job: alloy::primitives::B256::ZERO,
+            deadline: unix_time().max(node.latest_timestamp().await?) + DEADLINE_SECONDS,
+        },
+    };
+    // Sound only because the proof is transferable: it never bound a context.
+    let bundle = proven.bundle.clone().with_context(context);
+    let bundle = bundle.map_err(|_| Failure::Internal("the proof binds its context".into()))?;
+    let submission = client.submit(bundle.statement(), bundle.proof()).await?;
+    lap(table, "submit proof", format!("{} gas", submission.mined.gas_used));
+
+    stage(table, "read the claim back");
+    let registry = contracts.proof_registry.address;
+    let claim = chain::client::read_claim(&node, registry, submission.statement_id).await?;
+    let claim_is_verified = claim.is_some_and(|claim| claim.verified && claim.submitter == client.address());
+    lap(table, "read the claim back", if claim_is_verified { "Verified" } else { "not verified" }.into());
+
+    stage(table, "audit the transaction");
+    let reverifier = Reverifier::new(integration.clone(), table.session.control().clone());
+    let audit = chain::audit(&node, submission.mined.transaction_hash, Some(Arc::new(reverifier))).await?;
+    let verdict = json!(audit.verdict);
+    lap(table, "audit the transaction", format!("{}, {} checks", verdict.as_str().unwrap_or("?"), audit.checks.len()));
+    Ok(Posted { node, contracts, verifier, registration, submission, claim_is_verified, audit })
+}
+
+async fn connect(args: &Args) -> Result<(Node, Option<Devnet>), Failure> {
+    if let Some(rpc) = &args.rpc {
+        return Ok((Node::connect_dev(rpc).await?, None));
+    }
+    let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
+    Ok((Node::connect_dev(&devnet.endpoint()).await?, Some(devnet)))
+}
+
+/// Prints the table or the object. Returns whether the three predictions agree.
+fn report_all(
+    integration: &EZKLIntegration,
+    table: &Table<'_>,
+    proven: &Proven,
+    posted: &Posted,
+) -> Result<bool, Failure> {
+    // What is proven is what the audit read from the chain, not what this program remembers.
+    let on_chain = PublicValues::from_bytes(posted.audit.facts.public_values.clone());
+    let proven_digit = digit(&proven.prepared, &on_chain)?;
+    let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
+    let mut object = object(integration, table, proven, posted);
+    object["digit"] = json!({
+        "label": proven.image.label,
+        "float": proven.float,
+        "quantized": proven.quantized,
+        "proven": proven_digit,
+        "agree": agree,
+    });
+    let text = text(table, proven, posted, proven_digit, agree);
+    report::result(table.session, &object, &text);
+    Ok(agree)
+}
+
+fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, posted: &Posted) -> Value {
+    let verification = &proven.verification;
+    let steps: Vec<Value> =
+        table.steps.iter().map(|step| json!({ "step": step.name, "ms": step.ms, "note": step.note })).collect();
+    json!({
+        "backend": proven.bundle.manifest().backend,
+        "model": "digits",
+        "params": proven.model.parameters(),
+        "model_id": proven.bundle.statement().model_id,
+        "statement_id": posted.submission.statement_id,
+        "image": proven.image.name,
+        "prove_ms": table.ms("witness") + table.ms("prove"),
+        "verify_ms": table.ms("verify off-chain"),
+        "evm_verify_ms": table.ms("verify in the embedded EVM"),
+        "evm_verify_gas": verification.embedded_evm.as_ref().map(|evm| evm.gas.transaction),
+        "proof_bytes": proven.bundle.proof().len(),
+        "peak_rss_mb": integration.backend().peak_rss_kb().map(|kb| kb as f64 / 1024.0),
+        "gas_used": posted.submission.mined.gas_used,
+        "tx_hash": posted.submission.mined.transaction_hash,
+        "chain_id": posted.node.chain_id(),
+        "proof_registry": posted.contracts.proof_registry.address,
+        "model_registry": posted.contracts.model_registry.address,
+        "verifier": posted.verifier.address,
+        "registration_gas": posted.registration.mined.gas_used,
+        "verified_off_chain": verification.off_chain.is_valid(),
+        "verified_in_embedded_evm": verification.embedded_evm.as_ref().is_some_and(|evm| evm.verdict.is_valid()),
+        "verified_on_chain": posted.claim_is_verified,
+        "audit_verdict": posted.audit.verdict,
+        "audit_summary": posted.audit.summary,
+        "artifacts_built": proven.prepared.built,
+        "steps": steps,
+        "warnings": posted.audit.warnings,
+    })
+}
+
+fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, proven_digit: usize, agree: bool) -> String {
+    let rows: Vec<(String, String)> = table
+        .steps
+        .iter()
+        .map(|step| (step.name.to_owned(), format!("{:>9}  {}", report::time(step.ms), step.note)))
+        .collect();
+    let facts = [
+        ("image".to_owned(), format!("{} (a {})", proven.image.name, proven.image.label)),
+        (
+            "digit".to_owned(),
+            format!(
+                "float {}, quantized {}, proven {proven_digit}: {}",
+                proven.float,
+                proven.quantized,
+                if agree { "they agree" } else { "they DISAGREE" }
+            ),
+        ),
+        ("transaction".to_owned(), posted.submission.mined.transaction_hash.to_string()),
+        ("statement".to_owned(), posted.submission.statement_id.to_string()),
+        ("model".to_owned(), proven.bundle.statement().model_id.to_string()),
+    ];
+    let warnings: Vec<(String, String)> =
+        posted.audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())).collect();
+    format!("{}\n{}\n{}\n{}\n", report::rows(&rows), report::rows(&facts), report::rows(&warnings), posted.audit.summary)
+}
+
+/// The digit that the first output tensor says.
+fn digit(prepared: &Prepared, values: &PublicValues) -> Result<usize, Failure> {
+    let internal = |error: String| Failure::Internal(format!("the public values cannot be read: {error}"));
+    let schema = prepared.artifacts.schema().map_err(|error| internal(error.to_string()))?;
+    let decoded = schema.decode(values).map_err(|error| internal(error.to_string()))?;
+    let position = schema.tensors().iter().position(|tensor| tensor.direction == Direction::Output);
+    let (Some(tensor), Some(elements)) =
+        (position.and_then(|at| schema.tensors().get(at)), position.and_then(|at| decoded.get(at)))
+    else {
+        return Err(internal("there is no public output".into()));
+    };
+    let scores: Vec<f64> = elements.iter().enumerate().map(|(index, &q)| tensor.dequantize(index, q)).collect();
+    Ok(argmax(&scores))
+}
+
+fn argmax<T: PartialOrd>(scores: &[T]) -> usize {
+    let mut best = 0;
+    for (index, score) in scores.iter().enumerate() {
+        if scores.get(best).is_some_and(|greatest| score > greatest) {
+            best = index;
+        }
+    }
+    best
+}
+
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

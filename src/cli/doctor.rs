@@ -1,0 +1,101 @@
+use super::{Failure, Outcome, context::Session, report};
+use serde_json::{Value, json};
+use std::process::Command;
+use zkinfer::{
+    backend::ezkl::{self, EzklBackend, Installation},
+    chain::Node,
+    evm::Toolchain,
+    storage::Cache,
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zkinfer doctor
+  zkinfer doctor --rpc http://127.0.0.1:8545 --json
+
+Exit code 0 when everything that is required is there, 3 when something is missing.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Ask this node for its chain id, too.
+    #[arg(long, value_name = "URL")]
+    rpc: Option<String>,
+}
+
+/// One line of the examination.
+struct Finding {
+    name: &'static str,
+    required: bool,
+    result: Result<String, String>,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    let runtime = session.runtime()?;
+    let tools = Toolchain::from_env();
+    let cache = Cache::from_env();
+    let mut findings = vec![
+        finding("cache", true, cache.as_ref().map_err(ToString::to_string).and_then(writable)),
+        finding("node", true, version("node", "Install Node.js 20 or newer")),
+        finding("solc", true, tools.solc().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
+        finding("anvil", true, tools.anvil().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
+        finding("ezkl", true, cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session))),
+        finding("srs", false, Ok("TEST only: proofs made with it are NOT SECURE".into())),
+        finding("accelerators", false, Ok("none: this release has CPU code only".into())),
+    ];
+    if let Some(rpc) = &args.rpc {
+        let node = runtime.block_on(Node::connect(rpc));
+        let chain = node.map(|node| format!("chain {} at {}", node.chain_id(), node.endpoint()));
+        findings.push(finding("rpc", true, chain.map_err(|error| error.to_string())));
+    }
+    let healthy = findings.iter().all(|finding| finding.result.is_ok() || !finding.required);
+    let rows: Vec<(String, String)> = findings.iter().map(row).collect();
+    let text = format!("{}{}\n", report::rows(&rows), if healthy { "Everything is there." } else { "Something is missing." });
+    let object = json!({ "healthy": healthy, "findings": findings.iter().map(object).collect::<Vec<_>>() });
+    report::result(session, &object, &text);
+    if healthy { Ok(Outcome::True) } else { Ok(Outcome::Missing) }
+}
+
+const fn finding(name: &'static str, required: bool, result: Result<String, String>) -> Finding {
+    Finding { name, required, result }
+}
+
+fn row(finding: &Finding) -> (String, String) {
+    let text = match &finding.result {
+        Ok(detail) => format!("ok       {detail}"),
+        Err(problem) => format!("MISSING  {problem}"),
+    };
+    (finding.name.to_owned(), text)
+}
+
+fn object(finding: &Finding) -> Value {
+    let (ok, detail) = match &finding.result {
+        Ok(detail) => (true, detail),
+        Err(problem) => (false, problem),
+    };
+    json!({ "name": finding.name, "ok": ok, "required": finding.required, "detail": detail })
+}
+
+fn shown(tool: &zkinfer::evm::Tool) -> String {
+    format!("{} at {}", tool.version, tool.path.display())
+}
+
+fn writable(cache: &Cache) -> Result<String, String> {
+    cache.staging().map_err(|error| error.to_string())?;
+    Ok(cache.root().display().to_string())
+}
+
+fn version(program: &str, remedy: &str) -> Result<String, String> {
+    match Command::new(program).arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        Ok(output) => Err(format!("{program} does not run ({}). {remedy}", output.status)),
+        Err(error) => Err(format!("{program} was not found ({error}). {remedy}")),
+    }
+}
+
+/// Starts a worker and asks EZKL for its version: a wheel that is there may still not load.
+fn ezkl_backend(cache: &Cache, session: &Session) -> Result<String, String> {
+    let python = Installation::find(cache).map_err(|error| error.to_string())?.python();
+    let backend = EzklBackend::new(cache).map_err(|error| error.to_string())?;
+    backend.start_worker(session.control()).map_err(|error| error.to_string())?;
+    Ok(format!("{} at {} (no licence is published for it)", ezkl::VERSION, python.display()))
+}

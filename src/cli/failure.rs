@@ -1,0 +1,61 @@
+use zkinfer::{
+    FailureClass,
+    backend::BackendError,
+    chain::ChainError,
+    evm::EvmError,
+    model::ModelError,
+    pipeline::PipelineError,
+    proof::BundleError,
+    storage::StorageError,
+};
+
+/// Why a command failed: an error of the library, or one of the command line's own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// What was asked for makes no sense, or a file is not what it should be.
+    #[error("{0}")]
+    Input(String),
+    /// The machine lacks something.
+    #[error("{0}")]
+    Environment(String),
+    /// A defect: what must hold does not.
+    #[error("{0}; this is a defect of zkinfer: please report it")]
+    Internal(String),
+}
+
+impl Failure {
+    pub(crate) const fn class(&self) -> FailureClass {
+        match self {
+            Self::Pipeline(error) => error.class(),
+            Self::Chain(error) => error.class(),
+            Self::Input(_) => FailureClass::BadInput,
+            Self::Environment(_) => FailureClass::Environment,
+            Self::Internal(_) => FailureClass::Internal,
+        }
+    }
+
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self.class() {
+            FailureClass::Invalid => 1,
+            FailureClass::BadInput => 2,
+            FailureClass::Environment => 3,
+            FailureClass::Internal => 4,
+        }
+    }
+}
+
+macro_rules! through_pipeline {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Pipeline(error.into())
+            }
+        }
+    )*};
+}
+
+through_pipeline!(BackendError, EvmError, ModelError, BundleError, StorageError);

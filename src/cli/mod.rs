@@ -1,0 +1,150 @@
+//! Parse, call the library, report. One file per command.
+
+mod audit;
+mod context;
+mod demo;
+mod digits;
+mod doctor;
+mod failure;
+mod prove;
+mod report;
+mod setup;
+mod verifier;
+mod verify;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use context::Session;
+use failure::Failure;
+use std::{path::PathBuf, process::ExitCode};
+use zkinfer::proof::bundle::BackendName;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and what was checked is true
+  1  the proof, the bundle or the claim is INVALID
+  2  bad usage or bad input
+  3  the environment lacks something: a tool, a node, funds, time
+  4  internal error: please report it
+
+Environment:
+  ZKINFER_CACHE_DIR  where artifacts are kept (else $XDG_CACHE_HOME/zkinfer, else ~/.cache/zkinfer)
+  ZKINFER_HOME       the project directory with node_modules and tools/solc (else the current directory's ancestors)
+  ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
+  ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
+
+/// Prove neural-network inference and put the proof on Ethereum.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    /// Print one JSON object on standard output; logs and progress stay on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prove a real model's answer, post the proof to a development chain and audit it: everything, end to end.
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::Args),
+    /// Prove one inference and write a bundle.
+    #[command(after_help = prove::EXAMPLES)]
+    Prove(prove::Args),
+    /// Verify a bundle off-chain and in the embedded EVM.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Args),
+    /// Re-verify a claim from its transaction hash: ids, code, proof, on-chain record.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Args),
+    /// Write a model's verifier contract into a Foundry project.
+    #[command(subcommand)]
+    Verifier(verifier::Command),
+    /// Install what a backend needs.
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Show which tools are there, which are missing, and what to do about it.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
+}
+
+/// The backends that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
+    Ezkl,
+    /// Proves NOTHING: for tests of programs that call this one.
+    Mock,
+}
+
+impl From<Backend> for BackendName {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Ezkl => Self::Ezkl,
+            Backend::Mock => Self::Mock,
+        }
+    }
+}
+
+/// Which model to use.
+#[derive(Debug, clap::Args)]
+struct ModelArgs {
+    /// The ONNX file [default: the digits model that comes with zkinfer].
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// What proves.
+    #[arg(long, value_enum, default_value = "ezkl")]
+    backend: Backend,
+}
+
+/// What a command found out.
+#[derive(Debug)]
+enum Outcome {
+    /// It is done, and what was checked is true.
+    True,
+    /// What was checked is not true.
+    Invalid,
+    /// The examination is done, and something is missing.
+    Missing,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    report::start_logging();
+    let session = Session::new(cli.json);
+    match run(cli.command, &session) {
+        Ok(Outcome::True) => ExitCode::SUCCESS,
+        Ok(Outcome::Invalid) => ExitCode::from(1),
+        Ok(Outcome::Missing) => ExitCode::from(3),
+        Err(failure) => {
+            session.finish();
+            report::failure(&failure, cli.json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(&args, session),
+        Command::Prove(args) => prove::run(&args, session),
+        Command::Verify(args) => verify::run(&args, session),
+        Command::Audit(args) => audit::run(&args, session),
+        Command::Verifier(command) => verifier::run(&command, session),
+        Command::Setup(command) => setup::run(&command, session),
+        Command::Doctor(args) => doctor::run(&args, session),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,49 @@
+//! What is printed, and where: results on standard output, everything else on standard error.
+
+use super::{Failure, context::Session};
+use serde_json::{Value, json};
+use std::io::Write;
+use zkinfer::FailureClass;
+
+pub(crate) fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ZKINFER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // A second subscriber in one process is refused; the first one stays.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Prints the result: the JSON object or the text.
+pub(crate) fn result(session: &Session, object: &Value, text: &str) {
+    session.finish();
+    if session.json { print(&format!("{object:#}\n")) } else { print(text) }
+}
+
+/// A reader that went away (`| head`) is no reason to panic.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+pub(crate) fn failure(failure: &Failure, json: bool) {
+    let class = match failure.class() {
+        FailureClass::BadInput => "bad_input",
+        FailureClass::Environment => "environment",
+        FailureClass::Invalid => "invalid",
+        FailureClass::Internal => "internal",
+    };
+    if json {
+        let object = json!({ "error": { "class": class, "message": failure.to_string() }, "exit_code": failure.exit_code() });
+        print(&format!("{object:#}\n"));
+    }
+    eprintln!("zkinfer: {failure}");
+}
+
+/// Rows of two columns, the first one padded.
+pub(crate) fn rows(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    rows.iter().map(|(name, value)| format!("  {name:<width$}  {value}\n")).collect()
+}
+
+/// Milliseconds with a unit that suits them.
+pub(crate) fn time(ms: f64) -> String {
+    if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1000.0) }
+}

@@ -1,0 +1,231 @@
+//! The lifecycle of artifacts: built once per model and backend, kept by content, built again when damaged.
+
+use super::PipelineError;
+use crate::{
+    backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ProvingBackend},
+    evm::{CompiledContract, Compiler},
+    model::Model,
+    storage::{Cache, write_atomic},
+};
+use alloy::primitives::B256;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The generated verifier's source, and what it compiles to.
+const VERIFIER_SOL: &str = "verifier.sol";
+const VERIFIER_JSON: &str = "verifier.json";
+/// Bumped when what is built from the same model changes.
+const RECIPE: u32 = 1;
+
+/// A backend with its artifacts.
+#[derive(Debug, Clone)]
+pub struct EZKLIntegration {
+    backend: Arc<dyn ProvingBackend>,
+    cache: Cache,
+    builds: Arc<AtomicU64>,
+}
+
+/// Artifacts that are ready, and the contract that verifies for them.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The artifacts.
+    pub artifacts: Artifacts,
+    /// The model's own verifier; `None` when it has none.
+    pub verifier: Option<CompiledContract>,
+    /// Whether they were built just now.
+    pub built: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifierFile {
+    contract: String,
+    abi: serde_json::Value,
+    creation_code: alloy::primitives::Bytes,
+    runtime_code: alloy::primitives::Bytes,
+    code_hash: B256,
+}
+
+impl EZKLIntegration {
+    /// Keeps the backend's artifacts in `cache`.
+    #[must_use]
+    pub fn new(backend: Arc<dyn ProvingBackend>, cache: Cache) -> Self {
+        Self { backend, cache, builds: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> &dyn ProvingBackend {
+        &*self.backend
+    }
+
+    /// How often artifacts were built, not found.
+    #[must_use]
+    pub fn builds(&self) -> u64 {
+        self.builds.load(Ordering::Relaxed)
+    }
+
+    /// The artifacts of a model: found in the cache, or built. Concurrent callers, in other processes too, wait for the
+    /// one that builds. Nothing half-built is ever found.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn prepare(&self, model: &Model, control: &Control) -> Result<Prepared, PipelineError> {
+        let key = self.key(model);
+        let dir = self.cache.dir("artifacts")?.join(&key);
+        let _lock = self.cache.lock(&format!("artifacts-{key}"))?;
+        if dir.exists() {
+            match self.open(&dir) {
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    tracing::warn!(%error, "artifacts in the cache are damaged and are built again");
+                    fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
+                }
+            }
+        }
+        let staging = self.cache.staging()?;
+        self.build(model, staging.path(), control)?;
+        fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
+        self.builds.fetch_add(1, Ordering::Relaxed);
+        let prepared = Prepared { built: true, ..self.open(&dir)? };
+        write_atomic(&self.index(prepared.artifacts.model_id())?, key.as_bytes())?;
+        Ok(prepared)
+    }
+
+    /// The artifacts of a model that was prepared on this machine before.
+    ///
+    /// # Errors
+    /// [`PipelineError::UnknownModel`] when there are none.
+    pub fn find(&self, model_id: B256) -> Result<Prepared, PipelineError> {
+        let key = fs::read_to_string(self.index(model_id)?).map_err(|_| PipelineError::UnknownModel(model_id))?;
+        // The index is a hint: a key is 64 hexadecimal digits, and what it leads to is checked.
+        let dir = self.cache.dir("artifacts")?.join(key);
+        if !dir.is_dir() {
+            return Err(PipelineError::UnknownModel(model_id));
+        }
+        let found = self.open(&dir)?;
+        match found.artifacts.model_id() {
+            id if id == model_id => Ok(found),
+            id => Err(PipelineError::OtherModel { expected: model_id, found: id }),
+        }
+    }
+
+    fn build(&self, model: &Model, dir: &Path, control: &Control) -> Result<(), PipelineError> {
+        let circuit = self.backend.compile(model, dir, control)?;
+        let keys = self.backend.setup(&circuit, dir, control)?;
+        control.stage("generate and compile the Solidity verifier");
+        let verifier = match self.backend.solidity_verifier(dir, control)? {
+            Some(solidity) => {
+                let compiled = Compiler::discover()?.compile_named(&solidity.source, &solidity.contract)?;
+                write(dir, VERIFIER_SOL, solidity.source.as_bytes())?;
+                write(dir, VERIFIER_JSON, &to_file(&compiled))?;
+                Some(compiled)
+            }
+            None => None,
+        };
+        let capabilities = self.backend.capabilities();
+        let identity = ArtifactIdentity {
+            backend: capabilities.backend,
+            backend_version: capabilities.version,
+            onnx_hash: model.hash(),
+            parameters: model.parameters(),
+            adapter_id: keys.adapter_id,
+            model_code_hash: verifier.map_or(B256::ZERO, |contract| contract.code_hash),
+            vk_digest: keys.vk_digest,
+            schema: circuit.schema.to_bytes().into(),
+            srs_id: keys.srs_id,
+            test_srs: keys.test_srs,
+            proof_bytes: keys.proof_bytes,
+            details: circuit.details,
+        };
+        Artifacts::seal(dir, identity)?;
+        Ok(())
+    }
+
+    fn open(&self, dir: &Path) -> Result<Prepared, PipelineError> {
+        let artifacts = Artifacts::open(dir)?;
+        let verifier = match artifacts.file(VERIFIER_JSON) {
+            Ok(path) => Some(from_file(&path)?),
+            Err(_) => None,
+        };
+        let code_hash = verifier.as_ref().map_or(B256::ZERO, |contract| contract.code_hash);
+        if code_hash != artifacts.identity().model_code_hash {
+            return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
+        }
+        Ok(Prepared { artifacts, verifier, built: false })
+    }
+
+    /// Everything that decides what is built.
+    fn key(&self, model: &Model) -> String {
+        let capabilities = self.backend.capabilities();
+        let adapter = crate::evm::artifacts::ezkl_adapter_id();
+        let parts = format!("{RECIPE} {} {} {} {adapter}", capabilities.backend, capabilities.version, model.hash());
+        blake3::hash(parts.as_bytes()).to_hex().to_string()
+    }
+
+    fn index(&self, model_id: B256) -> Result<PathBuf, PipelineError> {
+        Ok(self.cache.dir("models")?.join(model_id.to_string()))
+    }
+}
+
+impl Prepared {
+    /// Where the generated verifier's source lies; `None` when the model has none.
+    #[must_use]
+    pub fn verifier_source(&self) -> Option<PathBuf> {
+        self.artifacts.file(VERIFIER_SOL).ok()
+    }
+
+    /// Where the compiled verifier lies; `None` when the model has none.
+    #[must_use]
+    pub fn verifier_json(&self) -> Option<PathBuf> {
+        self.artifacts.file(VERIFIER_JSON).ok()
+    }
+}
+
+fn to_file(compiled: &CompiledContract) -> Vec<u8> {
+    let file = VerifierFile {
+        contract: compiled.name.clone(),
+        abi: serde_json::from_str(&compiled.abi_json).unwrap_or_default(),
+        creation_code: compiled.creation_code.clone(),
+        runtime_code: compiled.runtime_code.clone(),
+        code_hash: compiled.code_hash,
+    };
+    // Strings and JSON values only: nothing that serde_json can refuse.
+    serde_json::to_vec_pretty(&file).unwrap_or_default()
+}
+
+fn from_file(path: &Path) -> Result<CompiledContract, PipelineError> {
+    let json = fs::read(path).map_err(|source| io(path, source))?;
+    let file: VerifierFile =
+        serde_json::from_slice(&json).map_err(|error| damaged(path, &error.to_string()))?;
+    if alloy::primitives::keccak256(&file.runtime_code) != file.code_hash {
+        return Err(damaged(path, "its code has another hash").into());
+    }
+    Ok(CompiledContract {
+        name: file.contract,
+        abi_json: file.abi.to_string(),
+        creation_code: file.creation_code,
+        runtime_code: file.runtime_code,
+        code_hash: file.code_hash,
+    })
+}
+
+fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), PipelineError> {
+    let path = dir.join(name);
+    fs::write(&path, content).map_err(|source| io(&path, source).into())
+}
+
+fn io(path: &Path, source: std::io::Error) -> ArtifactsError {
+    ArtifactsError::Io { path: path.display().to_string(), source }
+}
+
+fn damaged(path: &Path, reason: &str) -> ArtifactsError {
+    ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.into() }
+}

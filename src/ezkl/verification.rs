@@ -1,0 +1,148 @@
+//! Verifying bundles: by the backend, and by the contracts' own code in the embedded EVM.
+
+use super::{PipelineError, Prepared};
+use crate::{
+    backend::{Control, ProvingBackend},
+    evm::{self, EvmError, EvmVerification, bindings::ModelKey},
+    proof::{Bundle, Statement, Verdict, bundle::BackendName},
+};
+use alloy::primitives::{Address, B256, Bytes, address};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Where the model's code stands in the embedded EVM. No verifier looks at its own address.
+const MODEL_CODE: Address = address!("0x5afe000000000000000000000000000000000003");
+
+/// Verifies with one model's artifacts.
+#[derive(Debug)]
+pub struct ProofVerifier<'a> {
+    backend: &'a dyn ProvingBackend,
+    prepared: &'a Prepared,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+#[must_use = "a report that nobody reads verifies nothing"]
+pub struct VerificationReport {
+    /// What is claimed.
+    pub statement_id: B256,
+    /// The model it is claimed of.
+    pub model_id: B256,
+    /// The backend's own verifier.
+    pub off_chain: Verdict,
+    /// Its wall time.
+    #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
+    pub off_chain_time: Duration,
+    /// The contracts' code in the embedded EVM; `None` when the backend has no contract.
+    pub embedded_evm: Option<EvmVerification>,
+    /// Its wall time.
+    #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
+    pub embedded_evm_time: Duration,
+    /// What a reader has to know beside the verdict.
+    pub warnings: Vec<String>,
+}
+
+fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64() * 1e3)
+}
+
+impl VerificationReport {
+    /// Valid only if every verifier there is said so, and a mock proof never is.
+    pub fn verdict(&self) -> Verdict {
+        match (&self.off_chain, self.embedded_evm.as_ref().map(|evm| &evm.verdict)) {
+            (Verdict::Valid, Some(Verdict::Valid)) => Verdict::Valid,
+            (Verdict::Valid, None) => Verdict::invalid("no contract verifies proofs of this backend"),
+            (Verdict::Invalid { reason }, _) => Verdict::invalid(reason.clone()),
+            (_, Some(Verdict::Invalid { reason })) => Verdict::invalid(reason.clone()),
+        }
+    }
+
+    /// Whether the verifiers contradict each other: one of them, hence this program, has a defect.
+    #[must_use]
+    pub fn is_contradictory(&self) -> bool {
+        self.embedded_evm.as_ref().is_some_and(|evm| evm.verdict.is_valid() != self.off_chain.is_valid())
+    }
+}
+
+impl<'a> ProofVerifier<'a> {
+    /// Uses the verifying parts of artifacts that `backend` made.
+    #[must_use]
+    pub const fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
+        Self { backend, prepared }
+    }
+
+    /// Verifies a bundle twice: by the backend's verifier, and by the model's verifier contract in the embedded EVM.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when no verdict was reached.
+    pub fn verify(&self, bundle: &Bundle, control: &Control) -> Result<VerificationReport, PipelineError> {
+        control.stage("verify off-chain");
+        let start = Instant::now();
+        let off_chain = self.backend.verify(&self.prepared.artifacts, bundle.statement(), bundle.proof(), control)?;
+        let off_chain_time = start.elapsed();
+        control.stage("verify in the embedded EVM");
+        let start = Instant::now();
+        let embedded_evm = self.embedded(bundle.statement(), bundle.proof())?;
+        Ok(VerificationReport {
+            statement_id: bundle.statement().id(),
+            model_id: bundle.statement().model_id,
+            off_chain,
+            off_chain_time,
+            embedded_evm,
+            embedded_evm_time: start.elapsed(),
+            warnings: warnings(bundle),
+        })
+    }
+
+    /// Runs adapter and verifier contract; `None` when the model has no contract.
+    ///
+    /// # Errors
+    /// [`PipelineError::Evm`] when there is no verdict.
+    pub fn embedded(&self, statement: &Statement, proof: &Bytes) -> Result<Option<EvmVerification>, PipelineError> {
+        let Some(verifier) = &self.prepared.verifier else { return Ok(None) };
+        let identity = self.prepared.artifacts.identity();
+        let adapter = evm::artifacts::ezkl_adapter();
+        if evm::artifacts::ezkl_adapter_id() != identity.adapter_id {
+            return Err(PipelineError::UnknownModel(statement.model_id));
+        }
+        let key = ModelKey {
+            modelId: statement.model_id,
+            modelCode: MODEL_CODE,
+            vkDigest: identity.vk_digest,
+            schemaHash: crate::proof::identity::schema_hash(&identity.schema),
+            srsId: identity.srs_id,
+        };
+        let answer = evm::verify_through_adapter(
+            &adapter.deployed_bytecode,
+            Some(&verifier.runtime_code),
+            &key,
+            statement.context.id(),
+            statement.public_values.as_bytes(),
+            proof,
+        );
+        match answer {
+            Ok(verification) => Ok(Some(verification)),
+            // A contract that calls the proof or the values malformed has not accepted the claim.
+            Err(EvmError::Refused { refusal }) => Ok(Some(EvmVerification {
+                verdict: Verdict::invalid(refusal.to_string()),
+                gas: evm::Gas { transaction: 0, execution: 0 },
+            })),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn warnings(bundle: &Bundle) -> Vec<String> {
+    let manifest = bundle.manifest();
+    let mut warnings = Vec::new();
+    if manifest.backend == BackendName::Mock {
+        warnings.push("MOCK: this bundle proves nothing".to_owned());
+    }
+    if manifest.test_srs {
+        warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
+    }
+    if manifest.transferable {
+        warnings.push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
+    }
+    warnings
+}
