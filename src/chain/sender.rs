@@ -175,8 +175,12 @@ async fn broadcast(node: &Node, what: &str, hash: B256, raw: &[u8]) -> Result<()
     }
 }
 
-/// Looks for the receipt until the deadline. A node that fails to answer is asked again.
-async fn wait(
+/// Looks for a transaction's receipt until the deadline, whether the transaction succeeded or failed. A node that fails
+/// to answer is asked again.
+///
+/// # Errors
+/// [`ChainError::NoReceipt`].
+pub async fn wait(
     node: &Node,
     options: &SendOptions,
     what: &str,

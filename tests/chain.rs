@@ -1,0 +1,14 @@
+//! Claims on a real development node. Each test has its own anvil.
+
+#[path = "chain/audit.rs"]
+mod audit;
+#[path = "chain/devnet.rs"]
+mod devnet;
+#[path = "chain/failures.rs"]
+mod failures;
+#[path = "chain/gas.rs"]
+mod gas;
+#[path = "chain/lifecycle.rs"]
+mod lifecycle;
+#[path = "chain/world.rs"]
+mod world;

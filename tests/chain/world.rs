@@ -1,0 +1,195 @@
+//! What every test here starts from: a development node with the contracts and one registered model.
+//!
+//! The model's verifier is a STAND-IN: it accepts the proof that is the hash of the instances. It proves nothing, and is
+//! here to test what calls it.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, I256, U256, keccak256},
+    providers::{Provider, ProviderBuilder, RootProvider},
+    rpc::types::TransactionReceipt,
+    sol_types::SolCall,
+};
+use serde_json::json;
+use std::sync::LazyLock;
+use zkinfer::{
+    chain::{
+        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions,
+        bindings::IProofRegistry,
+        client::ModelEntry,
+        sender::wait,
+    },
+    evm::{CompiledContract, Compiler, Tool, Toolchain},
+    proof::{
+        Assignment, Context, PublicValues, Schema, Statement, TensorSchema,
+        schema::{Direction, NO_AXIS, Visibility},
+    },
+};
+
+pub const STAND_IN: &str = r"
+    // SPDX-License-Identifier: MIT OR Apache-2.0
+    pragma solidity ^0.8.0;
+
+    contract StandIn {
+        uint256 public mode;
+        function setMode(uint256 mode_) external { mode = mode_; }
+        function verifyProof(bytes calldata proof, uint256[] calldata instances) external view returns (bool) {
+            bool right = proof.length == 32 && keccak256(abi.encodePacked(instances)) == bytes32(proof);
+            if (mode == 1 || !right) assembly { revert(0, 0) }
+            return true;
+        }
+    }
+";
+
+static STAND_IN_CODE: LazyLock<CompiledContract> = LazyLock::new(|| compile(STAND_IN));
+
+/// The order of BN254's scalar field.
+pub const ORDER: U256 =
+    U256::from_limbs([0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d, 0x30644e72e131a029]);
+
+pub fn compile(source: &str) -> CompiledContract {
+    Compiler::discover().unwrap().compile(source).unwrap()
+}
+
+pub fn stand_in() -> &'static CompiledContract {
+    &STAND_IN_CODE
+}
+
+pub fn anvil() -> Tool {
+    Toolchain::from_env().anvil().expect("run `make setup` or `npm ci` first")
+}
+
+pub struct World {
+    pub client: Client,
+    pub contracts: Contracts,
+    pub verifier: Deployment,
+    pub model_id: B256,
+    pub devnet: Devnet,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with_verifier(stand_in()).await
+    }
+
+    pub async fn with_verifier(verifier: &CompiledContract) -> Self {
+        let devnet = Devnet::start(&anvil()).await.unwrap();
+        let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
+        let client = Client::new(node, Account::dev()).unwrap();
+        let contracts = client.deploy_contracts().await.unwrap();
+        let verifier = client.deploy_verifier(verifier).await.unwrap();
+        let adapter = contracts.ezkl_adapter.address;
+        let model_id = register(&client, &contracts, adapter, verifier.address).await;
+        Self { client, contracts, verifier, model_id, devnet }
+    }
+
+    pub fn registry(&self) -> Address {
+        self.contracts.proof_registry.address
+    }
+
+    /// A statement for this chain and account that holds for ever.
+    pub fn statement(&self) -> Statement {
+        self.statement_until(u64::MAX)
+    }
+
+    pub fn statement_until(&self, deadline: u64) -> Statement {
+        Statement {
+            model_id: self.model_id,
+            public_values: values(),
+            context: Context::Chain {
+                chain_id: self.client.node().chain_id(),
+                registry: self.registry(),
+                assignment: Assignment {
+                    submitter: self.client.address(),
+                    consumer: Address::repeat_byte(0xc0),
+                    job: B256::repeat_byte(0x0b),
+                    deadline,
+                },
+            },
+        }
+    }
+
+    pub fn provider(&self) -> RootProvider {
+        ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
+    }
+
+    /// Asks anvil for something that ordinary nodes do not do.
+    pub async fn cheat(&self, method: &'static str, parameters: serde_json::Value) {
+        let _: serde_json::Value = self.provider().raw_request(method.into(), parameters).await.unwrap();
+    }
+
+    /// Sends from an account that anvil signs for, without any of the client's checks.
+    pub async fn send_unchecked(&self, from: Address, to: Address, data: &[u8]) -> TransactionReceipt {
+        let transaction = json!([{ "from": from, "to": to, "data": Bytes::copy_from_slice(data), "gas": "0xf00000" }]);
+        let hash: B256 = self.provider().raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
+        wait(self.client.node(), &SendOptions::default(), "a test's transaction", hash).await.unwrap()
+    }
+
+    pub fn submit_call(&self, statement: &Statement, proof: &Bytes) -> Vec<u8> {
+        let Context::Chain { assignment, .. } = statement.context else { panic!("made for no chain") };
+        IProofRegistry::submitCall {
+            modelId: statement.model_id,
+            assignment: IProofRegistry::Assignment {
+                submitter: assignment.submitter,
+                consumer: assignment.consumer,
+                job: assignment.job,
+                deadline: assignment.deadline,
+            },
+            publicValues: statement.public_values.as_bytes().clone(),
+            proof: proof.clone(),
+        }
+        .abi_encode()
+    }
+}
+
+pub async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {
+    let schema = Bytes::from(schema().to_bytes());
+    let entry = ModelEntry {
+        adapter,
+        model_code,
+        vk_digest: B256::repeat_byte(0x11),
+        srs_id: B256::repeat_byte(0x22),
+        schema: &schema,
+    };
+    client.register(contracts.model_registry.address, &entry).await.unwrap().model_id
+}
+
+pub fn schema() -> Schema {
+    let limit = I256::from_raw((ORDER - U256::from(1)) >> 1);
+    let tensor = |name: &str, direction, elements| TensorSchema {
+        name: name.into(),
+        direction,
+        visibility: Visibility::Public,
+        shape: vec![elements],
+        width: 32,
+        is_signed: true,
+        min: -limit,
+        max: limit,
+        scales: vec![0.5],
+        axis: NO_AXIS,
+        zero_point: 0,
+    };
+    Schema::new(vec![tensor("x", Direction::Input, 2), tensor("y", Direction::Output, 1)]).unwrap()
+}
+
+fn elements() -> [I256; 3] {
+    [3, -2, 7].map(|element| I256::try_from(element).unwrap())
+}
+
+pub fn values() -> PublicValues {
+    let [a, b, c] = elements();
+    schema().encode(&[vec![a, b], vec![c]]).unwrap()
+}
+
+/// The values as field elements.
+pub fn instances() -> Vec<U256> {
+    elements().iter().map(|e| if e.is_negative() { ORDER - e.unsigned_abs() } else { e.into_raw() }).collect()
+}
+
+/// What the stand-in accepts.
+pub fn proof() -> Bytes {
+    let words: Vec<[u8; 32]> = instances().iter().map(U256::to_be_bytes).collect();
+    keccak256(words.concat()).into()
+}
+
+/// Another account that anvil signs for: its second.
+pub const SECOND: Address = alloy::primitives::address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
