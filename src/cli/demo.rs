@@ -10,7 +10,7 @@ use std::{
 use zkinfer::{
     backend::Witness,
     chain::{
-        self, Account, AuditReport, AuditVerdict, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        self, Account, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
         client::ModelEntry,
     },
     evm::Toolchain,
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let agree = report_all(&integration, &table, &proven, &posted)?;
     let all_true = proven.verification.verdict().is_valid()
         && posted.claim_is_verified
-        && posted.audit.verdict == AuditVerdict::Valid
+        && posted.audit.is_valid()
         && agree;
     Ok(if all_true { Outcome::True } else { Outcome::Invalid })
 }

@@ -97,6 +97,12 @@ impl EzklBackend {
         self.request(&Hello {}, control).map(|_| ())
     }
 
+    /// The process id of the running worker, if one runs.
+    #[must_use]
+    pub fn worker_pid(&self) -> Option<u32> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Worker::pid)
+    }
+
     fn call<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, CallError> {
         let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         let mut worker = match slot.take() {

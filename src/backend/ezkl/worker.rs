@@ -128,6 +128,10 @@ impl Worker {
         CallError::Lost(broken(op, format!("died ({status})"), &self.log))
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn kill(&mut self) {
         // Errors mean that it is dead already.
         let _ = self.child.kill();

@@ -1,0 +1,10 @@
+//! The command line as a user meets it: exit codes, sentences, JSON, files.
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/end_to_end.rs"]
+mod end_to_end;
+#[path = "cli/environment.rs"]
+mod environment;
+#[path = "cli/program.rs"]
+mod program;

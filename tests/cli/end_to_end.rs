@@ -1,0 +1,44 @@
+//! The whole way, on a development node that outlives the demo, so that it can be audited from outside.
+
+use crate::program::{command, model, run, zkinfer};
+use zkinfer::{chain::Devnet, evm::Toolchain};
+
+#[tokio::test]
+async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
+    let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
+    let rpc = devnet.endpoint();
+    let demo = zkinfer(&["demo", "--rpc", &rpc, "--json"]).expect(0).json();
+    for name in ["verified_off_chain", "verified_in_embedded_evm", "verified_on_chain"] {
+        assert_eq!(demo[name], true, "{name}");
+    }
+    assert_eq!(demo["audit_verdict"], "VALID");
+    assert_eq!(demo["digit"]["agree"], true);
+    assert_eq!(demo["digit"]["proven"], 7);
+    let transaction = demo["tx_hash"].as_str().unwrap();
+
+    let audit = zkinfer(&["audit", transaction, "--rpc", &rpc, "--json"]).expect(0).json();
+    assert_eq!(audit["verdict"], "VALID");
+    assert_eq!(audit["facts"]["statement_id"], demo["statement_id"]);
+    assert_eq!(audit["facts"]["model_id"], demo["model_id"]);
+    // With the model's file, an auditor who trusts nobody's artifacts builds them anew.
+    zkinfer(&["audit", transaction, "--rpc", &rpc, "--model", &model("digits.onnx")]).expect(0);
+
+    // Without EZKL, the contracts still answer, and the report says what was not checked.
+    let cache = tempfile::tempdir().unwrap();
+    let mut bare = command(&["audit", transaction, "--rpc", &rpc, "--json"]);
+    let bare = run(bare.env("ZKINFER_CACHE_DIR", cache.path())).expect(0).json();
+    assert!(bare["warnings"].as_array().unwrap().len() > audit["warnings"].as_array().unwrap().len());
+
+    let unknown = format!("0x{}", "11".repeat(32));
+    zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(2);
+    // A second demo on the same node deploys and registers again, and claims again under its own registry.
+    zkinfer(&["demo", "--rpc", &rpc, "--digit", "3"]).expect(0);
+}
+
+#[test]
+fn the_demo_starts_and_stops_its_own_node() {
+    let run = zkinfer(&["demo"]).expect(0);
+    for text in ["verify off-chain", "VALID", "they agree", "transaction", "TEST SRS"] {
+        assert!(run.stdout.contains(text), "`{text}` is not in: {}", run.stdout);
+    }
+}

@@ -1,0 +1,94 @@
+//! What the machine lacks is exit code 3 and a sentence that says what to do.
+
+use crate::program::{bundle, command, run, zkinfer};
+use std::{fs, process::Command};
+use tempfile::TempDir;
+use zkinfer::{
+    chain::{Devnet, devnet::DevnetOptions},
+    evm::Toolchain,
+};
+
+/// The program copied away from the project, so that it finds no tools beside itself, in an empty directory.
+fn away(args: &[&str]) -> (TempDir, Command) {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("zkinfer");
+    fs::copy(env!("CARGO_BIN_EXE_zkinfer"), &copy).unwrap();
+    let mut command = Command::new(copy);
+    command.args(args).current_dir(dir.path()).env("PATH", dir.path());
+    for name in ["ZKINFER_HOME", "ZKINFER_SOLC", "ZKINFER_ANVIL"] {
+        command.env_remove(name);
+    }
+    (dir, command)
+}
+
+#[test]
+fn missing_ezkl_says_how_to_install_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let path = bundle().to_str().unwrap();
+    let mut verify = command(&["verify", path]);
+    run(verify.env("ZKINFER_CACHE_DIR", cache.path())).expect(3).says("zkinfer setup ezkl");
+    let mut demo = command(&["demo", "--json"]);
+    let demo = run(demo.env("ZKINFER_CACHE_DIR", cache.path())).expect(3);
+    assert_eq!(demo.json()["error"]["class"], "environment");
+}
+
+#[test]
+fn missing_python_says_what_to_install() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut setup = command(&["setup", "ezkl"]);
+    let setup = setup.env("ZKINFER_CACHE_DIR", cache.path()).env("ZKINFER_PYTHON", "/nonexistent/python");
+    run(setup).expect(3).says("ZKINFER_PYTHON");
+    let (_dir, mut setup) = away(&["setup", "ezkl"]);
+    run(setup.env("ZKINFER_CACHE_DIR", cache.path()).env_remove("ZKINFER_PYTHON")).expect(3).says("Install Python");
+}
+
+#[test]
+fn missing_npm_packages_say_what_to_run() {
+    // The artifacts are there, so that anvil is the first thing that is missing.
+    let _ = bundle();
+    let (_dir, mut demo) = away(&["demo"]);
+    run(&mut demo).expect(3).says("npm ci");
+    let (_dir, mut doctor) = away(&["doctor", "--json"]);
+    let doctor = run(&mut doctor).expect(3);
+    assert_eq!(doctor.json()["healthy"], false);
+}
+
+#[test]
+fn no_directory_for_the_cache_is_said() {
+    let mut verify = command(&["verify", bundle().to_str().unwrap()]);
+    for name in ["ZKINFER_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
+        verify.env_remove(name);
+    }
+    run(&mut verify).expect(3).says("ZKINFER_CACHE_DIR");
+}
+
+#[test]
+fn an_rpc_that_is_down_is_the_environments_fault() {
+    // A port that was just free: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let rpc = format!("http://127.0.0.1:{port}");
+    let transaction = format!("0x{}", "11".repeat(32));
+    zkinfer(&["audit", &transaction, "--rpc", &rpc]).expect(3);
+    zkinfer(&["demo", "--rpc", &rpc]).expect(3);
+    zkinfer(&["doctor", "--rpc", &rpc]).expect(3);
+    zkinfer(&["audit", &transaction, "--rpc", "not a url"]).expect(2);
+}
+
+/// Test keys and a TEST SRS have no business on a real chain.
+#[tokio::test]
+async fn only_development_chains_are_used() {
+    let anvil = Toolchain::from_env().anvil().unwrap();
+    let options = DevnetOptions { chain_id: 1, ..DevnetOptions::default() };
+    let devnet = Devnet::start_with(&anvil, &options).await.unwrap();
+    zkinfer(&["demo", "--rpc", &devnet.endpoint()]).expect(2).says("31337");
+}
+
+#[test]
+fn doctor_finds_everything_here() {
+    let run = zkinfer(&["doctor", "--json"]).expect(0);
+    assert_eq!(run.json()["healthy"], true);
+    let text = zkinfer(&["doctor"]).expect(0).stdout;
+    for name in ["solc", "anvil", "ezkl", "TEST", "accelerators"] {
+        assert!(text.contains(name), "{name} is not in: {text}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Runs the program.
+
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+use tempfile::TempDir;
+
+/// What a run printed and how it ended.
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON object on standard output.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+
+    /// Fails with everything that was printed unless the exit code is `code`.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails unless the error message says `text`.
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "`{text}` is not in: {}", self.stderr);
+        self
+    }
+}
+
+pub fn zkinfer(args: &[&str]) -> Run {
+    run(&mut command(args))
+}
+
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
+    command.args(args);
+    command
+}
+
+pub fn run(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub fn model(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits").join(name).display().to_string()
+}
+
+/// A bundle that the tests share, made by the program itself.
+pub static BUNDLE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.json");
+    zkinfer(&["prove", "--out", path.to_str().unwrap()]).expect(0);
+    (dir, path)
+});
+
+pub fn bundle() -> &'static Path {
+    &BUNDLE.1
+}

@@ -1,0 +1,10 @@
+//! The EZKL backend with real keys and real proofs. `make setup` installs EZKL.
+
+#[path = "ezkl_backend/artifacts.rs"]
+mod artifacts;
+#[path = "ezkl_backend/failures.rs"]
+mod failures;
+#[path = "ezkl_backend/proofs.rs"]
+mod proofs;
+#[path = "ezkl_backend/world.rs"]
+mod world;
