@@ -13,10 +13,8 @@ use serde_json::json;
 use std::sync::LazyLock;
 use zkinfer::{
     chain::{
-        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions,
-        bindings::IProofRegistry,
-        client::ModelEntry,
-        sender::wait,
+        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions, bindings::IProofRegistry,
+        client::ModelEntry, sender::wait,
     },
     evm::{CompiledContract, Compiler, Tool, Toolchain},
     proof::{
