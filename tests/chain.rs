@@ -1,5 +1,7 @@
 //! Claims on a real development node. Each test has its own anvil.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
+
 #[path = "chain/audit.rs"]
 mod audit;
 #[path = "chain/devnet.rs"]

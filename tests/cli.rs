@@ -1,5 +1,7 @@
 //! The command line as a user meets it: exit codes, sentences, JSON, files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
+
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 #[path = "cli/end_to_end.rs"]

@@ -1,5 +1,7 @@
 //! The EZKL backend with real keys and real proofs. `make setup` installs EZKL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
+
 #[path = "ezkl_backend/artifacts.rs"]
 mod artifacts;
 #[path = "ezkl_backend/failures.rs"]

@@ -177,7 +177,8 @@ impl Artifacts {
             if name.contains(['/', '\\']) || name == ".." {
                 return Err(bad_manifest(&path, "a file name with a path in it"));
             }
-            let damaged = |reason: &str| ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.into() };
+            let damaged =
+                |reason: &str| ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.into() };
             if !path.is_file() {
                 return Err(damaged("it is missing"));
             }
@@ -223,7 +224,10 @@ impl Artifacts {
         if self.manifest.files.contains_key(name) {
             Ok(path)
         } else {
-            Err(ArtifactsError::Damaged { path: path.display().to_string(), reason: "its manifest does not name it".into() })
+            Err(ArtifactsError::Damaged {
+                path: path.display().to_string(),
+                reason: "its manifest does not name it".into(),
+            })
         }
     }
 

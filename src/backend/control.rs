@@ -36,6 +36,13 @@ impl Control {
         Self { progress, ..Self::default() }
     }
 
+    /// Gives every request this long.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
     /// Announces a stage.
     pub fn stage(&self, name: &str) {
         tracing::debug!(stage = name);

@@ -40,7 +40,9 @@ pub enum BackendError {
     #[error("the witness was made by another backend")]
     ForeignWitness,
     /// The prover returned a proof that its own verifier refuses.
-    #[error("the proof that was made does not verify ({reason}); the artifacts may be damaged: delete them and build them again")]
+    #[error(
+        "the proof that was made does not verify ({reason}); the artifacts may be damaged: delete them and build them again"
+    )]
     UnsoundProof {
         /// What the verifier said.
         reason: String,
@@ -109,7 +111,9 @@ impl BackendError {
             | Self::Io { .. }
             | Self::Artifacts(_) => FailureClass::Environment,
             Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,
-            Self::Unsupported { .. } | Self::OutOfDomain(_) | Self::Model(_) | Self::Schema(_) => FailureClass::BadInput,
+            Self::Unsupported { .. } | Self::OutOfDomain(_) | Self::Model(_) | Self::Schema(_) => {
+                FailureClass::BadInput
+            }
         }
     }
 }

@@ -2,9 +2,7 @@
 //!
 //! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
 
-use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness,
-};
+use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness};
 use crate::{
     model::{Input, Model, TensorInfo},
     proof::{

@@ -215,8 +215,7 @@ impl Client {
             }
             Ok(keccak256(code))
         };
-        let model_code_hash =
-            if entry.model_code.is_zero() { B256::ZERO } else { hash_at(entry.model_code).await? };
+        let model_code_hash = if entry.model_code.is_zero() { B256::ZERO } else { hash_at(entry.model_code).await? };
         Ok(model_id(&ModelParts {
             adapter_id: hash_at(entry.adapter).await?,
             model_code_hash,
@@ -271,7 +270,9 @@ impl Client {
         }
         if assignment.submitter != self.address() {
             let (theirs, ours) = (assignment.submitter, self.address());
-            return Err(ChainError::WrongContext(format!("only {theirs} may submit it, and the key is that of {ours}")));
+            return Err(ChainError::WrongContext(format!(
+                "only {theirs} may submit it, and the key is that of {ours}"
+            )));
         }
         Ok((*registry, assignment))
     }

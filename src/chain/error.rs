@@ -34,7 +34,9 @@ pub enum ChainError {
         message: String,
     },
     /// The node answered something that cannot be.
-    #[error("the node's answer about {what} makes no sense: {reason}; it is no Ethereum node, or the contract is another one")]
+    #[error(
+        "the node's answer about {what} makes no sense: {reason}; it is no Ethereum node, or the contract is another one"
+    )]
     BadAnswer {
         /// What was asked.
         what: String,

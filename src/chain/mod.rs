@@ -12,7 +12,7 @@ mod error;
 pub mod node;
 pub mod sender;
 
-pub use auditor::{AuditReport, OffChainAnswer, OffChainRequest, OffChainVerifier, audit};
+pub use auditor::{AuditReport, AuditVerdict, OffChainAnswer, OffChainRequest, OffChainVerifier, audit};
 pub use client::{Client, Contracts, Deployment, Registration, Submission};
 pub use devnet::Devnet;
 pub use error::ChainError;

@@ -199,9 +199,11 @@ pub async fn wait(
             }
         }
     };
-    tokio::time::timeout(options.receipt_deadline, search)
-        .await
-        .map_err(|_| ChainError::NoReceipt { what: what.into(), hash, waited: begun.elapsed() })
+    tokio::time::timeout(options.receipt_deadline, search).await.map_err(|_| ChainError::NoReceipt {
+        what: what.into(),
+        hash,
+        waited: begun.elapsed(),
+    })
 }
 
 fn too_large(what: &str, size: usize) -> ChainError {

@@ -110,10 +110,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let proven = prove(args, &integration, &mut table)?;
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
     let agree = report_all(&integration, &table, &proven, &posted)?;
-    let all_true = proven.verification.verdict().is_valid()
-        && posted.claim_is_verified
-        && posted.audit.is_valid()
-        && agree;
+    let all_true =
+        proven.verification.verdict().is_valid() && posted.claim_is_verified && posted.audit.is_valid() && agree;
     Ok(if all_true { Outcome::True } else { Outcome::Invalid })
 }
 
@@ -136,7 +134,8 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
         },
     )?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let witness: Witness = table.step("witness", || Ok(generator.witness(&image.input, control)?), |_| String::new())?;
+    let witness: Witness =
+        table.step("witness", || Ok(generator.witness(&image.input, control)?), |_| String::new())?;
     let quantized = digit(&prepared, &witness.public_values)?;
     let bundle = table.step(
         "prove",
@@ -177,7 +176,11 @@ async fn post(
     stage(table, "connect");
     // Held until the audit is done; dropping it stops the node.
     let (node, _devnet) = connect(args).await?;
-    lap(table, "connect", format!("chain {}, {}", node.chain_id(), if args.rpc.is_some() { "running node" } else { "anvil" }));
+    lap(
+        table,
+        "connect",
+        format!("chain {}, {}", node.chain_id(), if args.rpc.is_some() { "running node" } else { "anvil" }),
+    );
 
     stage(table, "deploy");
     let client = Client::new(node.clone(), Account::dev())?;
@@ -322,7 +325,13 @@ fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, proven_digit: usize
     ];
     let warnings: Vec<(String, String)> =
         posted.audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())).collect();
-    format!("{}\n{}\n{}\n{}\n", report::rows(&rows), report::rows(&facts), report::rows(&warnings), posted.audit.summary)
+    format!(
+        "{}\n{}\n{}\n{}\n",
+        report::rows(&rows),
+        report::rows(&facts),
+        report::rows(&warnings),
+        posted.audit.summary
+    )
 }
 
 /// The digit that the first output tensor says.

@@ -38,7 +38,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         finding("node", true, version("node", "Install Node.js 20 or newer")),
         finding("solc", true, tools.solc().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
         finding("anvil", true, tools.anvil().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
-        finding("ezkl", true, cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session))),
+        finding(
+            "ezkl",
+            true,
+            cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session)),
+        ),
         finding("srs", false, Ok("TEST only: proofs made with it are NOT SECURE".into())),
         finding("accelerators", false, Ok("none: this release has CPU code only".into())),
     ];
@@ -49,7 +53,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok() || !finding.required);
     let rows: Vec<(String, String)> = findings.iter().map(row).collect();
-    let text = format!("{}{}\n", report::rows(&rows), if healthy { "Everything is there." } else { "Something is missing." });
+    let text =
+        format!("{}{}\n", report::rows(&rows), if healthy { "Everything is there." } else { "Something is missing." });
     let object = json!({ "healthy": healthy, "findings": findings.iter().map(object).collect::<Vec<_>>() });
     report::result(session, &object, &text);
     if healthy { Ok(Outcome::True) } else { Ok(Outcome::Missing) }

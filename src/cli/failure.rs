@@ -1,12 +1,6 @@
 use zkinfer::{
-    FailureClass,
-    backend::BackendError,
-    chain::ChainError,
-    evm::EvmError,
-    model::ModelError,
-    pipeline::PipelineError,
-    proof::BundleError,
-    storage::StorageError,
+    FailureClass, backend::BackendError, chain::ChainError, evm::EvmError, model::ModelError, pipeline::PipelineError,
+    proof::BundleError, storage::StorageError,
 };
 
 /// Why a command failed: an error of the library, or one of the command line's own.

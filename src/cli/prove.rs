@@ -1,12 +1,7 @@
 use super::{Failure, ModelArgs, Outcome, context, context::Session, digits, report};
 use serde_json::json;
 use std::{path::PathBuf, time::Instant};
-use zkinfer::{
-    model::Input,
-    pipeline::ProofGenerator,
-    proof::Context,
-    storage::write_atomic,
-};
+use zkinfer::{model::Input, pipeline::ProofGenerator, proof::Context, storage::write_atomic};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

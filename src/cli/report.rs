@@ -31,7 +31,8 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
         FailureClass::Internal => "internal",
     };
     if json {
-        let object = json!({ "error": { "class": class, "message": failure.to_string() }, "exit_code": failure.exit_code() });
+        let object =
+            json!({ "error": { "class": class, "message": failure.to_string() }, "exit_code": failure.exit_code() });
         print(&format!("{object:#}\n"));
     }
     eprintln!("zkinfer: {failure}");

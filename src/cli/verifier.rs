@@ -39,7 +39,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
     else {
         return Err(Failure::Input("models of this backend have no verifier contract of their own".into()));
     };
-    let cannot = |error: std::io::Error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display()));
+    let cannot =
+        |error: std::io::Error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display()));
     fs::create_dir_all(&args.out).map_err(cannot)?;
     let solidity = args.out.join(format!("{}.sol", contract.name));
     write_atomic(&solidity, &fs::read(source).map_err(cannot)?)?;

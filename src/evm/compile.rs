@@ -115,7 +115,8 @@ impl Compiler {
 }
 
 fn profile() -> Settings {
-    let outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"];
+    let outputs =
+        ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"];
     Settings {
         optimizer: Optimizer { enabled: Some(true), runs: Some(OPTIMIZER_RUNS), details: None },
         metadata: Some(SettingsMetadata::new(BytecodeHash::None, false)),
@@ -183,7 +184,8 @@ mod tests {
     use super::*;
     use crate::evm::artifacts;
 
-    const TINY: &str = "pragma solidity ^0.8.0; contract Tiny { function one() external pure returns (uint256) { return 1; } }";
+    const TINY: &str =
+        "pragma solidity ^0.8.0; contract Tiny { function one() external pure returns (uint256) { return 1; } }";
 
     fn compile(source: &str) -> Result<CompiledContract, EvmError> {
         Compiler::discover().expect("run `make setup` or `npm ci` first").compile(source)
@@ -202,9 +204,13 @@ mod tests {
     #[test]
     fn the_profile_is_forges() {
         // The adapter imports, so its sources are flattened by hand here: forge's build of it is the committed artifact.
-        let read = |path: &str| std::fs::read_to_string(format!("{}/contracts/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let read =
+            |path: &str| std::fs::read_to_string(format!("{}/contracts/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let strip = |text: String| {
-            text.lines().filter(|l| !["import ", "pragma ", "// SPDX"].iter().any(|p| l.starts_with(p))).collect::<Vec<_>>().join("\n")
+            text.lines()
+                .filter(|l| !["import ", "pragma ", "// SPDX"].iter().any(|p| l.starts_with(p)))
+                .collect::<Vec<_>>()
+                .join("\n")
         };
         let flat = format!(
             "pragma solidity 0.8.30;\n{}\n{}",
@@ -216,9 +222,13 @@ mod tests {
 
     #[test]
     fn compile_errors_carry_what_solc_says() {
-        let error = compile("pragma solidity ^0.8.0; contract A { function f() external { undeclared = 1; } }").unwrap_err();
+        let error =
+            compile("pragma solidity ^0.8.0; contract A { function f() external { undeclared = 1; } }").unwrap_err();
         let EvmError::Compile { diagnostics } = &error else { panic!("{error}") };
-        assert!(diagnostics.contains("Undeclared identifier") && diagnostics.contains("Generated.sol:1:"), "{diagnostics}");
+        assert!(
+            diagnostics.contains("Undeclared identifier") && diagnostics.contains("Generated.sol:1:"),
+            "{diagnostics}"
+        );
     }
 
     #[test]
@@ -236,8 +246,11 @@ mod tests {
     #[test]
     fn imports_reach_no_file() {
         let root = env!("CARGO_MANIFEST_DIR");
-        for path in ["contracts/libraries/Identities.sol".to_owned(), format!("{root}/contracts/libraries/Identities.sol")] {
-            let error = compile(&format!("pragma solidity ^0.8.0; import \"{path}\"; contract A {{ uint256 public x; }}"));
+        for path in
+            ["contracts/libraries/Identities.sol".to_owned(), format!("{root}/contracts/libraries/Identities.sol")]
+        {
+            let error =
+                compile(&format!("pragma solidity ^0.8.0; import \"{path}\"; contract A {{ uint256 public x; }}"));
             assert!(matches!(error.unwrap_err(), EvmError::Compile { .. } | EvmError::ImportsRefused));
         }
     }
@@ -245,7 +258,9 @@ mod tests {
     #[test]
     fn code_over_the_limit_is_an_error_that_names_size_and_limit() {
         let word = "01".repeat(MAX_RUNTIME_BYTES);
-        let big = format!("pragma solidity ^0.8.0; contract Big {{ function f() external pure returns (bytes memory) {{ return hex\"{word}\"; }} }}");
+        let big = format!(
+            "pragma solidity ^0.8.0; contract Big {{ function f() external pure returns (bytes memory) {{ return hex\"{word}\"; }} }}"
+        );
         let error = compile(&big).unwrap_err();
         assert!(matches!(&error, EvmError::ContractTooLarge { limit: MAX_RUNTIME_BYTES, .. }), "{error}");
         assert!(error.to_string().contains("24576"), "{error}");

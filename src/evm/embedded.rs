@@ -179,10 +179,10 @@ mod tests {
         let call = run(&bytes!("602a5f5260205ff3"), &Bytes::new());
         let mut word = [0; 32];
         word[31] = 42;
-        assert_eq!(call, Call {
-            outcome: Outcome::Returned(word.into()),
-            gas: Gas { transaction: 21_016, execution: 16 },
-        });
+        assert_eq!(
+            call,
+            Call { outcome: Outcome::Returned(word.into()), gas: Gas { transaction: 21_016, execution: 16 } }
+        );
     }
 
     #[test]
@@ -201,7 +201,9 @@ mod tests {
         assert!(matches!(call.outcome, Outcome::Halted(_)));
         assert_eq!(call.gas.transaction, GAS_LIMIT);
         // JUMPDEST, PUSH0, JUMP: loops until the gas is gone
-        assert!(matches!(run(&bytes!("5b5f56"), &Bytes::new()).outcome, Outcome::Halted(reason) if reason.contains("OutOfGas")));
+        assert!(
+            matches!(run(&bytes!("5b5f56"), &Bytes::new()).outcome, Outcome::Halted(reason) if reason.contains("OutOfGas"))
+        );
     }
 
     #[test]

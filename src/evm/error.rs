@@ -38,7 +38,9 @@ pub enum EvmError {
         expected: String,
     },
     /// The Solidity source is longer than any generated verifier.
-    #[error("the Solidity source has {size} bytes, more than the {limit} that are compiled; it is no generated verifier")]
+    #[error(
+        "the Solidity source has {size} bytes, more than the {limit} that are compiled; it is no generated verifier"
+    )]
     SourceTooLarge {
         /// Its length in bytes.
         size: usize,
@@ -101,7 +103,9 @@ pub enum EvmError {
     #[error("the call cannot be made in one transaction: {0}")]
     NotExecutable(String),
     /// The call ended by an exception: no verdict can be read from it.
-    #[error("the contract stopped without a verdict ({reason}) after {gas} gas; it does not fit one transaction or is broken")]
+    #[error(
+        "the contract stopped without a verdict ({reason}) after {gas} gas; it does not fit one transaction or is broken"
+    )]
     Halted {
         /// The exception's name.
         reason: String,
@@ -133,9 +137,7 @@ impl EvmError {
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
-            Self::ToolMissing { .. } | Self::ToolBroken { .. } | Self::ToolVersion { .. } => {
-                FailureClass::Environment
-            }
+            Self::ToolMissing { .. } | Self::ToolBroken { .. } | Self::ToolVersion { .. } => FailureClass::Environment,
             Self::Refused { refusal } => refusal.class(),
             Self::Artifact { .. } => FailureClass::Internal,
             _ => FailureClass::BadInput,

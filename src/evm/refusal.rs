@@ -21,7 +21,9 @@ pub enum Refusal {
     #[error("there is no contract at {0}; deploy it first, or check that the chain is the right one")]
     NoCode(Address),
     /// The public values are not a whole number of elements.
-    #[error("the public values have {0} bytes, which is no whole number of elements; they do not follow the model's schema")]
+    #[error(
+        "the public values have {0} bytes, which is no whole number of elements; they do not follow the model's schema"
+    )]
     PublicValuesLength(U256),
     /// The proof cannot have this length.
     #[error("no proof of this model is {0} bytes long; the proof is damaged or of another backend")]
@@ -39,7 +41,9 @@ pub enum Refusal {
     #[error("the code at {0} is not the code that the model id names; deploy it anew and register the model again")]
     CodeChanged(Address),
     /// The account has not registered the model, or has retired it.
-    #[error("{account} is no registrant of model {model_id}, or has retired it already; only registrants retire a model")]
+    #[error(
+        "{account} is no registrant of model {model_id}, or has retired it already; only registrants retire a model"
+    )]
     NotRegistrant {
         /// The model.
         model_id: B256,
@@ -47,7 +51,9 @@ pub enum Refusal {
         account: Address,
     },
     /// The caller is not the submitter of the assignment.
-    #[error("only {submitter} may submit this claim, not {caller}; submit with its key, or make the statement for yours")]
+    #[error(
+        "only {submitter} may submit this claim, not {caller}; submit with its key, or make the statement for yours"
+    )]
     SubmitterMismatch {
         /// Whom the statement is made for.
         submitter: Address,

@@ -175,8 +175,7 @@ mod tests {
         assert_eq!(refusal(adapted(&RETURNS_ONE, &word, &word[1..])), Refusal::ProofLength(U256::from(31)));
         assert_eq!(refusal(adapted(&RETURNS_ONE, &[0x7f; 64], &word)), Refusal::ValueOutOfRange(U256::ZERO));
         let adapter = &crate::evm::artifacts::ezkl_adapter().deployed_bytecode;
-        let missing =
-            verify_through_adapter(adapter, None, &key(VERIFIER), B256::ZERO, &Bytes::new(), &Bytes::new());
+        let missing = verify_through_adapter(adapter, None, &key(VERIFIER), B256::ZERO, &Bytes::new(), &Bytes::new());
         assert_eq!(refusal(missing), Refusal::NoCode(VERIFIER));
     }
 

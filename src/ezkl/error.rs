@@ -34,7 +34,9 @@ pub enum PipelineError {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// Nothing here knows the model.
-    #[error("there are no artifacts of model {0} on this machine: give the model with --model FILE.onnx, so that they are built again")]
+    #[error(
+        "there are no artifacts of model {0} on this machine: give the model with --model FILE.onnx, so that they are built again"
+    )]
     UnknownModel(B256),
     /// The model that was given has another id.
     #[error("the model that was given has id {found}, the statement is about {expected}")]

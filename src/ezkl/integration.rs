@@ -203,8 +203,7 @@ fn to_file(compiled: &CompiledContract) -> Vec<u8> {
 
 fn from_file(path: &Path) -> Result<CompiledContract, PipelineError> {
     let json = fs::read(path).map_err(|source| io(path, source))?;
-    let file: VerifierFile =
-        serde_json::from_slice(&json).map_err(|error| damaged(path, &error.to_string()))?;
+    let file: VerifierFile = serde_json::from_slice(&json).map_err(|error| damaged(path, &error.to_string()))?;
     if alloy::primitives::keccak256(&file.runtime_code) != file.code_hash {
         return Err(damaged(path, "its code has another hash").into());
     }

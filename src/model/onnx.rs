@@ -117,9 +117,8 @@ impl Model {
                 Ok(Tensor::from_shape(&shape, &values)?.into_tvalue())
             });
             let outputs = self.runnable.run(tensors.collect::<TractResult<_>>().map_err(run_error)?);
-            let flatten = |tensor: TValue| {
-                Ok(tensor.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter().copied().collect())
-            };
+            let flatten =
+                |tensor: TValue| Ok(tensor.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter().copied().collect());
             outputs.map_err(run_error)?.into_iter().map(flatten).collect::<TractResult<_>>().map_err(run_error)
         })
     }
@@ -164,8 +163,7 @@ fn check_weights(parser: &tract_onnx::Onnx, graph: &pb::GraphProto) -> Result<u6
     let constants = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
     let mut parameters = 0;
     for proto in graph.initializer.iter().chain(constants) {
-        let tensor =
-            tract_onnx::tensor::load_tensor(&*parser.provider, proto, None).map_err(not_onnx)?;
+        let tensor = tract_onnx::tensor::load_tensor(&*parser.provider, proto, None).map_err(not_onnx)?;
         if !tensor.datum_type().is_float() {
             continue;
         }

@@ -9,12 +9,12 @@ use alloy::{
 use serde_json::json;
 use std::sync::Arc;
 use zkinfer::{
+    FailureClass,
     chain::{
         AuditReport, ChainError, OffChainAnswer, OffChainRequest, OffChainVerifier, audit,
         auditor::{AuditVerdict, CheckName, CheckOutcome},
         bindings::IModelRegistry,
     },
-    FailureClass,
     proof::Verdict,
 };
 
@@ -157,10 +157,7 @@ async fn somebody_elses_submission_of_the_call_is_no_claim() {
     let calldata = world.submit_call(&world.statement(), &world::proof());
     let receipt = world.send_unchecked(world::SECOND, Address::repeat_byte(0xee), &calldata).await;
     let report = audited(&world, receipt.transaction_hash).await;
-    assert_fails(
-        &report,
-        &[CheckName::Submitter, CheckName::Registries, CheckName::Event, CheckName::Claim],
-    );
+    assert_fails(&report, &[CheckName::Submitter, CheckName::Registries, CheckName::Event, CheckName::Claim]);
 }
 
 #[tokio::test]

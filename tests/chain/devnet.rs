@@ -3,8 +3,8 @@
 use crate::world;
 use std::path::PathBuf;
 use zkinfer::{
-    chain::{ChainError, Devnet, Node},
     FailureClass,
+    chain::{ChainError, Devnet, Node},
     evm::{Tool, ToolKind},
 };
 

@@ -4,12 +4,11 @@ use crate::world::{self, World};
 use alloy::{primitives::Bytes, signers::local::PrivateKeySigner};
 use std::time::Duration;
 use zkinfer::{
+    FailureClass,
     chain::{
-        Account, ChainError, Client, Devnet, Node, SendOptions, audit,
-        devnet::DevnetOptions,
+        Account, ChainError, Client, Devnet, Node, SendOptions, audit, devnet::DevnetOptions,
         sender::MAX_TRANSACTION_BYTES,
     },
-    FailureClass,
 };
 
 #[tokio::test]
@@ -67,7 +66,8 @@ async fn an_account_without_ether_is_told_what_it_needs() {
 #[tokio::test]
 async fn what_nodes_would_refuse_for_its_size_is_never_sent() {
     let world = World::new().await;
-    let error = world.client.submit(&world.statement(), &Bytes::from(vec![1; MAX_TRANSACTION_BYTES])).await.unwrap_err();
+    let error =
+        world.client.submit(&world.statement(), &Bytes::from(vec![1; MAX_TRANSACTION_BYTES])).await.unwrap_err();
     assert!(matches!(error, ChainError::TransactionTooLarge { limit: MAX_TRANSACTION_BYTES, .. }), "{error}");
     assert_eq!(error.class(), FailureClass::BadInput);
 }

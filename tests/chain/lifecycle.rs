@@ -3,8 +3,8 @@
 use crate::world::{self, World};
 use alloy::{primitives::Bytes, providers::Provider};
 use zkinfer::{
-    chain::{ChainError, bindings::Refusal, client::read_claim},
     FailureClass,
+    chain::{ChainError, bindings::Refusal, client::read_claim},
     evm::artifacts,
     proof::{Context, PublicValues},
 };

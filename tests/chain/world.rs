@@ -13,10 +13,8 @@ use serde_json::json;
 use std::sync::LazyLock;
 use zkinfer::{
     chain::{
-        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions,
-        bindings::IProofRegistry,
-        client::ModelEntry,
-        sender::wait,
+        Account, Client, Contracts, Deployment, Devnet, Node, SendOptions, bindings::IProofRegistry,
+        client::ModelEntry, sender::wait,
     },
     evm::{CompiledContract, Compiler, Tool, Toolchain},
     proof::{
@@ -25,7 +23,7 @@ use zkinfer::{
     },
 };
 
-pub const STAND_IN: &str = r"
+pub(crate) const STAND_IN: &str = r"
     // SPDX-License-Identifier: MIT OR Apache-2.0
     pragma solidity ^0.8.0;
 
@@ -43,35 +41,35 @@ pub const STAND_IN: &str = r"
 static STAND_IN_CODE: LazyLock<CompiledContract> = LazyLock::new(|| compile(STAND_IN));
 
 /// The order of BN254's scalar field.
-pub const ORDER: U256 =
+pub(crate) const ORDER: U256 =
     U256::from_limbs([0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d, 0x30644e72e131a029]);
 
-pub fn compile(source: &str) -> CompiledContract {
+pub(crate) fn compile(source: &str) -> CompiledContract {
     Compiler::discover().unwrap().compile(source).unwrap()
 }
 
-pub fn stand_in() -> &'static CompiledContract {
+pub(crate) fn stand_in() -> &'static CompiledContract {
     &STAND_IN_CODE
 }
 
-pub fn anvil() -> Tool {
+pub(crate) fn anvil() -> Tool {
     Toolchain::from_env().anvil().expect("run `make setup` or `npm ci` first")
 }
 
-pub struct World {
-    pub client: Client,
-    pub contracts: Contracts,
-    pub verifier: Deployment,
-    pub model_id: B256,
-    pub devnet: Devnet,
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) contracts: Contracts,
+    pub(crate) verifier: Deployment,
+    pub(crate) model_id: B256,
+    pub(crate) devnet: Devnet,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_verifier(stand_in()).await
     }
 
-    pub async fn with_verifier(verifier: &CompiledContract) -> Self {
+    pub(crate) async fn with_verifier(verifier: &CompiledContract) -> Self {
         let devnet = Devnet::start(&anvil()).await.unwrap();
         let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
         let client = Client::new(node, Account::dev()).unwrap();
@@ -82,16 +80,16 @@ impl World {
         Self { client, contracts, verifier, model_id, devnet }
     }
 
-    pub fn registry(&self) -> Address {
+    pub(crate) fn registry(&self) -> Address {
         self.contracts.proof_registry.address
     }
 
     /// A statement for this chain and account that holds for ever.
-    pub fn statement(&self) -> Statement {
+    pub(crate) fn statement(&self) -> Statement {
         self.statement_until(u64::MAX)
     }
 
-    pub fn statement_until(&self, deadline: u64) -> Statement {
+    pub(crate) fn statement_until(&self, deadline: u64) -> Statement {
         Statement {
             model_id: self.model_id,
             public_values: values(),
@@ -108,23 +106,23 @@ impl World {
         }
     }
 
-    pub fn provider(&self) -> RootProvider {
+    pub(crate) fn provider(&self) -> RootProvider {
         ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
     }
 
     /// Asks anvil for something that ordinary nodes do not do.
-    pub async fn cheat(&self, method: &'static str, parameters: serde_json::Value) {
+    pub(crate) async fn cheat(&self, method: &'static str, parameters: serde_json::Value) {
         let _: serde_json::Value = self.provider().raw_request(method.into(), parameters).await.unwrap();
     }
 
     /// Sends from an account that anvil signs for, without any of the client's checks.
-    pub async fn send_unchecked(&self, from: Address, to: Address, data: &[u8]) -> TransactionReceipt {
+    pub(crate) async fn send_unchecked(&self, from: Address, to: Address, data: &[u8]) -> TransactionReceipt {
         let transaction = json!([{ "from": from, "to": to, "data": Bytes::copy_from_slice(data), "gas": "0xf00000" }]);
         let hash: B256 = self.provider().raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
         wait(self.client.node(), &SendOptions::default(), "a test's transaction", hash).await.unwrap()
     }
 
-    pub fn submit_call(&self, statement: &Statement, proof: &Bytes) -> Vec<u8> {
+    pub(crate) fn submit_call(&self, statement: &Statement, proof: &Bytes) -> Vec<u8> {
         let Context::Chain { assignment, .. } = statement.context else { panic!("made for no chain") };
         IProofRegistry::submitCall {
             modelId: statement.model_id,
@@ -141,7 +139,7 @@ impl World {
     }
 }
 
-pub async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {
+pub(crate) async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {
     let schema = Bytes::from(schema().to_bytes());
     let entry = ModelEntry {
         adapter,
@@ -153,7 +151,7 @@ pub async fn register(client: &Client, contracts: &Contracts, adapter: Address, 
     client.register(contracts.model_registry.address, &entry).await.unwrap().model_id
 }
 
-pub fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let limit = I256::from_raw((ORDER - U256::from(1)) >> 1);
     let tensor = |name: &str, direction, elements| TensorSchema {
         name: name.into(),
@@ -175,21 +173,21 @@ fn elements() -> [I256; 3] {
     [3, -2, 7].map(|element| I256::try_from(element).unwrap())
 }
 
-pub fn values() -> PublicValues {
+pub(crate) fn values() -> PublicValues {
     let [a, b, c] = elements();
     schema().encode(&[vec![a, b], vec![c]]).unwrap()
 }
 
 /// The values as field elements.
-pub fn instances() -> Vec<U256> {
+pub(crate) fn instances() -> Vec<U256> {
     elements().iter().map(|e| if e.is_negative() { ORDER - e.unsigned_abs() } else { e.into_raw() }).collect()
 }
 
 /// What the stand-in accepts.
-pub fn proof() -> Bytes {
+pub(crate) fn proof() -> Bytes {
     let words: Vec<[u8; 32]> = instances().iter().map(U256::to_be_bytes).collect();
     keccak256(words.concat()).into()
 }
 
 /// Another account that anvil signs for: its second.
-pub const SECOND: Address = alloy::primitives::address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+pub(crate) const SECOND: Address = alloy::primitives::address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");

@@ -9,42 +9,42 @@ use std::{
 use tempfile::TempDir;
 
 /// What a run printed and how it ended.
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// The one JSON object on standard output.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
     /// Fails with everything that was printed unless the exit code is `code`.
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// Fails unless the error message says `text`.
-    pub fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "`{text}` is not in: {}", self.stderr);
         self
     }
 }
 
-pub fn zkinfer(args: &[&str]) -> Run {
+pub(crate) fn zkinfer(args: &[&str]) -> Run {
     run(&mut command(args))
 }
 
-pub fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
     command.args(args);
     command
 }
 
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let output = command.output().unwrap();
     Run {
         code: output.status.code().unwrap(),
@@ -53,18 +53,18 @@ pub fn run(command: &mut Command) -> Run {
     }
 }
 
-pub fn model(name: &str) -> String {
+pub(crate) fn model(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits").join(name).display().to_string()
 }
 
 /// A bundle that the tests share, made by the program itself.
-pub static BUNDLE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+pub(crate) static BUNDLE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bundle.json");
     zkinfer(&["prove", "--out", path.to_str().unwrap()]).expect(0);
     (dir, path)
 });
 
-pub fn bundle() -> &'static Path {
+pub(crate) fn bundle() -> &'static Path {
     &BUNDLE.1
 }

@@ -4,7 +4,7 @@ use crate::world::{WORLD, backend, digits, fresh_cache, seven};
 use std::{fs, path::Path, time::Duration};
 use zkinfer::{
     FailureClass,
-    backend::{BackendError, CancelToken, Control, ProvingBackend},
+    backend::{BackendError, Control, ProvingBackend},
     model::Input,
 };
 
@@ -34,7 +34,7 @@ fn inputs_of_another_length_are_refused_before_ezkl_sees_them() {
 fn a_time_limit_kills_the_worker_and_the_next_request_works() {
     let (_dir, cache) = fresh_cache();
     let backend = backend(&cache);
-    let control = Control { time_limit: Duration::ZERO, ..Control::default() };
+    let control = Control::default().with_time_limit(Duration::ZERO);
     let error = backend.witness(&WORLD.prepared.artifacts, &seven(), &control).unwrap_err();
     assert!(matches!(error, BackendError::TimedOut { .. }), "{error}");
     assert_eq!(error.class(), FailureClass::Environment);
@@ -45,7 +45,7 @@ fn a_time_limit_kills_the_worker_and_the_next_request_works() {
 fn cancelling_kills_the_worker_and_the_next_request_works() {
     let (_dir, cache) = fresh_cache();
     let backend = backend(&cache);
-    let control = Control { cancel: CancelToken::default(), ..Control::default() };
+    let control = Control::default();
     control.cancel.cancel();
     let error = backend.witness(&WORLD.prepared.artifacts, &seven(), &control).unwrap_err();
     assert!(matches!(error, BackendError::Cancelled { .. }), "{error}");

@@ -77,17 +77,13 @@ fn other_public_values_are_refused() {
     for word in [0, words / 2, words - 1] {
         let mut changed = bytes.to_vec();
         changed[word * 32 + 31] ^= 1;
-        let statement = Statement {
-            public_values: PublicValues::from_bytes(changed.into()),
-            ..WORLD.bundle.statement().clone()
-        };
+        let statement =
+            Statement { public_values: PublicValues::from_bytes(changed.into()), ..WORLD.bundle.statement().clone() };
         assert!(!verify(&statement, WORLD.bundle.proof()).is_valid(), "word {word}");
         assert!(!embedded(&statement, WORLD.bundle.proof()), "word {word} in the EVM");
     }
-    let short = Statement {
-        public_values: PublicValues::from_bytes(bytes.slice(32..)),
-        ..WORLD.bundle.statement().clone()
-    };
+    let short =
+        Statement { public_values: PublicValues::from_bytes(bytes.slice(32..)), ..WORLD.bundle.statement().clone() };
     assert!(!verify(&short, WORLD.bundle.proof()).is_valid());
 }
 

@@ -13,16 +13,16 @@ use zkinfer::{
 const ONNX: &[u8] = include_bytes!("../../models/digits/digits.onnx");
 const SEVEN: &[u8] = include_bytes!("../../models/digits/inputs/test-1243-is-7.json");
 
-pub fn digits() -> Model {
+pub(crate) fn digits() -> Model {
     Model::from_onnx(ONNX.to_vec()).unwrap()
 }
 
-pub fn seven() -> Input {
+pub(crate) fn seven() -> Input {
     Input::from_json(SEVEN).unwrap()
 }
 
 /// An empty cache with the user's EZKL in it. Deleted when the directory is dropped.
-pub fn fresh_cache() -> (TempDir, Cache) {
+pub(crate) fn fresh_cache() -> (TempDir, Cache) {
     let dir = tempfile::tempdir().unwrap();
     let user = Cache::from_env().unwrap();
     let name = format!("ezkl-{}", zkinfer::backend::ezkl::VERSION);
@@ -33,30 +33,29 @@ pub fn fresh_cache() -> (TempDir, Cache) {
     (dir, cache)
 }
 
-pub fn backend(cache: &Cache) -> Arc<EzklBackend> {
+pub(crate) fn backend(cache: &Cache) -> Arc<EzklBackend> {
     Arc::new(EzklBackend::new(cache).unwrap())
 }
 
 /// One build of the digits model, and one proof, that the tests share.
-pub struct World {
-    pub integration: EZKLIntegration,
-    pub backend: Arc<EzklBackend>,
-    pub cache: Cache,
-    pub prepared: Prepared,
-    pub bundle: Bundle,
+pub(crate) struct World {
+    pub(crate) integration: EZKLIntegration,
+    pub(crate) backend: Arc<EzklBackend>,
+    pub(crate) prepared: Prepared,
+    pub(crate) bundle: Bundle,
     _dir: TempDir,
 }
 
-pub static WORLD: LazyLock<World> = LazyLock::new(|| {
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
     let (dir, cache) = fresh_cache();
     let backend = backend(&cache);
-    let integration = EZKLIntegration::new(backend.clone(), cache.clone());
+    let integration = EZKLIntegration::new(backend.clone(), cache);
     let prepared = integration.prepare(&digits(), &Control::default()).unwrap();
     let bundle = prove(&integration, &prepared, &seven());
-    World { integration, backend, cache, prepared, bundle, _dir: dir }
+    World { integration, backend, prepared, bundle, _dir: dir }
 });
 
-pub fn prove(integration: &EZKLIntegration, prepared: &Prepared, input: &Input) -> Bundle {
+pub(crate) fn prove(integration: &EZKLIntegration, prepared: &Prepared, input: &Input) -> Bundle {
     let control = Control::default();
     let generator = ProofGenerator::new(integration.backend(), prepared);
     let witness = generator.witness(input, &control).unwrap();

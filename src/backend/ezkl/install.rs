@@ -55,7 +55,12 @@ impl Installation {
         fs::remove_dir_all(&dir).map_err(BackendError::io(&dir))?;
         fs::create_dir_all(&dir).map_err(BackendError::io(&dir))?;
         let installation = Self { dir };
-        run(&python, ["-m".as_ref(), "venv".as_ref(), installation.venv().as_os_str()], "make a virtual environment", "Install Python's venv module (Debian: apt install python3-venv)")?;
+        run(
+            &python,
+            ["-m".as_ref(), "venv".as_ref(), installation.venv().as_os_str()],
+            "make a virtual environment",
+            "Install Python's venv module (Debian: apt install python3-venv)",
+        )?;
         let requirements = installation.dir.join("requirements.txt");
         fs::write(&requirements, REQUIREMENTS).map_err(BackendError::io(&requirements))?;
         let pip: [&OsStr; 10] = [
@@ -70,7 +75,12 @@ impl Installation {
             "-r".as_ref(),
             requirements.as_os_str(),
         ];
-        run(&installation.python(), pip, "install EZKL", "Check that pip reaches the Python package index and that EZKL has a wheel for this machine (none for Linux with glibc on aarch64)")?;
+        run(
+            &installation.python(),
+            pip,
+            "install EZKL",
+            "Check that pip reaches the Python package index and that EZKL has a wheel for this machine (none for Linux with glibc on aarch64)",
+        )?;
         fs::create_dir_all(installation.home()).map_err(BackendError::io(&installation.dir))?;
         fs::write(installation.marker(), marker_text()).map_err(BackendError::io(&installation.dir))?;
         Ok((installation, true))

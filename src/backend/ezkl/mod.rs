@@ -13,9 +13,7 @@ mod worker;
 
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
-use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness,
-};
+use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness};
 use crate::{
     evm,
     model::{Input, Model, TensorInfo},

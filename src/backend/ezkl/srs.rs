@@ -27,7 +27,10 @@ fn tau() -> Fr {
 pub(super) fn test_srs_id() -> B256 {
     let g1 = (G1Projective::generator() * tau()).into_affine();
     let g2 = (G2Projective::generator() * tau()).into_affine();
-    srs_id(&SrsPoints { tau_g1: [word(g1.x), word(g1.y)], tau_g2: [word(g2.x.c1), word(g2.x.c0), word(g2.y.c1), word(g2.y.c0)] })
+    srs_id(&SrsPoints {
+        tau_g1: [word(g1.x), word(g1.y)],
+        tau_g2: [word(g2.x.c1), word(g2.x.c0), word(g2.y.c1), word(g2.y.c0)],
+    })
 }
 
 /// Writes the TEST SRS of 2^k points to `path`, whole or not at all.

@@ -54,7 +54,8 @@ pub(super) fn choose<E>(mut measure: impl FnMut(RunArgs) -> Result<SettingsResul
 
 /// The smallest k with `(2^k - 8)^legs > 2^values_log2`; `None` when that needs more than [`MAX_K`] or overflows.
 fn smallest_k_for_base(values_log2: u32, legs: u32) -> Option<u32> {
-    let covers = |k: u32| ((1u128 << k) - u128::from(RESERVED_ROWS)).checked_pow(legs).is_some_and(|n| n > 1 << values_log2);
+    let covers =
+        |k: u32| ((1u128 << k) - u128::from(RESERVED_ROWS)).checked_pow(legs).is_some_and(|n| n > 1 << values_log2);
     if values_log2 >= 120 { None } else { (MIN_K..=MAX_K).find(|&k| covers(k)) }
 }
 

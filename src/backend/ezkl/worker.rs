@@ -66,11 +66,7 @@ impl Worker {
     /// Sends one request and waits for its answer, at most `control.time_limit`.
     ///
     /// After an error other than the worker's own answer the process has been killed: drop it.
-    pub(super) fn call<R: Request>(
-        &mut self,
-        request: &R,
-        control: &Control,
-    ) -> Result<Answer<R::Result>, CallError> {
+    pub(super) fn call<R: Request>(&mut self, request: &R, control: &Control) -> Result<Answer<R::Result>, CallError> {
         let id = self.next_id;
         self.next_id += 1;
         let line = serde_json::json!({ "id": id, "op": R::OP, "args": request });
@@ -210,7 +206,11 @@ fn read_lines(stdout: impl Read + Send + 'static) -> Receiver<std::io::Result<Ve
                     }
                 }
                 Ok(_) => {
-                    let error = if line.len() as u64 > MAX_RESPONSE_BYTES { "an answer is too long" } else { "an answer is cut" };
+                    let error = if line.len() as u64 > MAX_RESPONSE_BYTES {
+                        "an answer is too long"
+                    } else {
+                        "an answer is cut"
+                    };
                     let _ = sender.send(Err(std::io::Error::other(error)));
                     return;
                 }

@@ -74,7 +74,9 @@ pub(super) async fn fetch(
         CheckName::Adapter,
         match facts.adapter_name {
             Some(name) => Ok(name.to_owned()),
-            None => Err(format!("unknown adapter {}: whether it verifies anything is not known here", parts.adapter_id)),
+            None => {
+                Err(format!("unknown adapter {}: whether it verifies anything is not known here", parts.adapter_id))
+            }
         },
     );
     check_schema(node, registry, submission, ledger, facts).await?;

@@ -237,13 +237,6 @@ impl Ledger {
                 summary.push_str("; NOT SECURE: made with a TEST SRS");
             }
         }
-        AuditReport {
-            transaction_hash,
-            verdict,
-            summary,
-            checks: self.checks,
-            warnings: self.warnings,
-            facts,
-        }
+        AuditReport { transaction_hash, verdict, summary, checks: self.checks, warnings: self.warnings, facts }
     }
 }

@@ -4,16 +4,11 @@ use super::report::{CheckName, Facts, Ledger};
 use crate::{
     chain::{
         ChainError, Node,
-        bindings::{
-            IProofRegistry::{self, Assurance, ClaimRecorded, submitCall},
-        },
+        bindings::IProofRegistry::{self, Assurance, ClaimRecorded, submitCall},
         client::read_claim,
     },
     evm::{EmbeddedEvm, artifacts},
-    proof::{
-        Assignment, Context, PublicValues, Statement,
-        identity::proof_hash,
-    },
+    proof::{Assignment, Context, PublicValues, Statement, identity::proof_hash},
 };
 use alloy::{
     consensus::{Transaction as _, transaction::SignerRecoverable},
@@ -129,12 +124,7 @@ impl Submission {
     }
 
     /// The checks of the transaction, the registries, the event and the record.
-    pub(super) async fn check(
-        &self,
-        node: &Node,
-        ledger: &mut Ledger,
-        facts: &mut Facts,
-    ) -> Result<(), ChainError> {
+    pub(super) async fn check(&self, node: &Node, ledger: &mut Ledger, facts: &mut Facts) -> Result<(), ChainError> {
         ledger.enter(CheckName::Transaction, self.authentic());
         ledger.enter(CheckName::Calldata, self.canonical());
         ledger.enter(CheckName::Submitter, self.submitter());
@@ -185,7 +175,9 @@ impl Submission {
     async fn registries(&self, node: &Node, facts: &mut Facts) -> Result<Result<String, String>, ChainError> {
         let models = match node.view(self.registry, &IProofRegistry::modelRegistryCall {}).await {
             Ok(models) => models,
-            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => return Ok(Err(error.to_string())),
+            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
             Err(error) => return Err(error),
         };
         facts.model_registry = Some(models);
@@ -227,7 +219,9 @@ impl Submission {
         let claim = match read_claim(node, self.registry, facts.statement_id).await {
             Ok(Some(claim)) => claim,
             Ok(None) => return Ok(Err("it has no claim of this statement".into())),
-            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => return Ok(Err(error.to_string())),
+            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
             Err(error) => return Err(error),
         };
         Ok(if !claim.verified || claim.submitter != self.assignment.submitter {

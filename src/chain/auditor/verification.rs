@@ -38,12 +38,8 @@ async fn on_chain(
     ledger: &mut Ledger,
     facts: &Facts,
 ) -> Result<(), ChainError> {
-    let call = adapter_call(
-        &model.key,
-        facts.context_id,
-        submission.statement.public_values.as_bytes(),
-        &submission.proof,
-    );
+    let call =
+        adapter_call(&model.key, facts.context_id, submission.statement.public_values.as_bytes(), &submission.proof);
     let result = match node.view(model.adapter, &call).await {
         // Without code the call "succeeds".
         Ok(_) if model.adapter_code.is_empty() => Err(format!("there is no code at {}", model.adapter)),
@@ -65,12 +61,11 @@ fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, 
         &submission.proof,
     );
     facts.embedded_gas = verification.as_ref().ok().map(|verification| verification.gas);
-    let result = verification.map_err(|error: EvmError| error.to_string()).and_then(|verification| {
-        match verification.verdict {
+    let result =
+        verification.map_err(|error: EvmError| error.to_string()).and_then(|verification| match verification.verdict {
             Verdict::Valid => Ok(format!("accepted for {} gas", verification.gas.execution)),
             Verdict::Invalid { reason } => Err(reason),
-        }
-    });
+        });
     ledger.enter(CheckName::EmbeddedVerification, result);
 }
 

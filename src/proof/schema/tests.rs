@@ -52,10 +52,7 @@ fn each_rule_is_checked() {
     assert!(refused(|t| t.axis = 1));
     assert!(!refused(|t| (t.axis, t.scales) = (1, vec![1.0; 3])));
     assert!(Schema::new(vec![]).is_err());
-    let backwards = vec![
-        tensor("y", Direction::Output, &[1], 1, true),
-        tensor("x", Direction::Input, &[1], 1, true),
-    ];
+    let backwards = vec![tensor("y", Direction::Output, &[1], 1, true), tensor("x", Direction::Input, &[1], 1, true)];
     assert!(Schema::new(backwards).is_err());
 }
 
@@ -108,19 +105,13 @@ fn only_the_canonical_schema_encoding_is_read() {
 }
 
 fn any_tensor(direction: Direction) -> impl Strategy<Value = TensorSchema> {
-    (
-        "[a-z]{1,40}",
-        prop::collection::vec(1u64..5, 0..4),
-        1u8..=32,
-        any::<bool>(),
-        1e-9f64..1e9,
-        any::<i64>(),
-    )
-        .prop_map(move |(name, shape, width, is_signed, scale, zero_point)| TensorSchema {
+    ("[a-z]{1,40}", prop::collection::vec(1u64..5, 0..4), 1u8..=32, any::<bool>(), 1e-9f64..1e9, any::<i64>()).prop_map(
+        move |(name, shape, width, is_signed, scale, zero_point)| TensorSchema {
             scales: vec![scale],
             zero_point,
             ..tensor(&name, direction, &shape, width, is_signed)
-        })
+        },
+    )
 }
 
 fn any_schema() -> impl Strategy<Value = Schema> {
