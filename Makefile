@@ -8,13 +8,12 @@ SHELL := /bin/bash
 export FOUNDRY_SOLC := $(CURDIR)/tools/solc
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 CARGO ?= cargo
-# The platform's own program: the npm shim would leave children behind when it is killed.
 FORGE := node_modules/.bin/forge
 ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
 
-.PHONY: help setup demo test fixtures check bench clean preflight build ezkl
+.PHONY: help setup demo test fixtures check clean preflight build ezkl
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -163,30 +163,31 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactsError`]; a file that the manifest does not name is refused too.
     pub fn open(dir: &Path) -> Result<Self, ArtifactsError> {
-        let path = dir.join(MANIFEST);
-        let mut json = Vec::new();
-        let file = fs::File::open(&path).map_err(io(&path))?;
-        file.take(MAX_MANIFEST_BYTES).read_to_end(&mut json).map_err(io(&path))?;
-        let manifest: ArtifactManifest = serde_json::from_slice(&json).map_err(|error| bad_manifest(&path, error))?;
-        if manifest.format != FORMAT || manifest.version != VERSION {
-            return Err(bad_manifest(&path, format!("format `{}` version {}", manifest.format, manifest.version)));
+        let manifest = read_manifest(dir)?;
+        for entry in fs::read_dir(dir).map_err(io(dir))? {
+            let name = entry.map_err(io(dir))?.file_name().to_string_lossy().into_owned();
+            if name != MANIFEST && !manifest.files.contains_key(&name) {
+                return Err(damaged(&dir.join(name), "its manifest does not name it"));
+            }
         }
-        Schema::from_bytes(&manifest.identity.schema)?;
         for (name, entry) in &manifest.files {
             let path = dir.join(name);
-            if name.contains(['/', '\\']) || name == ".." {
-                return Err(bad_manifest(&path, "a file name with a path in it"));
-            }
-            let damaged =
-                |reason: &str| ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.into() };
             if !path.is_file() {
-                return Err(damaged("it is missing"));
+                return Err(damaged(&path, "it is missing"));
             }
             if &hash_file(&path)? != entry {
-                return Err(damaged("its content was changed"));
+                return Err(damaged(&path, "its content was changed"));
             }
         }
         Ok(Self { dir: dir.into(), manifest })
+    }
+
+    /// Reads the manifest alone: what the artifacts say they are. Nothing else is checked.
+    ///
+    /// # Errors
+    /// [`ArtifactsError`].
+    pub fn peek(dir: &Path) -> Result<ArtifactIdentity, ArtifactsError> {
+        Ok(read_manifest(dir)?.identity)
     }
 
     /// The directory.
@@ -224,10 +225,7 @@ impl Artifacts {
         if self.manifest.files.contains_key(name) {
             Ok(path)
         } else {
-            Err(ArtifactsError::Damaged {
-                path: path.display().to_string(),
-                reason: "its manifest does not name it".into(),
-            })
+            Err(damaged(&path, "its manifest does not name it"))
         }
     }
 
@@ -252,6 +250,26 @@ impl Artifacts {
             expected: format!("{backend} {version}"),
         })
     }
+}
+
+fn read_manifest(dir: &Path) -> Result<ArtifactManifest, ArtifactsError> {
+    let path = dir.join(MANIFEST);
+    let mut json = Vec::new();
+    let file = fs::File::open(&path).map_err(io(&path))?;
+    file.take(MAX_MANIFEST_BYTES).read_to_end(&mut json).map_err(io(&path))?;
+    let manifest: ArtifactManifest = serde_json::from_slice(&json).map_err(|error| bad_manifest(&path, error))?;
+    if manifest.format != FORMAT || manifest.version != VERSION {
+        return Err(bad_manifest(&path, format!("format `{}` version {}", manifest.format, manifest.version)));
+    }
+    if manifest.files.keys().any(|name| name.contains(['/', '\\']) || name == "..") {
+        return Err(bad_manifest(&path, "a file name with a path in it"));
+    }
+    Schema::from_bytes(&manifest.identity.schema)?;
+    Ok(manifest)
+}
+
+fn damaged(path: &Path, reason: &str) -> ArtifactsError {
+    ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.into() }
 }
 
 fn bad_manifest(path: &Path, reason: impl std::fmt::Display) -> ArtifactsError {
@@ -312,6 +330,11 @@ pub(crate) mod tests {
         assert!(matches!(artifacts.expect_backend(BackendName::Ezkl, "1"), Err(ArtifactsError::Foreign { .. })));
         fs::write(dir.path().join("key"), b"kez").unwrap();
         assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Damaged { .. })));
+        fs::write(dir.path().join("key"), b"key").unwrap();
+        assert!(Artifacts::open(dir.path()).is_ok());
+        fs::write(dir.path().join("more"), b"unnamed").unwrap();
+        assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Damaged { .. })));
+        fs::remove_file(dir.path().join("more")).unwrap();
         fs::remove_file(dir.path().join("key")).unwrap();
         assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Damaged { .. })));
     }

@@ -1,5 +1,5 @@
 use super::ArtifactsError;
-use crate::{FailureClass, model::ModelError, proof::SchemaError};
+use crate::{FailureClass, model::ModelError, proof::SchemaError, storage::StorageError};
 use std::time::Duration;
 
 /// Why a backend gave no result. An invalid proof is a [`crate::proof::Verdict`], never an error.
@@ -83,6 +83,9 @@ pub enum BackendError {
         /// What it was doing.
         operation: String,
     },
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -109,6 +112,7 @@ impl BackendError {
             | Self::TimedOut { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }
+            | Self::Storage(_)
             | Self::Artifacts(_) => FailureClass::Environment,
             Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,
             Self::Unsupported { .. } | Self::OutOfDomain(_) | Self::Model(_) | Self::Schema(_) => {

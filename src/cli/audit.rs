@@ -3,8 +3,11 @@ use alloy::primitives::B256;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 use zkinfer::{
-    chain::{self, AuditReport, Node, OffChainVerifier},
-    pipeline::Reverifier,
+    chain::{
+        self, AuditReport, Node, OffChainVerifier,
+        auditor::{Check, CheckName, CheckOutcome},
+    },
+    pipeline::{PipelineError, Reverifier},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -35,21 +38,47 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
-    let verifier: Option<Arc<dyn OffChainVerifier>> = match session.integration(Backend::Ezkl) {
-        Ok(integration) => {
-            if let Some(path) = &args.model {
-                integration.prepare(&context::model_at(Some(path))?, session.control())?;
-            }
-            Some(Arc::new(Reverifier::new(integration, session.control().clone())))
-        }
-        // What was asked for explicitly must be possible; else the report says what was not checked.
-        Err(failure) if args.model.is_some() => return Err(failure),
-        Err(_) => None,
-    };
+    let (verifier, wanted) = off_chain(args, session)?;
     session.control().stage("audit");
     let audit = runtime.block_on(chain::audit(&node, args.transaction, verifier))?;
+    if let Some(expected) = wanted {
+        require_model(&audit, expected)?;
+    }
     report::result(session, &json!(audit), &text(&audit));
     Ok(if audit.is_valid() { Outcome::True } else { Outcome::Invalid })
+}
+
+/// The backend's own verifier, if it can be had, and the id of the model that was asked about.
+fn off_chain(args: &Args, session: &Session) -> Result<(Option<Arc<dyn OffChainVerifier>>, Option<B256>), Failure> {
+    match (session.integration(Backend::Ezkl), &args.model) {
+        (Ok(integration), path) => {
+            let wanted = match path {
+                Some(path) => {
+                    let prepared = integration.prepare(&context::model_at(Some(path))?, session.control())?;
+                    Some(prepared.artifacts.model_id())
+                }
+                None => None,
+            };
+            Ok((Some(Arc::new(Reverifier::new(integration, session.control().clone()))), wanted))
+        }
+        // What was asked for must be possible; else the report says what was not checked.
+        (Err(failure), Some(_)) => Err(failure),
+        (Err(_), None) => Ok((None, None)),
+    }
+}
+
+/// `--model` asks for two things: that the claim is about this model, and that the backend has verified it.
+fn require_model(audit: &AuditReport, expected: B256) -> Result<(), Failure> {
+    let found = audit.facts.model_id;
+    if found != expected {
+        return Err(PipelineError::OtherModel { expected: found, found: expected }.into());
+    }
+    let skipped =
+        |check: &&Check| check.name == CheckName::OffChainVerification && check.outcome == CheckOutcome::Skipped;
+    match audit.checks.iter().find(skipped) {
+        Some(check) => Err(Failure::Environment(format!("the claim was not verified off-chain: {}", check.detail))),
+        None => Ok(()),
+    }
 }
 
 fn text(audit: &AuditReport) -> String {

@@ -59,7 +59,12 @@ impl Session {
         let cancel = self.control.cancel.clone();
         runtime.spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
+                eprintln!("zkinfer: stopping; interrupt again to stop at once");
                 cancel.cancel();
+            }
+            // Waits on a node do not look at the token. What is half-written is in temporary files.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
             }
         });
         Ok(runtime)

@@ -11,6 +11,7 @@ use zkinfer::{
     backend::Witness,
     chain::{
         self, Account, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        auditor::{CheckName, CheckOutcome},
         client::ModelEntry,
     },
     evm::Toolchain,
@@ -110,8 +111,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let proven = prove(args, &integration, &mut table)?;
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
     let agree = report_all(&integration, &table, &proven, &posted)?;
-    let all_true =
-        proven.verification.verdict().is_valid() && posted.claim_is_verified && posted.audit.is_valid() && agree;
+    let all_true = proven.verification.verdict().is_valid()
+        && posted.claim_is_verified
+        && posted.audit.is_valid()
+        && posted.audit.outcome(CheckName::OffChainVerification) == CheckOutcome::Passed
+        && agree;
     Ok(if all_true { Outcome::True } else { Outcome::Invalid })
 }
 

@@ -29,6 +29,7 @@ Exit codes:
 Environment:
   ZKINFER_CACHE_DIR  where artifacts are kept (else $XDG_CACHE_HOME/zkinfer, else ~/.cache/zkinfer)
   ZKINFER_HOME       the project directory with node_modules and tools/solc (else the current directory's ancestors)
+  ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
 

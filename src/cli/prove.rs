@@ -1,7 +1,12 @@
 use super::{Failure, ModelArgs, Outcome, context, context::Session, digits, report};
 use serde_json::json;
 use std::{path::PathBuf, time::Instant};
-use zkinfer::{model::Input, pipeline::ProofGenerator, proof::Context, storage::write_atomic};
+use zkinfer::{
+    model::Input,
+    pipeline::ProofGenerator,
+    proof::Context,
+    storage::{check_writable, write_atomic},
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +37,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         (None, None) => digits::image(None)?.input,
         (None, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
+    check_writable(&args.out)?;
     let model = context::model(&args.model)?;
     input.check(model.inputs())?;
     let _runtime = session.runtime()?;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | accepts | [`Verdict::Valid`] |
 //! | reverts with `ProofInvalid`, or without data (how generated verifiers refuse) | [`Verdict::Invalid`] |
-//! | uses up the gas of a transaction | [`Verdict::Invalid`]: generated verifiers hand invalid points to the curve precompiles, which take all gas they are given; and no chain could record the claim anyway |
+//! | uses up the gas of a transaction | [`Verdict::Invalid`]: no transaction could record the claim |
 //! | reverts with any other error: malformed values, missing code | [`EvmError::Refused`] |
 //! | returns something else, or meets an exception | [`EvmError::UnexpectedReturn`], [`EvmError::Halted`] |
 
@@ -34,7 +34,7 @@ pub struct EvmVerification {
     /// What the contract answered.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The price of this call. Nearly the whole gas limit when an EZKL proof is invalid.
+    /// The price of this call.
     pub gas: Gas,
 }
 

@@ -5,7 +5,7 @@ use crate::{
     backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ProvingBackend},
     evm::{CompiledContract, Compiler},
     model::Model,
-    storage::{Cache, write_atomic},
+    storage::Cache,
 };
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -94,27 +94,23 @@ impl EZKLIntegration {
         self.build(model, staging.path(), control)?;
         fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         self.builds.fetch_add(1, Ordering::Relaxed);
-        let prepared = Prepared { built: true, ..self.open(&dir)? };
-        write_atomic(&self.index(prepared.artifacts.model_id())?, key.as_bytes())?;
-        Ok(prepared)
+        Ok(Prepared { built: true, ..self.open(&dir)? })
     }
 
     /// The artifacts of a model that was prepared on this machine before.
     ///
     /// # Errors
-    /// [`PipelineError::UnknownModel`] when there are none.
+    /// [`PipelineError::UnknownModel`] when there are none; others when they are damaged.
     pub fn find(&self, model_id: B256) -> Result<Prepared, PipelineError> {
-        let key = fs::read_to_string(self.index(model_id)?).map_err(|_| PipelineError::UnknownModel(model_id))?;
-        // The index is a hint: a key is 64 hexadecimal digits, and what it leads to is checked.
-        let dir = self.cache.dir("artifacts")?.join(key);
-        if !dir.is_dir() {
-            return Err(PipelineError::UnknownModel(model_id));
+        let root = self.cache.dir("artifacts")?;
+        for entry in fs::read_dir(&root).map_err(|source| io(&root, source))? {
+            let dir = entry.map_err(|source| io(&root, source))?.path();
+            // A manifest that cannot be read is of no model that could be asked for.
+            if Artifacts::peek(&dir).is_ok_and(|identity| identity.model_id() == model_id) {
+                return self.open(&dir);
+            }
         }
-        let found = self.open(&dir)?;
-        match found.artifacts.model_id() {
-            id if id == model_id => Ok(found),
-            id => Err(PipelineError::OtherModel { expected: model_id, found: id }),
-        }
+        Err(PipelineError::UnknownModel(model_id))
     }
 
     fn build(&self, model: &Model, dir: &Path, control: &Control) -> Result<(), PipelineError> {
@@ -168,10 +164,6 @@ impl EZKLIntegration {
         let adapter = crate::evm::artifacts::ezkl_adapter_id();
         let parts = format!("{RECIPE} {} {} {} {adapter}", capabilities.backend, capabilities.version, model.hash());
         blake3::hash(parts.as_bytes()).to_hex().to_string()
-    }
-
-    fn index(&self, model_id: B256) -> Result<PathBuf, PipelineError> {
-        Ok(self.cache.dir("models")?.join(model_id.to_string()))
     }
 }
 

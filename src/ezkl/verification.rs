@@ -4,7 +4,7 @@ use super::{PipelineError, Prepared};
 use crate::{
     backend::{Control, ProvingBackend},
     evm::{self, EvmError, EvmVerification, bindings::ModelKey},
-    proof::{Bundle, Statement, Verdict, bundle::BackendName},
+    proof::{Bundle, Statement, Verdict},
 };
 use alloy::primitives::{Address, B256, Bytes, address};
 use serde::Serialize;
@@ -90,7 +90,7 @@ impl<'a> ProofVerifier<'a> {
             off_chain_time,
             embedded_evm,
             embedded_evm_time: start.elapsed(),
-            warnings: warnings(bundle),
+            warnings: self.warnings(),
         })
     }
 
@@ -130,19 +130,21 @@ impl<'a> ProofVerifier<'a> {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-fn warnings(bundle: &Bundle) -> Vec<String> {
-    let manifest = bundle.manifest();
-    let mut warnings = Vec::new();
-    if manifest.backend == BackendName::Mock {
-        warnings.push("MOCK: this bundle proves nothing".to_owned());
+    /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
+    fn warnings(&self) -> Vec<String> {
+        let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
+        let mut warnings = Vec::new();
+        if !capabilities.proves {
+            warnings.push("MOCK: this bundle proves nothing".to_owned());
+        }
+        if identity.test_srs {
+            warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
+        }
+        if !capabilities.binds_statement {
+            warnings
+                .push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
+        }
+        warnings
     }
-    if manifest.test_srs {
-        warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
-    }
-    if manifest.transferable {
-        warnings.push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
-    }
-    warnings
 }

@@ -12,7 +12,8 @@ pub const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
 const FORMAT: &str = "zkinfer-bundle";
 const VERSION: u32 = 1;
 
-/// A statement with its proof. Its fields agree with each other: whoever holds one knows that [`Bundle::check`] passed.
+/// A statement with its proof. Its fields agree with each other: whoever holds one knows that they were
+/// checked.
 /// Whether the proof proves the statement is a verifier's to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -102,13 +102,24 @@ pub struct Lock {
     _file: File,
 }
 
+/// Finds out whether [`write_atomic`] could write `path`, before work is spent on its content.
+///
+/// # Errors
+/// [`StorageError::Io`].
+pub fn check_writable(path: &Path) -> Result<(), StorageError> {
+    tempfile::NamedTempFile::new_in(folder_of(path)).map(drop).map_err(io(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a file whole or not at all: a reader sees the old content or the new, also after a crash.
 ///
 /// # Errors
 /// [`StorageError::Io`]; the old content is still there.
 pub fn write_atomic(path: &Path, content: &[u8]) -> Result<(), StorageError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io(path))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(io(path))?;
     file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(io(path))?;
     file.persist(path).map_err(|error| error.error).map_err(io(path))?;
     Ok(())

@@ -2,4 +2,4 @@
 
 mod cache;
 
-pub use cache::{Cache, Lock, StorageError, write_atomic};
+pub use cache::{Cache, Lock, StorageError, check_writable, write_atomic};

@@ -59,6 +59,17 @@ fn forged_bundles_are_invalid() {
     assert_eq!(other_answer.expect(1).json()["verdict"], "INVALID");
 }
 
+/// Nothing binds a manifest's word about SRS and transferability: the warnings come from what was verified with.
+#[test]
+fn a_bundle_cannot_talk_its_warnings_away() {
+    let run = verify_changed(|json| {
+        json["manifest"]["testSrs"] = false.into();
+        json["manifest"]["transferable"] = false.into();
+    });
+    let warnings = run.expect(0).json()["warnings"].to_string();
+    assert!(warnings.contains("TEST SRS") && warnings.contains("transferable"), "{warnings}");
+}
+
 #[test]
 fn corrupt_bundles_are_bad_input() {
     verify_changed(|json| json["proof"] = "0x00".into()).expect(2).says("contradicts itself");

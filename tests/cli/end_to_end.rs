@@ -23,6 +23,8 @@ async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
     // With the model's file, an auditor who trusts nobody's artifacts builds them anew.
     zkinfer(&["audit", transaction, "--rpc", &rpc, "--model", &model("digits.onnx")]).expect(0);
 
+    an_audit_with_a_model_is_about_that_model(transaction, &rpc);
+
     // Without EZKL, the contracts still answer, and the report says what was not checked.
     let cache = tempfile::tempdir().unwrap();
     let mut bare = command(&["audit", transaction, "--rpc", &rpc, "--json"]);
@@ -33,6 +35,19 @@ async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
     zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(2);
     // A second demo on the same node deploys and registers again, and claims again under its own registry.
     zkinfer(&["demo", "--rpc", &rpc, "--digit", "3"]).expect(0);
+}
+
+/// Another model's file is not quietly passed over.
+fn an_audit_with_a_model_is_about_that_model(transaction: &str, rpc: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.onnx");
+    let mut onnx = std::fs::read(model("digits.onnx")).unwrap();
+    // The file is weights for the most part: this changes one of them a little.
+    let middle = onnx.len() / 2;
+    onnx[middle] ^= 1;
+    std::fs::write(&path, onnx).unwrap();
+    let run = zkinfer(&["audit", transaction, "--rpc", rpc, "--model", path.to_str().unwrap()]);
+    run.expect(2).says("the model that was given has id");
 }
 
 #[test]

@@ -138,13 +138,8 @@ impl EzklBackend {
 
     /// The TEST SRS for circuits of 2^k rows, made when it is missing.
     fn srs(&self, k: u32) -> Result<PathBuf, BackendError> {
-        let storage = |error: crate::storage::StorageError| BackendError::Failed {
-            backend: NAME,
-            operation: "srs".into(),
-            message: error.to_string(),
-        };
-        let path = self.cache.dir("srs/test").map_err(storage)?.join(format!("kzg{k}.srs"));
-        let _lock = self.cache.lock(&format!("srs-test-{k}")).map_err(storage)?;
+        let path = self.cache.dir("srs/test")?.join(format!("kzg{k}.srs"));
+        let _lock = self.cache.lock(&format!("srs-test-{k}"))?;
         let bytes = 4 + (128u64 << k) + 256;
         if fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
             return Ok(path);
@@ -257,6 +252,7 @@ impl ProvingBackend for EzklBackend {
     }
 
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
+        refuse_silent_traps(model)?;
         let (onnx, settings) = (dir.join(ONNX), dir.join(SETTINGS));
         fs::write(&onnx, model.as_onnx()).map_err(BackendError::io(&onnx))?;
         control.stage("choose circuit parameters");
@@ -401,6 +397,18 @@ fn unsupported(failure: &Failure) -> BackendError {
         return BackendError::Failed { backend: NAME, operation: "settings".into(), message: failure.text() };
     }
     BackendError::Unsupported { backend: NAME, reason: failure.text() }
+}
+
+/// Operators that EZKL accepts and computes wrongly: it would prove another function than the file says.
+fn refuse_silent_traps(model: &Model) -> Result<(), BackendError> {
+    const IDENTITY_IN_EZKL: [&str; 3] = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
+    match IDENTITY_IN_EZKL.iter().find(|operator| model.operators().contains(**operator)) {
+        None => Ok(()),
+        Some(operator) => Err(BackendError::Unsupported {
+            backend: NAME,
+            reason: format!("it treats the operator {operator} as the identity; export the model in floating point"),
+        }),
+    }
 }
 
 fn malformed_details(error: &serde_json::Error) -> BackendError {

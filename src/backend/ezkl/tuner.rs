@@ -1,5 +1,5 @@
-//! Chooses a circuit's parameters: EZKL's own calibration never leaves k = 15, two orders of magnitude too slow for a
-//! small network.
+//! Chooses a circuit's parameters: EZKL's own calibration never leaves k = 15, which makes small
+//! networks slow (`docs/benchmarks.md`).
 //!
 //! Proving time grows with 2^k times the columns. ReLU and range checks are decompositions into `legs` digits of a base
 //! whose table must fit in one column: `base <= 2^k - 8` (measured). For each number of digits, the smallest k that
