@@ -1,1 +1,3 @@
 //! The native proof system of zkinfer.
+
+pub mod kernels;
