@@ -1,18 +1,28 @@
 //! The accelerator seam: multi-scalar multiplications over BN254 G1.
+//!
+//! Everything here reduces to sums of many lists of points (`lists`), which are computed by
+//! rounds of affine additions that share inversions (`scalar`, `ifma`). Nothing runs in constant
+//! time, and equal inputs give equal results on every backend.
 
-use ark_bn254::{Fr, G1Affine, G1Projective};
-use ark_ec::{CurveGroup, VariableBaseMSM};
+mod backend;
+mod bytes;
+mod digits;
+#[cfg(target_arch = "x86_64")]
+mod fe8;
+mod fixed;
+mod grid;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
+mod invert;
+mod lists;
+mod msm;
+mod point;
+mod scalar;
+#[cfg(test)]
+mod tests;
 
-/// `sum_i scalars[i] * bases[i]`; a longer argument is cut to the shorter one.
-#[must_use]
-pub fn msm(bases: &[G1Affine], scalars: &[Fr]) -> G1Affine {
-    let n = bases.len().min(scalars.len());
-    G1Projective::msm_unchecked(&bases[..n], &scalars[..n]).into_affine()
-}
-
-/// `sum_i scalars[i] * bases[i]` for byte scalars; a longer argument is cut to the shorter one.
-#[must_use]
-pub fn msm_u8(bases: &[G1Affine], scalars: &[u8]) -> G1Affine {
-    let n = bases.len().min(scalars.len());
-    G1Projective::msm_u8(&bases[..n], &scalars[..n]).into_affine()
-}
+pub use backend::{Backend, force_scalar};
+pub use bytes::ByteBuckets;
+pub use fixed::FixedBase;
+pub use msm::{msm, msm_many, msm_many_with, msm_small, msm_small_with, msm_u8};
+pub use point::{Base, RAW_IDENTITY, RawPoint, from_raw, to_raw};

@@ -1,0 +1,106 @@
+//! Medians of the kernels beside arkworks, measured in one run.
+//!
+//! `cargo run --release -p zkinfer-prover --example bench_kernels`
+
+use std::{hint::black_box, time::Instant};
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
+use ark_ff::{Field, PrimeField};
+use zkinfer_prover::kernels::{
+    Backend, ByteBuckets, FixedBase, force_scalar, msm, msm_many, msm_small,
+};
+
+/// Median wall-clock milliseconds of `runs` runs, after one that does not count.
+fn median<R>(runs: usize, mut work: impl FnMut() -> R) -> f64 {
+    black_box(work());
+    let mut times: Vec<f64> = (0..runs)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(work());
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[runs / 2]
+}
+
+/// Pseudo-random scalars: powers of a fixed element.
+fn scalars(n: usize) -> Vec<Fr> {
+    let base = Fr::from(0x1234_5678_9abc_def1_u64).pow([7]);
+    std::iter::successors(Some(base), |s| Some(*s * base))
+        .take(n)
+        .collect()
+}
+
+fn points(n: usize) -> Vec<G1Affine> {
+    let g = G1Projective::generator();
+    let start = g * Fr::from(0x9e37_79b9_7f4a_7c15_u64);
+    let step = g * scalars(3)[2];
+    let all = std::iter::successors(Some(start), |p| Some(*p + step)).take(n);
+    G1Projective::normalize_batch(&all.collect::<Vec<_>>())
+}
+
+fn main() {
+    let threads = rayon::current_num_threads();
+    println!(
+        "{threads} threads, kernel {}; milliseconds",
+        Backend::active()
+    );
+    let n = 1 << 14;
+    let (bases, all) = (points(n), scalars(n));
+    let bytes: Vec<u8> = all.iter().map(|s| s.into_bigint().0[0] as u8).collect();
+    println!(
+        "| size | arkworks | msm | table | msm, portable | table, portable | table MB | build |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for log in [6, 8, 9, 10, 11, 12, 14] {
+        let n = 1 << log;
+        let runs = if log < 12 { 41 } else { 11 };
+        let (bases, scalars) = (&bases[..n], &all[..n]);
+        let reference = median(runs, || G1Projective::msm_unchecked(bases, scalars));
+        let plain = median(runs, || msm(bases, scalars));
+        let start = Instant::now();
+        let table = FixedBase::new(bases);
+        let build = start.elapsed().as_secs_f64() * 1e3;
+        let fixed = median(runs, || table.msm(scalars));
+        force_scalar(true);
+        let plain_scalar = median(runs, || msm(bases, scalars));
+        let fixed_scalar = median(runs, || table.msm(scalars));
+        force_scalar(false);
+        println!(
+            "| 2^{log} | {reference:.2} | {plain:.2} ({:.1}x) | {fixed:.2} ({:.1}x) | \
+             {plain_scalar:.2} | {fixed_scalar:.2} | {:.1} | {build:.0} |",
+            reference / plain,
+            reference / fixed,
+            table.size() as f64 / 1e6,
+        );
+    }
+    println!("| bytes | arkworks | msm_small | buckets of 7 columns | and commit | and combine |");
+    println!("|---|---|---|---|---|---|");
+    for log in [8, 10, 12, 14] {
+        let n = 1 << log;
+        let (bases, bytes) = (&bases[..n], &bytes[..n]);
+        let reference = median(21, || G1Projective::msm_u8(bases, bytes));
+        let small = median(21, || msm_small(bases, bytes));
+        let columns = [bytes; 7];
+        let sums = median(21, || ByteBuckets::new(bases, &columns, None));
+        let buckets = ByteBuckets::new(bases, &columns, None);
+        let commit = median(21, || ByteBuckets::commit(&buckets));
+        let weights: [Fr; 256] = std::array::from_fn(|i| all[i]);
+        let combine = median(21, || ByteBuckets::combine(&buckets, &weights));
+        println!(
+            "| 2^{log} | {reference:.2} | {small:.2} | {sums:.2} | {commit:.2} | {combine:.2} |"
+        );
+    }
+    let jobs: Vec<(&[G1Affine], &[Fr])> = (0..7).map(|_| (&bases[..256], &all[..256])).collect();
+    let each = median(21, || {
+        jobs.iter()
+            .map(|(b, s)| G1Projective::msm_unchecked(b, s))
+            .last()
+    });
+    println!(
+        "7 x 256: arkworks {each:.2}, jointly {:.2}",
+        median(21, || msm_many(&jobs))
+    );
+}
