@@ -25,6 +25,8 @@ pub(crate) struct LimbColumns {
     pub(crate) l_masks: Zeroizing<Vec<Mask>>,
     /// Masks of `H_0..H_ell`.
     pub(crate) h_masks: Zeroizing<Vec<Mask>>,
+    #[cfg(test)]
+    pub(crate) deltas: Vec<(usize, usize, Fr)>,
 }
 
 impl fmt::Debug for LimbColumns {
@@ -43,6 +45,19 @@ impl Drop for LimbColumns {
 }
 
 impl LimbColumns {
+    /// What a test adds to the columns, as (index in the order of M4, row, difference): how the
+    /// malicious prover commits to entries that are not bytes. Empty outside tests.
+    #[cfg(not(test))]
+    pub(crate) fn deltas(&self) -> &[(usize, usize, Fr)] {
+        &[]
+    }
+
+    /// What a test adds to the columns.
+    #[cfg(test)]
+    pub(crate) fn deltas(&self) -> &[(usize, usize, Fr)] {
+        &self.deltas
+    }
+
     /// Lays out the witnesses (one per sample, in order) and draws the masks.
     pub(crate) fn new(
         shape: &Shape,
@@ -122,6 +137,8 @@ impl LimbColumns {
             multiplicities,
             l_masks,
             h_masks,
+            #[cfg(test)]
+            deltas: Vec::new(),
         }
     }
 }

@@ -102,11 +102,16 @@ pub(crate) fn limbs(
         .map(|m| i64::from(*m))
         .collect();
     out.push(kernels::msm_small(&powers.raw[rows][..TABLE], &counts));
-    let masks: Vec<_> = columns
+    let mut masks: Vec<_> = columns
         .l_masks
         .iter()
         .map(|[m0, m1]| vec![(0, *m0), (1, *m1)])
         .collect();
+    for (index, row, delta) in columns.deltas() {
+        if let Some(mask) = masks.get_mut(*index) {
+            mask.push((*row, *delta));
+        }
+    }
     let masks = powers.commit_sparse(&masks);
     (
         out.into_iter().zip(masks).map(|(a, b)| sum(a, b)).collect(),
@@ -144,6 +149,11 @@ pub(crate) fn inverses_and_masks(
             .enumerate()
             .map(|(row, h)| (columns.size.first_real() + row, *h)),
     );
+    for (index, row, delta) in columns.deltas() {
+        if *index > ell {
+            sparse[index - ell - 1].push((*row, *delta));
+        }
+    }
     for k in 0..4 {
         sparse.push(
             masks

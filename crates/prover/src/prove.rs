@@ -19,7 +19,7 @@ use crate::opening::prove::{Folds, batch};
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, m2_points};
 use crate::randomness::Randomness;
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 use crate::statement::{PublicValues, Statement, session_id};
 use crate::sumcheck::functions::Functions;
 use crate::sumcheck::masks::MaskColumns;
@@ -141,6 +141,12 @@ impl Prover {
         &self.key
     }
 
+    /// The proving key, for tests that change the weights behind the commitment.
+    #[cfg(test)]
+    pub(crate) fn key_mut(&mut self) -> &mut ProvingKey {
+        &mut self.key
+    }
+
     /// The outputs for one sample, without a proof.
     ///
     /// # Errors
@@ -217,6 +223,7 @@ impl Prover {
         #[cfg(test)]
         if let Some(cheat) = session.cheat {
             cheat.columns(&mut columns);
+            cheat.statement(&mut values);
         }
         let statements: Vec<Statement> = values
             .iter()
@@ -227,7 +234,7 @@ impl Prover {
                 values: values.clone(),
             })
             .collect();
-        let proof = self.prove_columns(&statements, &columns, &mut randomness, session)?;
+        let proof = self.prove_columns(&statements, columns, &mut randomness, session)?;
         Ok((statements, proof))
     }
 
@@ -250,7 +257,7 @@ impl Prover {
     fn prove_columns(
         &self,
         statements: &[Statement],
-        columns: &LimbColumns,
+        columns: LimbColumns,
         randomness: &mut Randomness,
         session: Session<'_>,
     ) -> Result<Proof, ProveError> {
@@ -262,27 +269,29 @@ impl Prover {
 
         // M1
         let total = self.totals[size.kappa].get_or_init(|| commit::total(powers, size));
-        let (c_l, buckets) = commit::limbs(powers, columns, total);
+        let (c_l, buckets) = commit::limbs(powers, &columns, total);
         let (transcript, c1) = transcript.m1(&c_l);
 
         // M2
-        let inverses = Inverses::new(columns, c1.beta).ok_or(ProveError::Challenge)?;
+        let inverses = Inverses::new(&columns, c1.beta).ok_or(ProveError::Challenge)?;
         #[allow(unused_mut)]
         let mut model = self.fold_model(c1.alpha, randomness);
         #[cfg(test)]
-        if let Some(cheat) = session.cheat {
-            cheat.model(&mut model, &c1);
-        }
+        let columns = match session.cheat {
+            Some(cheat) => cheat.after_m1(columns, &mut model, &c1),
+            None => columns,
+        };
         let masks = MaskColumns::new(size, randomness);
-        let (c_h, c_s) = commit::inverses_and_masks(powers, columns, &buckets, &inverses, &masks);
-        let sigma = masks.sigma();
+        let (c_h, c_s) = commit::inverses_and_masks(powers, &columns, &buckets, &inverses, &masks);
+        #[allow(unused_mut)]
+        let mut sigma = masks.sigma();
         let points = m2_points(&c_h, &c_s, &model.c_q, model.d, model.a_d);
-        let (transcript, c2) = transcript.m2(&points, sigma, size.variables());
+        let (transcript, c2) = transcript.m2(&points, bound_sigma(sigma, rules), size.variables());
 
         // M3, M4
         let functions = Functions::new(vk.shape(), size, &c1, &c2, rules);
         let inputs = sumcheck::Inputs {
-            columns,
+            columns: &columns,
             inverses: &inverses,
             masks: &masks,
             functions: &functions,
@@ -291,23 +300,42 @@ impl Prover {
             c2: &c2,
             rules,
         };
-        let (transcript, rounds) = sumcheck::prove(&inputs, transcript);
+        #[allow(unused_mut)]
+        let (transcript, mut rounds) = sumcheck::prove(&inputs, transcript);
+        #[cfg(test)]
+        let forgery = crate::testing::Forgery::start(
+            session,
+            statements,
+            &functions,
+            &mut rounds,
+            &mut sigma,
+            size,
+            &c1,
+            &c2,
+        );
         let (transcript, rho) = transcript.m4(&rounds.evals);
 
         // M5
         let rho = mle::powers(rho, order.count());
         let inj = Zeroizing::new(model.g.iter().map(|g| *g * rho[order.g()]).collect());
-        let folds = Folds::new(
-            batch(columns, &inverses, &masks, &rho),
+        #[allow(unused_mut)]
+        let mut folds = Folds::new(
+            batch(&columns, &inverses, &masks, &rho),
             inj,
             size.kappa,
             &rounds.r,
+            rules,
         );
+        #[cfg(test)]
+        forgery.folds(&mut folds, rho[order.s(1)], &rounds.r);
         let c_f = folds.commit(powers);
         let (transcript, x) = transcript.m5(&c_f, &folds.fin);
 
         // M6, M7
-        let fold_values = folds.values(x);
+        #[allow(unused_mut)]
+        let mut fold_values = folds.values(x);
+        #[cfg(test)]
+        forgery.values(&mut fold_values, rho[order.s(1)], &rounds.r);
         let (transcript, eta) = transcript.m6(&fold_values);
         let (transcript, pi_1, pi_2) = folds.open(powers, x, eta, transcript)?;
         let zr: Vec<Fr> = model
@@ -412,23 +440,29 @@ fn check_inputs(shape: &Shape, inputs: &[u16]) -> Result<(), CircuitError> {
     })
 }
 
+/// `sigma` as M2 binds it.
+pub(crate) fn bound_sigma(sigma: Fr, rules: Rules) -> Fr {
+    if rules.on(Rule::Sigma) {
+        sigma
+    } else {
+        Fr::default()
+    }
+}
+
 /// The transcript up to the public values.
 pub(crate) fn start(
     vkd: &[u8; 32],
     statements: &[Statement],
     rules: Rules,
 ) -> Transcript<crate::transcript::stage::M1> {
-    use crate::rules::Rule;
     let sid = if rules.on(Rule::StatementId) {
         session_id(statements)
     } else {
         [0; 32]
     };
-    let mut public = Vec::new();
-    if rules.on(Rule::PublicValues) {
-        statements
-            .iter()
-            .for_each(|s| public.extend(s.values.to_bytes()));
-    }
+    let public: Vec<u8> = statements
+        .iter()
+        .flat_map(|s| s.values.to_bytes())
+        .collect();
     Transcript::new(vkd, statements.len(), &sid, &public)
 }

@@ -21,8 +21,6 @@ pub(crate) enum Rule {
     Narrow,
     /// The layer relation.
     Layer,
-    /// One `lambda_l` per layer (dropped: all equal).
-    LayerSeparation,
     /// Inputs and constant wires.
     Wires,
     /// The constant wires within [`Rule::Wires`].
@@ -43,8 +41,6 @@ pub(crate) enum Rule {
     V7,
     /// The statement id in the transcript.
     StatementId,
-    /// The public values in the transcript.
-    PublicValues,
     /// `sigma` is bound before `zeta`.
     Sigma,
 }

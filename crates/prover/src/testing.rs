@@ -4,25 +4,164 @@ use ark_bn254::{Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{PrimeGroup, ScalarMul};
 use ark_ff::{AdditiveGroup, Field};
 
+use crate::circuit::layout::Columns;
 use crate::circuit::{Layout, Shape, Weights};
 use crate::columns::LimbColumns;
 use crate::keys::{Level, ModelSecret, ProvingKey};
 use crate::mle;
+use crate::opening::prove::Folds;
 use crate::pinned::PinnedSrs;
 use crate::prove::{FoldedModel, Prover, Request, Session};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::setup;
 use crate::statement::{PublicValues, Statement};
-use crate::transcript::Challenges1;
+use crate::sumcheck::functions::Functions;
+use crate::sumcheck::phi::{EvalOrder, phi};
+use crate::sumcheck::prove::Output;
+use crate::sumcheck::verify::cubic;
+use crate::transcript::{Challenges1, Challenges2};
 use crate::verify::Verifier;
 use crate::witness::Witness;
 
-/// Where a test plays the malicious prover.
+/// How a prover continues from a false claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forge {
+    /// It does not.
+    No,
+    /// It shifts the evaluation of `S_1` until V4 holds.
+    Evals,
+    /// And `fin` until V5b holds.
+    Fin,
+    /// And `F_{h-1}` until V5a holds.
+    LastFold,
+    /// Or the values at `x, -x` until V5a holds.
+    Values,
+    /// It shifts `sigma` instead.
+    Sigma,
+}
+
+/// Where a test plays the malicious prover. By default it is honest.
 pub(crate) trait Cheat: core::fmt::Debug {
+    /// After inference.
     fn witness(&self, _: &mut Vec<PublicValues>, _: &mut Vec<Witness>) {}
+    /// Before M1.
     fn columns(&self, _: &mut LimbColumns) {}
-    fn model(&self, _: &mut FoldedModel, _: &Challenges1) {}
+    /// What is claimed, after the columns are made.
+    fn statement(&self, _: &mut Vec<PublicValues>) {}
+    /// After M1, before M2.
+    fn after_m1(&self, columns: LimbColumns, _: &mut FoldedModel, _: &Challenges1) -> LimbColumns {
+        columns
+    }
+    /// After M3.
+    fn forge(&self) -> Forge {
+        Forge::No
+    }
+}
+
+/// A forgery under way: what has to be added to the evaluation of `S_1`.
+#[derive(Debug)]
+pub(crate) struct Forgery {
+    kind: Forge,
+    shift: Fr,
+}
+
+impl Forgery {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn start(
+        session: Session<'_>,
+        statements: &[Statement],
+        functions: &Functions,
+        output: &mut Output,
+        sigma: &mut Fr,
+        size: Columns,
+        c1: &Challenges1,
+        c2: &Challenges2,
+    ) -> Self {
+        let kind = session.cheat.map_or(Forge::No, |c| c.forge());
+        if kind == Forge::No {
+            return Self {
+                kind,
+                shift: Fr::ZERO,
+            };
+        }
+        let rules = session.rules;
+        let ell = functions.lambda.len() - 6;
+        let values: Vec<PublicValues> = statements.iter().map(|s| s.values.clone()).collect();
+        let public = functions.claim(&values, c1, c2, rules);
+        let zeta_inverse = c2.zeta.inverse().unwrap();
+        let at_r = functions.evaluate(size, &c2.xi, &output.r);
+        let run = |mut claim: Fr| {
+            output
+                .rounds
+                .iter()
+                .zip(&output.r)
+                .for_each(|(e, r)| claim = cubic(claim, e, *r));
+            claim
+        };
+        if kind == Forge::Sigma {
+            // The last claim is affine in the first: `Phi(r)` is met by exactly one first claim.
+            let at_0 = run(Fr::ZERO);
+            let slope = run(Fr::ONE) - at_0;
+            let target = phi(
+                &output.evals,
+                &at_r,
+                ell,
+                c1.beta,
+                c2.zeta,
+                &functions.lambda,
+                rules,
+            );
+            let first = (target - at_0) * slope.inverse().unwrap();
+            *sigma = (first - public) * zeta_inverse;
+            return Self {
+                kind,
+                shift: Fr::ZERO,
+            };
+        }
+        let claim = run(public + c2.zeta * *sigma);
+        let gap = claim
+            - phi(
+                &output.evals,
+                &at_r,
+                ell,
+                c1.beta,
+                c2.zeta,
+                &functions.lambda,
+                rules,
+            );
+        let shift = gap * zeta_inverse;
+        output.evals[EvalOrder { ell }.s(1)] += shift;
+        Self { kind, shift }
+    }
+
+    /// What has to be added to `fin[0]`.
+    fn fin_shift(&self, rho: Fr, r: &[Fr]) -> Fr {
+        let weight: Fr = r[r.len() - 3..].iter().map(|r| Fr::ONE - r).product();
+        self.shift * rho * weight.inverse().unwrap()
+    }
+
+    pub(crate) fn folds(&self, folds: &mut Folds, rho: Fr, r: &[Fr]) {
+        if matches!(self.kind, Forge::Fin | Forge::LastFold | Forge::Values) {
+            folds.fin[0] += self.fin_shift(rho, r);
+        }
+        if self.kind == Forge::LastFold {
+            let last = Fr::ONE - r[r.len() - 4];
+            folds.shift_last(self.fin_shift(rho, r) * last.inverse().unwrap());
+        }
+    }
+
+    pub(crate) fn values(&self, values: &mut [[Fr; 2]], rho: Fr, r: &[Fr]) {
+        if self.kind == Forge::Values {
+            let last = Fr::ONE - r[r.len() - 4];
+            let shift = self.fin_shift(rho, r) * last.inverse().unwrap();
+            values
+                .last_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|v| *v += shift);
+        }
+    }
 }
 
 /// A tau that is nobody's secret.

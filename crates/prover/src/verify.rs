@@ -10,7 +10,7 @@ use crate::opening::verify::{self as opening, Instance, Modulus, Opening};
 use crate::opening::x_is_excluded;
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
-use crate::prove::start;
+use crate::prove::{bound_sigma, start};
 use crate::rules::{Rule, Rules};
 use crate::statement::{self, PublicValues, Statement};
 use crate::sumcheck::functions::Functions;
@@ -151,9 +151,13 @@ impl Verifier {
         // V2 and V3: the transcript yields every challenge only after what it binds.
         let transcript = start(&self.vkd, statements, rules);
         let (transcript, m1) = transcript.m1(&proof.c_l);
-        let (mut transcript, m2) = transcript.m2(&proof.m2_points(), proof.sigma, size.variables());
+        let (mut transcript, m2) = transcript.m2(
+            &proof.m2_points(),
+            bound_sigma(proof.sigma, rules),
+            size.variables(),
+        );
         let functions = Functions::new(shape, size, &m1, &m2, rules);
-        let mut claim = functions.claim(shape, &values, &m1, &m2, rules) + m2.zeta * proof.sigma;
+        let mut claim = functions.claim(&values, &m1, &m2, rules) + m2.zeta * proof.sigma;
         let mut r = Vec::with_capacity(size.variables());
         for e in &proof.rounds {
             let (next, challenge) = transcript.round(e);

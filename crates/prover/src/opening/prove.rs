@@ -12,6 +12,7 @@ use crate::commit::Powers;
 use crate::error::ProveError;
 use crate::mle;
 use crate::proof::FINAL;
+use crate::rules::{Rule, Rules};
 use crate::sumcheck::masks::MaskColumns;
 use crate::sumcheck::phi::EvalOrder;
 use crate::sumcheck::prove::Inverses;
@@ -58,6 +59,9 @@ pub(crate) fn batch(
                 rho[c] * columns.l_masks[c][row] + rho[order.h(c)] * columns.h_masks[c][row];
         }
     }
+    for (index, row, delta) in columns.deltas() {
+        p_0[*row] += rho[*index] * delta;
+    }
     let weights = [
         rho[order.s(1)],
         rho[order.s(2)],
@@ -79,11 +83,18 @@ pub(crate) struct Folds {
     inj: Coefficients,
     kappa: usize,
     pub(crate) fin: [Fr; FINAL],
+    rules: Rules,
 }
 
 impl Folds {
     /// M5: folds `p_0`, with `inj` added at level `kappa`.
-    pub(crate) fn new(mut p_0: Coefficients, inj: Coefficients, kappa: usize, r: &[Fr]) -> Self {
+    pub(crate) fn new(
+        mut p_0: Coefficients,
+        inj: Coefficients,
+        kappa: usize,
+        r: &[Fr],
+        rules: Rules,
+    ) -> Self {
         let folds = r.len() - 3;
         if kappa == 0 {
             add(&mut p_0, &inj, Fr::ONE);
@@ -111,6 +122,15 @@ impl Folds {
             inj,
             kappa,
             fin,
+            rules,
+        }
+    }
+
+    /// Adds `delta` to coefficient 0 of `F_{h-1}`, for tests.
+    #[cfg(test)]
+    pub(crate) fn shift_last(&mut self, delta: Fr) {
+        if let Some(last) = self.f.last_mut() {
+            last[0] += delta;
         }
     }
 
@@ -178,7 +198,9 @@ impl Folds {
         }
         let mut b = Zeroizing::new(vec![Fr::ZERO; self.f.first().map_or(0, |f| f.len())]);
         for (i, f) in self.f.iter().enumerate() {
-            add(&mut b, f, eta[h + i]);
+            if self.rules.on(Rule::FoldOpening) {
+                add(&mut b, f, eta[h + i]);
+            }
         }
         let x2 = x.square();
         // Abar = (X^2 - x^2) q_a + R_A, Bbar = (X - x^2) q_b + v_B.

@@ -25,6 +25,8 @@ pub(crate) struct Functions {
     pub(crate) lambda: Vec<Fr>,
     /// `lambda_L alpha^{act}`, the weight of the outputs in `Claim_0`.
     output_weight: Fr,
+    /// `sum_l theta^{c_l}`, what the constant wires of a sample add to `Claim_0`.
+    constants: Fr,
 }
 
 /// The values of the public functions at one point.
@@ -55,13 +57,7 @@ impl Functions {
         let layout = Layout::new(shape);
         let (ell, layers) = (shape.limbs(), shape.layers());
         let powers = mle::powers(c2.lambda, ell + 6 + layers);
-        let lambda_of = |l: usize| {
-            powers[if rules.on(Rule::LayerSeparation) {
-                ell + 5 + l
-            } else {
-                ell + 6
-            }]
-        };
+        let lambda_of = |l: usize| powers[ell + 5 + l];
         let mut this = Self {
             a: Pieces::default(),
             b: Pieces::default(),
@@ -72,6 +68,7 @@ impl Functions {
             m: Pieces::default(),
             lambda: powers[..ell + 6].to_vec(),
             output_weight: lambda_of(layers) * c1.alpha.pow([layout.act() as u64]),
+            constants: Fr::ZERO,
         };
         this.m.push(0, size.samples, Fr::ONE, c2.mu);
         this.s.push(FIRST, layout.positions, Fr::ONE, Fr::ONE);
@@ -92,6 +89,7 @@ impl Functions {
             );
             if rules.on(Rule::Constants) {
                 this.e.push(constant, constant + 1, Fr::ONE, c2.theta);
+                this.constants += c2.theta.pow([constant as u64]);
             }
             if l == layers {
                 break;
@@ -113,24 +111,16 @@ impl Functions {
     /// `Claim_0` without its mask term `zeta sigma`.
     pub(crate) fn claim(
         &self,
-        shape: &Shape,
         values: &[PublicValues],
         c1: &Challenges1,
         c2: &Challenges2,
         rules: Rules,
     ) -> Fr {
-        let layout = Layout::new(shape);
         let horner = |base: Fr, scalars: &mut dyn Iterator<Item = Fr>| {
             scalars.fold(Fr::ZERO, |sum, s| sum * base + s)
         };
-        let mut constants = Fr::ZERO;
-        if rules.on(Rule::Constants) {
-            constants = (1..=shape.layers())
-                .map(|l| c2.theta.pow([layout.constant(l) as u64]))
-                .sum();
-        }
         let first = c2.theta.pow([FIRST as u64]);
-        let wires = self.lambda[shape.limbs() + 5];
+        let wires = self.lambda[self.lambda.len() - 1];
         let (mut claim, mut mu) = (Fr::ZERO, Fr::ONE);
         for sample in values {
             let outputs = horner(
@@ -149,7 +139,7 @@ impl Functions {
                 claim -= mu * self.output_weight * outputs;
             }
             if rules.on(Rule::Wires) {
-                claim += mu * wires * (first * inputs + constants);
+                claim += mu * wires * (first * inputs + self.constants);
             }
             mu *= c2.mu;
         }

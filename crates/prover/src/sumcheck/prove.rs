@@ -292,6 +292,11 @@ impl<'a> State<'a> {
                         out[2 * ell + 1] = inverses.table[row - first];
                     }
                 }
+                for (index, at, delta) in columns.deltas() {
+                    if *at == row {
+                        out[*index] += delta;
+                    }
+                }
             }
         }
     }
