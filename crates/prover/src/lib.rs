@@ -21,6 +21,7 @@ mod prove;
 mod randomness;
 mod rules;
 pub mod setup;
+pub mod srs;
 mod statement;
 mod sumcheck;
 #[cfg(test)]

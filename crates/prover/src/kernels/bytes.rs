@@ -81,7 +81,7 @@ impl ByteBuckets {
         from_raw(&self.sums[usize::from(v)])
     }
 
-    /// S_0..S_255, to be multiplied by [`super::msm_many`].
+    /// S_0..S_255, to be multiplied by [`super::msm_many`]; coordinates may be unreduced.
     #[must_use]
     pub fn sums(&self) -> &[RawPoint] {
         &self.sums

@@ -71,6 +71,11 @@ impl FixedBase {
         }
     }
 
+    /// Window by window, the multiples of the bases.
+    pub(super) fn into_table(self) -> Vec<RawPoint> {
+        self.table
+    }
+
     /// The number of bases.
     #[must_use]
     pub fn len(&self) -> usize {

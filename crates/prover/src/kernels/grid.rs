@@ -26,7 +26,7 @@ struct Unit {
     buckets: Range<usize>,
 }
 
-/// The sums over buckets of `rows` rows, to be weighted by the bits of the bucket numbers.
+/// The sums over buckets of several rows, to be weighted by the bits of the bucket numbers.
 pub(crate) struct BitSums {
     /// Bits per row.
     bits: usize,
@@ -62,22 +62,18 @@ where
         })
         .collect();
     let work = |units: &[Unit]| {
-        let mut scratch = Scratch::default();
-        let width = units
-            .first()
-            .map_or(0, |u| u.buckets.len() + usize::from(segments > 1));
-        let lists = Lists::sort(units.len() * width, || {
-            units.iter().enumerate().flat_map(|(i, unit)| {
-                let Range { start, end } = unit.buckets;
-                entries(unit.row).filter_map(move |(digit, r)| {
-                    let bucket = (digit.unsigned_abs() as usize).wrapping_sub(1);
-                    (start <= bucket && bucket < end)
-                        .then(|| (i * width + bucket - start, r ^ Ref::from(digit < 0)))
-                })
-            })
-        });
-        let buckets = lists.sum(backend, src, &mut scratch);
-        let sums = bit_sums(backend, &buckets, units, width, bits, &mut scratch);
+        let buckets: Vec<_> = units.iter().map(|unit| unit.buckets.clone()).collect();
+        let sums = bit_sums(
+            backend,
+            src,
+            &buckets,
+            bits,
+            &mut Scratch::default(),
+            || {
+                let rows = units.iter().map(|unit| unit.row).enumerate();
+                rows.flat_map(|(i, row)| entries(row).map(move |(digit, r)| (i, digit, r)))
+            },
+        );
         units
             .iter()
             .zip(sums.chunks(bits))
@@ -97,30 +93,50 @@ where
     BitSums { bits, parts }
 }
 
-/// For every unit and every bit j, the sum of its buckets whose number v has bit j set.
-fn bit_sums(
+/// For every row and every bit j < `bits`, the sum of its buckets whose number v has bit j set.
+///
+/// `rows` says which buckets of a row are wanted, by index v - 1; `entries()` gives `(row,
+/// digit, reference)` as for [`accumulate`] and is called twice. Entries of other buckets and
+/// zero digits are skipped.
+pub(crate) fn bit_sums<I>(
     backend: Backend,
-    buckets: &[RawPoint],
-    units: &[Unit],
-    width: usize,
+    src: &[RawPoint],
+    rows: &[Range<usize>],
     bits: usize,
     scratch: &mut Scratch,
-) -> Vec<RawPoint> {
+    entries: impl Fn() -> I,
+) -> Vec<RawPoint>
+where
+    I: Iterator<Item = (usize, i32, Ref)>,
+{
+    let width = rows.iter().map(Range::len).max().unwrap_or(0);
+    let lists = Lists::sort(rows.len() * width, || {
+        entries().filter_map(|(row, digit, r)| {
+            let bucket = (digit.unsigned_abs() as usize).wrapping_sub(1);
+            rows[row].contains(&bucket).then(|| {
+                (
+                    row * width + bucket - rows[row].start,
+                    r ^ Ref::from(digit < 0),
+                )
+            })
+        })
+    });
+    let buckets = lists.sum(backend, src, scratch);
     let mut lists = Lists::default();
-    for (i, unit) in units.iter().enumerate() {
+    for (row, range) in rows.iter().enumerate() {
         for bit in 0..bits {
             lists.push(
-                unit.buckets
+                range
                     .clone()
                     .filter(|b| (b + 1) >> bit & 1 == 1)
                     .filter_map(|b| {
-                        let at = i * width + b - unit.buckets.start;
+                        let at = row * width + b - range.start;
                         (buckets[at] != RAW_IDENTITY).then_some((at as Ref) << 1)
                     }),
             );
         }
     }
-    lists.sum(backend, buckets, scratch)
+    lists.sum(backend, &buckets, scratch)
 }
 
 impl BitSums {
@@ -139,16 +155,20 @@ impl BitSums {
         let totals: Vec<G1Projective> = sums
             .par_chunks(per_group * self.bits)
             .map(|sums| {
-                let mut total = G1Projective::ZERO;
-                for sums in sums.iter().rev() {
-                    total.double_in_place();
-                    for sum in sums {
-                        total += from_raw(sum);
-                    }
-                }
-                total
+                double_and_add(sums.iter().map(|sums| {
+                    sums.iter()
+                        .fold(G1Projective::ZERO, |total, sum| total + from_raw(sum))
+                }))
             })
             .collect();
         G1Projective::normalize_batch(&totals)
     }
+}
+
+/// `sum_i 2^i sums[i]`.
+pub(crate) fn double_and_add(sums: impl DoubleEndedIterator<Item = G1Projective>) -> G1Projective {
+    sums.rev().fold(G1Projective::ZERO, |mut total, sum| {
+        total.double_in_place();
+        total + sum
+    })
 }

@@ -6,17 +6,18 @@
 
 mod backend;
 mod bytes;
-mod digits;
+pub(crate) mod digits;
 #[cfg(target_arch = "x86_64")]
 mod fe8;
 mod fixed;
-mod grid;
+pub(crate) mod grid;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod invert;
-mod lists;
+pub(crate) mod lists;
 mod msm;
-mod point;
+mod multiples;
+pub(crate) mod point;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -24,5 +25,6 @@ mod tests;
 pub use backend::{Backend, force_scalar};
 pub use bytes::ByteBuckets;
 pub use fixed::FixedBase;
-pub use msm::{msm, msm_many, msm_many_with, msm_small, msm_small_with, msm_u8};
+pub use msm::{msm, msm_many, msm_many_with, msm_small, msm_small_with, msm_u8, msm_u128};
+pub use multiples::Multiples;
 pub use point::{Base, RAW_IDENTITY, RawPoint, from_raw, to_raw};

@@ -98,6 +98,23 @@ where
     ))
 }
 
+/// `sum_i scalars[i] * bases[i]` for scalars of 128 bits; the longer argument is cut.
+pub fn msm_u128<B: Base>(bases: &[B], scalars: &[u128]) -> G1Affine {
+    let n = bases.len().min(scalars.len());
+    let bits = u128::BITS as usize;
+    let windows = Windows::new(window_bits(n, bits), bits);
+    let limbs = |s: &u128| windows.shift_limbs([*s as u64, (*s >> 64) as u64, 0, 0, 0]);
+    let shifted = scalars[..n].iter().map(limbs).collect();
+    one(&run(
+        Backend::active(),
+        &windows,
+        &B::raw(&bases[..n]),
+        &[(0, n)],
+        shifted,
+        |_| false,
+    ))
+}
+
 /// The result of a single job.
 fn one(sums: &[G1Affine]) -> G1Affine {
     sums.first().copied().unwrap_or_default()

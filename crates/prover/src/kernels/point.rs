@@ -48,6 +48,12 @@ pub fn from_raw(raw: &RawPoint) -> G1Affine {
     G1Affine::new_unchecked(x, y)
 }
 
+/// The same point with coordinates below q: the vector kernel leaves values below 3q.
+pub(super) fn canonical(raw: &RawPoint) -> RawPoint {
+    let (x, y) = split(raw);
+    join(&x, &y)
+}
+
 /// Writes two coordinates.
 pub(super) fn join(x: &Fq, y: &Fq) -> RawPoint {
     let mut raw = RAW_IDENTITY;
@@ -58,7 +64,7 @@ pub(super) fn join(x: &Fq, y: &Fq) -> RawPoint {
     raw
 }
 
-/// Reads two coordinates, reducing them: the vector kernel leaves values below 3q.
+/// Reads two coordinates and reduces them.
 pub(super) fn split(raw: &RawPoint) -> (Fq, Fq) {
     let mut limbs = [0; 8];
     for (limb, bytes) in limbs.iter_mut().zip(raw.as_chunks::<8>().0) {
@@ -79,7 +85,7 @@ pub(super) fn field(limbs: [u64; 4]) -> Fq {
 
 /// A reference to a point and the sign to take it with: index * 2 + (1 if negated). An SRS has
 /// less than 2^30 points, so a source never has 2^31.
-pub(super) type Ref = u32;
+pub(crate) type Ref = u32;
 
 /// Coordinates of a referenced point, the sign applied.
 pub(super) fn load(src: &[RawPoint], r: Ref) -> (Fq, Fq) {

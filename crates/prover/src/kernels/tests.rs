@@ -276,3 +276,33 @@ fn tables() {
         assert!(format!("{table:?}").len() < 200);
     }
 }
+
+#[test]
+fn multiples_of_one_point() {
+    let mut rng = rng();
+    let base = points(1, &mut rng)[0];
+    let mut all = scalars(1100, &mut rng);
+    all[..6].copy_from_slice(&[
+        Fr::ZERO,
+        Fr::ONE,
+        -Fr::ONE,
+        Fr::from(1u64 << 12),
+        Fr::from(1u64 << 13),
+        Fr::from((1u64 << 12) + 1),
+    ]);
+    let expected: Vec<_> = all
+        .iter()
+        .map(|s| to_raw(&(base * s).into_affine()))
+        .collect();
+    let table = Multiples::new(&base);
+    for backend in backends() {
+        let found = table.of_with(backend, &all);
+        // Not only the same points: the same bytes.
+        assert_eq!(found, expected);
+    }
+    assert_eq!(
+        Multiples::new(&G1Affine::identity()).of(&all[..2]),
+        [RAW_IDENTITY; 2]
+    );
+    assert!(table.of(&[]).is_empty());
+}

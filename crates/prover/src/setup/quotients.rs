@@ -5,6 +5,9 @@
 //! ([`crate::kernels`]) and weighted once at the end: one addition per weight and point.
 //! Biases go to further buckets by their signed base-256 digits.
 
+#[cfg(test)]
+mod tests;
+
 use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::AdditiveGroup;
@@ -42,7 +45,9 @@ pub struct ModelCommitment {
 
 impl core::fmt::Debug for ModelCommitment {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("ModelCommitment").field("c_f", &self.c_f).finish_non_exhaustive()
+        f.debug_struct("ModelCommitment")
+            .field("c_f", &self.c_f)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +63,10 @@ struct Span {
 /// # Panics
 /// If `powers` has fewer than `b(R-1) + act` entries.
 pub fn commit_model<B: Base>(rows: &WeightRows, powers: &[B]) -> G1Affine {
-    let whole = Span { from: 0, to: rows.rows.len() };
+    let whole = Span {
+        from: 0,
+        to: rows.rows.len(),
+    };
     sum_rows(rows, &B::raw(powers), whole).into_affine()
 }
 
@@ -68,13 +76,24 @@ pub fn commit_model<B: Base>(rows: &WeightRows, powers: &[B]) -> G1Affine {
 /// If `powers` has fewer than `b(R-1) + act` entries.
 pub fn commit<B: Base>(rows: &WeightRows, powers: &[B], level: Level) -> ModelCommitment {
     let powers = B::raw(powers);
-    let whole = Span { from: 0, to: rows.rows.len() };
-    let spans: Vec<Span> = std::iter::once(whole).chain(spans(rows.rows.len(), level)).collect();
-    let sums: Vec<G1Projective> =
-        spans.par_iter().with_max_len(1).map(|span| sum_rows(rows, &powers, *span)).collect();
+    let whole = Span {
+        from: 0,
+        to: rows.rows.len(),
+    };
+    let spans: Vec<Span> = std::iter::once(whole)
+        .chain(spans(rows.rows.len(), level))
+        .collect();
+    let sums: Vec<G1Projective> = spans
+        .par_iter()
+        .with_max_len(1)
+        .map(|span| sum_rows(rows, &powers, *span))
+        .collect();
     let mut points = G1Projective::normalize_batch(&sums);
     let quotient_points = points.split_off(1);
-    ModelCommitment { c_f: points[0], quotient_points }
+    ModelCommitment {
+        c_f: points[0],
+        quotient_points,
+    }
 }
 
 /// The rows of every quotient point, in the order of [`ModelCommitment::quotient_points`].
@@ -84,9 +103,10 @@ fn spans(count: usize, level: Level) -> Vec<Span> {
         Level::Two { rho2 } => {
             let r2 = 1 << rho2;
             let outer = (r2..count).step_by(r2).map(|from| Span { from, to: count });
-            let inner = (0..count)
-                .filter(|i| i % r2 != 0)
-                .map(|i| Span { from: i, to: ((i / r2 + 1) * r2).min(count) });
+            let inner = (0..count).filter(|i| i % r2 != 0).map(|i| Span {
+                from: i,
+                to: ((i / r2 + 1) * r2).min(count),
+            });
             outer.chain(inner).collect()
         }
     }
@@ -101,16 +121,26 @@ fn sum_rows(rows: &WeightRows, powers: &[RawPoint], span: Span) -> G1Projective 
         .with_max_len(1)
         .map_init(Scratch::default, |scratch, chunk| {
             let offset = rows.block * (chunk.from - span.from);
-            let rows = Shifted { rows: &rows.rows[chunk.from..chunk.to], block: rows.block, offset };
+            let rows = Shifted {
+                rows: &rows.rows[chunk.from..chunk.to],
+                block: rows.block,
+                offset,
+            };
             rows.bit_sums(powers, &windows, scratch)
         })
         .fold(zero, |mut sums, part| {
-            for (sum, part) in sums.iter_mut().zip(&part).filter(|(_, p)| **p != RAW_IDENTITY) {
+            for (sum, part) in sums
+                .iter_mut()
+                .zip(&part)
+                .filter(|(_, p)| **p != RAW_IDENTITY)
+            {
                 *sum += from_raw(part);
             }
             sums
         })
-        .reduce(zero, |a, b| a.into_iter().zip(b).map(|(a, b)| a + b).collect());
+        .reduce(zero, |a, b| {
+            a.into_iter().zip(b).map(|(a, b)| a + b).collect()
+        });
     double_and_add(sums.into_iter())
 }
 
@@ -118,8 +148,8 @@ fn sum_rows(rows: &WeightRows, powers: &[RawPoint], span: Span) -> G1Projective 
 fn chunks(rows: &[WeightRow], span: Span) -> Vec<Span> {
     let mut chunks = Vec::new();
     let (mut from, mut size) = (span.from, 0);
-    for i in span.from..span.to {
-        size += rows[i].weights.len() + rows[i].biases.len();
+    for (i, row) in rows.iter().enumerate().take(span.to).skip(span.from) {
+        size += row.weights.len() + row.biases.len();
         if size >= CHUNK || i + 1 == span.to {
             chunks.push(Span { from, to: i + 1 });
             (from, size) = (i + 1, 0);
@@ -145,19 +175,26 @@ impl Shifted<'_> {
         scratch: &mut Scratch,
     ) -> Vec<RawPoint> {
         let all = 0..windows.buckets();
-        bit_sums(Backend::active(), powers, &vec![all; windows.count], DIGIT, scratch, || {
-            self.rows.iter().enumerate().flat_map(|(i, row)| {
-                let at = self.offset + i * self.block;
-                let reference = move |p: u32| ((at + p as usize) as Ref) << 1;
-                let weights = row.weights.iter();
-                let weights = weights.map(move |(p, w)| (0, i32::from(*w), reference(*p)));
-                weights.chain(row.biases.iter().flat_map(move |(p, bias)| {
-                    let magnitude = u64::from(bias.unsigned_abs());
-                    let shifted = windows.shift_limbs([magnitude, 0, 0, 0, 0]);
-                    let r = reference(*p) | Ref::from(*bias < 0);
-                    (0..windows.count).map(move |w| (w, windows.digit(&shifted, w), r))
-                }))
-            })
-        })
+        bit_sums(
+            Backend::active(),
+            powers,
+            &vec![all; windows.count],
+            DIGIT,
+            scratch,
+            || {
+                self.rows.iter().enumerate().flat_map(|(i, row)| {
+                    let at = self.offset + i * self.block;
+                    let reference = move |p: u32| ((at + p as usize) as Ref) << 1;
+                    let weights = row.weights.iter();
+                    let weights = weights.map(move |(p, w)| (0, i32::from(*w), reference(*p)));
+                    weights.chain(row.biases.iter().flat_map(move |(p, bias)| {
+                        let magnitude = u64::from(bias.unsigned_abs());
+                        let shifted = windows.shift_limbs([magnitude, 0, 0, 0, 0]);
+                        let r = reference(*p) | Ref::from(*bias < 0);
+                        (0..windows.count).map(move |w| (w, windows.digit(&shifted, w), r))
+                    }))
+                })
+            },
+        )
     }
 }
