@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p zkinfer-prover --example bench_kernels`
 
-use std::{hint::black_box, time::Instant};
+use std::{fmt, hint::black_box, time::Instant};
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
@@ -11,18 +11,50 @@ use zkinfer_prover::kernels::{
     Backend, ByteBuckets, FixedBase, force_scalar, msm, msm_many, msm_small,
 };
 
-/// Median wall-clock milliseconds of `runs` runs, after one that does not count.
-fn median<R>(runs: usize, mut work: impl FnMut() -> R) -> f64 {
+/// Milliseconds of one run.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// Median wall clock.
+    wall: f64,
+    /// Median processor time of all threads; zero where the system does not tell.
+    cpu: f64,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} / {:.2}", self.wall, self.cpu)
+    }
+}
+
+/// Nanoseconds that the threads of this process have run, by Linux's accounting.
+fn processor_time() -> u64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return 0;
+    };
+    let time = |path: std::path::PathBuf| {
+        let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    threads.filter_map(|thread| time(thread.ok()?.path())).sum()
+}
+
+/// The cost of a run, by the medians of `runs` after one that does not count.
+fn median<R>(runs: usize, mut work: impl FnMut() -> R) -> Cost {
     black_box(work());
-    let mut times: Vec<f64> = (0..runs)
+    let (mut wall, mut cpu): (Vec<f64>, Vec<f64>) = (0..runs)
         .map(|_| {
-            let start = Instant::now();
+            let (start, before) = (Instant::now(), processor_time());
             black_box(work());
-            start.elapsed().as_secs_f64() * 1e3
+            let wall = start.elapsed().as_secs_f64() * 1e3;
+            (wall, processor_time().saturating_sub(before) as f64 / 1e6)
         })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[runs / 2]
+        .unzip();
+    wall.sort_by(f64::total_cmp);
+    cpu.sort_by(f64::total_cmp);
+    Cost {
+        wall: wall[runs / 2],
+        cpu: cpu[runs / 2],
+    }
 }
 
 /// Pseudo-random scalars: powers of a fixed element.
@@ -44,7 +76,7 @@ fn points(n: usize) -> Vec<G1Affine> {
 fn main() {
     let threads = rayon::current_num_threads();
     println!(
-        "{threads} threads, kernel {}; milliseconds",
+        "{threads} threads, kernel {}; milliseconds of wall clock / processor",
         Backend::active()
     );
     let n = 1 << 14;
@@ -69,10 +101,10 @@ fn main() {
         let fixed_scalar = median(runs, || table.msm(scalars));
         force_scalar(false);
         println!(
-            "| 2^{log} | {reference:.2} | {plain:.2} ({:.1}x) | {fixed:.2} ({:.1}x) | \
-             {plain_scalar:.2} | {fixed_scalar:.2} | {:.1} | {build:.0} |",
-            reference / plain,
-            reference / fixed,
+            "| 2^{log} | {reference} | {plain} ({:.1}x) | {fixed} ({:.1}x) | {plain_scalar} | \
+             {fixed_scalar} | {:.1} | {build:.0} |",
+            reference.cpu / plain.cpu,
+            reference.cpu / fixed.cpu,
             table.size() as f64 / 1e6,
         );
     }
@@ -89,9 +121,7 @@ fn main() {
         let commit = median(21, || ByteBuckets::commit(&buckets));
         let weights: [Fr; 256] = std::array::from_fn(|i| all[i]);
         let combine = median(21, || ByteBuckets::combine(&buckets, &weights));
-        println!(
-            "| 2^{log} | {reference:.2} | {small:.2} | {sums:.2} | {commit:.2} | {combine:.2} |"
-        );
+        println!("| 2^{log} | {reference} | {small} | {sums} | {commit} | {combine} |");
     }
     let jobs: Vec<(&[G1Affine], &[Fr])> = (0..7).map(|_| (&bases[..256], &all[..256])).collect();
     let each = median(21, || {
@@ -99,7 +129,7 @@ fn main() {
         sums.collect::<Vec<_>>()
     });
     println!(
-        "7 x 256: arkworks {each:.2}, jointly {:.2}",
+        "7 x 256: arkworks {each}, jointly {}",
         median(21, || msm_many(&jobs))
     );
 }

@@ -53,6 +53,21 @@ fn peak() -> f64 {
     kilobytes.unwrap_or(0.0) / 1e3
 }
 
+/// Seconds that the threads of this process have run, by Linux's accounting.
+fn processor_time() -> f64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return 0.0;
+    };
+    let time = |path: std::path::PathBuf| {
+        let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    threads
+        .filter_map(|thread| time(thread.ok()?.path()))
+        .sum::<f64>()
+        / 1e9
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let large = std::env::args().any(|arg| arg == "large");
     println!(
@@ -82,14 +97,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for level in levels {
             for scalar in [false, true] {
                 force_scalar(scalar);
-                let start = Instant::now();
+                let (start, before) = (Instant::now(), processor_time());
                 let points = quotients::commit(&rows, srs.powers(), level)
                     .quotient_points
                     .len();
                 println!(
-                    "  {level:?}, {}: {points} points in {:.2} s, peak {:.0} MB",
+                    "  {level:?}, {}: {points} points in {:.2} s, {:.2} s of processor, peak {:.0} MB",
                     Backend::active(),
                     start.elapsed().as_secs_f64(),
+                    processor_time() - before,
                     peak()
                 );
             }
