@@ -1,29 +1,12 @@
 //! Medians of proving and verifying one MLP: `bench_mlp 64-128-64-10 [N] [repetitions] [two|one] [saturate]`.
 //!
-//! The SRS is a toy: its tau is a constant of this file.
+//! Runs under the TEST SRS.
 
 use std::time::Instant;
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
-use ark_ec::{PrimeGroup, ScalarMul};
-use ark_ff::Field;
 use zkinfer_prover::circuit::{Layout, Saturation, Shape, Weights};
-use zkinfer_prover::{Level, ModelSecret, PinnedSrs, Prover, Request, Verifier, setup};
-
-/// Powers of a constant: no secret, no security.
-fn toy_srs(len: usize) -> (Vec<G1Affine>, PinnedSrs) {
-    let tau = Fr::from(0x5eed_5eed_5eedu64).pow([5]);
-    let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |p| Some(*p * tau))
-        .take(len)
-        .collect();
-    let doubling: Vec<Fr> = std::iter::successors(Some(tau), |p| Some(p.square()))
-        .take(29)
-        .collect();
-    let g1 = G1Projective::generator().batch_mul(&doubling);
-    let g2 = G2Projective::generator().batch_mul(&doubling);
-    let pinned = PinnedSrs::new(g1, g2).expect("powers of a constant are consistent");
-    (G1Projective::generator().batch_mul(&powers), pinned)
-}
+use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::{Level, ModelSecret, Prover, Request, Verifier, setup};
 
 fn xorshift(state: &mut u64) -> u64 {
     *state ^= *state << 13;
@@ -90,14 +73,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let weights = Weights::new(shape.clone(), weights, biases)?;
 
     let size = layout.columns(samples)?;
-    let (powers, pinned) = toy_srs(layout.degree_bound().max(size.real()));
+    let srs = test_srs(layout.degree_bound().max(size.real()))?;
     let start = Instant::now();
-    let key = setup::generate(weights, &ModelSecret::generate()?, level, &powers, &pinned)?;
+    let key = setup::generate(weights, &ModelSecret::generate()?, level, &srs)?;
     let setup = start.elapsed().as_secs_f64();
     let vk = key.verifying_key().clone();
-    let prover = Prover::new(key, &powers, &pinned, samples)?;
-    drop(powers);
-    let verifier = Verifier::new(vk, &pinned)?;
+    let prover = Prover::new(key, &srs, samples)?;
+    let verifier = Verifier::new(vk, srs.pinned())?;
+    drop(srs);
     // Forget the peak of the setup.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 

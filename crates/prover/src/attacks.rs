@@ -468,8 +468,7 @@ fn a5_malformed_commitments_give_no_second_output() {
     for (d, point) in key.quotients.iter_mut().enumerate().take(row) {
         add(point, layout.b() * (row - d - 1) + position);
     }
-    let powers = testing::powers(layout.degree_bound());
-    let f = Fixture::from_key(key, &powers, &testing::pinned(), 1);
+    let f = Fixture::from_key(key, 1);
     let verdict = |wire, claim| {
         let (statements, proof) = f.cheat(
             &f.requests(1, 9),

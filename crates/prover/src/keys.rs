@@ -8,6 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::circuit::{Layout, Saturation, Shape, Weights};
 use crate::encoding::{Reader, keccak, point_bytes, scalar_bytes, tag, wide};
 use crate::error::{EncodingError, KeyError};
+use crate::mle;
 
 /// Version of the verifying-key encoding.
 const VERSION: u16 = 1;
@@ -205,6 +206,22 @@ impl VerifyingKey {
             Level::Two { rho2 } => vec![alpha, ark_ff::Field::pow(&alpha, [1u64 << rho2])],
         }
     }
+
+    /// M2: the weights of the quotient points in `C_q1 (, C_q2)`.
+    pub(crate) fn quotient_weights(&self, alpha: Fr) -> Vec<Vec<Fr>> {
+        let rows = self.shape.rows();
+        let Level::Two { rho2 } = self.level else {
+            return vec![mle::powers(alpha, rows - 1)];
+        };
+        let r2 = 1usize << rho2;
+        let a_2 = mle::powers(ark_ff::Field::pow(&alpha, [r2 as u64]), rows.div_ceil(r2));
+        let alpha = mle::powers(alpha, r2);
+        // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
+        let inner = (0..rows)
+            .filter(|i| i % r2 != 0)
+            .map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
+        vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+    }
 }
 
 /// The 32 bytes that blind a model commitment. Kept with the weights; wiped when dropped.
@@ -293,6 +310,18 @@ impl ProvingKey {
         &self.weights
     }
 
+    /// The quotient points of `q_1 (, q_2)`: `P_d`, or `O_{c,e}` and `O_c`.
+    pub(crate) fn quotient_points(&self) -> Vec<&[G1Affine]> {
+        match self.vk.level {
+            Level::One => vec![&self.quotients],
+            Level::Two { rho2 } => {
+                let blocks = self.vk.shape.rows().div_ceil(1 << rho2);
+                let (outer, inner) = self.quotients.split_at(blocks - 1);
+                vec![inner, outer]
+            }
+        }
+    }
+
     /// Secret bytes for storage: length of the verifying key (4 bytes), verifying key, weight bytes
     /// (§3), `omega`, the `R - 1` quotient points.
     #[must_use]
@@ -314,7 +343,7 @@ impl ProvingKey {
     }
 
     /// Reads what [`Self::to_bytes`] wrote. Quotient points are checked to be curve points; that
-    /// they belong to the model shows when a proof is made and verified.
+    /// they belong to the model is checked by [`setup::check_key`](crate::setup::check_key).
     ///
     /// # Errors
     /// The bytes are not the encoding of a proving key.

@@ -25,6 +25,10 @@ pub mod srs;
 mod statement;
 mod sumcheck;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod mask_rank;
+#[cfg(test)]
 mod testing;
 mod transcript;
 mod verify;
@@ -35,6 +39,6 @@ pub use keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
 pub use pinned::{PinnedSrs, PinnedSrsError, srs_id};
 pub use proof::Proof;
 pub use prove::{Prover, Request};
-pub use statement::{PublicValues, Statement};
+pub use statement::{PublicValues, Statement, session_id};
 pub use transcript::{Challenges1, Challenges2};
 pub use verify::{Challenges, Verifier};

@@ -12,14 +12,14 @@ use crate::columns::LimbColumns;
 use crate::commit::{self, Powers};
 use crate::error::{CircuitError, KeyError, ProveError};
 use crate::fold_weights;
-use crate::kernels::{self, Base, FixedBase};
-use crate::keys::{Level, ProvingKey};
+use crate::kernels::FixedBase;
+use crate::keys::ProvingKey;
 use crate::mle;
 use crate::opening::prove::{Folds, batch};
-use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, m2_points};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
+use crate::srs::Srs;
 use crate::statement::{PublicValues, Statement, session_id};
 use crate::sumcheck::functions::Functions;
 use crate::sumcheck::masks::MaskColumns;
@@ -85,53 +85,46 @@ pub(crate) struct Session<'a> {
 }
 
 impl Prover {
-    /// A prover for batches of at most `max_samples` samples; copies the powers of tau it needs.
+    /// A prover for batches of at most `max_samples` samples; copies the powers of tau it needs
+    /// and tabulates multiples of them and of the quotient points.
     ///
     /// # Errors
     /// The key belongs to another SRS, or there are too few powers.
-    pub fn new<B: Base>(
-        key: ProvingKey,
-        powers: &[B],
-        pinned: &PinnedSrs,
-        max_samples: usize,
-    ) -> Result<Self, KeyError> {
-        let needed = Layout::new(key.vk.shape()).columns(max_samples)?.real();
-        if powers.len() < needed {
-            return Err(KeyError::SrsTooSmall {
-                needed,
-                got: powers.len(),
-            });
+    pub fn new(key: ProvingKey, srs: &Srs, max_samples: usize) -> Result<Self, KeyError> {
+        let (needed, got) = (
+            Layout::new(key.vk.shape()).columns(max_samples)?.real(),
+            srs.powers().len(),
+        );
+        if got < needed {
+            return Err(KeyError::SrsTooSmall { needed, got });
         }
-        let exponents = key.vk.exponents();
-        let moduli: Option<Vec<G1Affine>> = exponents.iter().map(|j| pinned.g1(*j)).collect();
-        let tau = pinned
-            .g1(0)
-            .filter(|tau| B::raw(&powers[1..2]).first().map(kernels::from_raw) == Some(*tau));
-        let (Some(tau), Some(moduli)) = (tau, moduli) else {
-            return Err(KeyError::SrsMismatch);
-        };
-        if key.vk.srs_id() != pinned.id() {
+        if key.vk.srs_id() != srs.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let quotients = match key.vk.level() {
-            Level::One => vec![FixedBase::new(&key.quotients)],
-            Level::Two { rho2 } => {
-                let (outer, inner) = key
-                    .quotients
-                    .split_at(key.vk.shape().rows().div_ceil(1 << rho2) - 1);
-                vec![FixedBase::new(inner), FixedBase::new(outer)]
-            }
+        let power = |j: usize| {
+            srs.pinned().g1(j).ok_or(KeyError::SrsTooSmall {
+                needed: 1 << j,
+                got,
+            })
         };
+        let kappa = max_samples.next_power_of_two().trailing_zeros();
         Ok(Self {
             vkd: key.vk.digest(),
-            key,
-            powers: Powers::new(&powers[..needed]),
-            quotients,
-            totals: (0..=max_samples.next_power_of_two().trailing_zeros())
-                .map(|_| OnceLock::new())
+            quotients: key
+                .quotient_points()
+                .into_iter()
+                .map(FixedBase::new)
                 .collect(),
-            tau,
-            moduli,
+            powers: Powers::new(&srs.powers()[..needed]),
+            totals: (0..=kappa).map(|_| OnceLock::new()).collect(),
+            tau: power(0)?,
+            moduli: key
+                .vk
+                .exponents()
+                .into_iter()
+                .map(power)
+                .collect::<Result<_, _>>()?,
+            key,
         })
     }
 
@@ -377,7 +370,7 @@ impl Prover {
         let mut g = fold_weights::fold(&self.key.weights, self.key.omega, alpha);
         g[0] += masks[0];
         g[1] += masks[1];
-        let quotients = self.quotients(alpha, &roots).into_iter().zip(&masks[2..]);
+        let quotients = self.quotients(alpha).into_iter().zip(&masks[2..]);
         let c_q = quotients
             .map(|(q, s)| (G1Projective::from(q) + G1Affine::generator() * s).into_affine())
             .collect();
@@ -392,22 +385,8 @@ impl Prover {
     }
 
     /// `[q_1]_1 (, [q_2]_1)` without masks.
-    fn quotients(&self, alpha: Fr, roots: &[Fr]) -> Vec<G1Affine> {
-        let weights = match self.key.vk.level() {
-            Level::One => vec![mle::powers(alpha, self.key.quotients.len())],
-            Level::Two { rho2 } => {
-                let (rows, r2) = (self.key.vk.shape().rows(), 1usize << rho2);
-                let (alpha, a_2) = (
-                    mle::powers(alpha, r2),
-                    mle::powers(roots[1], rows.div_ceil(r2)),
-                );
-                // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
-                let inner = (0..rows)
-                    .filter(|i| i % r2 != 0)
-                    .map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
-                vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
-            }
-        };
+    fn quotients(&self, alpha: Fr) -> Vec<G1Affine> {
+        let weights = self.key.vk.quotient_weights(alpha);
         self.quotients
             .iter()
             .zip(&weights)

@@ -76,7 +76,8 @@ impl Statement {
 }
 
 /// `sid`: the id of the one statement, or the batch id of several.
-pub(crate) fn session_id(statements: &[Statement]) -> [u8; 32] {
+#[must_use]
+pub fn session_id(statements: &[Statement]) -> [u8; 32] {
     if let [single] = statements {
         return single.id();
     }

@@ -1,20 +1,22 @@
 //! Test support: a toy SRS with a known tau, random networks, and the malicious prover.
 
+use std::sync::OnceLock;
+
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{PrimeGroup, ScalarMul};
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 
 use crate::circuit::layout::Columns;
-use crate::circuit::{Layout, Shape, Weights};
+use crate::circuit::{Shape, Weights};
 use crate::columns::LimbColumns;
+use crate::kernels::from_raw;
 use crate::keys::{Level, ModelSecret, ProvingKey};
-use crate::mle;
 use crate::opening::prove::Folds;
-use crate::pinned::PinnedSrs;
 use crate::prove::{FoldedModel, Prover, Request, Session};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::setup;
+use crate::srs::{Srs, test_srs};
 use crate::statement::{PublicValues, Statement};
 use crate::sumcheck::functions::Functions;
 use crate::sumcheck::phi::{EvalOrder, phi};
@@ -164,13 +166,21 @@ impl Forgery {
     }
 }
 
-/// A tau that is nobody's secret.
+/// The tau of [`srs`], known to everybody.
 pub(crate) fn tau() -> Fr {
-    Fr::from(0x1234_5678_9abc_def1u64).pow([7])
+    Fr::from_be_bytes_mod_order(&crate::encoding::keccak(&[
+        b"zkinfer TEST SRS: never use in production",
+    ]))
+}
+
+/// The TEST SRS, large enough for the networks of the unit tests.
+pub(crate) fn srs() -> &'static Srs {
+    static SRS: OnceLock<Srs> = OnceLock::new();
+    SRS.get_or_init(|| test_srs(1 << 14).unwrap())
 }
 
 pub(crate) fn powers(len: usize) -> Vec<G1Affine> {
-    G1Projective::generator().batch_mul(&mle::powers(tau(), len))
+    srs().powers()[..len].iter().map(from_raw).collect()
 }
 
 /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for `j < len`.
@@ -182,11 +192,6 @@ pub(crate) fn doubling_powers(len: usize) -> (Vec<G1Affine>, Vec<G2Affine>) {
         G1Projective::generator().batch_mul(&exponents),
         G2Projective::generator().batch_mul(&exponents),
     )
-}
-
-pub(crate) fn pinned() -> PinnedSrs {
-    let (g1, g2) = doubling_powers(29);
-    PinnedSrs::new(g1, g2).unwrap()
 }
 
 /// A point on the twist that is not in the subgroup of order `r`.
@@ -245,26 +250,16 @@ impl Fixture {
     }
 
     pub(crate) fn from_weights(weights: Weights, level: Level, max_samples: usize) -> Self {
-        let layout = Layout::new(weights.shape());
-        let powers = powers(
-            layout
-                .degree_bound()
-                .max(layout.columns(max_samples).unwrap().real()),
-        );
-        let pinned = pinned();
         let secret = ModelSecret::from_bytes([42; 32]);
-        let key = setup::generate(weights, &secret, Some(level), &powers, &pinned).unwrap();
-        Self::from_key(key, &powers, &pinned, max_samples)
+        Self::from_key(
+            setup::generate(weights, &secret, Some(level), srs()).unwrap(),
+            max_samples,
+        )
     }
 
-    pub(crate) fn from_key(
-        key: ProvingKey,
-        powers: &[G1Affine],
-        pinned: &PinnedSrs,
-        max_samples: usize,
-    ) -> Self {
-        let verifier = Verifier::new(key.verifying_key().clone(), pinned).unwrap();
-        let prover = Prover::new(key, powers, pinned, max_samples).unwrap();
+    pub(crate) fn from_key(key: ProvingKey, max_samples: usize) -> Self {
+        let verifier = Verifier::new(key.verifying_key().clone(), srs().pinned()).unwrap();
+        let prover = Prover::new(key, srs(), max_samples).unwrap();
         Self { prover, verifier }
     }
 

@@ -2,14 +2,17 @@
 
 pub mod quotients;
 
-use ark_bn254::{Fr, G1Affine, G1Projective};
-use ark_ec::{AffineRepr, CurveGroup};
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
+use ark_ff::Zero;
 
 use crate::circuit::{Layout, Weights};
+use crate::encoding::{keccak, point_bytes, wide};
 use crate::error::KeyError;
-use crate::kernels::{Base, from_raw};
+use crate::fold_weights;
+use crate::kernels;
 use crate::keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
-use crate::pinned::PinnedSrs;
+use crate::srs::Srs;
 use quotients::ModelCommitment;
 
 /// `C_f` from the commitment of the weights: `omega` sits on coefficient 0.
@@ -17,38 +20,29 @@ fn blind(c_f: G1Affine, omega: Fr) -> G1Affine {
     (G1Projective::from(c_f) + G1Affine::generator() * omega).into_affine()
 }
 
-/// Fails unless `powers` are long enough for the model and agree with `pinned` on `[1]_1, [tau]_1`.
-fn check_powers<B: Base>(layout: &Layout, powers: &[B], pinned: &PinnedSrs) -> Result<(), KeyError> {
-    let needed = layout.degree_bound().max(layout.positions);
-    if powers.len() < needed {
-        return Err(KeyError::SrsTooSmall { needed, got: powers.len() });
-    }
-    let first: Vec<G1Affine> = B::raw(&powers[..2]).iter().map(from_raw).collect();
-    if first[0] != G1Affine::generator() || Some(first[1]) != pinned.g1(0) {
-        return Err(KeyError::SrsMismatch);
-    }
-    Ok(())
+/// Fails unless the SRS reaches the degree of `f`.
+fn check_size(layout: &Layout, srs: &Srs) -> Result<(), KeyError> {
+    let (needed, got) = (layout.degree_bound().max(layout.positions), srs.powers().len());
+    if got < needed { Err(KeyError::SrsTooSmall { needed, got }) } else { Ok(()) }
 }
 
 /// Commits to a model and caches its quotients.
 ///
-/// `powers` are `[tau^i]_1`, at least `max(P, b(R-1) + act)` of them, of the ceremony of `pinned`;
-/// `level` defaults to [`Level::default_for`].
+/// The SRS needs `max(P, b(R-1) + act)` powers in G1; `level` defaults to [`Level::default_for`].
 ///
 /// # Errors
-/// The SRS is too small or another one, or the level does not exist for this shape.
-pub fn generate<B: Base>(
+/// The SRS is too small, or the level does not exist for this shape.
+pub fn generate(
     weights: Weights,
     secret: &ModelSecret,
     level: Option<Level>,
-    powers: &[B],
-    pinned: &PinnedSrs,
+    srs: &Srs,
 ) -> Result<ProvingKey, KeyError> {
     let shape = weights.shape().clone();
     let level = level.unwrap_or_else(|| Level::default_for(&shape));
-    let mut vk = VerifyingKey::new(shape, level, *pinned.id(), G1Affine::identity())?;
-    check_powers(&Layout::new(&vk.shape), powers, pinned)?;
-    let ModelCommitment { c_f, quotient_points } = quotients::commit(&weights.rows(), powers, level);
+    let mut vk = VerifyingKey::new(shape, level, *srs.id(), G1Affine::identity())?;
+    check_size(&Layout::new(&vk.shape), srs)?;
+    let ModelCommitment { c_f, quotient_points } = quotients::commit(&weights.rows(), srs.powers(), level);
     let omega = secret.omega(&weights);
     vk.commitment = blind(c_f, omega);
     Ok(ProvingKey { vk, weights, omega, quotients: quotient_points })
@@ -59,21 +53,55 @@ pub fn generate<B: Base>(
 /// This certifies at the same time that the committed weights are 8-bit integers.
 ///
 /// # Errors
-/// [`KeyError::CommitmentMismatch`] if they do not; SRS errors as for [`generate`].
-pub fn check_opening<B: Base>(
+/// [`KeyError::CommitmentMismatch`] if they do not; the SRS is another one or too small.
+pub fn check_opening(
     vk: &VerifyingKey,
     weights: &Weights,
     secret: &ModelSecret,
-    powers: &[B],
-    pinned: &PinnedSrs,
+    srs: &Srs,
 ) -> Result<(), KeyError> {
-    if vk.srs_id != *pinned.id() {
+    if vk.srs_id != *srs.id() {
         return Err(KeyError::SrsMismatch);
     }
     if *weights.shape() != vk.shape {
         return Err(KeyError::CommitmentMismatch);
     }
-    check_powers(&Layout::new(&vk.shape), powers, pinned)?;
-    let c_f = quotients::commit_model(&weights.rows(), powers);
+    check_size(&Layout::new(&vk.shape), srs)?;
+    let c_f = quotients::commit_model(&weights.rows(), srs.powers());
     if blind(c_f, secret.omega(weights)) == vk.commitment { Ok(()) } else { Err(KeyError::CommitmentMismatch) }
+}
+
+/// Whether weights, `omega` and quotient points of a stored key belong to its commitment: one
+/// pairing equation at a random `alpha`. A prover with a wrong key only makes proofs that nobody
+/// accepts; this tells why.
+///
+/// # Errors
+/// [`KeyError::QuotientMismatch`] if they do not; the SRS is another one or too small.
+pub fn check_key(key: &ProvingKey, srs: &Srs) -> Result<(), KeyError> {
+    if key.vk.srs_id != *srs.id() {
+        return Err(KeyError::SrsMismatch);
+    }
+    let layout = Layout::new(&key.vk.shape);
+    check_size(&layout, srs)?;
+    let mut points: Vec<u8> = key.vk.digest().to_vec();
+    key.quotients.iter().for_each(|p| points.extend(point_bytes(p)));
+    let mut seed = [0; 64];
+    seed[..32].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points]));
+    seed[32..].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points, &[1]]));
+    let alpha = wide(&seed);
+    let g = kernels::msm(&srs.powers()[..layout.positions], &fold_weights::fold(&key.weights, key.omega, alpha));
+    // f - g = sum_j (X^{2^j} - root_j) q_j
+    let mut left = G1Projective::from(key.vk.commitment) - g;
+    let (mut g1, mut g2) = (Vec::new(), Vec::new());
+    let parts = key.quotient_points().into_iter().zip(key.vk.quotient_weights(alpha));
+    for ((part, root), j) in parts.zip(key.vk.roots(alpha)).zip(key.vk.exponents()) {
+        let (points, weights) = part;
+        let q = kernels::msm(points, &weights);
+        left += q * root;
+        g1.push(-q);
+        g2.push(srs.pinned().g2(j).ok_or(KeyError::SrsTooSmall { needed: 1 << j, got: 0 })?);
+    }
+    g1.push(left.into_affine());
+    g2.push(G2Affine::generator());
+    if Bn254::multi_pairing(g1, g2).is_zero() { Ok(()) } else { Err(KeyError::QuotientMismatch) }
 }
