@@ -8,9 +8,10 @@ use core::fmt;
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::circuit::layout::TABLE;
-use crate::columns::LimbColumns;
+use crate::columns::{LimbColumns, Mask};
 use crate::kernels::{self, Base, ByteBuckets, FixedBase, RawPoint};
 use crate::sumcheck::masks::MaskColumns;
 use crate::sumcheck::prove::Inverses;
@@ -86,6 +87,14 @@ impl Powers {
     }
 }
 
+/// The masks of some columns as sparse polynomials.
+fn mask_terms(masks: &[Mask]) -> Vec<Vec<(usize, Fr)>> {
+    masks
+        .iter()
+        .map(|[m0, m1]| vec![(0, *m0), (1, *m1)])
+        .collect()
+}
+
 /// M1: `C_L[0..=ell]`, and the sums of SRS points per byte. Secret: they determine the columns.
 pub(crate) fn limbs(
     powers: &Powers,
@@ -96,17 +105,10 @@ pub(crate) fn limbs(
     let bytes: Vec<&[u8]> = columns.limbs.iter().map(|c| &c[rows.clone()]).collect();
     let buckets = ByteBuckets::new(&powers.raw[rows.clone()], &bytes, Some(total));
     let mut out = ByteBuckets::commit(&buckets);
-    let counts: Vec<i64> = columns
-        .multiplicities
-        .iter()
-        .map(|m| i64::from(*m))
-        .collect();
+    let counts = columns.multiplicities.iter().map(|m| i64::from(*m));
+    let counts: Zeroizing<Vec<i64>> = Zeroizing::new(counts.collect());
     out.push(kernels::msm_small(&powers.raw[rows][..TABLE], &counts));
-    let mut masks: Vec<_> = columns
-        .l_masks
-        .iter()
-        .map(|[m0, m1]| vec![(0, *m0), (1, *m1)])
-        .collect();
+    let mut masks = Zeroizing::new(mask_terms(&columns.l_masks));
     for (index, row, delta) in columns.deltas() {
         if let Some(mask) = masks.get_mut(*index) {
             mask.push((*row, *delta));
@@ -137,11 +139,7 @@ pub(crate) fn inverses_and_masks(
     masks: &MaskColumns,
 ) -> (Vec<G1Affine>, [G1Affine; 4]) {
     let ell = columns.limbs.len();
-    let mut sparse: Vec<Vec<(usize, Fr)>> = columns
-        .h_masks
-        .iter()
-        .map(|[m0, m1]| vec![(0, *m0), (1, *m1)])
-        .collect();
+    let mut sparse = Zeroizing::new(mask_terms(&columns.h_masks));
     sparse[ell].extend(
         inverses
             .table
@@ -175,4 +173,102 @@ pub(crate) fn inverses_and_masks(
         .zip(dense)
         .for_each(|(s, d)| *s = sum(*s, d));
     (sparse, c_s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::{Layout, Saturation, Shape};
+    use crate::randomness::Randomness;
+    use crate::statement::PublicValues;
+    use crate::testing;
+    use crate::witness::Witness;
+
+    /// Commitments equal those of the columns written out as field elements, with and without
+    /// powers behind the table.
+    #[test]
+    fn commitments_are_those_of_the_dense_columns() {
+        let shape = Shape::new(vec![7, 9, 4, 3], Some(vec![Saturation::Narrow; 2])).unwrap();
+        let weights = testing::weights(&shape, 5);
+        for samples in [1usize, 3, 19] {
+            let size = Layout::new(&shape).columns(samples).unwrap();
+            let mut randomness = Randomness::from_seed([1; 32]);
+            let values: Vec<PublicValues> = (0..samples)
+                .map(|k| PublicValues {
+                    inputs: vec![k as u16 * 3; 7],
+                    outputs: vec![],
+                })
+                .collect();
+            let witnesses: Vec<Witness> = values
+                .iter()
+                .map(|v| Witness::new(&weights, &v.inputs, 0).unwrap())
+                .collect();
+            let columns = LimbColumns::new(&shape, size, &values, &witnesses, &mut randomness);
+            let masks = MaskColumns::new(size, &mut randomness);
+            let beta = testing::tau();
+            let inverses = Inverses::new(&columns, beta).unwrap();
+            let powers = Powers::new(&testing::powers(size.real()));
+            let (c_l, buckets) = limbs(&powers, &columns, &total(&powers, size));
+            let (c_h, c_s) = inverses_and_masks(&powers, &columns, &buckets, &inverses, &masks);
+
+            let ell = shape.limbs();
+            let dense = |column: &dyn Fn(usize) -> Fr| {
+                let scalars: Vec<Fr> = (0..size.real()).map(column).collect();
+                kernels::msm(&testing::powers(size.real()), &scalars)
+            };
+            let first = size.first_real();
+            let zero = Fr::from(0u64);
+            for c in 0..ell {
+                assert_eq!(
+                    c_l[c],
+                    dense(&|a| if a < 2 {
+                        columns.l_masks[c][a]
+                    } else {
+                        columns.limbs[c][a].into()
+                    })
+                );
+                let h = |a: usize| inverses.of_byte[usize::from(columns.limbs[c][a])];
+                assert_eq!(
+                    c_h[c],
+                    dense(&|a| if a < 2 {
+                        columns.h_masks[c][a]
+                    } else if a < first {
+                        zero
+                    } else {
+                        h(a)
+                    })
+                );
+            }
+            let counted = |a: usize| (first..first + TABLE).contains(&a);
+            assert_eq!(
+                c_l[ell],
+                dense(&|a| match a {
+                    0 | 1 => columns.l_masks[ell][a],
+                    _ if counted(a) => columns.multiplicities[a - first].into(),
+                    _ => zero,
+                })
+            );
+            let h = |a: usize| {
+                Fr::from(columns.multiplicities[a - first]) / (beta + Fr::from((a % 256) as u64))
+            };
+            assert_eq!(
+                c_h[ell],
+                dense(&|a| match a {
+                    0 | 1 => columns.h_masks[ell][a],
+                    _ if counted(a) => h(a),
+                    _ => zero,
+                })
+            );
+            for (k, point) in c_s.iter().enumerate() {
+                let at = |a: usize| {
+                    masks
+                        .support
+                        .iter()
+                        .position(|s| *s == a)
+                        .map_or(zero, |j| masks.values[j][k])
+                };
+                assert_eq!(*point, dense(&at));
+            }
+        }
+    }
 }

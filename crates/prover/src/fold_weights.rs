@@ -67,3 +67,42 @@ pub(crate) fn fold(weights: &Weights, omega: Fr, alpha: Fr) -> Zeroizing<Vec<Fr>
     }
     g
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::Shape;
+    use crate::testing;
+
+    #[test]
+    fn folds_the_overlapped_rows() {
+        for dims in [vec![1, 1], vec![3, 70, 2], vec![130, 5, 66, 9]] {
+            let shape = Shape::new(dims, None).unwrap();
+            let weights = testing::weights(&shape, 21);
+            let (alpha, omega) = (testing::tau(), Fr::from(99u64));
+            let mut expected = vec![Fr::ZERO; Layout::new(&shape).positions];
+            expected[0] = omega;
+            for (row, power) in weights
+                .rows()
+                .rows
+                .iter()
+                .zip(mle::powers(alpha, shape.rows()))
+            {
+                row.weights
+                    .iter()
+                    .for_each(|(p, w)| expected[*p as usize] += signed((*w).into()) * power);
+                row.biases
+                    .iter()
+                    .for_each(|(p, b)| expected[*p as usize] += signed((*b).into()) * power);
+            }
+            assert_eq!(*fold(&weights, omega, alpha), expected);
+        }
+    }
+
+    #[test]
+    fn sums_do_not_overflow_at_the_bounds_of_the_shape() {
+        // 2^16 rows of the largest weight times the largest limb.
+        assert!((1i64 << 16) * 127 * i64::from(u32::MAX) < i64::MAX);
+        assert_eq!(join(&[-1, 1, 0, 0, 0, 0, 0, 0]), Fr::from((1u64 << 32) - 1));
+    }
+}

@@ -116,7 +116,6 @@ impl VerifyingKey {
     }
 
     /// `C_f`.
-    #[must_use]
     pub fn commitment(&self) -> G1Affine {
         self.commitment
     }

@@ -1,5 +1,7 @@
 //! Every honest proof verifies, with the outputs of an independent reference.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{MODEL, Xorshift, needed, requests, srs, weights};

@@ -1,6 +1,8 @@
 //! What a verifier must refuse, through the public interface: every changed word, every
 //! non-canonical encoding, every statement that was not proven.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{MODEL, pair, prove, shape, srs};
@@ -264,8 +266,8 @@ fn verifying_keys_are_canonical() {
         "a bound that is neither 255 nor 65535"
     );
     // Any single byte: never a panic, and never the same key.
-    for at in 0..bytes.len() {
-        if let Ok(other) = with(at, bytes[at] ^ 0x11) {
+    for (at, byte) in bytes.iter().enumerate() {
+        if let Ok(other) = with(at, byte ^ 0x11) {
             assert_ne!(&other, key);
             assert_ne!(other.digest(), key.digest());
         }

@@ -105,3 +105,51 @@ pub fn check_key(key: &ProvingKey, srs: &Srs) -> Result<(), KeyError> {
     g2.push(G2Affine::generator());
     if Bn254::multi_pairing(g1, g2).is_zero() { Ok(()) } else { Err(KeyError::QuotientMismatch) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::Shape;
+    use crate::testing;
+
+    #[test]
+    fn openings_are_checked() {
+        let shape = Shape::new(vec![5, 6, 4], None).unwrap();
+        let weights = testing::weights(&shape, 3);
+        let secret = ModelSecret::from_bytes([1; 32]);
+        let key = generate(weights.clone(), &secret, None, testing::srs()).unwrap();
+        let check = |weights: &Weights, secret: &ModelSecret| check_opening(&key.vk, weights, secret, testing::srs());
+        check(&weights, &secret).unwrap();
+        let mismatch = |result| matches!(result, Err(KeyError::CommitmentMismatch));
+        assert!(mismatch(check(&weights, &ModelSecret::from_bytes([2; 32]))));
+        let mut other = weights.clone();
+        *other.weight_mut(2, 3, 5) ^= 1;
+        assert!(mismatch(check(&other, &secret)));
+        let mut other = weights.clone();
+        *other.bias_mut(1, 0) += 1;
+        assert!(mismatch(check(&other, &secret)));
+        assert!(mismatch(check(&testing::weights(&Shape::new(vec![5, 7, 4], None).unwrap(), 3), &secret)));
+    }
+
+    /// The blinding depends on the weights: one secret for two models does not cancel out.
+    #[test]
+    fn omega_depends_on_secret_and_weights() {
+        let shape = Shape::new(vec![5, 6, 4], None).unwrap();
+        let (a, b) = (testing::weights(&shape, 3), testing::weights(&shape, 4));
+        let (s, t) = (ModelSecret::from_bytes([1; 32]), ModelSecret::from_bytes([2; 32]));
+        assert_ne!(s.omega(&a), s.omega(&b));
+        assert_ne!(s.omega(&a), t.omega(&a));
+        assert_eq!(s.omega(&a), s.clone().omega(&a));
+        assert_eq!(format!("{s:?}"), "ModelSecret");
+    }
+
+    #[test]
+    fn a_small_srs_is_refused_with_what_is_needed() {
+        let shape = Shape::new(vec![5, 6, 4], None).unwrap();
+        let needed = Layout::new(&shape).degree_bound();
+        let small = crate::srs::test_srs(needed - 1).unwrap();
+        let weights = testing::weights(&shape, 3);
+        let error = generate(weights, &ModelSecret::from_bytes([1; 32]), None, &small).unwrap_err();
+        assert!(matches!(error, KeyError::SrsTooSmall { needed: n, got } if n == needed && got == needed - 1));
+    }
+}

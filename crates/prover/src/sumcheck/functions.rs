@@ -171,3 +171,56 @@ impl Functions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Xorshift;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+        /// What the prover tabulates and what the verifier evaluates are the same functions.
+        #[test]
+        fn closed_forms_are_the_dense_extensions(
+            dims in prop::collection::vec(1usize..90, 2..6),
+            saturate in any::<bool>(),
+            samples in 1usize..6,
+            seed in any::<u64>(),
+        ) {
+            let mut rng = Xorshift(seed | 1);
+            let hidden = dims.len() - 2;
+            let mut bound = |_| if rng.below(2) == 0 { Saturation::Narrow } else { Saturation::Wide };
+            let saturation = saturate.then(|| (0..hidden).map(&mut bound).collect());
+            let shape = Shape::new(dims, saturation).unwrap();
+            let size = Layout::new(&shape).columns(samples).unwrap();
+            let mut scalar = || Fr::from(rng.next()) * Fr::from(rng.next()) + Fr::from(rng.next());
+            let c1 = Challenges1 { alpha: scalar(), beta: scalar() };
+            let xi: Vec<Fr> = (0..size.variables()).map(|_| scalar()).collect();
+            let c2 = Challenges2 { lambda: scalar(), mu: scalar(), theta: scalar(), zeta: scalar(), c_d: scalar(), xi };
+            let r: Vec<Fr> = (0..size.variables()).map(|_| scalar()).collect();
+            let f = Functions::new(&shape, size, &c1, &c2, Rules::default());
+            let got = f.evaluate(size, &c2.xi, &r);
+            let (r_k, r_p) = r.split_at(size.kappa);
+            let dense = |pieces: &Pieces| mle::evaluate(&pieces.table(size.positions), r_p);
+            prop_assert_eq!(got.a, dense(&f.a));
+            prop_assert_eq!(got.b, dense(&f.b));
+            prop_assert_eq!(got.e, dense(&f.e));
+            prop_assert_eq!(got.s, dense(&f.s));
+            prop_assert_eq!(got.hi, dense(&f.hi));
+            prop_assert_eq!(got.nw, dense(&f.nw));
+            prop_assert_eq!(got.m, mle::evaluate(&f.m.table(size.k()), r_k));
+            let mut es = mle::eq_table(&c2.xi);
+            es.iter_mut().enumerate().for_each(|(a, e)| {
+                if !(size.first_real()..size.real()).contains(&a) {
+                    *e = Fr::ZERO;
+                }
+            });
+            prop_assert_eq!(got.es, mle::evaluate(&es, &r));
+            let table = |value: &dyn Fn(usize) -> usize| (0..size.n()).map(|a| Fr::from(value(a) as u64)).collect::<Vec<_>>();
+            prop_assert_eq!(got.t, mle::evaluate(&table(&|a| a % 256), &r));
+            prop_assert_eq!(got.i, mle::evaluate(&table(&|a| a), &r));
+        }
+    }
+}

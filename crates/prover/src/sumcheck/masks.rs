@@ -136,3 +136,54 @@ impl MaskRounds {
         self.step.double_in_place();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::{Layout, Shape};
+
+    /// The rounds of the masks alone, against dense columns.
+    #[test]
+    fn rounds_are_those_of_the_dense_columns() {
+        let size = Layout::new(&Shape::new(vec![3, 2], None).unwrap())
+            .columns(2)
+            .unwrap();
+        let mut randomness = Randomness::from_seed([2; 32]);
+        let columns = MaskColumns::new(size, &mut randomness);
+        let zeta = randomness.scalar();
+        let mut rounds = MaskRounds::new(&columns, zeta);
+        let mut dense: [Vec<Fr>; 3] = core::array::from_fn(|_| vec![Fr::ZERO; size.n()]);
+        for (a, values) in columns.support.iter().zip(columns.values.iter()) {
+            (0..3).for_each(|k| dense[k][*a] = values[k]);
+        }
+        let mut index: Vec<Fr> = (0..size.n() as u64).map(Fr::from).collect();
+        let at = |table: &[Fr], pair: usize, x: Fr| {
+            table[2 * pair] + x * (table[2 * pair + 1] - table[2 * pair])
+        };
+        let mut claim = zeta * columns.sigma();
+        let mut point = Vec::new();
+        for _ in 0..size.variables() {
+            let e = |x: u64| {
+                let x = Fr::from(x);
+                let term = |pair: usize| {
+                    let i = at(&index, pair, x);
+                    at(&dense[0], pair, x)
+                        + i * (at(&dense[1], pair, x) + i * at(&dense[2], pair, x))
+                };
+                zeta * (0..index.len() / 2).map(term).sum::<Fr>()
+            };
+            assert_eq!(e(0) + e(1), claim);
+            assert_eq!(rounds.message(), [e(0), e(2), e(3)]);
+            let r = randomness.scalar();
+            claim = crate::sumcheck::verify::cubic(claim, &rounds.message(), r);
+            rounds.fix(r);
+            dense.iter_mut().for_each(|d| mle::fold(d, r));
+            mle::fold(&mut index, r);
+            point.push(r);
+        }
+        assert_eq!(
+            columns.evaluate(&point)[..3],
+            [dense[0][0], dense[1][0], dense[2][0]]
+        );
+    }
+}

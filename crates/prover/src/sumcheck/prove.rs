@@ -35,7 +35,7 @@ impl Inverses {
     /// `None` if `-beta` is a byte.
     pub(crate) fn new(columns: &LimbColumns, beta: Fr) -> Option<Self> {
         let mut of_byte: [Fr; TABLE] = core::array::from_fn(|v| beta + Fr::from(v as u64));
-        if of_byte.iter().any(|v| *v == Fr::ZERO) {
+        if of_byte.contains(&Fr::ZERO) {
             return None;
         }
         ark_ff::batch_inversion(&mut of_byte);
@@ -141,7 +141,7 @@ struct State<'a> {
     eq_k: Vec<Fr>,
     m: Vec<Fr>,
     /// Per position: `eq(xi_p, p) S(p)`, then `S, HI, NW, A, B, lambda^{ell+5} E, G`.
-    positions: [Vec<Fr>; 8],
+    positions: [Zeroizing<Vec<Fr>>; 8],
     round: usize,
     /// `T~` of the variables fixed so far.
     t_offset: Fr,
@@ -231,7 +231,8 @@ impl<'a> State<'a> {
             gated(Rule::Layer, &f.b),
             e,
             inputs.g.to_vec(),
-        ];
+        ]
+        .map(Zeroizing::new);
         let mut state = Self {
             size,
             width: 2 * (ell + 1),
@@ -317,7 +318,7 @@ impl<'a> State<'a> {
         if self.round >= 8 {
             return (self.t_offset, Fr::ZERO);
         }
-        let low = (2 * pair) % (TABLE >> self.round) << self.round;
+        let low = ((2 * pair) % (TABLE >> self.round)) << self.round;
         (
             self.t_offset + Fr::from(low as u64),
             Fr::from(1u64 << self.round),

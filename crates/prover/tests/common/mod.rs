@@ -1,6 +1,11 @@
 //! What the integration tests share: one TEST SRS, deterministic networks and inputs.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::expect_used
+)]
 
 use std::sync::OnceLock;
 
