@@ -44,10 +44,50 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             2,
         ),
         ("one-layer", vec![6, 2], None, Level::One, 1),
+        // Sizes that gas is measured for; the others are as small as they can be.
+        ("64-32-10", vec![64, 32, 10], None, Level::One, 1),
+        ("64-128-64-10", vec![64, 128, 64, 10], None, Level::One, 1),
+        (
+            "256-512-256-10",
+            vec![256, 512, 256, 10],
+            None,
+            Level::One,
+            1,
+        ),
+        (
+            "256-512-256-10-two-level",
+            vec![256, 512, 256, 10],
+            None,
+            Level::Two { rho2: 4 },
+            1,
+        ),
+        (
+            "64-128-64-10-saturating",
+            vec![64, 128, 64, 10],
+            Some(vec![Saturation::Narrow, Saturation::Narrow]),
+            Level::One,
+            1,
+        ),
+        (
+            "64-128-64-10-batch-16",
+            vec![64, 128, 64, 10],
+            None,
+            Level::One,
+            16,
+        ),
     ];
     for (number, (name, dims, saturation, level, samples)) in cases.into_iter().enumerate() {
         let shape = Shape::new(dims, saturation)?;
-        let weight = |i: usize| ((i * 37 + 11 * number) % 255) as i16 - 127;
+        // Wide layers get scattered weights and inputs of one byte, or the sums would leave their bounds.
+        let wide = shape.rows() > 16;
+        let weight = |i: usize| match wide {
+            true => {
+                (((i as u64 + 1) * (number as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33)
+                    as i16
+                    % 100
+            }
+            false => ((i * 37 + 11 * number) % 255) as i16 - 127,
+        };
         let mut weights = Vec::new();
         for d in shape.dims().windows(2) {
             weights.push((0..d[0] * d[1]).map(|i| weight(i) as i8).collect());
@@ -69,7 +109,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let requests: Vec<Request> = (0..samples)
             .map(|k| Request {
                 inputs: (0..shape.inputs())
-                    .map(|i| (i * 1000 + 77 * k + 3) as u16)
+                    .map(|i| (i * 1000 + 77 * k + 3) as u16 % if wide { 256 } else { u16::MAX })
                     .collect(),
                 context_id: [0x40 + k as u8; 32],
             })
