@@ -42,15 +42,22 @@ impl Prover {
 
         // M2
         let inverses = Inverses::new(&columns, c1.beta).ok_or(ProveError::Challenge)?;
-        #[allow(unused_mut)]
-        let mut model = self.fold_model(c1.alpha, randomness);
+        let blinding = self.draw_blinding(randomness);
+        let masks = MaskColumns::new(size, randomness);
         #[cfg(test)]
         let columns = match session.cheat {
-            Some(cheat) => cheat.after_m1(columns, &mut model, &c1),
+            Some(cheat) => cheat.after_m1(columns, &c1),
             None => columns,
         };
-        let masks = MaskColumns::new(size, randomness);
-        let (c_h, c_s) = commit::inverses_and_masks(powers, &columns, &buckets, &inverses, &masks);
+        #[allow(unused_mut)]
+        let (mut model, (c_h, c_s)) = rayon::join(
+            || self.fold_model(c1.alpha, blinding),
+            || commit::inverses_and_masks(powers, &columns, &buckets, &inverses, &masks),
+        );
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.model(&columns, &mut model, &c1);
+        }
         #[allow(unused_mut)]
         let mut sigma = masks.sigma();
         let points = m2_points(&c_h, &c_s, &model.c_q, model.d, model.a_d);

@@ -11,6 +11,7 @@ use core::fmt;
 use std::sync::OnceLock;
 
 use ark_bn254::G1Affine;
+use ark_ec::AffineRepr;
 
 use crate::circuit::{Layout, Shape};
 use crate::columns::LimbColumns;
@@ -44,9 +45,8 @@ pub struct Prover {
     quotients: Vec<FixedBase>,
     /// Sum of the powers of the real rows, per `kappa`.
     totals: Vec<OnceLock<G1Affine>>,
-    tau: G1Affine,
-    /// `[tau^{2^j}]_1` for the quotient moduli.
-    moduli: Vec<G1Affine>,
+    /// Table for `[1]_1, [tau]_1` and `[tau^{2^j}]_1` of the quotient moduli.
+    blinding: FixedBase,
 }
 
 impl fmt::Debug for Prover {
@@ -89,6 +89,10 @@ impl Prover {
                 got,
             })
         };
+        let mut blinding = vec![G1Affine::generator(), power(0)?];
+        for j in key.vk.exponents() {
+            blinding.push(power(j)?);
+        }
         let kappa = max_samples.next_power_of_two().trailing_zeros();
         Ok(Self {
             vkd: key.vk.digest(),
@@ -99,13 +103,7 @@ impl Prover {
                 .collect(),
             powers: Powers::new(&srs.powers()[..needed]),
             totals: (0..=kappa).map(|_| OnceLock::new()).collect(),
-            tau: power(0)?,
-            moduli: key
-                .vk
-                .exponents()
-                .into_iter()
-                .map(power)
-                .collect::<Result<_, _>>()?,
+            blinding: FixedBase::new(&blinding),
             key,
         })
     }
