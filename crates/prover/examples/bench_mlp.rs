@@ -1,4 +1,7 @@
-//! Medians of proving and verifying one MLP: `bench_mlp 64-128-64-10 [N] [repetitions] [two|one] [saturate]`.
+//! Medians of proving and verifying one MLP:
+//! `bench_mlp 64-128-64-10 [N] [repetitions] [one|two] [saturate] [scalar]`.
+//!
+//! `scalar` turns the vector kernels off, as on machines without AVX512-IFMA.
 //!
 //! Runs under the TEST SRS.
 
@@ -48,8 +51,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect::<Result<_, _>>()?;
     let (samples, repetitions): (usize, usize) =
         (argument(1, "1").parse()?, argument(2, "9").parse()?);
+    zkinfer_prover::kernels::force_scalar(arguments.iter().any(|a| a == "scalar"));
     let hidden = dims.len() - 2;
-    let saturation = (argument(4, "") == "saturate").then(|| vec![Saturation::Wide; hidden]);
+    let saturation = arguments
+        .iter()
+        .any(|a| a == "saturate")
+        .then(|| vec![Saturation::Wide; hidden]);
     let shape = Shape::new(dims, saturation)?;
     let layout = Layout::new(&shape);
     let level = match argument(3, "").as_str() {
@@ -78,7 +85,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = setup::generate(weights, &ModelSecret::generate()?, level, &srs)?;
     let setup = start.elapsed().as_secs_f64();
     let vk = key.verifying_key().clone();
+    let start = Instant::now();
     let prover = Prover::new(key, &srs, samples)?;
+    let load = start.elapsed().as_secs_f64() * 1e3;
     let verifier = Verifier::new(vk, srs.pinned())?;
     drop(srs);
     // Forget the peak of the setup.
@@ -104,7 +113,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         bytes = encoded.len();
     }
     println!(
-        "{:?} N={samples} n=2^{} {:?} | setup {setup:.2} s | prove {:.1} ms | verify {:.2} ms | proof {bytes} B | peak RSS {:.1} MB",
+        "{:?} N={samples} n=2^{} {:?} | setup {setup:.2} s | load {load:.0} ms | prove {:.1} ms | verify {:.2} ms | proof {bytes} B | peak RSS {:.1} MB",
         shape.dims(),
         size.variables(),
         prover.key().verifying_key().level(),

@@ -164,12 +164,7 @@ impl Cheat for NotBytes<'_> {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         shift_outputs(self.weights, values, self.row().1, 1000);
     }
-    fn after_m1(
-        &self,
-        mut columns: LimbColumns,
-        _: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn after_m1(&self, mut columns: LimbColumns, c1: &Challenges1) -> LimbColumns {
         let (row, ell) = (self.row().0, columns.limbs.len());
         if self.inverses {
             let mut balance = Fr::ZERO;
@@ -280,12 +275,7 @@ impl Cheat for MaskWire {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         values[0].outputs[0] += 1;
     }
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        _: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, columns: &LimbColumns, model: &mut FoldedModel, _: &Challenges1) {
         let ell = columns.limbs.len();
         let masks: Vec<Fr> = columns.l_masks[..ell].iter().map(|m| m[0]).collect();
         let wire = recompose(&masks)[0];
@@ -302,7 +292,6 @@ impl Cheat for MaskWire {
             model.masks[position] += by;
             model.d = (point * by + model.d).into_affine();
         }
-        columns
     }
 }
 
@@ -324,16 +313,10 @@ struct OtherModel {
     by: i64,
 }
 impl Cheat for OtherModel {
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         // `G` already folds the changed weights; `C_f` and the quotients are the old ones.
         let by = signed(self.by) * c1.alpha.pow([self.row]);
         model.d = (testing::powers(self.position + 1)[self.position] * by + model.d).into_affine();
-        columns
     }
 }
 
@@ -390,19 +373,13 @@ struct TooLong {
     position: usize,
 }
 impl Cheat for TooLong {
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         model.g.resize(self.block + self.position + 1, Fr::ZERO);
         model.g[self.block + self.position] += Fr::ONE;
         model.g[self.position] -= c1.alpha;
         model.c_q[0] = (testing::powers(self.position + 1)[self.position] * -Fr::ONE
             + model.c_q[0])
             .into_affine();
-        columns
     }
 }
 
@@ -441,14 +418,8 @@ impl Cheat for Backdoor {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         values[0].outputs[self.row] += self.claim;
     }
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         model.g[self.position] += c1.alpha.pow([self.row as u64]);
-        columns
     }
 }
 

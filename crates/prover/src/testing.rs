@@ -52,9 +52,11 @@ pub(crate) trait Cheat: core::fmt::Debug {
     /// What is claimed, after the columns are made.
     fn statement(&self, _: &mut Vec<PublicValues>) {}
     /// After M1, before M2.
-    fn after_m1(&self, columns: LimbColumns, _: &mut FoldedModel, _: &Challenges1) -> LimbColumns {
+    fn after_m1(&self, columns: LimbColumns, _: &Challenges1) -> LimbColumns {
         columns
     }
+    /// On what M2 sends for the model.
+    fn model(&self, _: &LimbColumns, _: &mut FoldedModel, _: &Challenges1) {}
     /// After M3.
     fn forge(&self) -> Forge {
         Forge::No

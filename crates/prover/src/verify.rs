@@ -1,12 +1,13 @@
 //! §7: the verifier.
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
 
 use crate::circuit::Layout;
 use crate::circuit::layout::Columns;
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
-use crate::opening::verify::{self as opening, Instance, Modulus, Opening};
+use crate::opening::verify::{self as opening, G2Lines, Instance, Modulus, Opening};
 use crate::opening::x_is_excluded;
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
@@ -46,9 +47,12 @@ pub struct Verifier {
     vk: VerifyingKey,
     layout: Layout,
     vkd: [u8; 32],
-    tau: (G1Affine, G2Affine),
+    /// `[1]_2`.
+    one: G2Lines,
+    /// `[tau]_1, [tau]_2`.
+    tau: (G1Affine, G2Lines),
     /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for the quotient moduli.
-    powers: Vec<(G1Affine, G2Affine)>,
+    powers: Vec<(G1Affine, G2Lines)>,
 }
 
 impl Verifier {
@@ -60,7 +64,7 @@ impl Verifier {
         if vk.srs_id() != pinned.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j));
+        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
         let powers: Option<Vec<_>> = vk.exponents().into_iter().map(point).collect();
         let (Some(tau), Some(powers)) = (point(0), powers) else {
             let needed = vk.exponents().iter().copied().max().unwrap_or(0);
@@ -73,6 +77,7 @@ impl Verifier {
             layout: Layout::new(vk.shape()),
             vkd: vk.digest(),
             vk,
+            one: G2Affine::generator().into(),
             tau,
             powers,
         })
@@ -198,14 +203,15 @@ impl Verifier {
             .map(|(root, (g1, g2))| Modulus {
                 root,
                 power_g1: *g1,
-                power_g2: *g2,
+                power_g2: g2,
             })
             .collect();
         let instance = Instance {
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.tau.0,
-            tau_g2: self.tau.1,
+            one_g2: &self.one,
+            tau_g2: &self.tau.1,
             c_d: m2.c_d,
             kappa: size.kappa,
             r: &r,

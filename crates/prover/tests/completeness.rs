@@ -59,8 +59,21 @@ fn arbitrary_shape() -> impl Strategy<Value = Shape> {
         })
 }
 
+/// A few cases by default; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default().cases
+    } else {
+        24
+    };
+    ProptestConfig {
+        cases,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn honest_proofs_verify(shape in arbitrary_shape(), samples in 1usize..6, rho2 in 0u8..5, seed in any::<u64>()) {

@@ -306,3 +306,15 @@ fn multiples_of_one_point() {
     );
     assert!(table.of(&[]).is_empty());
 }
+
+#[test]
+fn the_portable_backend_can_be_forced() {
+    assert_eq!(
+        Backend::active() == Backend::Ifma,
+        Backend::Ifma.is_available()
+    );
+    force_scalar(true);
+    assert_eq!(Backend::active(), Backend::Scalar);
+    force_scalar(false);
+    assert!(Backend::active().is_available() && Backend::Scalar.is_available());
+}

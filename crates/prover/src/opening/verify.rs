@@ -1,6 +1,6 @@
 //! §7 V5 to V7: the verifier of the opening.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field, Zero};
@@ -21,24 +21,28 @@ pub(crate) struct Opening {
     pub(crate) delta: Fr,
 }
 
+/// A point of G2 with its line coefficients.
+pub(crate) type G2Lines = <Bn254 as Pairing>::G2Prepared;
+
 /// A quotient modulus `X^{2^j} - root` with the SRS points that go with it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Modulus {
+#[derive(Debug)]
+pub(crate) struct Modulus<'a> {
     /// `alpha` or `A_2`.
     pub(crate) root: Fr,
     /// `[tau^{2^j}]_1`.
     pub(crate) power_g1: G1Affine,
     /// `[tau^{2^j}]_2`.
-    pub(crate) power_g2: G2Affine,
+    pub(crate) power_g2: &'a G2Lines,
 }
 
 /// What V5 to V7 need besides the proof.
 #[derive(Debug)]
 pub(crate) struct Instance<'a> {
     pub(crate) commitment: G1Affine,
-    pub(crate) moduli: &'a [Modulus],
+    pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
-    pub(crate) tau_g2: G2Affine,
+    pub(crate) one_g2: &'a G2Lines,
+    pub(crate) tau_g2: &'a G2Lines,
     pub(crate) c_d: Fr,
     pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
@@ -145,10 +149,10 @@ pub(crate) fn verify(
     let q = G1Projective::msm_unchecked(&points, &scalars);
 
     let mut g1 = vec![q.into_affine(), -proof.pi_2];
-    let mut g2 = vec![G2Affine::generator(), instance.tau_g2];
+    let mut g2 = vec![instance.one_g2.clone(), instance.tau_g2.clone()];
     for (modulus, c_q) in instance.moduli.iter().zip(&proof.c_q) {
         g1.push((*c_q * -c_g).into_affine());
-        g2.push(modulus.power_g2);
+        g2.push(modulus.power_g2.clone());
     }
     if rules.on(Rule::V7) && !Bn254::multi_pairing(g1, g2).is_zero() {
         return Err(Check::V7);

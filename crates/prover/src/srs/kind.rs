@@ -13,7 +13,7 @@ use sha3::{Digest, Keccak256};
 pub enum SrsKind {
     /// The Perpetual Powers of Tau, as prepared for snarkjs.
     PerpetualPowersOfTau,
-    /// The SRS of [`super::test_srs`], whose tau is public: anybody can forge proofs.
+    /// The SRS of [`super::test_srs()`], whose tau is public: anybody can forge proofs.
     Test,
     /// Not on the list of known ceremonies: whoever made it may know tau.
     Unlisted,

@@ -1,6 +1,6 @@
 //! §3: structured reference strings (powers of tau) for BN254.
 //!
-//! An SRS comes from a [`Ptau`] file or is the TEST SRS ([`test_srs`]). Either way it is checked
+//! An SRS comes from a [`Ptau`] file or is the TEST SRS ([`test_srs()`]). Either way it is checked
 //! before it becomes a [`Srs`]: points in their groups, consecutive powers of one tau, the same
 //! tau in both groups. What a verifier needs of it is its [`PinnedSrs`].
 
