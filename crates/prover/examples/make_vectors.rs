@@ -1,0 +1,187 @@
+//! Writes known-answer vectors: `make_vectors DIRECTORY`. Needs the feature `insecure-test-seed`.
+//!
+//! Everything is fixed (TEST SRS, weights, inputs, masks), so a second run writes the same bytes.
+
+use std::fmt::Write as _;
+
+use ark_bn254::Fr;
+use ark_ec::AffineRepr;
+use ark_ff::{BigInteger, PrimeField};
+use zkinfer_prover::circuit::{Layout, Saturation, Shape, Weights};
+use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::{Level, ModelSecret, Prover, Request, Verifier, setup};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("0x"), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn scalar(s: &impl PrimeField) -> String {
+    format!("\"{}\"", hex(&s.into_bigint().to_bytes_be()))
+}
+
+fn list(scalars: &[Fr]) -> String {
+    format!(
+        "[{}]",
+        scalars.iter().map(scalar).collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = std::env::args()
+        .nth(1)
+        .ok_or("usage: make_vectors DIRECTORY")?;
+    let cases = [
+        ("single", vec![4, 5, 3], None, Level::One, 1usize),
+        ("batch", vec![3, 6, 2], None, Level::One, 3),
+        (
+            "saturating-two-level",
+            vec![3, 4, 7, 2],
+            Some(vec![Saturation::Narrow, Saturation::Wide]),
+            Level::Two { rho2: 1 },
+            2,
+        ),
+        ("one-layer", vec![6, 2], None, Level::One, 1),
+        // Sizes that gas is measured for; the others are as small as they can be.
+        ("64-32-10", vec![64, 32, 10], None, Level::One, 1),
+        ("64-128-64-10", vec![64, 128, 64, 10], None, Level::One, 1),
+        (
+            "256-512-256-10",
+            vec![256, 512, 256, 10],
+            None,
+            Level::One,
+            1,
+        ),
+        (
+            "256-512-256-10-two-level",
+            vec![256, 512, 256, 10],
+            None,
+            Level::Two { rho2: 4 },
+            1,
+        ),
+        (
+            "64-128-64-10-saturating",
+            vec![64, 128, 64, 10],
+            Some(vec![Saturation::Narrow, Saturation::Narrow]),
+            Level::One,
+            1,
+        ),
+        (
+            "64-128-64-10-batch-16",
+            vec![64, 128, 64, 10],
+            None,
+            Level::One,
+            16,
+        ),
+    ];
+    for (number, (name, dims, saturation, level, samples)) in cases.into_iter().enumerate() {
+        let shape = Shape::new(dims, saturation)?;
+        // Wide layers get scattered weights and inputs of one byte, or the sums would leave their bounds.
+        let wide = shape.rows() > 16;
+        let weight = |i: usize| match wide {
+            true => {
+                (((i as u64 + 1) * (number as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33)
+                    as i16
+                    % 100
+            }
+            false => ((i * 37 + 11 * number) % 255) as i16 - 127,
+        };
+        let mut weights = Vec::new();
+        for d in shape.dims().windows(2) {
+            weights.push((0..d[0] * d[1]).map(|i| weight(i) as i8).collect());
+        }
+        let biases = shape.dims()[1..]
+            .iter()
+            .map(|d| (0..*d as i32).map(|i| 5000 - 3001 * i).collect());
+        let weights = Weights::new(shape.clone(), weights, biases.collect())?;
+        let layout = Layout::new(&shape);
+        let srs = test_srs(layout.degree_bound().max(layout.columns(samples)?.real()))?;
+        let key = setup::generate(
+            weights,
+            &ModelSecret::from_bytes([5; 32]),
+            Some(level),
+            &srs,
+        )?;
+        let vk = key.verifying_key().clone();
+        let prover = Prover::new(key, &srs, samples)?;
+        let requests: Vec<Request> = (0..samples)
+            .map(|k| Request {
+                inputs: (0..shape.inputs())
+                    .map(|i| (i * 1000 + 77 * k + 3) as u16 % if wide { 256 } else { u16::MAX })
+                    .collect(),
+                context_id: [0x40 + k as u8; 32],
+            })
+            .collect();
+        let (statements, proof) =
+            prover.prove_with_insecure_test_seed([0xab; 32], &requests, [number as u8 + 1; 32])?;
+        let proof = proof.to_bytes();
+        let c = Verifier::new(vk.clone(), srs.pinned())?.challenges(&statements, &proof)?;
+
+        let mut exponents = vec![0, layout.nu];
+        if let Level::Two { rho2 } = level {
+            exponents.push(layout.nu + usize::from(rho2));
+        }
+        let (mut g1, mut g2) = (Vec::new(), Vec::new());
+        for j in exponents {
+            let (x, y) = srs
+                .pinned()
+                .g1(j)
+                .and_then(|p| p.xy())
+                .ok_or("not pinned")?;
+            g1.push(format!("\"{j}\": [{}, {}]", scalar(&x), scalar(&y)));
+            let (x, y) = srs
+                .pinned()
+                .g2(j)
+                .and_then(|p| p.xy())
+                .ok_or("not pinned")?;
+            let parts: Vec<String> = [x.c1, x.c0, y.c1, y.c0].iter().map(scalar).collect();
+            g2.push(format!("\"{j}\": [{}]", parts.join(", ")));
+        }
+        let statements_json: Vec<String> = statements
+            .iter()
+            .map(|s| {
+                format!(
+                    "{{\"model_id\": \"{}\", \"context_id\": \"{}\", \"inputs\": {:?}, \"outputs\": {:?}}}",
+                    hex(&s.model_id),
+                    hex(&s.context_id),
+                    s.values.inputs,
+                    s.values.outputs
+                )
+            })
+            .collect();
+        let sid = zkinfer_prover::session_id(&statements);
+        let challenges = [
+            ("srs_id", format!("\"{}\"", hex(srs.id()))),
+            ("vkd", format!("\"{}\"", hex(&vk.digest()))),
+            ("sid", format!("\"{}\"", hex(&sid))),
+            ("alpha", scalar(&c.m1.alpha)),
+            ("beta", scalar(&c.m1.beta)),
+            ("lambda", scalar(&c.m2.lambda)),
+            ("mu", scalar(&c.m2.mu)),
+            ("theta", scalar(&c.m2.theta)),
+            ("zeta", scalar(&c.m2.zeta)),
+            ("c_d", scalar(&c.m2.c_d)),
+            ("xi", list(&c.m2.xi)),
+            ("r", list(&c.r)),
+            ("rho", scalar(&c.rho)),
+            ("x", scalar(&c.x)),
+            ("eta", scalar(&c.eta)),
+            ("z", scalar(&c.z)),
+            ("delta", scalar(&c.delta)),
+        ]
+        .map(|(name, value)| format!("    \"{name}\": {value}"));
+        let json = format!(
+            "{{\n  \"vk\": \"{}\",\n  \"srs\": {{\n    \"g1\": {{{}}},\n    \"g2\": {{{}}}\n  }},\n  \"statements\": [\n    {}\n  ],\n  \"challenges\": {{\n{}\n  }},\n  \"proof\": \"{}\"\n}}\n",
+            hex(&vk.to_bytes()),
+            g1.join(", "),
+            g2.join(", "),
+            statements_json.join(",\n    "),
+            challenges.join(",\n"),
+            hex(&proof),
+        );
+        std::fs::write(format!("{directory}/{name}.json"), json)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! §3: the verifying key.
+
+use ark_bn254::{Fr, G1Affine};
+
+use crate::circuit::shape::{MAX_LAYERS, bound};
+use crate::circuit::{Layout, Saturation, Shape};
+use crate::encoding::{Reader, keccak, point_bytes, tag};
+use crate::error::{EncodingError, KeyError};
+use crate::mle;
+
+/// Version of the verifying-key encoding.
+const VERSION: u16 = 1;
+/// Flag bit 0: the shape saturates.
+const SATURATING: u8 = 1;
+
+/// How the quotients of `f` are cached (§3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// `P_d`: cheapest to verify; setup needs about `R/2` additions per weight.
+    One,
+    /// `O_c, O_{c,e}` with `R2 = 2^rho2`: one more pairing, about `sqrt(R)` additions per weight.
+    Two {
+        /// `log2 R2`.
+        rho2: u8,
+    },
+}
+
+impl Level {
+    /// The default of §3: two levels above a million parameters, if the shape allows it.
+    #[must_use]
+    pub fn default_for(shape: &Shape) -> Self {
+        let rho2 = shape.rows().next_power_of_two().trailing_zeros() as u8 / 2;
+        let two = Self::Two { rho2 };
+        if shape.parameters() > 1_000_000 && two.is_valid(shape) {
+            two
+        } else {
+            Self::One
+        }
+    }
+
+    /// Whether `2 <= R2 < R` holds for two levels.
+    #[must_use]
+    pub fn is_valid(self, shape: &Shape) -> bool {
+        match self {
+            Self::One => true,
+            Self::Two { rho2 } => (1..=16).contains(&rho2) && (1 << rho2) < shape.rows(),
+        }
+    }
+
+    /// `t`, the number of quotient commitments in a proof.
+    #[must_use]
+    pub fn count(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two { .. } => 2,
+        }
+    }
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::One => 0,
+            Self::Two { rho2 } => rho2,
+        }
+    }
+}
+
+/// The public key of a model. It holds no SRS point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyingKey {
+    /// The shape.
+    pub(crate) shape: Shape,
+    /// How quotients are cached.
+    pub(crate) level: Level,
+    /// The SRS the commitment was made with.
+    pub(crate) srs_id: [u8; 32],
+    /// `C_f`.
+    pub(crate) commitment: G1Affine,
+}
+
+impl VerifyingKey {
+    pub(crate) fn new(
+        shape: Shape,
+        level: Level,
+        srs_id: [u8; 32],
+        commitment: G1Affine,
+    ) -> Result<Self, KeyError> {
+        if !level.is_valid(&shape) {
+            return Err(KeyError::Level(level.byte()));
+        }
+        Ok(Self {
+            shape,
+            level,
+            srs_id,
+            commitment,
+        })
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// How quotients are cached.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The SRS id.
+    #[must_use]
+    pub fn srs_id(&self) -> &[u8; 32] {
+        &self.srs_id
+    }
+
+    /// `C_f`.
+    pub fn commitment(&self) -> G1Affine {
+        self.commitment
+    }
+
+    /// The canonical bytes of §3.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let saturation = self.shape.saturation();
+        let mut out = Vec::new();
+        out.extend(VERSION.to_be_bytes());
+        out.push(if saturation.is_some() { SATURATING } else { 0 });
+        out.push(self.level.byte());
+        // At most 32 layers, widths at most 2^16 (§1.1).
+        out.extend((self.shape.layers() as u16).to_be_bytes());
+        self.shape
+            .dims()
+            .iter()
+            .for_each(|d| out.extend((*d as u32).to_be_bytes()));
+        saturation
+            .unwrap_or_default()
+            .iter()
+            .for_each(|hi| out.extend(hi.bound().to_be_bytes()));
+        out.extend(self.srs_id);
+        out.extend(point_bytes(&self.commitment));
+        out
+    }
+
+    /// Reads the canonical bytes.
+    ///
+    /// # Errors
+    /// The bytes are not the canonical encoding of a key within §1.1.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u16()?;
+        if version != VERSION {
+            return Err(EncodingError::Version(version).into());
+        }
+        let flags = reader.u8()?;
+        if flags & !SATURATING != 0 {
+            return Err(EncodingError::Flags(flags).into());
+        }
+        let level = match reader.u8()? {
+            0 => Level::One,
+            rho2 => Level::Two { rho2 },
+        };
+        let layers = usize::from(reader.u16()?);
+        bound("number of layers", layers, 1, MAX_LAYERS)?;
+        let dims = (0..=layers)
+            .map(|_| reader.u32().map(|d| d as usize))
+            .collect::<Result<_, _>>()?;
+        let hi = |_| Saturation::from_bound(reader.u16()?).ok_or(EncodingError::Bound);
+        let saturation = if flags & SATURATING != 0 {
+            Some((1..layers).map(hi).collect::<Result<_, _>>()?)
+        } else {
+            None
+        };
+        let shape = Shape::new(dims, saturation)?;
+        let key = Self::new(shape, level, reader.bytes()?, reader.point()?)?;
+        reader.end()?;
+        Ok(key)
+    }
+
+    /// `vkd = keccak(TAG_NATIVE_VK || vk bytes)`.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        keccak(&[&tag("native-vk"), &self.to_bytes()])
+    }
+
+    /// `t` quotient moduli as exponents `j` of `X^{2^j}`: `nu`, and `nu + rho2` for two levels.
+    pub(crate) fn exponents(&self) -> Vec<usize> {
+        let nu = Layout::new(&self.shape).nu;
+        match self.level {
+            Level::One => vec![nu],
+            Level::Two { rho2 } => vec![nu, nu + usize::from(rho2)],
+        }
+    }
+
+    /// The roots that go with [`Self::exponents`]: `alpha`, and `A_2 = alpha^{R2}`.
+    pub(crate) fn roots(&self, alpha: Fr) -> Vec<Fr> {
+        match self.level {
+            Level::One => vec![alpha],
+            Level::Two { rho2 } => vec![alpha, ark_ff::Field::pow(&alpha, [1u64 << rho2])],
+        }
+    }
+
+    /// M2: the weights of the quotient points in `C_q1 (, C_q2)`.
+    pub(crate) fn quotient_weights(&self, alpha: Fr) -> Vec<Vec<Fr>> {
+        let rows = self.shape.rows();
+        let Level::Two { rho2 } = self.level else {
+            return vec![mle::powers(alpha, rows - 1)];
+        };
+        let r2 = 1usize << rho2;
+        let a_2 = mle::powers(ark_ff::Field::pow(&alpha, [r2 as u64]), rows.div_ceil(r2));
+        let alpha = mle::powers(alpha, r2);
+        // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
+        let inner = (0..rows)
+            .filter(|i| i % r2 != 0)
+            .map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
+        vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+    }
+}

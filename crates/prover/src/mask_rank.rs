@@ -1,0 +1,269 @@
+//! §9: the masks hide everything. The map from all mask scalars to everything linear that a proof
+//! reveals has the largest rank possible, for the shapes below; one full-rank instance proves it
+//! for random challenges up to a negligible probability.
+
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+
+use crate::circuit::layout::{Columns, Layout};
+use crate::circuit::{Saturation, Shape};
+use crate::mle;
+use crate::randomness::Randomness;
+use crate::sumcheck::masks::support;
+use crate::sumcheck::phi::EvalOrder;
+
+/// Rank by elimination.
+fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
+    let width = rows.first().map_or(0, Vec::len);
+    let mut rank = 0;
+    for column in 0..width {
+        let Some(pivot) = (rank..rows.len()).find(|i| rows[*i][column] != Fr::ZERO) else {
+            continue;
+        };
+        rows.swap(rank, pivot);
+        let (head, tail) = rows.split_at_mut(rank + 1);
+        let pivot = &head[rank];
+        let inverse = pivot[column].inverse().unwrap();
+        for row in tail.iter_mut().filter(|row| row[column] != Fr::ZERO) {
+            let factor = row[column] * inverse;
+            row[column..]
+                .iter_mut()
+                .zip(&pivot[column..])
+                .for_each(|(r, p)| *r -= factor * p);
+        }
+        rank += 1;
+    }
+    rank
+}
+
+/// Challenges of one random instance.
+struct Instance {
+    size: Columns,
+    order: EvalOrder,
+    tau: Fr,
+    r: Vec<Fr>,
+    rho: Vec<Fr>,
+    x: Fr,
+    zeta: Fr,
+}
+
+impl Instance {
+    fn new(size: Columns, ell: usize, seed: u8) -> Self {
+        let mut random = Randomness::from_seed([seed; 32]);
+        let order = EvalOrder { ell };
+        Self {
+            size,
+            order,
+            tau: random.scalar(),
+            r: (0..size.variables()).map(|_| random.scalar()).collect(),
+            rho: mle::powers(random.scalar(), order.count()),
+            x: random.scalar(),
+            zeta: random.scalar(),
+        }
+    }
+
+    /// What entry 1 at `row` of a column with the weight `weight` adds to the opening, when the
+    /// column enters at level `from`: `C_F1.., P_i(x), P_i(-x), fin`.
+    fn opening(&self, row: usize, weight: Fr, from: usize) -> Vec<Fr> {
+        let h = self.size.folds();
+        let mut out = Vec::new();
+        let mut scale = weight;
+        for i in from..=h {
+            let e = row >> (i - from);
+            if i == h {
+                let mut fin = vec![Fr::ZERO; 8];
+                fin[e] = scale;
+                out.extend(fin);
+                break;
+            }
+            if i > from {
+                out.push(scale * self.tau.pow([e as u64]));
+            } else if i > 0 {
+                out.push(Fr::ZERO);
+            }
+            out.push(scale * self.x.pow([e as u64]));
+            out.push(scale * (-self.x).pow([e as u64]));
+            scale *= if e & 1 == 1 {
+                self.r[i]
+            } else {
+                Fr::ONE - self.r[i]
+            };
+        }
+        let full = 3 * h - 1 + 8;
+        let mut padded = vec![Fr::ZERO; full - out.len()];
+        padded.extend(out);
+        padded
+    }
+
+    /// What entry 1 at `row` of `S_k` adds to `sigma` and to the rounds.
+    fn rounds(&self, row: usize, k: usize) -> Vec<Fr> {
+        let power = |i: Fr| i.pow([k as u64 - 1]);
+        let mut out = vec![power(Fr::from(row as u64))];
+        let (mut prefix, mut index) = (Fr::ONE, Fr::ZERO);
+        for (i, r) in self.r.iter().enumerate() {
+            let high = Fr::from((row >> (i + 1) << (i + 1)) as u64);
+            let bit = row >> i & 1 == 1;
+            let step = Fr::from(1u64 << i);
+            for x in [0u64, 2, 3].map(Fr::from) {
+                let line = if bit { x } else { Fr::ONE - x };
+                out.push(self.zeta * prefix * line * power(index + step * x + high));
+            }
+            index += step * r;
+            prefix *= if bit { *r } else { Fr::ONE - r };
+        }
+        out
+    }
+
+    fn commitment(&self, row: usize) -> Fr {
+        self.tau.pow([row as u64])
+    }
+}
+
+/// One row of the matrix per mask scalar: blocks of revealed functionals, 0 where not touched.
+struct Matrix {
+    rows: Vec<Vec<(usize, Vec<Fr>)>>,
+    widths: Vec<usize>,
+}
+
+impl Matrix {
+    fn dense(&self, keep: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
+        let mut offsets = vec![None; self.widths.len()];
+        let mut width = 0;
+        for (block, w) in self.widths.iter().enumerate() {
+            if keep(block) {
+                offsets[block] = Some(width);
+                width += w;
+            }
+        }
+        let fill = |blocks: &Vec<(usize, Vec<Fr>)>| {
+            let mut row = vec![Fr::ZERO; width];
+            for (block, values) in blocks {
+                if let Some(offset) = offsets[*block] {
+                    row[offset..offset + values.len()].copy_from_slice(values);
+                }
+            }
+            row
+        };
+        self.rows.iter().map(fill).collect()
+    }
+}
+
+/// Ranks of: sumcheck masks, opening mask, everything; and the expected values.
+fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3], [usize; 3]) {
+    let t = Instance::new(size, ell, size.real() as u8);
+    let (l, h, order) = (size.variables(), size.folds(), t.order);
+    let support = support(size);
+    // Blocks: 0 opening, 1 sumcheck, 2.. one per column.
+    let mut matrix = Matrix {
+        rows: Vec::new(),
+        widths: vec![3 * h + 7, 3 * l + 1],
+    };
+    let column_block = |matrix: &mut Matrix, width| {
+        matrix.widths.push(width);
+        matrix.widths.len() - 1
+    };
+    // S_1..S_3 and S_0; with `shared`, S_1 is the opening mask as well.
+    let mut mask_blocks = Vec::new();
+    for k in 1..=3 {
+        let block = column_block(&mut matrix, 2);
+        mask_blocks.push(block);
+        for a in &support {
+            let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
+            let opening = t.opening(*a, t.rho[order.s(k)], 0);
+            matrix
+                .rows
+                .push(vec![(block, own), (1, t.rounds(*a, k)), (0, opening)]);
+        }
+    }
+    let sumcheck_rows = matrix.rows.len();
+    let opening_block = column_block(&mut matrix, 2);
+    if !shared {
+        for a in &support {
+            let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
+            matrix.rows.push(vec![
+                (opening_block, own),
+                (0, t.opening(*a, t.rho[order.s0()], 0)),
+            ]);
+        }
+    }
+    let opening_rows = matrix.rows.len();
+    // The two masks of every L and H.
+    for j in 0..2 * (ell + 1) {
+        let block = column_block(&mut matrix, 2);
+        for a in 0..2 {
+            let own = vec![t.commitment(a), mle::eq_index(a, &t.r)];
+            matrix
+                .rows
+                .push(vec![(block, own), (0, t.opening(a, t.rho[j], 0))]);
+        }
+    }
+    // g_0, g_1, s_j and a_j: C_q (levels), D, A_D, zr (levels + 2), G~.
+    let block = column_block(&mut matrix, 2 * levels + 5);
+    let mut random = Randomness::from_seed([99; 32]);
+    let (c_d, alpha) = (random.scalar(), random.scalar());
+    for (nonce, j) in (0..2 * (levels + 2)).map(|i| (i >= levels + 2, i % (levels + 2))) {
+        let in_d = match j {
+            0 => Fr::ONE,
+            1 => t.tau,
+            _ => t.tau.pow([1u64 << (size.nu + 3 * (j - 2))]) - alpha.pow([j as u64]),
+        };
+        let mut own = vec![Fr::ZERO; 2 * levels + 5];
+        own[levels + usize::from(nonce)] = in_d;
+        own[levels + 2 + j] = if nonce { Fr::ONE } else { c_d };
+        let mut blocks = Vec::new();
+        if !nonce && j >= 2 {
+            own[j - 2] = Fr::ONE;
+        }
+        if !nonce && j < 2 {
+            own[2 * levels + 4] = mle::eq_index(j, &t.r[size.kappa..]);
+            blocks.push((0, t.opening(j, t.rho[order.g()], size.kappa)));
+        }
+        blocks.push((block, own));
+        matrix.rows.push(blocks);
+    }
+
+    let z3 = 3 * l + 6;
+    let z4 = 3 * h + 9 - 2 - (8 - size.real().div_ceil(1 << h).min(8));
+    let sumcheck = matrix.dense(|b| b == 1 || mask_blocks.contains(&b));
+    let opening = matrix.dense(|b| b == 0 || b == opening_block);
+    let got = [
+        rank(sumcheck[..sumcheck_rows].to_vec()),
+        rank(opening[sumcheck_rows..opening_rows].to_vec()),
+        rank(matrix.dense(|_| true)),
+    ];
+    (got, [z3, z4, z3 + z4 + 4 * (ell + 1) + 2 * levels + 4])
+}
+
+fn size(dims: &[usize], samples: usize, saturating: bool) -> Columns {
+    let saturation = saturating.then(|| vec![Saturation::Wide; dims.len() - 2]);
+    let shape = Shape::new(dims.to_vec(), saturation).unwrap();
+    Layout::new(&shape).columns(samples).unwrap()
+}
+
+#[test]
+fn masks_have_full_rank_over_the_whole_view() {
+    for (dims, samples, ell, levels) in [
+        (vec![1, 1], 1, 6, 1),
+        (vec![4, 3, 2], 2, 9, 1),
+        (vec![64, 128, 64, 10], 1, 6, 1),
+        (vec![64, 128, 64, 10], 1, 9, 2),
+        (vec![64, 128, 64, 10], 3, 6, 2),
+        (vec![256, 512, 256, 10], 1, 6, 1),
+        (vec![256, 512, 256, 10], 16, 6, 1),
+        (vec![509, 1, 1], 1, 6, 1),
+        (vec![508, 1, 1], 1, 6, 1),
+        (vec![1024, 1024, 1024, 10], 1, 6, 2),
+        (vec![1, 1], 4096, 6, 1),
+    ] {
+        let (got, expected) = ranks(size(&dims, samples, ell == 9), ell, levels, false);
+        assert_eq!(got, expected, "{dims:?} N={samples}");
+    }
+}
+
+/// One column for both masks leaks: the joint rank is too small. The test above would notice.
+#[test]
+fn a_shared_mask_column_is_noticed() {
+    let (got, expected) = ranks(size(&[64, 128, 64, 10], 1, false), 6, 1, true);
+    // Without the column S_0 two of its functionals (C_S0, S_0~) are gone as well.
+    assert!(got[2] < expected[2] - 2, "{got:?} {expected:?}");
+}

@@ -1,0 +1,239 @@
+//! §6: the prover. [`messages`] runs M1 to M7, [`model`] is what M2 does with the weights.
+
+mod messages;
+mod model;
+
+pub(crate) use messages::{bound_sigma, start};
+#[cfg(test)]
+pub(crate) use model::FoldedModel;
+
+use core::fmt;
+use std::sync::OnceLock;
+
+use ark_bn254::G1Affine;
+use ark_ec::AffineRepr;
+
+use crate::circuit::{Layout, Shape};
+use crate::columns::LimbColumns;
+use crate::commit::Powers;
+use crate::error::{CircuitError, KeyError, ProveError};
+use crate::kernels::FixedBase;
+use crate::keys::ProvingKey;
+use crate::proof::Proof;
+use crate::randomness::Randomness;
+use crate::rules::Rules;
+use crate::srs::Srs;
+use crate::statement::{PublicValues, Statement};
+use crate::witness::Witness;
+
+/// One sample to prove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `d_0` inputs.
+    pub inputs: Vec<u16>,
+    /// Context id of the statement.
+    pub context_id: [u8; 32],
+}
+
+/// Proves inferences of one model.
+pub struct Prover {
+    key: ProvingKey,
+    vkd: [u8; 32],
+    /// `[tau^i]_1`, enough for the columns of `max_samples` samples.
+    powers: Powers,
+    /// Tables for `P_d`, or for `O_{c,e}` and `O_c`: the points of `q_1 (, q_2)`.
+    quotients: Vec<FixedBase>,
+    /// Sum of the powers of the real rows, per `kappa`.
+    totals: Vec<OnceLock<G1Affine>>,
+    /// Table for `[1]_1, [tau]_1` and `[tau^{2^j}]_1` of the quotient moduli.
+    blinding: FixedBase,
+}
+
+impl fmt::Debug for Prover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prover")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a test changes about a run of the prover; nothing outside tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Session<'a> {
+    pub(crate) rules: Rules,
+    #[cfg(test)]
+    pub(crate) cheat: Option<&'a dyn crate::testing::Cheat>,
+    pub(crate) marker: core::marker::PhantomData<&'a ()>,
+}
+
+impl Prover {
+    /// A prover for batches of at most `max_samples` samples; copies the powers of tau it needs
+    /// and tabulates multiples of them and of the quotient points.
+    ///
+    /// # Errors
+    /// The key belongs to another SRS, or there are too few powers.
+    pub fn new(key: ProvingKey, srs: &Srs, max_samples: usize) -> Result<Self, KeyError> {
+        let (needed, got) = (
+            Layout::new(key.vk.shape()).columns(max_samples)?.real(),
+            srs.powers().len(),
+        );
+        if got < needed {
+            return Err(KeyError::SrsTooSmall { needed, got });
+        }
+        if key.vk.srs_id() != srs.id() {
+            return Err(KeyError::SrsMismatch);
+        }
+        let power = |j: usize| {
+            srs.pinned().g1(j).ok_or(KeyError::SrsTooSmall {
+                needed: 1 << j,
+                got,
+            })
+        };
+        let mut blinding = vec![G1Affine::generator(), power(0)?];
+        for j in key.vk.exponents() {
+            blinding.push(power(j)?);
+        }
+        let kappa = max_samples.next_power_of_two().trailing_zeros();
+        Ok(Self {
+            vkd: key.vk.digest(),
+            quotients: key
+                .quotient_points()
+                .into_iter()
+                .map(FixedBase::new)
+                .collect(),
+            powers: Powers::new(&srs.powers()[..needed]),
+            totals: (0..=kappa).map(|_| OnceLock::new()).collect(),
+            blinding: FixedBase::new(&blinding),
+            key,
+        })
+    }
+
+    /// The proving key.
+    #[must_use]
+    pub fn key(&self) -> &ProvingKey {
+        &self.key
+    }
+
+    /// The proving key, for tests that change the weights behind the commitment.
+    #[cfg(test)]
+    pub(crate) fn key_mut(&mut self) -> &mut ProvingKey {
+        &mut self.key
+    }
+
+    /// The outputs for one sample, without a proof.
+    ///
+    /// # Errors
+    /// The number of inputs is wrong, or a value is out of range.
+    pub fn infer(&self, inputs: &[u16]) -> Result<Vec<i64>, ProveError> {
+        check_inputs(self.key.vk.shape(), inputs)?;
+        Ok(Witness::new(&self.key.weights, inputs, 0)?.outputs.clone())
+    }
+
+    /// Runs the model on every request and proves all of them with one proof. Masks are fresh from
+    /// the operating system.
+    ///
+    /// # Errors
+    /// The number of samples or inputs is wrong, a value is out of range, or there is no randomness.
+    pub fn prove(
+        &self,
+        model_id: [u8; 32],
+        requests: &[Request],
+    ) -> Result<(Vec<Statement>, Proof), ProveError> {
+        self.prove_session(
+            model_id,
+            requests,
+            Randomness::from_os()?,
+            Session::default(),
+        )
+    }
+
+    /// Like [`Self::prove`], with masks expanded from `seed`. Two proofs from one seed reveal the
+    /// witness: this exists only to make reproducible test vectors.
+    ///
+    /// # Errors
+    /// As for [`Self::prove`].
+    #[doc(hidden)]
+    #[cfg(feature = "insecure-test-seed")]
+    pub fn prove_with_insecure_test_seed(
+        &self,
+        model_id: [u8; 32],
+        requests: &[Request],
+        seed: [u8; 32],
+    ) -> Result<(Vec<Statement>, Proof), ProveError> {
+        self.prove_session(
+            model_id,
+            requests,
+            Randomness::from_seed(seed),
+            Session::default(),
+        )
+    }
+
+    pub(crate) fn prove_session(
+        &self,
+        model_id: [u8; 32],
+        requests: &[Request],
+        mut randomness: Randomness,
+        session: Session<'_>,
+    ) -> Result<(Vec<Statement>, Proof), ProveError> {
+        let vk = &self.key.vk;
+        let size = Layout::new(vk.shape()).columns(requests.len())?;
+        if size.real() > self.powers.len() {
+            return Err(KeyError::SrsTooSmall {
+                needed: size.real(),
+                got: self.powers.len(),
+            }
+            .into());
+        }
+        #[allow(unused_mut)]
+        let (mut values, mut witnesses) = self.run(requests)?;
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.witness(&mut values, &mut witnesses);
+        }
+        #[allow(unused_mut)]
+        let mut columns = LimbColumns::new(vk.shape(), size, &values, &witnesses, &mut randomness);
+        drop(witnesses);
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.columns(&mut columns);
+            cheat.statement(&mut values);
+        }
+        let statements: Vec<Statement> = values
+            .iter()
+            .zip(requests)
+            .map(|(values, request)| Statement {
+                model_id,
+                context_id: request.context_id,
+                values: values.clone(),
+            })
+            .collect();
+        let proof = self.prove_columns(&statements, columns, &mut randomness, session)?;
+        Ok((statements, proof))
+    }
+
+    /// Inference of every request.
+    fn run(&self, requests: &[Request]) -> Result<(Vec<PublicValues>, Vec<Witness>), ProveError> {
+        let (mut values, mut witnesses) = (Vec::new(), Vec::new());
+        for (sample, request) in requests.iter().enumerate() {
+            check_inputs(self.key.vk.shape(), &request.inputs)?;
+            let witness = Witness::new(&self.key.weights, &request.inputs, sample)?;
+            values.push(PublicValues {
+                inputs: request.inputs.clone(),
+                outputs: witness.outputs.clone(),
+            });
+            witnesses.push(witness);
+        }
+        Ok((values, witnesses))
+    }
+}
+
+fn check_inputs(shape: &Shape, inputs: &[u16]) -> Result<(), CircuitError> {
+    if inputs.len() == shape.inputs() {
+        return Ok(());
+    }
+    Err(CircuitError::Length {
+        what: "inputs",
+        got: inputs.len(),
+        expected: shape.inputs(),
+    })
+}

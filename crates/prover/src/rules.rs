@@ -1,0 +1,67 @@
+//! Which conditions of the protocol hold: all of them.
+//!
+//! Tests can drop a single one, on both sides, to show that the attack it prevents then succeeds
+//! and that it is therefore needed. Outside tests [`Rules`] has no content and [`Rules::on`] is
+//! always true.
+
+/// A condition of §6 (terms of `Phi`, what the claim counts) or a check of §7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// `H_c (beta + L_c) = 1`.
+    Limb,
+    /// `H_ell (beta + T) = m`.
+    Table,
+    /// `sum H_c = sum H_ell`.
+    LookupSum,
+    /// `y w = 0`.
+    Relu,
+    /// `v (HI - y) = 0`.
+    Saturate,
+    /// `NW L_2 = 0`.
+    Narrow,
+    /// The layer relation.
+    Layer,
+    /// Inputs and constant wires.
+    Wires,
+    /// The constant wires within [`Rule::Wires`].
+    Constants,
+    /// `B` is 0 on the mask positions.
+    MaskPositions,
+    /// V4.
+    V4,
+    /// V5a.
+    V5a,
+    /// V5b.
+    V5b,
+    /// The opening of `F_i` at `x^2`, apart from `inj` (V6).
+    FoldOpening,
+    /// The Schnorr proof for `D` (V6).
+    Schnorr,
+    /// V7.
+    V7,
+    /// The statement id in the transcript.
+    StatementId,
+    /// `sigma` is bound before `zeta`.
+    Sigma,
+}
+
+/// The conditions in force.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rules {
+    #[cfg(test)]
+    pub(crate) dropped: Option<Rule>,
+}
+
+impl Rules {
+    /// Whether `rule` is in force.
+    #[cfg(not(test))]
+    pub(crate) fn on(self, _: Rule) -> bool {
+        true
+    }
+
+    /// Whether `rule` is in force.
+    #[cfg(test)]
+    pub(crate) fn on(self, rule: Rule) -> bool {
+        self.dropped != Some(rule)
+    }
+}

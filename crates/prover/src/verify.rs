@@ -1,0 +1,242 @@
+//! §7: the verifier.
+
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
+
+use crate::circuit::Layout;
+use crate::circuit::layout::Columns;
+use crate::error::{Check, KeyError, VerifyError};
+use crate::keys::VerifyingKey;
+use crate::opening::verify::{self as opening, G2Lines, Instance, Modulus, Opening};
+use crate::opening::x_is_excluded;
+use crate::pinned::PinnedSrs;
+use crate::proof::{Proof, ProofShape};
+use crate::prove::{bound_sigma, start};
+use crate::rules::{Rule, Rules};
+use crate::statement::{self, PublicValues, Statement};
+use crate::sumcheck::functions::Functions;
+use crate::sumcheck::phi::phi;
+use crate::sumcheck::verify::cubic;
+use crate::transcript::{Challenges1, Challenges2};
+
+/// All challenges of a proof, for comparison with other implementations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Challenges {
+    /// After M1.
+    pub m1: Challenges1,
+    /// After M2.
+    pub m2: Challenges2,
+    /// `r_0..r_{l-1}`.
+    pub r: Vec<Fr>,
+    /// After M4.
+    pub rho: Fr,
+    /// After M5.
+    pub x: Fr,
+    /// After M6.
+    pub eta: Fr,
+    /// After `pi_1`.
+    pub z: Fr,
+    /// After `pi_2`.
+    pub delta: Fr,
+}
+
+/// Verifies proofs of one model under one pinned SRS.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    vk: VerifyingKey,
+    layout: Layout,
+    vkd: [u8; 32],
+    /// `[1]_2`.
+    one: G2Lines,
+    /// `[tau]_1, [tau]_2`.
+    tau: (G1Affine, G2Lines),
+    /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for the quotient moduli.
+    powers: Vec<(G1Affine, G2Lines)>,
+}
+
+impl Verifier {
+    /// A verifier. All SRS points come from `pinned`, none from the key (§3).
+    ///
+    /// # Errors
+    /// The key names another SRS, or `pinned` does not reach the powers it needs.
+    pub fn new(vk: VerifyingKey, pinned: &PinnedSrs) -> Result<Self, KeyError> {
+        if vk.srs_id() != pinned.id() {
+            return Err(KeyError::SrsMismatch);
+        }
+        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
+        let powers: Option<Vec<_>> = vk.exponents().into_iter().map(point).collect();
+        let (Some(tau), Some(powers)) = (point(0), powers) else {
+            let needed = vk.exponents().iter().copied().max().unwrap_or(0);
+            return Err(KeyError::SrsTooSmall {
+                needed: 1 << needed,
+                got: 0,
+            });
+        };
+        Ok(Self {
+            layout: Layout::new(vk.shape()),
+            vkd: vk.digest(),
+            vk,
+            one: G2Affine::generator().into(),
+            tau,
+            powers,
+        })
+    }
+
+    /// The verifying key.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.vk
+    }
+
+    /// Verifies one proof for all `statements`, in order. The statement ids are recomputed from
+    /// the public values that are checked. That the model id belongs to this key is for the caller
+    /// to know.
+    ///
+    /// # Errors
+    /// Anything but `Ok` means that the proof must not be believed.
+    pub fn verify(&self, statements: &[Statement], proof: &[u8]) -> Result<(), VerifyError> {
+        self.verify_rules(statements, proof, Rules::default())
+            .map(drop)
+    }
+
+    /// The challenges of a proof that verifies.
+    ///
+    /// # Errors
+    /// As for [`Self::verify`].
+    pub fn challenges(
+        &self,
+        statements: &[Statement],
+        proof: &[u8],
+    ) -> Result<Challenges, VerifyError> {
+        self.verify_rules(statements, proof, Rules::default())
+    }
+
+    /// The number of bytes of a proof for `samples` samples.
+    ///
+    /// # Errors
+    /// `samples` is outside §1.1.
+    pub fn proof_len(&self, samples: usize) -> Result<usize, VerifyError> {
+        Ok(self.proof_shape(self.layout.columns(samples)?).bytes())
+    }
+
+    fn proof_shape(&self, size: Columns) -> ProofShape {
+        ProofShape {
+            ell: self.vk.shape().limbs(),
+            levels: self.vk.level().count(),
+            size,
+        }
+    }
+
+    pub(crate) fn verify_rules(
+        &self,
+        statements: &[Statement],
+        proof: &[u8],
+        rules: Rules,
+    ) -> Result<Challenges, VerifyError> {
+        // V1
+        let size = self.layout.columns(statements.len())?;
+        statement::check(self.vk.shape(), statements)?;
+        let proof = Proof::from_bytes(self.proof_shape(size), proof)?;
+        self.verify_parsed(statements, &proof, size, rules)
+            .map_err(VerifyError::Rejected)
+    }
+
+    fn verify_parsed(
+        &self,
+        statements: &[Statement],
+        proof: &Proof,
+        size: Columns,
+        rules: Rules,
+    ) -> Result<Challenges, Check> {
+        let shape = self.vk.shape();
+        let ell = shape.limbs();
+        let values: Vec<PublicValues> = statements.iter().map(|s| s.values.clone()).collect();
+
+        // V2 and V3: the transcript yields every challenge only after what it binds.
+        let transcript = start(&self.vkd, statements, rules);
+        let (transcript, m1) = transcript.m1(&proof.c_l);
+        let (mut transcript, m2) = transcript.m2(
+            &proof.m2_points(),
+            bound_sigma(proof.sigma, rules),
+            size.variables(),
+        );
+        let functions = Functions::new(shape, size, &m1, &m2, rules);
+        let mut claim = functions.claim(&values, &m1, &m2, rules) + m2.zeta * proof.sigma;
+        let mut r = Vec::with_capacity(size.variables());
+        for e in &proof.rounds {
+            let (next, challenge) = transcript.round(e);
+            transcript = next;
+            claim = cubic(claim, e, challenge);
+            r.push(challenge);
+        }
+        let (transcript, rho) = transcript.m4(&proof.evals);
+        let (transcript, x) = transcript.m5(&proof.c_f, &proof.fin);
+        let (transcript, eta) = transcript.m6(&proof.fold_values);
+        let (transcript, z) = transcript.pi_1(&proof.pi_1);
+        let delta = transcript.pi_2(&proof.pi_2, &proof.zr);
+        if x_is_excluded(x) {
+            return Err(Check::V2);
+        }
+
+        // V4
+        let at_r = functions.evaluate(size, &m2.xi, &r);
+        let expected = phi(
+            &proof.evals,
+            &at_r,
+            ell,
+            m1.beta,
+            m2.zeta,
+            &functions.lambda,
+            rules,
+        );
+        if rules.on(Rule::V4) && claim != expected {
+            return Err(Check::V4);
+        }
+
+        // V5 to V7
+        let moduli: Vec<Modulus> = self
+            .vk
+            .roots(m1.alpha)
+            .into_iter()
+            .zip(&self.powers)
+            .map(|(root, (g1, g2))| Modulus {
+                root,
+                power_g1: *g1,
+                power_g2: g2,
+            })
+            .collect();
+        let instance = Instance {
+            commitment: self.vk.commitment(),
+            moduli: &moduli,
+            tau_g1: self.tau.0,
+            one_g2: &self.one,
+            tau_g2: &self.tau.1,
+            c_d: m2.c_d,
+            kappa: size.kappa,
+            r: &r,
+        };
+        opening::verify(
+            proof,
+            &instance,
+            Opening {
+                rho,
+                x,
+                eta,
+                z,
+                delta,
+            },
+            rules,
+        )?;
+        Ok(Challenges {
+            m1,
+            m2,
+            r,
+            rho,
+            x,
+            eta,
+            z,
+            delta,
+        })
+    }
+}
