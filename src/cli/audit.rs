@@ -61,7 +61,7 @@ fn off_chain(args: &Args, session: &Session) -> Result<(Verifier, Option<B256>),
                 }
                 None => None,
             };
-            Ok((Some(Arc::new(Reverifier::new(integration, session.control().clone()))), wanted))
+            Ok((Some(Arc::new(Reverifier::new(vec![integration], session.control().clone()))), wanted))
         }
         // What was asked for must be possible; else the report says what was not checked.
         (Err(failure), Some(_)) => Err(failure),

@@ -27,7 +27,7 @@ async fn embedded_evm_and_node_agree_on_verdict_and_gas() {
     let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
     let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
     let client = Client::new(node, Account::dev()).unwrap();
-    let contracts = client.deploy_contracts().await.unwrap();
+    let contracts = client.deploy_contracts(artifacts::ezkl_adapter()).await.unwrap();
     let verifier = WORLD.prepared.verifier.as_ref().unwrap();
     let deployed = client.deploy_verifier(verifier).await.unwrap();
 
@@ -48,7 +48,7 @@ async fn embedded_evm_and_node_agree_on_verdict_and_gas() {
         let code = Some(&verifier.runtime_code);
         let embedded = verify_through_adapter(adapter, code, &key, context, values, &proof).unwrap();
         let call = adapter_call(&key, context, values, &proof).abi_encode();
-        let receipt = send(&devnet, &client, contracts.ezkl_adapter.address, &call).await;
+        let receipt = send(&devnet, &client, contracts.adapter.address, &call).await;
         assert_eq!((embedded.verdict.is_valid(), receipt.status()), (accepted, accepted));
         assert_eq!(embedded.gas.transaction, receipt.gas_used);
     }

@@ -15,7 +15,7 @@ mod worker;
 
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness};
+use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness};
 use crate::{
     evm,
     model::{Input, Model},
@@ -200,7 +200,7 @@ impl ProvingBackend for EzklBackend {
         })
     }
 
-    fn solidity_verifier(&self, dir: &Path, control: &Control) -> Result<Option<SolidityVerifier>, BackendError> {
+    fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError> {
         let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
         let sol = private.path().join("verifier.sol");
         let request = VerifierSol {
@@ -213,7 +213,7 @@ impl ProvingBackend for EzklBackend {
         };
         let contract = self.request(&request, control)?.contract;
         let source = fs::read_to_string(&sol).map_err(BackendError::io(&sol))?;
-        Ok(Some(SolidityVerifier { contract, source }))
+        Ok(ModelCode::Solidity { contract, source })
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
