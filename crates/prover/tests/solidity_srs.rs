@@ -12,9 +12,7 @@ use ark_ff::{BigInteger, PrimeField};
 use zkinfer_prover::srs::test_srs;
 
 /// The exponents that a shape can need: 0, then from the least `nu` up to the last pinned power.
-const EXPONENTS: [usize; 21] = [
-    0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
-];
+const EXPONENTS: [usize; 21] = [0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28];
 
 const HEAD: &str = r#"// SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
@@ -28,6 +26,9 @@ import {INativeVerifier} from "../../interfaces/INativeVerifier.sol";
 library TestSrs {
     /// @notice The SRS id (docs/identities.md).
     bytes32 internal constant ID = $ID;
+
+    /// @notice The last exponent.
+    uint256 internal constant LAST = 28;
 
     /// @notice Writes [tau^(2^exponent)]_1 (x, y) and [tau^(2^exponent)]_2 (as in EIP-197) to the six words at `to`. There are the exponents
     /// 0 and 9 to 28: layouts need the powers tau, tau^b with b >= 2^9, and tau^D with D > b.
@@ -73,8 +74,7 @@ fn render() -> String {
 
 #[test]
 fn the_table_of_the_contract_is_the_test_srs() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../contracts/libraries/native/TestSrs.sol");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/libraries/native/TestSrs.sol");
     let rendered = render();
     if std::env::var_os("ZKINFER_WRITE").is_some() {
         std::fs::write(&path, &rendered).unwrap();
