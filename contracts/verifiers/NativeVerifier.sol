@@ -83,6 +83,9 @@ contract NativeVerifier is INativeVerifier {
         key = NativeKey.load(model.modelCode);
         if (key.digest != model.vkDigest) revert KeyDigest(key.digest);
         if (key.srsId != TestSrs.ID) revert UnknownSrs(key.srsId);
+        // D = b R2 is the highest power that V6 and V7 need.
+        uint256 exponent = key.logPositions + key.logRows2;
+        if (exponent > TestSrs.LAST) revert SrsTooSmall(exponent);
     }
 
     /// @dev V2 to V7, for input that V1 has found well-formed.

@@ -11,6 +11,9 @@ library TestSrs {
     /// @notice The SRS id (docs/identities.md).
     bytes32 internal constant ID = 0xda53a727654e0d37498bb3680437f0daa36577eed59c0122fad241054cc38d88;
 
+    /// @notice The last exponent.
+    uint256 internal constant LAST = 28;
+
     /// @notice Writes [tau^(2^exponent)]_1 (x, y) and [tau^(2^exponent)]_2 (as in EIP-197) to the six words at `to`. There are the exponents
     /// 0 and 9 to 28: layouts need the powers tau, tau^b with b >= 2^9, and tau^D with D > b.
     function load(uint256 exponent, uint256 to) internal pure {

@@ -12,11 +12,11 @@ use ark_ff::{AdditiveGroup, Field};
 
 use crate::circuit::{Layout, Saturation, Shape, Weights};
 use crate::columns::LimbColumns;
-use crate::encoding::signed;
+use crate::encoding::{keccak, signed};
 use crate::keys::Level;
 use crate::prove::FoldedModel;
 use crate::rules::Rule;
-use crate::statement::PublicValues;
+use crate::statement::{PublicValues, Statement};
 use crate::sumcheck::phi::{EvalOrder, recompose};
 use crate::testing::{self, Cheat, Fixture, Forge};
 use crate::transcript::Challenges1;
@@ -32,8 +32,45 @@ fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
     let (statements, proof) = fixture.cheat(&requests, Some(rule), cheat);
     assert!(fixture.verdict(&statements, &proof, Some(rule)), "{rule:?}: the attack works without the check");
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the check catches the proof");
+    record(rule, fixture, &statements, &proof);
     let (statements, proof) = fixture.cheat(&requests, None, cheat);
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the full protocol holds");
+}
+
+/// Writes a forged proof to the directory in `ZKINFER_ATTACKS`, if there is one, for verifiers in
+/// other languages. The file names the only rule that the proof breaks.
+fn record(rule: Rule, fixture: &Fixture, statements: &[Statement], proof: &[u8]) {
+    let Some(directory) = std::env::var_os("ZKINFER_ATTACKS") else {
+        return;
+    };
+    let hex = |bytes: &[u8]| {
+        let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        format!("\"0x{digits}\"")
+    };
+    let statement = |s: &Statement| {
+        format!(
+            "{{\"model_id\": {}, \"context_id\": {}, \"inputs\": {:?}, \"outputs\": {:?}}}",
+            hex(&s.model_id),
+            hex(&s.context_id),
+            s.values.inputs,
+            s.values.outputs
+        )
+    };
+    let vk = fixture.verifier.key();
+    let fields = [
+        ("rule", format!("\"{rule:?}\"")),
+        ("vk", hex(&vk.to_bytes())),
+        ("vkd", hex(&vk.digest())),
+        ("srs_id", hex(vk.srs_id())),
+        ("statements", format!("[{}]", statements.iter().map(statement).collect::<Vec<_>>().join(", "))),
+        ("proof", hex(proof)),
+    ]
+    .map(|(name, value)| format!("  \"{name}\": {value}"));
+    let json = format!("{{\n{}\n}}\n", fields.join(",\n"));
+    // Several proofs break one rule.
+    let digits = &hex(&keccak(&[proof]))[3..7];
+    let path = std::path::Path::new(&directory).join(format!("{rule:?}-{digits}.json"));
+    std::fs::write(path, json).unwrap();
 }
 
 /// Adds what a change of `by` in wire `j` of the last layer's input changes in the outputs.
@@ -296,6 +333,9 @@ fn statement_ids_prevent_replay() {
         let (mut statements, proof) = f.cheat(&f.requests(1, 9), dropped, &Honest);
         assert!(f.verdict(&statements, &proof, dropped));
         statements[0].context_id[31] ^= 1;
+        if dropped.is_some() {
+            record(Rule::StatementId, &f, &statements, &proof);
+        }
         f.verdict(&statements, &proof, dropped)
     };
     assert!(replay(Some(Rule::StatementId)));

@@ -46,8 +46,13 @@ abstract contract NativeTest is Test {
         list[9] = "256-512-256-10-two-level";
     }
 
-    function load(string memory name) internal returns (Vector memory v) {
-        v.json = vm.readFile(string.concat("tests/fixtures/native/", name, ".json"));
+    function load(string memory name) internal returns (Vector memory) {
+        return loadFile(string.concat("tests/fixtures/native/", name, ".json"), ".challenges");
+    }
+
+    /// @dev Reads a vector whose ids are under `ids`.
+    function loadFile(string memory path, string memory ids) internal returns (Vector memory v) {
+        v.json = vm.readFile(path);
         v.vk = vm.parseJsonBytes(v.json, ".vk");
         v.proof = vm.parseJsonBytes(v.json, ".proof");
         uint256 n = 0;
@@ -70,9 +75,9 @@ abstract contract NativeTest is Test {
         v.model = ModelKey({
             modelId: vm.parseJsonBytes32(v.json, _path(0, ".model_id")),
             modelCode: deployKey(bytes.concat(hex"00", v.vk)),
-            vkDigest: vm.parseJsonBytes32(v.json, ".challenges.vkd"),
+            vkDigest: vm.parseJsonBytes32(v.json, string.concat(ids, ".vkd")),
             schemaHash: 0,
-            srsId: vm.parseJsonBytes32(v.json, ".challenges.srs_id")
+            srsId: vm.parseJsonBytes32(v.json, string.concat(ids, ".srs_id"))
         });
     }
 
