@@ -16,7 +16,7 @@ use zkinfer_prover::kernels::{
 struct Cost {
     /// Median wall clock.
     wall: f64,
-    /// Median processor time of all threads; zero where the system does not tell.
+    /// Mean processor time of all threads.
     cpu: f64,
 }
 
@@ -26,34 +26,40 @@ impl fmt::Display for Cost {
     }
 }
 
-/// Nanoseconds that the threads of this process have run, by Linux's accounting.
-fn processor_time() -> u64 {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
-        return 0;
-    };
-    let time = |path: std::path::PathBuf| {
-        let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
-        stat.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    threads.filter_map(|thread| time(thread.ok()?.path())).sum()
+/// Seconds of processor time of this process, in steps of 1/100; zero where the system does not
+/// tell.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold spaces; user and system time are fields 14 and 15.
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
-/// The cost of a run, by the medians of `runs` after one that does not count.
+/// The cost of a run, over `runs` runs after one that does not count.
 fn median<R>(runs: usize, mut work: impl FnMut() -> R) -> Cost {
     black_box(work());
-    let (mut wall, mut cpu): (Vec<f64>, Vec<f64>) = (0..runs)
+    let before = processor_time();
+    let mut wall: Vec<f64> = (0..runs)
         .map(|_| {
-            let (start, before) = (Instant::now(), processor_time());
+            let start = Instant::now();
             black_box(work());
-            let wall = start.elapsed().as_secs_f64() * 1e3;
-            (wall, processor_time().saturating_sub(before) as f64 / 1e6)
+            start.elapsed().as_secs_f64() * 1e3
         })
-        .unzip();
+        .collect();
+    let cpu = (processor_time() - before) * 1e3 / runs as f64;
     wall.sort_by(f64::total_cmp);
-    cpu.sort_by(f64::total_cmp);
     Cost {
         wall: wall[runs / 2],
-        cpu: cpu[runs / 2],
+        cpu,
     }
 }
 
@@ -88,7 +94,7 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|");
     for log in [6, 8, 9, 10, 11, 12, 14] {
         let n = 1 << log;
-        let runs = if log < 12 { 41 } else { 11 };
+        let runs = if log < 11 { 101 } else { 21 };
         let (bases, scalars) = (&bases[..n], &all[..n]);
         let reference = median(runs, || G1Projective::msm_unchecked(bases, scalars));
         let plain = median(runs, || msm(bases, scalars));
@@ -103,8 +109,8 @@ fn main() {
         println!(
             "| 2^{log} | {reference} | {plain} ({:.1}x) | {fixed} ({:.1}x) | {plain_scalar} | \
              {fixed_scalar} | {:.1} | {build:.0} |",
-            reference.cpu / plain.cpu,
-            reference.cpu / fixed.cpu,
+            reference.wall / plain.wall,
+            reference.wall / fixed.wall,
             table.size() as f64 / 1e6,
         );
     }
@@ -113,23 +119,23 @@ fn main() {
     for log in [8, 10, 12, 14] {
         let n = 1 << log;
         let (bases, bytes) = (&bases[..n], &bytes[..n]);
-        let reference = median(21, || G1Projective::msm_u8(bases, bytes));
-        let small = median(21, || msm_small(bases, bytes));
+        let reference = median(51, || G1Projective::msm_u8(bases, bytes));
+        let small = median(51, || msm_small(bases, bytes));
         let columns = [bytes; 7];
-        let sums = median(21, || ByteBuckets::new(bases, &columns, None));
+        let sums = median(51, || ByteBuckets::new(bases, &columns, None));
         let buckets = ByteBuckets::new(bases, &columns, None);
-        let commit = median(21, || ByteBuckets::commit(&buckets));
+        let commit = median(51, || ByteBuckets::commit(&buckets));
         let weights: [Fr; 256] = std::array::from_fn(|i| all[i]);
-        let combine = median(21, || ByteBuckets::combine(&buckets, &weights));
+        let combine = median(51, || ByteBuckets::combine(&buckets, &weights));
         println!("| 2^{log} | {reference} | {small} | {sums} | {commit} | {combine} |");
     }
     let jobs: Vec<(&[G1Affine], &[Fr])> = (0..7).map(|_| (&bases[..256], &all[..256])).collect();
-    let each = median(21, || {
+    let each = median(51, || {
         let sums = jobs.iter().map(|(b, s)| G1Projective::msm_unchecked(b, s));
         sums.collect::<Vec<_>>()
     });
     println!(
         "7 x 256: arkworks {each}, jointly {}",
-        median(21, || msm_many(&jobs))
+        median(51, || msm_many(&jobs))
     );
 }

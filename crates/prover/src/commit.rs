@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use crate::circuit::layout::TABLE;
 use crate::columns::{LimbColumns, Mask};
 use crate::kernels::{self, Base, ByteBuckets, FixedBase, RawPoint};
+use crate::sumcheck::inverses::Inverses;
 use crate::sumcheck::masks::MaskColumns;
-use crate::sumcheck::prove::Inverses;
 
 /// Powers of tau that get a table of multiples; the ones behind are multiplied without.
 const TABULATED: usize = 1 << 12;

@@ -105,6 +105,9 @@ pub enum KeyError {
     /// The quotient points do not belong to the model commitment (§3).
     #[error("the quotient points do not belong to the model commitment")]
     QuotientMismatch,
+    /// The operating system gave no randomness.
+    #[error("no randomness from the operating system")]
+    Randomness,
     /// The quotient level asked for does not exist for this shape (§3).
     #[error("quotient level rho2 = {0} is not possible for this shape")]
     Level(u8),

@@ -55,8 +55,13 @@ fn add_batch(
     prefix.clear();
     // Two chains of products, because one multiplication waits for the last one's result.
     let mut product = [Fe8::one(), Fe8::one()];
-    for (g, pairs) in pairs.chunks(8).enumerate() {
-        let (a, b) = group(pairs);
+    for (g, group_pairs) in pairs.chunks(8).enumerate() {
+        // Operands are scattered over the SRS: ask for them four groups ahead.
+        for &[a, b] in pairs.iter().skip(8 * g + 32).take(8) {
+            Fe8::prefetch(src, a);
+            Fe8::prefetch(src, b);
+        }
+        let (a, b) = group(group_pairs);
         let difference = Fe8::load_x(src, &b).sub(&Fe8::load_x(src, &a));
         let product = &mut product[g & 1];
         prefix.push(*product);

@@ -13,9 +13,9 @@ use crate::error::ProveError;
 use crate::mle;
 use crate::proof::FINAL;
 use crate::rules::{Rule, Rules};
+use crate::sumcheck::inverses::Inverses;
 use crate::sumcheck::masks::MaskColumns;
 use crate::sumcheck::phi::EvalOrder;
-use crate::sumcheck::prove::Inverses;
 use crate::transcript::{Transcript, stage};
 
 /// Secret coefficients, wiped when dropped.

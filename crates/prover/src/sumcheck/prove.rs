@@ -10,10 +10,12 @@ use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::functions::Functions;
+use super::inverses::Inverses;
 use super::masks::{MaskColumns, MaskRounds};
-use super::phi::{EvalOrder, recompose};
+use super::phi::EvalOrder;
+use super::rows::{RowFunctions, Rows, Weights};
 use crate::circuit::layout::{Columns, TABLE};
-use crate::columns::{LimbColumns, table_value};
+use crate::columns::LimbColumns;
 use crate::mle;
 use crate::rules::{Rule, Rules};
 use crate::transcript::{Challenges1, Challenges2, Transcript, stage};
@@ -22,112 +24,6 @@ use crate::transcript::{Challenges1, Challenges2, Transcript, stage};
 const TASK: usize = 64;
 /// Columns of a row: at most `2 (9 + 1)`.
 const MAX_WIDTH: usize = 20;
-
-/// `1/(beta + v)` for all bytes, and the columns `H` that follow from it.
-pub(crate) struct Inverses {
-    /// `1/(beta + v)`.
-    pub(crate) of_byte: [Fr; TABLE],
-    /// `H_ell` over the first `TABLE` real rows.
-    pub(crate) table: Zeroizing<Vec<Fr>>,
-}
-
-impl Inverses {
-    /// `None` if `-beta` is a byte.
-    pub(crate) fn new(columns: &LimbColumns, beta: Fr) -> Option<Self> {
-        let mut of_byte: [Fr; TABLE] = core::array::from_fn(|v| beta + Fr::from(v as u64));
-        if of_byte.contains(&Fr::ZERO) {
-            return None;
-        }
-        ark_ff::batch_inversion(&mut of_byte);
-        let first = columns.size.first_real();
-        let counts = columns.multiplicities.iter().enumerate();
-        let table = counts
-            .map(|(row, m)| of_byte[table_value(first + row)] * Fr::from(*m))
-            .collect();
-        Some(Self {
-            of_byte,
-            table: Zeroizing::new(table),
-        })
-    }
-}
-
-/// Public values of one row.
-struct RowFunctions {
-    es: Fr,
-    s: Fr,
-    hi: Fr,
-    nw: Fr,
-    t: Fr,
-    /// Weight of `z`.
-    z: Fr,
-    /// Weight of `y`.
-    y: Fr,
-}
-
-/// Weights of the constraints; a dropped one is 0.
-struct Weights {
-    ell: usize,
-    beta: Fr,
-    limb: Vec<Fr>,
-    limb_sum: Fr,
-    table: Fr,
-    relu: Fr,
-    saturate: Fr,
-    narrow: Fr,
-    sum: Fr,
-}
-
-impl Weights {
-    fn new(lambda: &[Fr], ell: usize, beta: Fr, rules: Rules) -> Self {
-        let on = |rule, value: Fr| if rules.on(rule) { value } else { Fr::ZERO };
-        let limb: Vec<Fr> = lambda[..ell].iter().map(|l| on(Rule::Limb, *l)).collect();
-        let saturating = |value| if ell == 9 { value } else { Fr::ZERO };
-        Self {
-            ell,
-            beta,
-            limb_sum: limb.iter().sum(),
-            limb,
-            table: on(Rule::Table, lambda[ell]),
-            relu: on(Rule::Relu, lambda[ell + 1]),
-            saturate: on(Rule::Saturate, saturating(lambda[ell + 2])),
-            narrow: on(Rule::Narrow, saturating(lambda[ell + 3])),
-            sum: on(Rule::LookupSum, lambda[ell + 4]),
-        }
-    }
-
-    /// `Phi` without the mask term at one row.
-    fn phi(&self, row: &[Fr], f: &RowFunctions) -> Fr {
-        let ell = self.ell;
-        let (l, h) = row.split_at(ell + 1);
-        let [y, w, v, z] = recompose(&l[..ell]);
-        let mut out = f.z * z + f.y * y;
-        if f.s != Fr::ZERO {
-            out += f.s * self.sum * (h[..ell].iter().sum::<Fr>() - h[ell]);
-        }
-        if f.es != Fr::ZERO {
-            let mut bracket = self.relu * y * w - self.limb_sum;
-            for c in 0..ell {
-                bracket += self.limb[c] * h[c] * (self.beta + l[c]);
-            }
-            if h[ell] != Fr::ZERO || l[ell] != Fr::ZERO {
-                bracket += self.table * (h[ell] * (self.beta + f.t) - l[ell]);
-            }
-            if ell == 9 {
-                bracket += self.saturate * v * (f.hi - y) + self.narrow * f.nw * l[2];
-            }
-            out += f.es * bracket;
-        }
-        out
-    }
-}
-
-/// The rows that are left.
-enum Rows<'a> {
-    /// Before the first round.
-    Columns(&'a LimbColumns, &'a Inverses, Vec<Fr>),
-    /// Row-major field elements.
-    Fields(Zeroizing<Vec<Fr>>),
-}
 
 /// The prover's state between rounds.
 struct State<'a> {
@@ -264,44 +160,6 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Writes row `row` to `out`; rows beyond the last are 0.
-    fn load(&self, row: usize, out: &mut [Fr]) {
-        if row >= self.len {
-            return out.fill(Fr::ZERO);
-        }
-        match &self.rows {
-            Rows::Fields(rows) => {
-                out.copy_from_slice(&rows[row * self.width..(row + 1) * self.width])
-            }
-            Rows::Columns(columns, inverses, bytes) => {
-                let ell = columns.limbs.len();
-                let first = columns.size.first_real();
-                out.fill(Fr::ZERO);
-                if row < 2 {
-                    for c in 0..=ell {
-                        out[c] = columns.l_masks[c][row];
-                        out[ell + 1 + c] = columns.h_masks[c][row];
-                    }
-                } else if row >= first {
-                    for (c, column) in columns.limbs.iter().enumerate() {
-                        let byte = usize::from(column[row]);
-                        out[c] = bytes[byte];
-                        out[ell + 1 + c] = inverses.of_byte[byte];
-                    }
-                    if row < first + TABLE {
-                        out[ell] = Fr::from(columns.multiplicities[row - first]);
-                        out[2 * ell + 1] = inverses.table[row - first];
-                    }
-                }
-                for (index, at, delta) in columns.deltas() {
-                    if *at == row {
-                        out[*index] += delta;
-                    }
-                }
-            }
-        }
-    }
-
     /// `e(0), e(2), e(3)` without the mask term.
     fn message(&self) -> [Fr; 3] {
         let add = |a: [Fr; 3], b: [Fr; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
@@ -311,6 +169,15 @@ impl<'a> State<'a> {
             .with_min_len(TASK)
             .fold(|| [Fr::ZERO; 3], |sum, pair| add(sum, self.pair(pair)))
             .reduce(|| [Fr::ZERO; 3], add)
+    }
+
+    /// Writes row `row` to `out`; rows beyond the last are 0.
+    fn load(&self, row: usize, out: &mut [Fr]) {
+        if row < self.len {
+            self.rows.load(row, out)
+        } else {
+            out.fill(Fr::ZERO)
+        }
     }
 
     /// `T` of row `2 pair`, and its slope.
