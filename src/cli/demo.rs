@@ -2,6 +2,7 @@
 //! zkinfer and a development chain.
 
 use super::{Backend, Failure, Outcome, context::Session, digits, report};
+use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -24,6 +25,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
+  zkinfer demo --backend native               off-chain only: no contract verifies native proofs yet
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
 
 The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
@@ -90,6 +92,13 @@ struct Proven {
     verification: VerificationReport,
 }
 
+impl Proven {
+    /// The claim's when there is one: it was made for another context.
+    fn statement_id(&self, posted: Option<&Posted>) -> B256 {
+        posted.map_or(self.verification.statement_id, |posted| posted.submission.statement_id)
+    }
+}
+
 /// The on-chain half.
 struct Posted {
     node: Node,
@@ -109,6 +118,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let integration = session.integration(args.backend)?;
     let mut table = Table { session, steps: Vec::new() };
     let proven = prove(args, &integration, &mut table)?;
+    if !integration.backend().capabilities().on_chain {
+        return report_off_chain(args, &integration, &table, &proven);
+    }
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
     let agree = report_all(&integration, &table, &proven, &posted)?;
     let all_true = proven.verification.verdict().is_valid()
@@ -133,8 +145,10 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
         "compile and set up",
         || Ok(integration.prepare(&model, control)?),
         |prepared| {
-            let k = &prepared.artifacts.identity().details["k"];
-            format!("k = {k}{}", if prepared.built { "" } else { ", from the cache" })
+            let details = &prepared.artifacts.identity().details;
+            let circuit =
+                details.get("k").map_or_else(|| format!("widths {}", details["dims"]), |k| format!("k = {k}"));
+            format!("{circuit}{}", if prepared.built { "" } else { ", from the cache" })
         },
     )?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
@@ -154,15 +168,38 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
         ms: verification.off_chain_time.as_secs_f64() * 1e3,
         note: word(verification.off_chain.is_valid()),
     });
-    table.steps.push(Step {
-        name: "verify in the embedded EVM",
-        ms: verification.embedded_evm_time.as_secs_f64() * 1e3,
-        note: evm.map_or_else(
-            || "no contract".into(),
-            |evm| format!("{}, {} gas", word(evm.verdict.is_valid()), evm.gas.transaction),
-        ),
-    });
+    if let Some(evm) = evm {
+        table.steps.push(Step {
+            name: "verify in the embedded EVM",
+            ms: verification.embedded_evm_time.as_secs_f64() * 1e3,
+            note: format!("{}, {} gas", word(evm.verdict.is_valid()), evm.gas.transaction),
+        });
+    }
     Ok(Proven { image, model, prepared, float, quantized, bundle, verification })
+}
+
+/// What a backend without a contract can show: the table ends with the off-chain verdict.
+fn report_off_chain(
+    args: &Args,
+    integration: &EZKLIntegration,
+    table: &Table<'_>,
+    proven: &Proven,
+) -> Result<Outcome, Failure> {
+    if args.rpc.is_some() {
+        return Err(Failure::Input("no contract verifies proofs of this backend yet: leave --rpc out".into()));
+    }
+    let proven_digit = digit(&proven.prepared, &proven.bundle.statement().public_values)?;
+    let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
+    let mut object = object(integration, table, proven, None);
+    object["digit"] = predictions(proven, proven_digit, agree);
+    let word = if proven.verification.verdict().is_valid() { "VALID" } else { "INVALID" };
+    let summary = format!(
+        "{word} off-chain: the model maps these public values. The on-chain half for {} is not built yet",
+        integration.backend().capabilities().backend
+    );
+    let text = text(table, proven, None, proven_digit, agree, &summary);
+    report::result(table.session, &object, &text);
+    Ok(if proven.verification.verdict().is_valid() && agree { Outcome::True } else { Outcome::Invalid })
 }
 
 async fn post(
@@ -258,61 +295,74 @@ fn report_all(
     let on_chain = PublicValues::from_bytes(posted.audit.facts.public_values.clone());
     let proven_digit = digit(&proven.prepared, &on_chain)?;
     let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
-    let mut object = object(integration, table, proven, posted);
-    object["digit"] = json!({
+    let mut object = object(integration, table, proven, Some(posted));
+    object["digit"] = predictions(proven, proven_digit, agree);
+    let text = text(table, proven, Some(posted), proven_digit, agree, &posted.audit.summary);
+    report::result(table.session, &object, &text);
+    Ok(agree)
+}
+
+fn predictions(proven: &Proven, proven_digit: usize, agree: bool) -> Value {
+    json!({
         "label": proven.image.label,
         "float": proven.float,
         "quantized": proven.quantized,
         "proven": proven_digit,
         "agree": agree,
-    });
-    let text = text(table, proven, posted, proven_digit, agree);
-    report::result(table.session, &object, &text);
-    Ok(agree)
+    })
 }
 
-fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, posted: &Posted) -> Value {
+/// The object; fields of the on-chain half are null when there is none.
+fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, posted: Option<&Posted>) -> Value {
     let verification = &proven.verification;
     let steps: Vec<Value> =
         table.steps.iter().map(|step| json!({ "step": step.name, "ms": step.ms, "note": step.note })).collect();
+    let evm = verification.embedded_evm.as_ref();
     json!({
         "backend": proven.bundle.manifest().backend,
         "model": "digits",
         "params": proven.model.parameters(),
         "model_id": proven.bundle.statement().model_id,
-        "statement_id": posted.submission.statement_id,
+        "statement_id": proven.statement_id(posted),
         "image": proven.image.name,
         "prove_ms": table.ms("witness") + table.ms("prove"),
         "verify_ms": table.ms("verify off-chain"),
-        "evm_verify_ms": table.ms("verify in the embedded EVM"),
-        "evm_verify_gas": verification.embedded_evm.as_ref().map(|evm| evm.gas.transaction),
+        "evm_verify_ms": evm.map(|_| table.ms("verify in the embedded EVM")),
+        "evm_verify_gas": evm.map(|evm| evm.gas.transaction),
         "proof_bytes": proven.bundle.proof().len(),
         "peak_rss_mb": integration.backend().peak_rss_kb().map(|kb| kb as f64 / 1024.0),
-        "gas_used": posted.submission.mined.gas_used,
-        "tx_hash": posted.submission.mined.transaction_hash,
-        "chain_id": posted.node.chain_id(),
-        "proof_registry": posted.contracts.proof_registry.address,
-        "model_registry": posted.contracts.model_registry.address,
-        "verifier": posted.verifier.address,
-        "registration_gas": posted.registration.mined.gas_used,
+        "gas_used": posted.map(|posted| posted.submission.mined.gas_used),
+        "tx_hash": posted.map(|posted| posted.submission.mined.transaction_hash),
+        "chain_id": posted.map(|posted| posted.node.chain_id()),
+        "proof_registry": posted.map(|posted| posted.contracts.proof_registry.address),
+        "model_registry": posted.map(|posted| posted.contracts.model_registry.address),
+        "verifier": posted.map(|posted| posted.verifier.address),
+        "registration_gas": posted.map(|posted| posted.registration.mined.gas_used),
         "verified_off_chain": verification.off_chain.is_valid(),
-        "verified_in_embedded_evm": verification.embedded_evm.as_ref().is_some_and(|evm| evm.verdict.is_valid()),
-        "verified_on_chain": posted.claim_is_verified,
-        "audit_verdict": posted.audit.verdict,
-        "audit_summary": posted.audit.summary,
+        "verified_in_embedded_evm": evm.map(|evm| evm.verdict.is_valid()),
+        "verified_on_chain": posted.map(|posted| posted.claim_is_verified),
+        "audit_verdict": posted.map(|posted| &posted.audit.verdict),
+        "audit_summary": posted.map(|posted| &posted.audit.summary),
         "artifacts_built": proven.prepared.built,
         "steps": steps,
-        "warnings": posted.audit.warnings,
+        "warnings": posted.map_or(&verification.warnings, |posted| &posted.audit.warnings),
     })
 }
 
-fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, proven_digit: usize, agree: bool) -> String {
+fn text(
+    table: &Table<'_>,
+    proven: &Proven,
+    posted: Option<&Posted>,
+    proven_digit: usize,
+    agree: bool,
+    summary: &str,
+) -> String {
     let rows: Vec<(String, String)> = table
         .steps
         .iter()
         .map(|step| (step.name.to_owned(), format!("{:>9}  {}", report::time(step.ms), step.note)))
         .collect();
-    let facts = [
+    let mut facts = vec![
         ("image".to_owned(), format!("{} (a {})", proven.image.name, proven.image.label)),
         (
             "digit".to_owned(),
@@ -323,19 +373,18 @@ fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, proven_digit: usize
                 if agree { "they agree" } else { "they DISAGREE" }
             ),
         ),
-        ("transaction".to_owned(), posted.submission.mined.transaction_hash.to_string()),
-        ("statement".to_owned(), posted.submission.statement_id.to_string()),
-        ("model".to_owned(), proven.bundle.statement().model_id.to_string()),
     ];
-    let warnings: Vec<(String, String)> =
-        posted.audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())).collect();
-    format!(
-        "{}\n{}\n{}\n{}\n",
-        report::rows(&rows),
-        report::rows(&facts),
-        report::rows(&warnings),
-        posted.audit.summary
-    )
+    if let Some(posted) = posted {
+        facts.push(("transaction".to_owned(), posted.submission.mined.transaction_hash.to_string()));
+    }
+    facts.push(("statement".to_owned(), proven.statement_id(posted).to_string()));
+    facts.push(("model".to_owned(), proven.bundle.statement().model_id.to_string()));
+    let warnings: Vec<(String, String)> = posted
+        .map_or(&proven.verification.warnings, |posted| &posted.audit.warnings)
+        .iter()
+        .map(|warning| ("warning".to_owned(), warning.clone()))
+        .collect();
+    format!("{}\n{}\n{}\n{}\n", report::rows(&rows), report::rows(&facts), report::rows(&warnings), summary)
 }
 
 /// The digit that the first output tensor says.

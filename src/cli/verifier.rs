@@ -1,4 +1,4 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, report};
+use super::{Backend, Failure, ModelArgs, Outcome, context, context::Session, report};
 use serde_json::json;
 use std::{fs, path::PathBuf};
 use zkinfer::storage::write_atomic;
@@ -30,9 +30,12 @@ pub(crate) struct GenerateArgs {
 
 pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
     let Command::Generate(args) = command;
+    if args.model.backend == Backend::Native {
+        return Err(Failure::Input("no contract verifies native proofs yet".into()));
+    }
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let integration = session.integration(args.model.backend)?;
+    let integration = session.integration_for(&args.model)?;
     let prepared = integration.prepare(&model, session.control())?;
     let (Some(contract), Some(source), Some(compiled)) =
         (&prepared.verifier, prepared.verifier_source(), prepared.verifier_json())

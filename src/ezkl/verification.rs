@@ -38,6 +38,8 @@ pub struct VerificationReport {
     /// Its wall time.
     #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
     pub embedded_evm_time: Duration,
+    /// Whether the backend's own verifier is all there is: it proves, and no contract verifies its proofs yet.
+    pub off_chain_only: bool,
     /// What a reader has to know beside the verdict.
     pub warnings: Vec<String>,
 }
@@ -47,10 +49,11 @@ fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
 }
 
 impl VerificationReport {
-    /// Valid only if every verifier there is said so, and a mock proof never is.
+    /// Valid only if every verifier that the backend has said so, and a mock proof never is.
     pub fn verdict(&self) -> Verdict {
         match (&self.off_chain, self.embedded_evm.as_ref().map(|evm| &evm.verdict)) {
             (Verdict::Valid, Some(Verdict::Valid)) => Verdict::Valid,
+            (Verdict::Valid, None) if self.off_chain_only => Verdict::Valid,
             (Verdict::Valid, None) => Verdict::invalid("no contract verifies proofs of this backend"),
             (Verdict::Invalid { reason }, _) => Verdict::invalid(reason.clone()),
             (_, Some(Verdict::Invalid { reason })) => Verdict::invalid(reason.clone()),
@@ -90,6 +93,7 @@ impl<'a> ProofVerifier<'a> {
             off_chain_time,
             embedded_evm,
             embedded_evm_time: start.elapsed(),
+            off_chain_only: self.off_chain_only(),
             warnings: self.warnings(),
         })
     }
@@ -131,6 +135,11 @@ impl<'a> ProofVerifier<'a> {
         }
     }
 
+    fn off_chain_only(&self) -> bool {
+        let capabilities = self.backend.capabilities();
+        capabilities.proves && !capabilities.on_chain
+    }
+
     /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
     fn warnings(&self) -> Vec<String> {
         let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
@@ -140,6 +149,9 @@ impl<'a> ProofVerifier<'a> {
         }
         if identity.test_srs {
             warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
+        }
+        if self.off_chain_only() {
+            warnings.push(format!("off-chain only: no contract verifies {} proofs yet", capabilities.backend));
         }
         if !capabilities.binds_statement {
             warnings

@@ -114,6 +114,13 @@ pub fn mock_adapter_id() -> B256 {
     keccak256("zkinfer/adapter/mock/v1")
 }
 
+/// The adapter id of native models until their adapter contract exists. No code has this hash, so that none can be
+/// registered by mistake; it will change, and with it the ids of all native models.
+#[must_use]
+pub fn native_unreleased_adapter_id() -> B256 {
+    keccak256("zkinfer/adapter/native/unreleased")
+}
+
 /// Names a statement. Never covers proof bytes: a proof can be re-randomized by anyone.
 #[must_use]
 pub fn statement_id(model_id: B256, public_values: &[u8], context_id: B256) -> B256 {

@@ -13,7 +13,9 @@ mod worker;
 
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness};
+use super::{
+    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness, input_tensors,
+};
 use crate::{
     evm,
     model::{Input, Model, TensorInfo},
@@ -449,11 +451,6 @@ fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, Ba
         tensors.extend(infos.iter().zip(scales).map(|(info, &scale)| tensor(direction, info, scale)));
     }
     Ok(Schema::new(tensors)?)
-}
-
-fn input_tensors(schema: &Schema) -> Vec<TensorInfo> {
-    let inputs = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Input);
-    inputs.map(|tensor| TensorInfo { name: tensor.name.clone(), shape: tensor.shape.clone() }).collect()
 }
 
 /// Splits EZKL's one flat column of instances into the schema's tensors.
