@@ -5,14 +5,15 @@ mod control;
 mod error;
 pub mod ezkl;
 pub mod mock;
+pub mod native;
 
 pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 
 use crate::{
-    model::{Input, Model},
-    proof::{PublicValues, Schema, Statement, Verdict, bundle::BackendName},
+    model::{Input, Model, TensorInfo},
+    proof::{PublicValues, Schema, Statement, Verdict, bundle::BackendName, schema::Direction},
 };
 use alloy::primitives::{B256, Bytes};
 use std::path::Path;
@@ -25,6 +26,12 @@ use std::path::Path;
 pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// What this backend can and cannot do.
     fn capabilities(&self) -> Capabilities;
+
+    /// What besides the model and the backend's version decides what [`ProvingBackend::compile`] makes, as a name for
+    /// caches; empty when nothing does.
+    fn recipe(&self, _model: &Model) -> String {
+        String::new()
+    }
 
     /// The largest resident set, in kB, of the process that ran [`ProvingBackend::witness`] and
     /// [`ProvingBackend::prove`]; `None` when it was not measured.
@@ -170,4 +177,10 @@ impl std::fmt::Debug for Witness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Witness").field("public_values", &self.public_values).finish_non_exhaustive()
     }
+}
+
+/// The tensors that an input has to have.
+fn input_tensors(schema: &Schema) -> Vec<TensorInfo> {
+    let inputs = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Input);
+    inputs.map(|tensor| TensorInfo { name: tensor.name.clone(), shape: tensor.shape.clone() }).collect()
 }

@@ -1,13 +1,14 @@
-use super::{Backend, Failure, Outcome, context, context::Session, report};
+use super::{Backend, Failure, Outcome, context::Session, report};
 use alloy::primitives::B256;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 use zkinfer::{
     chain::{
-        self, AuditReport, Node, OffChainVerifier,
+        self, AuditReport, Node,
         auditor::{Check, CheckName, CheckOutcome},
     },
-    pipeline::{PipelineError, Reverifier},
+    model::Model,
+    pipeline::{EZKLIntegration, Reverifier},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -20,8 +21,6 @@ The transaction has to be a direct call of ProofRegistry.submit. Every id is der
 the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend when this machine has the
 model's artifacts.";
 
-type Verifier = Option<Arc<dyn OffChainVerifier>>;
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The hash of the transaction that submitted the claim.
@@ -32,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     rpc: String,
 
-    /// Build the artifacts of this ONNX file first, so that the claim is verified off-chain and shown to be about it.
+    /// Require the claim to be about this ONNX file and to be verified off-chain; EZKL artifacts are built from it.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 }
@@ -40,40 +39,42 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
-    let (verifier, wanted) = off_chain(args, session)?;
+    let model = args.model.as_deref().map(Model::read).transpose()?;
+    let integrations = integrations(model.as_ref(), session)?;
+    let reverifier = Reverifier::new(integrations.clone(), session.control().clone());
     session.control().stage("audit");
-    let audit = runtime.block_on(chain::audit(&node, args.transaction, verifier))?;
-    if let Some(expected) = wanted {
-        require_model(&audit, expected)?;
+    let audit = runtime.block_on(chain::audit(&node, args.transaction, Some(Arc::new(reverifier))))?;
+    if let Some(model) = &model {
+        require_model(&audit, model, &integrations)?;
     }
     report::result(session, &json!(audit), &text(&audit));
     Ok(if audit.is_valid() { Outcome::True } else { Outcome::Invalid })
 }
 
-/// The backend's own verifier, if it can be had, and the id of the model that was asked about.
-fn off_chain(args: &Args, session: &Session) -> Result<(Verifier, Option<B256>), Failure> {
-    match (session.integration(Backend::Ezkl), &args.model) {
-        (Ok(integration), path) => {
-            let wanted = match path {
-                Some(path) => {
-                    let prepared = integration.prepare(&context::model_at(Some(path))?, session.control())?;
-                    Some(prepared.artifacts.model_id())
-                }
-                None => None,
-            };
-            Ok((Some(Arc::new(Reverifier::new(vec![integration], session.control().clone()))), wanted))
+/// The backends whose artifacts may hold the claim's model. EZKL's are built from the model's file; native ones cannot
+/// be: every setup has a secret of its own.
+fn integrations(model: Option<&Model>, session: &Session) -> Result<Vec<EZKLIntegration>, Failure> {
+    let mut integrations = vec![session.integration(Backend::Native)?];
+    // Without EZKL, the report says what was not checked.
+    if let Ok(ezkl) = session.integration(Backend::Ezkl) {
+        if let Some(model) = model {
+            ezkl.prepare(model, session.control())?;
         }
-        // What was asked for must be possible; else the report says what was not checked.
-        (Err(failure), Some(_)) => Err(failure),
-        (Err(_), None) => Ok((None, None)),
+        integrations.push(ezkl);
     }
+    Ok(integrations)
 }
 
-/// `--model` asks for two things: that the claim is about this model, and that the backend has verified it.
-fn require_model(audit: &AuditReport, expected: B256) -> Result<(), Failure> {
-    let found = audit.facts.model_id;
-    if found != expected {
-        return Err(PipelineError::OtherModel { expected: found, found: expected }.into());
+/// `--model` asks for two things: that the claim is about this file, and that the backend has verified it.
+fn require_model(audit: &AuditReport, model: &Model, integrations: &[EZKLIntegration]) -> Result<(), Failure> {
+    let claimed = audit.facts.model_id;
+    let made_from_it = |integration: &EZKLIntegration| {
+        integration.find(claimed).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
+    };
+    if !integrations.iter().any(made_from_it) {
+        return Err(Failure::Input(format!(
+            "the claim is about model {claimed}, and no artifacts on this machine show that this is the file's model"
+        )));
     }
     let skipped =
         |check: &&Check| check.name == CheckName::OffChainVerification && check.outcome == CheckOutcome::Skipped;

@@ -2,8 +2,8 @@ use super::{Backend, Failure, ModelArgs, digits};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
-    backend::{Control, Progress, ProvingBackend, ezkl::EzklBackend, mock::MockBackend},
-    model::Model,
+    backend::{Control, Progress, ProvingBackend, ezkl::EzklBackend, mock::MockBackend, native::NativeBackend},
+    model::{Input, Model},
     pipeline::EZKLIntegration,
     storage::Cache,
 };
@@ -74,9 +74,22 @@ impl Session {
         let cache = Cache::from_env()?;
         let backend: Arc<dyn ProvingBackend> = match backend {
             Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
+            Backend::Native => Arc::new(NativeBackend::new()),
             Backend::Mock => Arc::new(MockBackend),
         };
         Ok(EZKLIntegration::new(backend, cache))
+    }
+
+    /// The backend that was asked for, with the calibration that was given.
+    pub(crate) fn integration_for(&self, args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
+        match (&args.calibration, args.backend) {
+            (None, backend) => self.integration(backend),
+            (Some(path), Backend::Native) => {
+                let backend = NativeBackend::with_calibration(Input::read(path)?);
+                Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
+            }
+            (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
+        }
     }
 }
 

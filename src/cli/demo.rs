@@ -24,6 +24,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
+  zkinfer demo --backend native               no Python, tens of milliseconds
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
 
 The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
@@ -134,8 +135,10 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
         "compile and set up",
         || Ok(integration.prepare(&model, control)?),
         |prepared| {
-            let k = &prepared.artifacts.identity().details["k"];
-            format!("k = {k}{}", if prepared.built { "" } else { ", from the cache" })
+            let details = &prepared.artifacts.identity().details;
+            let circuit =
+                details.get("k").map_or_else(|| format!("widths {}", details["dims"]), |k| format!("k = {k}"));
+            format!("{circuit}{}", if prepared.built { "" } else { ", from the cache" })
         },
     )?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             true,
             cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session)),
         ),
+        finding("native", false, Ok("built in: multi-layer perceptrons".into())),
         finding("srs", false, Ok("TEST only: proofs made with it are NOT SECURE".into())),
         finding("accelerators", false, Ok("none: this release has CPU code only".into())),
     ];

@@ -75,6 +75,8 @@ enum Command {
 enum Backend {
     /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
     Ezkl,
+    /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
+    Native,
     /// Proves NOTHING: for tests of programs that call this one.
     Mock,
 }
@@ -83,6 +85,7 @@ impl From<Backend> for BackendName {
     fn from(backend: Backend) -> Self {
         match backend {
             Backend::Ezkl => Self::Ezkl,
+            Backend::Native => Self::Native,
             Backend::Mock => Self::Mock,
         }
     }
@@ -98,6 +101,11 @@ struct ModelArgs {
     /// What proves.
     #[arg(long, value_enum, default_value = "ezkl")]
     backend: Backend,
+
+    /// Samples that show the native backend which values to expect, in an input file whose one list holds several inputs,
+    /// one after the other [default: those that come with the digits model, else any input in 0 to 1].
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
 }
 
 /// What a command found out.

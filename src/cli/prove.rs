@@ -13,6 +13,7 @@ Examples:
   zkinfer prove --out seven.bundle.json
   zkinfer prove --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model model.onnx --input input.json --out answer.bundle.json --json
+  zkinfer prove --backend native --model mlp.onnx --calibration samples.json --input input.json --out answer.bundle.json
 
 The input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 The bundle is made for no chain. It replaces FILE only when it is complete.";
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     input.check(model.inputs())?;
     let _runtime = session.runtime()?;
-    let integration = session.integration(args.model.backend)?;
+    let integration = session.integration_for(&args.model)?;
     let control = session.control();
     let prepared = integration.prepare(&model, control)?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);

@@ -32,12 +32,14 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
     let Command::Generate(args) = command;
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let integration = session.integration(args.model.backend)?;
+    let integration = session.integration_for(&args.model)?;
     let prepared = integration.prepare(&model, session.control())?;
     let (Some(contract), Some(source), Some(compiled)) =
         (&prepared.verifier, prepared.verifier_source(), prepared.verifier_json())
     else {
-        return Err(Failure::Input("models of this backend have no verifier contract of their own".into()));
+        return Err(Failure::Input(
+            "models of this backend have no verifier of their own: one contract verifies them all".into(),
+        ));
     };
     let cannot =
         |error: std::io::Error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display()));

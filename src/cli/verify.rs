@@ -1,8 +1,13 @@
 use super::{Backend, Failure, Outcome, context, context::Session, report};
+use alloy::primitives::B256;
 use serde_json::json;
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 use zkinfer::{
-    pipeline::{PipelineError, ProofVerifier},
+    model::Model,
+    pipeline::{EZKLIntegration, PipelineError, Prepared, ProofVerifier},
     proof::{
         Bundle, BundleError, Verdict,
         bundle::{BackendName, MAX_BUNDLE_BYTES},
@@ -16,7 +21,7 @@ Examples:
   zkinfer verify answer.bundle.json --json
 
 A bundle is VALID when the backend's own verifier and the model's verifier contract, run in the embedded EVM, both accept
-its proof. A bundle of the mock backend is always INVALID.";
+its proof. A native bundle needs the artifacts of the machine that proved. A bundle of the mock backend is always INVALID.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -34,12 +39,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model_id = bundle.statement().model_id;
     let backend = match bundle.manifest().backend {
         BackendName::Ezkl => Backend::Ezkl,
+        BackendName::Native => Backend::Native,
         _ => return Ok(refused(session, &bundle, "MOCK: a bundle of the mock backend proves nothing")),
     };
     let _runtime = session.runtime()?;
     let integration = session.integration(backend)?;
     let control = session.control();
     let prepared = match &args.model {
+        _ if backend == Backend::Native => find_native(&integration, model_id, args.model.as_deref())?,
         Some(path) => integration.prepare(&context::model_at(Some(path))?, control)?,
         None => integration.find(model_id)?,
     };
@@ -71,6 +78,22 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let text = format!("{}\n{}", headline(&verdict), report::rows(&rows));
     report::result(session, &object, &text);
     Ok(outcome(&verdict))
+}
+
+/// The artifacts of a native model. They cannot be built again: every setup has a secret of its own, hence another id.
+fn find_native(integration: &EZKLIntegration, model_id: B256, model: Option<&Path>) -> Result<Prepared, Failure> {
+    let prepared = integration.find(model_id).map_err(|error| match error {
+        PipelineError::UnknownModel(id) => Failure::Input(format!(
+            "there are no artifacts of the native model {id} on this machine, where it has to be verified"
+        )),
+        other => other.into(),
+    })?;
+    match model {
+        Some(path) if Model::read(path)?.hash() != prepared.artifacts.identity().onnx_hash => {
+            Err(Failure::Input(format!("the bundle is about another model than {}", path.display())))
+        }
+        _ => Ok(prepared),
+    }
 }
 
 /// Reads and checks a bundle file.

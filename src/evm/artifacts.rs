@@ -65,7 +65,8 @@ pub fn native_verifier_id() -> B256 {
 }
 
 /// The adapters of this release.
-fn adapters() -> [&'static Artifact; 2] {
+#[must_use]
+pub fn adapters() -> [&'static Artifact; 2] {
     [ezkl_adapter(), native_verifier()]
 }
 

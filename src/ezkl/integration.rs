@@ -164,8 +164,13 @@ impl EZKLIntegration {
     /// Everything that decides what is built.
     fn key(&self, model: &Model) -> String {
         let capabilities = self.backend.capabilities();
-        let adapter = crate::evm::artifacts::ezkl_adapter_id();
-        let parts = format!("{RECIPE} {} {} {} {adapter}", capabilities.backend, capabilities.version, model.hash());
+        let adapters = crate::evm::artifacts::adapters().map(|adapter| adapter.deployed_code_hash);
+        let mut parts =
+            format!("{RECIPE} {} {} {} {adapters:?}", capabilities.backend, capabilities.version, model.hash());
+        let recipe = self.backend.recipe(model);
+        if !recipe.is_empty() {
+            parts = format!("{parts} {recipe}");
+        }
         blake3::hash(parts.as_bytes()).to_hex().to_string()
     }
 }

@@ -1,9 +1,14 @@
 //! Models as users have them: ONNX files, their inputs, and the float answer everything else is compared with.
 
 mod input;
+mod lower;
+pub mod mlp;
 mod onnx;
+pub mod quantize;
 
 pub use input::{Input, MAX_INPUT_BYTES};
+pub use lower::{LowerError, OPSETS};
+pub use mlp::Mlp;
 pub use onnx::{Model, TensorInfo};
 
 /// The largest ONNX file that is read, in bytes.

@@ -186,7 +186,7 @@ fn run_error(error: TractError) -> ModelError {
 }
 
 /// Turns a panic inside `work` into an error.
-fn guarded<T>(
+pub(super) fn guarded<T>(
     wrap: impl FnOnce(String) -> ModelError,
     work: impl FnOnce() -> Result<T, ModelError>,
 ) -> Result<T, ModelError> {

@@ -64,6 +64,8 @@ pub struct Manifest {
 pub enum BackendName {
     /// EZKL, driven as an external process.
     Ezkl,
+    /// The native prover of this project.
+    Native,
     /// Proves nothing; for tests of callers.
     Mock,
 }
@@ -74,6 +76,7 @@ impl BackendName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ezkl => "ezkl",
+            Self::Native => "native",
             Self::Mock => "mock",
         }
     }

@@ -47,7 +47,7 @@ fn an_audit_with_a_model_is_about_that_model(transaction: &str, rpc: &str) {
     onnx[middle] ^= 1;
     std::fs::write(&path, onnx).unwrap();
     let run = zkinfer(&["audit", transaction, "--rpc", rpc, "--model", path.to_str().unwrap()]);
-    run.expect(2).says("the model that was given has id");
+    run.expect(2).says("the claim is about model");
 }
 
 #[test]

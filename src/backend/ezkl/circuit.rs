@@ -93,11 +93,6 @@ pub(super) fn schema_of(model: &Model, details: &Details, limit: u128) -> Result
     Ok(Schema::new(tensors)?)
 }
 
-pub(super) fn input_tensors(schema: &Schema) -> Vec<TensorInfo> {
-    let inputs = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Input);
-    inputs.map(|tensor| TensorInfo { name: tensor.name.clone(), shape: tensor.shape.clone() }).collect()
-}
-
 /// Splits EZKL's one flat column of instances into the schema's tensors.
 pub(super) fn split_column<'a>(schema: &Schema, columns: &'a [Vec<String>]) -> Option<Vec<&'a [String]>> {
     let [column] = columns else { return None };

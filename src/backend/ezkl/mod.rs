@@ -15,7 +15,9 @@ mod worker;
 
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness};
+use super::{
+    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness, input_tensors,
+};
 use crate::{
     evm,
     model::{Input, Model},
@@ -23,7 +25,7 @@ use crate::{
     storage::Cache,
 };
 use alloy::primitives::Bytes;
-use circuit::{Details, details, input_tensors, malformed_details, refuse_silent_traps, schema_of, unsupported};
+use circuit::{Details, details, malformed_details, refuse_silent_traps, schema_of, unsupported};
 use protocol::{Compile, GenSettings, GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
     fs,

@@ -2,13 +2,13 @@
 
 use super::{
     COMPILED, EzklBackend, PK, SETTINGS, VERIFY_SRS, VK,
-    circuit::{Details, input_tensors, is_out_of_domain, read_instances, split_column},
+    circuit::{Details, is_out_of_domain, read_instances, split_column},
     instances,
     protocol::{GenWitness, Prove, ProveResult, Request, Verify},
     worker::CallError,
 };
 use crate::{
-    backend::{BackendError, Circuit, Control, Witness},
+    backend::{BackendError, Circuit, Control, Witness, input_tensors},
     model::Input,
     proof::{PublicValues, Schema, Verdict},
 };

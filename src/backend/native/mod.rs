@@ -1,0 +1,423 @@
+//! The native prover of this project (`crates/prover`, `docs/protocol.md`): multi-layer perceptrons, in this process.
+//!
+//! A model is quantized to 8-bit weights and 16-bit activations ([`crate::model::quantize`]); its proof hides weights and
+//! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
+//! alone. Every setup draws a new model secret: the same model set up twice has two commitments, hence two model ids.
+//!
+//! Not built yet: any SRS but the TEST one.
+
+mod calibration;
+mod files;
+mod memory;
+
+pub use calibration::Source;
+
+use super::{
+    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness,
+};
+use crate::{
+    evm,
+    model::{
+        Input, Mlp, Model,
+        quantize::{Accuracy, InputScale, Quantized},
+    },
+    proof::{
+        Schema, Statement, TensorSchema, Verdict,
+        bundle::BackendName,
+        schema::{Direction, NO_AXIS, Visibility},
+    },
+};
+use alloy::primitives::{B256, Bytes, I256};
+use files::{PK, SECRET, VK, WEIGHTS};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use zkinfer_prover::{
+    CircuitError, KeyError, ModelSecret, PinnedSrs, ProveError, Prover, ProvingKey, PublicValues, Request,
+    Statement as ProverStatement, Verifier, VerifyingKey,
+    circuit::{Layout, Saturation, Shape, Weights},
+    setup,
+    srs::test_srs,
+};
+
+/// Recorded in artifacts; artifacts of another version are refused.
+pub const VERSION: &str = "1";
+
+const NAME: &str = "native";
+const ADVICE: &str = "try `--backend ezkl`";
+
+/// The native backend. Keeps the tables of the model that was used last.
+#[derive(Debug, Default)]
+pub struct NativeBackend {
+    calibration: Option<Input>,
+    pinned: OnceLock<PinnedSrs>,
+    loaded: Mutex<Option<Loaded>>,
+    peak_rss_kb: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    vk_digest: B256,
+    prover: Arc<Prover>,
+}
+
+/// `details` in the manifest: the public shape, and how the model was quantized.
+#[derive(Debug, Serialize, Deserialize)]
+struct Details {
+    /// Numbers in, neurons of every layer.
+    dims: Vec<usize>,
+    /// Per hidden layer 255 or 65535, if the network clips.
+    saturation: Option<Vec<u16>>,
+    calibration: Source,
+    /// Against the float model, on the calibration samples.
+    accuracy: Accuracy,
+}
+
+/// The integers that the proof takes in.
+struct NativeWitness {
+    inputs: Vec<u16>,
+}
+
+/// Obeys a [`Control`] between steps: work in this process cannot be killed.
+struct Deadline<'a> {
+    control: &'a Control,
+    start: Instant,
+}
+
+impl<'a> Deadline<'a> {
+    fn start(control: &'a Control, operation: &str) -> Result<Self, BackendError> {
+        let deadline = Self { control, start: Instant::now() };
+        deadline.check(operation)?;
+        Ok(deadline)
+    }
+
+    fn check(&self, operation: &str) -> Result<(), BackendError> {
+        if self.control.cancel.is_cancelled() {
+            return Err(BackendError::Cancelled { operation: operation.into() });
+        }
+        let limit = self.control.time_limit;
+        if self.start.elapsed() >= limit {
+            return Err(BackendError::TimedOut { operation: operation.into(), limit });
+        }
+        Ok(())
+    }
+}
+
+impl NativeBackend {
+    /// Quantizes with samples that come with a model, else for inputs in `[0, 1]`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Quantizes with these samples: one list that holds several inputs, one after the other.
+    #[must_use]
+    pub fn with_calibration(samples: Input) -> Self {
+        Self { calibration: Some(samples), ..Self::default() }
+    }
+
+    /// The points of the TEST SRS that verifiers use.
+    fn pinned(&self) -> Result<&PinnedSrs, BackendError> {
+        if let Some(pinned) = self.pinned.get() {
+            return Ok(pinned);
+        }
+        let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
+        Ok(self.pinned.get_or_init(|| srs.pinned().clone()))
+    }
+
+    /// The prover of a model, with its tables.
+    fn prover(&self, artifacts: &Artifacts) -> Result<Arc<Prover>, BackendError> {
+        artifacts.expect_backend(BackendName::Native, VERSION)?;
+        let vk_digest = artifacts.identity().vk_digest;
+        let mut slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.vk_digest == vk_digest) {
+            return Ok(loaded.prover.clone());
+        }
+        let path = artifacts.file(PK)?;
+        let key = ProvingKey::from_bytes(&files::read_secret(&path)?).map_err(|error| damaged(&path, &error))?;
+        if key.verifying_key().digest() != vk_digest {
+            return Err(damaged(&path, &"it is the key of another model"));
+        }
+        let prover = Arc::new(make_prover(key)?);
+        *slot = Some(Loaded { vk_digest, prover: prover.clone() });
+        Ok(prover)
+    }
+
+    fn verifier(&self, artifacts: &Artifacts) -> Result<Verifier, BackendError> {
+        artifacts.expect_backend(BackendName::Native, VERSION)?;
+        let path = artifacts.file(VK)?;
+        let key = VerifyingKey::from_bytes(&files::read_vk(artifacts)?).map_err(|error| damaged(&path, &error))?;
+        if key.digest() != artifacts.identity().vk_digest {
+            return Err(damaged(&path, &"it is the key of another model"));
+        }
+        Verifier::new(key, self.pinned()?).map_err(|error| damaged(&path, &error))
+    }
+}
+
+impl ProvingBackend for NativeBackend {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            backend: BackendName::Native,
+            version: VERSION.into(),
+            proves: true,
+            binds_statement: true,
+            on_chain: true,
+            weights: "hidden, behind a commitment blinded by the model secret; the shape is public",
+            accelerators: vec![],
+        }
+    }
+
+    fn recipe(&self, _: &Model) -> String {
+        self.calibration.as_ref().map_or_else(String::new, |input| blake3::hash(&input.to_json()).to_hex().to_string())
+    }
+
+    fn peak_rss_kb(&self) -> Option<u64> {
+        Some(self.peak_rss_kb.load(Ordering::Relaxed)).filter(|&kb| kb > 0)
+    }
+
+    fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
+        let deadline = Deadline::start(control, "compile")?;
+        control.stage("read the layers");
+        let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
+        // Before any work on it: a shape that the relation does not take.
+        let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
+        Shape::new(widths, None).map_err(|error| unsupported(&error))?;
+        deadline.check("compile")?;
+        control.stage("quantize");
+        let (calibration, source) =
+            calibration::choose(model, self.calibration.as_ref(), mlp.inputs()).map_err(|error| refused(&error))?;
+        let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
+        let float = |x: &[f64]| mlp.run(x);
+        let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
+        let weights = weights_of(&quantized).map_err(|error| unsupported(&error))?;
+        files::write_secret(&dir.join(WEIGHTS), &weights.to_bytes())?;
+        let shape = weights.shape();
+        let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
+        let details = Details { dims: shape.dims().to_vec(), saturation, calibration: source, accuracy };
+        let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
+        Ok(Circuit { schema: schema_of(model, quantized.input, quantized.output_scale)?, details })
+    }
+
+    fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
+        let deadline = Deadline::start(control, "setup")?;
+        control.stage("keys");
+        let shape = shape_of(&circuit.details)?;
+        let path = dir.join(WEIGHTS);
+        let bytes = files::read_secret(&path)?;
+        let weights = Weights::from_bytes(shape, &bytes).map_err(|error| damaged(&path, &error))?;
+        let layout = Layout::new(weights.shape());
+        let srs = test_srs(layout.degree_bound().max(layout.positions)).map_err(|error| failed("setup", error))?;
+        deadline.check("setup")?;
+        let secret = ModelSecret::generate().map_err(|error| failed("setup", error))?;
+        let key = setup::generate(weights, &secret, None, &srs).map_err(|error| failed("setup", error))?;
+        files::write_secret(&dir.join(SECRET), secret.expose())?;
+        files::write_secret(&dir.join(PK), &key.to_bytes())?;
+        // The proving key has them.
+        fs::remove_file(&path).map_err(BackendError::io(&path))?;
+        let vk = key.verifying_key().clone();
+        let vk_path = dir.join(VK);
+        fs::write(&vk_path, vk.to_bytes()).map_err(BackendError::io(&vk_path))?;
+        deadline.check("setup")?;
+        control.stage("self-test");
+        let (vk_digest, srs_id, test_srs) = (vk.digest().into(), (*vk.srs_id()).into(), srs.kind().is_test());
+        let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
+        let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
+        self_test(key, circuit, &verifier)?;
+        Ok(Keys {
+            vk_digest,
+            srs_id,
+            test_srs,
+            adapter_id: evm::artifacts::native_verifier_id(),
+            proof_bytes: proof_bytes as u64,
+        })
+    }
+
+    /// The key object: a zero byte, so that nobody can call into it, and the verifying key.
+    fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
+        let path = dir.join(VK);
+        let key = fs::read(&path).map_err(BackendError::io(&path))?;
+        Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: [&[0][..], &key].concat().into() })
+    }
+
+    fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
+        let deadline = Deadline::start(control, "witness")?;
+        let schema = artifacts.schema()?;
+        let inputs = quantize_input(&schema, input)?;
+        let prover = self.prover(artifacts)?;
+        deadline.check("witness")?;
+        let outputs = prover.infer(&inputs).map_err(|error| prove_error("witness", &error))?;
+        let integers = [
+            inputs.iter().map(|&q| I256::unchecked_from(q)).collect(),
+            outputs.iter().map(|&o| I256::unchecked_from(o)).collect::<Vec<_>>(),
+        ];
+        Ok(Witness::new(schema.encode(&integers)?, NativeWitness { inputs }))
+    }
+
+    fn prove(
+        &self,
+        artifacts: &Artifacts,
+        witness: &Witness,
+        statement: &Statement,
+        control: &Control,
+    ) -> Result<Bytes, BackendError> {
+        let deadline = Deadline::start(control, "prove")?;
+        let data: &NativeWitness = witness.data()?;
+        if statement.public_values != witness.public_values {
+            return Err(BackendError::UnsoundProof { reason: "the statement is not about this witness".into() });
+        }
+        let prover = self.prover(artifacts)?;
+        deadline.check("prove")?;
+        memory::reset_peak();
+        let request = Request { inputs: data.inputs.clone(), context_id: statement.context.id().0 };
+        let proved = prover.prove(statement.model_id.0, &[request]);
+        if let Some(peak) = memory::peak_kb() {
+            self.peak_rss_kb.fetch_max(peak, Ordering::Relaxed);
+        }
+        let (_, proof) = proved.map_err(|error| prove_error("prove", &error))?;
+        let proof = Bytes::from(proof.to_bytes());
+        // A damaged key or a fault of the machine makes worthless proofs.
+        match self.verify(artifacts, statement, &proof, control)? {
+            Verdict::Valid => Ok(proof),
+            Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
+        }
+    }
+
+    fn verify(
+        &self,
+        artifacts: &Artifacts,
+        statement: &Statement,
+        proof: &Bytes,
+        control: &Control,
+    ) -> Result<Verdict, BackendError> {
+        Deadline::start(control, "verify")?;
+        if statement.model_id != artifacts.model_id() {
+            return Ok(Verdict::invalid("the statement is about another model"));
+        }
+        if let Err(error) = artifacts.schema()?.decode(&statement.public_values) {
+            return Ok(Verdict::invalid(error.to_string()));
+        }
+        let verifier = self.verifier(artifacts)?;
+        let values = match PublicValues::from_bytes(verifier.key().shape(), statement.public_values.as_bytes()) {
+            Ok(values) => values,
+            Err(error) => return Ok(Verdict::invalid(error.to_string())),
+        };
+        let statement =
+            ProverStatement { model_id: statement.model_id.0, context_id: statement.context.id().0, values };
+        Ok(match verifier.verify(&[statement], proof) {
+            Ok(()) => Verdict::Valid,
+            Err(error) => Verdict::invalid(error.to_string()),
+        })
+    }
+}
+
+/// A prover for one sample at a time.
+fn make_prover(key: ProvingKey) -> Result<Prover, BackendError> {
+    let columns = Layout::new(key.verifying_key().shape()).columns(1).map_err(|error| failed("load", error))?;
+    let srs = test_srs(columns.real()).map_err(|error| failed("load", error))?;
+    Prover::new(key, &srs, 1).map_err(|error| failed("load", error))
+}
+
+/// Proves and verifies the input of zeros: keys, shape and SRS belong together.
+fn self_test(key: ProvingKey, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
+    let zero_point = circuit.schema.tensors().first().map_or(0, |tensor| tensor.zero_point);
+    let zero = u16::try_from(zero_point).unwrap_or_default();
+    let inputs = vec![zero; verifier.key().shape().inputs()];
+    let request = Request { inputs, context_id: [0; 32] };
+    let (statements, proof) =
+        make_prover(key)?.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
+    let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
+    verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
+}
+
+/// The integers that the input's numbers mean.
+fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendError> {
+    input.check(&super::input_tensors(schema))?;
+    let (Some(tensor), Some(numbers)) = (schema.tensors().first(), input.tensors().first()) else {
+        return Err(BackendError::OutOfDomain("the model has no input".into()));
+    };
+    let zero_point = u16::try_from(tensor.zero_point).unwrap_or_default();
+    let scale = InputScale { scale: tensor.scales.first().copied().unwrap_or(1.0), zero_point };
+    let advice = "quantize the model with samples of such inputs (--calibration)";
+    scale.quantize_all(numbers).map_err(|range| BackendError::OutOfDomain(format!("{range}; {advice}")))
+}
+
+fn weights_of(quantized: &Quantized) -> Result<Weights, CircuitError> {
+    let (layers, inputs) = (&quantized.layers, quantized.layers.first().map_or(0, |layer| layer.inputs));
+    let dims = std::iter::once(inputs).chain(layers.iter().map(|layer| layer.bias.len())).collect();
+    let bounds =
+        layers.iter().filter_map(|layer| layer.saturation.and_then(Saturation::from_bound)).collect::<Vec<_>>();
+    let shape = Shape::new(dims, Some(bounds).filter(|bounds| !bounds.is_empty()))?;
+    let weights = layers.iter().map(|layer| layer.weights.clone()).collect();
+    Weights::new(shape, weights, layers.iter().map(|layer| layer.bias.clone()).collect())
+}
+
+fn shape_of(details: &serde_json::Value) -> Result<Shape, BackendError> {
+    let details = Details::deserialize(details).map_err(|error| failed("artifacts", error))?;
+    let bounds = details.saturation.map(|bounds| bounds.into_iter().filter_map(Saturation::from_bound).collect());
+    Shape::new(details.dims, bounds).map_err(|error| failed("artifacts", error))
+}
+
+/// 16-bit inputs and 64-bit outputs, one scale each.
+fn schema_of(model: &Model, input: InputScale, output_scale: f64) -> Result<Schema, BackendError> {
+    let inputs = model.inputs().iter().map(|info| TensorSchema {
+        name: info.name.clone(),
+        direction: Direction::Input,
+        visibility: Visibility::Public,
+        shape: info.shape.clone(),
+        width: 2,
+        is_signed: false,
+        min: I256::ZERO,
+        max: I256::unchecked_from(u16::MAX),
+        scales: vec![input.scale],
+        axis: NO_AXIS,
+        zero_point: input.zero_point.into(),
+    });
+    let outputs = model.outputs().iter().map(|info| TensorSchema {
+        name: info.name.clone(),
+        direction: Direction::Output,
+        visibility: Visibility::Public,
+        shape: info.shape.clone(),
+        width: 8,
+        is_signed: true,
+        min: I256::unchecked_from(i64::MIN),
+        max: I256::unchecked_from(i64::MAX),
+        scales: vec![output_scale],
+        axis: NO_AXIS,
+        zero_point: 0,
+    });
+    Ok(Schema::new(inputs.chain(outputs).collect())?)
+}
+
+fn unsupported(error: &dyn std::error::Error) -> BackendError {
+    BackendError::Unsupported { backend: NAME, reason: format!("{error}; {ADVICE}") }
+}
+
+fn refused(error: &dyn std::error::Error) -> BackendError {
+    BackendError::Unsupported { backend: NAME, reason: error.to_string() }
+}
+
+fn failed(operation: &str, error: impl std::fmt::Display) -> BackendError {
+    BackendError::Failed { backend: NAME, operation: operation.into(), message: error.to_string() }
+}
+
+fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> BackendError {
+    ArtifactsError::Damaged { path: path.display().to_string(), reason: reason.to_string() }.into()
+}
+
+/// Values out of range are the input's fault and name their layer; an excluded challenge or missing randomness is not.
+fn prove_error(operation: &str, error: &ProveError) -> BackendError {
+    match error {
+        ProveError::Range { layer, neuron, what, .. } => {
+            BackendError::OutOfDomain(format!("layer {layer}, neuron {neuron}: {what}"))
+        }
+        ProveError::Key(KeyError::Circuit(_)) | ProveError::Circuit(_) => refused(error),
+        _ => failed(operation, error),
+    }
+}
