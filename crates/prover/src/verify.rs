@@ -68,10 +68,7 @@ impl Verifier {
         let powers: Option<Vec<_>> = vk.exponents().into_iter().map(point).collect();
         let (Some(tau), Some(powers)) = (point(0), powers) else {
             let needed = vk.exponents().iter().copied().max().unwrap_or(0);
-            return Err(KeyError::SrsTooSmall {
-                needed: 1 << needed,
-                got: 0,
-            });
+            return Err(KeyError::SrsTooSmall { needed: 1 << needed, got: 0 });
         };
         Ok(Self {
             layout: Layout::new(vk.shape()),
@@ -96,19 +93,14 @@ impl Verifier {
     /// # Errors
     /// Anything but `Ok` means that the proof must not be believed.
     pub fn verify(&self, statements: &[Statement], proof: &[u8]) -> Result<(), VerifyError> {
-        self.verify_rules(statements, proof, Rules::default())
-            .map(drop)
+        self.verify_rules(statements, proof, Rules::default()).map(drop)
     }
 
     /// The challenges of a proof that verifies.
     ///
     /// # Errors
     /// As for [`Self::verify`].
-    pub fn challenges(
-        &self,
-        statements: &[Statement],
-        proof: &[u8],
-    ) -> Result<Challenges, VerifyError> {
+    pub fn challenges(&self, statements: &[Statement], proof: &[u8]) -> Result<Challenges, VerifyError> {
         self.verify_rules(statements, proof, Rules::default())
     }
 
@@ -121,11 +113,7 @@ impl Verifier {
     }
 
     fn proof_shape(&self, size: Columns) -> ProofShape {
-        ProofShape {
-            ell: self.vk.shape().limbs(),
-            levels: self.vk.level().count(),
-            size,
-        }
+        ProofShape { ell: self.vk.shape().limbs(), levels: self.vk.level().count(), size }
     }
 
     pub(crate) fn verify_rules(
@@ -138,8 +126,7 @@ impl Verifier {
         let size = self.layout.columns(statements.len())?;
         statement::check(self.vk.shape(), statements)?;
         let proof = Proof::from_bytes(self.proof_shape(size), proof)?;
-        self.verify_parsed(statements, &proof, size, rules)
-            .map_err(VerifyError::Rejected)
+        self.verify_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
     }
 
     fn verify_parsed(
@@ -156,11 +143,7 @@ impl Verifier {
         // V2 and V3: the transcript yields every challenge only after what it binds.
         let transcript = start(&self.vkd, statements, rules);
         let (transcript, m1) = transcript.m1(&proof.c_l);
-        let (mut transcript, m2) = transcript.m2(
-            &proof.m2_points(),
-            bound_sigma(proof.sigma, rules),
-            size.variables(),
-        );
+        let (mut transcript, m2) = transcript.m2(&proof.m2_points(), bound_sigma(proof.sigma, rules), size.variables());
         let functions = Functions::new(shape, size, &m1, &m2, rules);
         let mut claim = functions.claim(&values, &m1, &m2, rules) + m2.zeta * proof.sigma;
         let mut r = Vec::with_capacity(size.variables());
@@ -181,15 +164,7 @@ impl Verifier {
 
         // V4
         let at_r = functions.evaluate(size, &m2.xi, &r);
-        let expected = phi(
-            &proof.evals,
-            &at_r,
-            ell,
-            m1.beta,
-            m2.zeta,
-            &functions.lambda,
-            rules,
-        );
+        let expected = phi(&proof.evals, &at_r, ell, m1.beta, m2.zeta, &functions.lambda, rules);
         if rules.on(Rule::V4) && claim != expected {
             return Err(Check::V4);
         }
@@ -200,11 +175,7 @@ impl Verifier {
             .roots(m1.alpha)
             .into_iter()
             .zip(&self.powers)
-            .map(|(root, (g1, g2))| Modulus {
-                root,
-                power_g1: *g1,
-                power_g2: g2,
-            })
+            .map(|(root, (g1, g2))| Modulus { root, power_g1: *g1, power_g2: g2 })
             .collect();
         let instance = Instance {
             commitment: self.vk.commitment(),
@@ -216,27 +187,7 @@ impl Verifier {
             kappa: size.kappa,
             r: &r,
         };
-        opening::verify(
-            proof,
-            &instance,
-            Opening {
-                rho,
-                x,
-                eta,
-                z,
-                delta,
-            },
-            rules,
-        )?;
-        Ok(Challenges {
-            m1,
-            m2,
-            r,
-            rho,
-            x,
-            eta,
-            z,
-            delta,
-        })
+        opening::verify(proof, &instance, Opening { rho, x, eta, z, delta }, rules)?;
+        Ok(Challenges { m1, m2, r, rho, x, eta, z, delta })
     }
 }

@@ -52,9 +52,11 @@ pub(crate) struct Instance<'a> {
 fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec<Fr>, Check> {
     let half_inverse = Fr::from(2u64).inverse().unwrap_or_default();
     let slope = (x + x).inverse().ok_or(Check::V2)?;
-    let values = proof.fold_values.iter().zip(r).map(|([plus, minus], r)| {
-        (Fr::ONE - r) * (*plus + minus) * half_inverse + *r * (*plus - minus) * slope
-    });
+    let values = proof
+        .fold_values
+        .iter()
+        .zip(r)
+        .map(|([plus, minus], r)| (Fr::ONE - r) * (*plus + minus) * half_inverse + *r * (*plus - minus) * slope);
     let mut v: Vec<Fr> = values.collect();
     let last = v.pop().unwrap_or_default();
     let x2 = x.square();
@@ -70,12 +72,7 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
 }
 
 /// V5 to V7.
-pub(crate) fn verify(
-    proof: &Proof,
-    instance: &Instance<'_>,
-    c: Opening,
-    rules: Rules,
-) -> Result<(), Check> {
+pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<(), Check> {
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
     let rho = mle::powers(c.rho, order.count());
@@ -86,23 +83,12 @@ pub(crate) fn verify(
     let (za, zb) = (c.z - x2, c.z.square() - x2);
 
     // R_A(z) and v_B.
-    let sum = |side: usize| {
-        proof
-            .fold_values
-            .iter()
-            .zip(&eta)
-            .map(|(p, e)| p[side] * e)
-            .sum::<Fr>()
-    };
+    let sum = |side: usize| proof.fold_values.iter().zip(&eta).map(|(p, e)| p[side] * e).sum::<Fr>();
     let (vp, vm) = (sum(0), sum(1));
     let inverse = |x: Fr| x.inverse().ok_or(Check::V2);
     let r_a = (vp + vm) * inverse(Fr::from(2u64))? + c.z * (vp - vm) * inverse(c.x + c.x)?;
     let eta_b = |i: usize| {
-        if rules.on(Rule::FoldOpening) {
-            eta[h + i - 1]
-        } else {
-            Fr::ZERO
-        }
+        if rules.on(Rule::FoldOpening) { eta[h + i - 1] } else { Fr::ZERO }
     };
     let v_b: Fr = (1..h).map(|i| eta_b(i) * v[i - 1]).sum();
 
@@ -116,19 +102,11 @@ pub(crate) fn verify(
         term(proof.c_l[j], za * rho[j]);
         term(proof.c_h[j], za * rho[order.h(j)]);
     }
-    for (point, j) in proof
-        .c_s
-        .iter()
-        .zip([order.s(1), order.s(2), order.s(3), order.s0()])
-    {
+    for (point, j) in proof.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]) {
         term(*point, za * rho[j]);
     }
     let c_g = za * eta[instance.kappa] * rho[order.g()];
-    let delta = if rules.on(Rule::Schnorr) {
-        c.delta
-    } else {
-        Fr::ZERO
-    };
+    let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
     term(proof.a_d, -delta);

@@ -53,19 +53,14 @@ impl Prover {
         let mut g = fold_weights::fold(&self.key.weights, self.key.omega, alpha);
         g[0] += masks[0];
         g[1] += masks[1];
-        let (d, a_d) = (
-            blinding_coefficients(&roots, &masks),
-            blinding_coefficients(&roots, &nonces),
-        );
+        let (d, a_d) = (blinding_coefficients(&roots, &masks), blinding_coefficients(&roots, &nonces));
         // `D`, `A_D` and the masks `s_j [1]` of the quotients in one pass.
         let mut jobs = vec![d.as_slice(), a_d.as_slice()];
         jobs.extend(masks[2..].chunks(1));
         let points = self.blinding.msm_many(&jobs);
         let quotients = self.quotients(alpha).into_iter().zip(&points[2..]);
         FoldedModel {
-            c_q: quotients
-                .map(|(q, s)| (G1Projective::from(q) + s).into_affine())
-                .collect(),
+            c_q: quotients.map(|(q, s)| (G1Projective::from(q) + s).into_affine()).collect(),
             d: points[0],
             a_d: points[1],
             g,
@@ -77,10 +72,6 @@ impl Prover {
     /// `[q_1]_1 (, [q_2]_1)` without masks.
     fn quotients(&self, alpha: Fr) -> Vec<G1Affine> {
         let weights = self.key.vk.quotient_weights(alpha);
-        self.quotients
-            .iter()
-            .zip(&weights)
-            .map(|(table, weights)| table.msm(weights))
-            .collect()
+        self.quotients.iter().zip(&weights).map(|(table, weights)| table.msm(weights)).collect()
     }
 }
