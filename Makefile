@@ -13,7 +13,7 @@ ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
 
-.PHONY: help setup demo test fixtures check clean preflight build ezkl
+.PHONY: help setup demo test fixtures check mutants clean preflight build ezkl
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,11 @@ check: node_modules/.installed ## Formatting, lints, documentation, committed ar
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(FORGE) build --skip test --skip script
 	node tools/artifacts.mjs --check
+
+mutants: node_modules/.installed ## Take every check out of the native verifier, one at a time, and run its attack
+	$(FORGE) build
+	node tools/mutations.mjs
+	$(FORGE) test --match-contract NativeVerifierMutants
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated
