@@ -162,7 +162,8 @@ impl EZKLIntegration {
     fn key(&self, model: &Model) -> String {
         let capabilities = self.backend.capabilities();
         let adapter = crate::evm::artifacts::ezkl_adapter_id();
-        let mut parts = format!("{RECIPE} {} {} {} {adapter}", capabilities.backend, capabilities.version, model.hash());
+        let mut parts =
+            format!("{RECIPE} {} {} {} {adapter}", capabilities.backend, capabilities.version, model.hash());
         let recipe = self.backend.recipe(model);
         if !recipe.is_empty() {
             parts = format!("{parts} {recipe}");

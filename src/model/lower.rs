@@ -187,10 +187,8 @@ impl Chain {
 
     fn constant(&mut self, node: &NodeProto) -> Result<(), LowerError> {
         let attribute = node.attribute.first();
-        let list = |data: Vec<f64>, scalar: bool| Constant {
-            shape: if scalar { vec![] } else { vec![data.len()] },
-            data,
-        };
+        let list =
+            |data: Vec<f64>, scalar: bool| Constant { shape: if scalar { vec![] } else { vec![data.len()] }, data };
         let value = match attribute.map(|attribute| (attribute.name.as_str(), attribute)) {
             Some(("value", attribute)) => load(attribute.t.as_ref().unwrap_or(&TensorProto::default()))?,
             Some(("value_float", attribute)) => list(vec![attribute.f.into()], true),
@@ -236,7 +234,9 @@ impl Chain {
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         if inputs != self.width {
             let width = self.width;
-            return Err(refusal.because(format!("takes rows of {inputs} numbers and is given {width}: one sample at a time")));
+            return Err(
+                refusal.because(format!("takes rows of {inputs} numbers and is given {width}: one sample at a time"))
+            );
         }
         let data = &constant.data;
         let weights = if transposed {
@@ -329,3 +329,6 @@ fn operand(node: &NodeProto, index: usize) -> &str {
 fn operand_out(node: &NodeProto) -> String {
     node.output.first().cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

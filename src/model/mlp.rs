@@ -157,7 +157,9 @@ impl Mlp {
             let greatest = expected.iter().fold(1.0f64, |most, x| most.max(x.abs()));
             let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * greatest;
             if expected.len() != found.len() || !expected.iter().zip(&found).all(close) {
-                return Err(LowerError::Graph("its layers, as they are read, do not compute what the file says".into()));
+                return Err(LowerError::Graph(
+                    "its layers, as they are read, do not compute what the file says".into(),
+                ));
             }
         }
         Ok(())

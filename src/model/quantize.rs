@@ -13,6 +13,7 @@ mod plan;
 mod ranges;
 
 pub use ranges::Calibration;
+pub(crate) use ranges::uniform;
 
 use super::Mlp;
 use plan::Plan;

@@ -14,7 +14,8 @@ mod worker;
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
 use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness, input_tensors,
+    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness,
+    input_tensors,
 };
 use crate::{
     evm,

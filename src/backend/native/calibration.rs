@@ -22,7 +22,11 @@ pub enum Source {
 }
 
 /// The calibration of a model that takes `width` numbers.
-pub(super) fn choose(model: &Model, given: Option<&Input>, width: usize) -> Result<(Calibration, Source), QuantizeError> {
+pub(super) fn choose(
+    model: &Model,
+    given: Option<&Input>,
+    width: usize,
+) -> Result<(Calibration, Source), QuantizeError> {
     if let Some(input) = given {
         return Ok((Calibration::from_input(input, width)?, Source::Given));
     }

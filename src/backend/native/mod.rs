@@ -192,8 +192,8 @@ impl ProvingBackend for NativeBackend {
         Shape::new(widths, None).map_err(|error| unsupported(&error))?;
         deadline.check("compile")?;
         control.stage("quantize");
-        let (calibration, source) = calibration::choose(model, self.calibration.as_ref(), mlp.inputs())
-            .map_err(|error| refused(&error))?;
+        let (calibration, source) =
+            calibration::choose(model, self.calibration.as_ref(), mlp.inputs()).map_err(|error| refused(&error))?;
         let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
         let float = |x: &[f64]| mlp.run(x);
         let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
@@ -246,6 +246,7 @@ impl ProvingBackend for NativeBackend {
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
         let deadline = Deadline::start(control, "witness")?;
+        artifacts.expect_backend(BackendName::Native, VERSION)?;
         let schema = artifacts.schema()?;
         let inputs = quantize_input(&schema, input)?;
         let prover = self.prover(artifacts)?;
@@ -349,7 +350,8 @@ fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendErr
 fn weights_of(quantized: &Quantized) -> Result<Weights, CircuitError> {
     let (layers, inputs) = (&quantized.layers, quantized.layers.first().map_or(0, |layer| layer.inputs));
     let dims = std::iter::once(inputs).chain(layers.iter().map(|layer| layer.bias.len())).collect();
-    let bounds = layers.iter().filter_map(|layer| layer.saturation.and_then(Saturation::from_bound)).collect::<Vec<_>>();
+    let bounds =
+        layers.iter().filter_map(|layer| layer.saturation.and_then(Saturation::from_bound)).collect::<Vec<_>>();
     let shape = Shape::new(dims, Some(bounds).filter(|bounds| !bounds.is_empty()))?;
     let weights = layers.iter().map(|layer| layer.weights.clone()).collect();
     Weights::new(shape, weights, layers.iter().map(|layer| layer.bias.clone()).collect())

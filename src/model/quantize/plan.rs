@@ -91,7 +91,14 @@ impl Plan<'_> {
         Some(Quantized { input: self.input, layers, output_scale: scale * weight_scale })
     }
 
-    fn layer(&self, index: usize, dense: &Dense, scale: f64, weight_scale: f64, saturation: Option<u16>) -> Option<Layer> {
+    fn layer(
+        &self,
+        index: usize,
+        dense: &Dense,
+        scale: f64,
+        weight_scale: f64,
+        saturation: Option<u16>,
+    ) -> Option<Layer> {
         let quantize = |w: &f64| (w / weight_scale).round().clamp(-MAX_WEIGHT, MAX_WEIGHT) as i8;
         let weights: Vec<i8> = dense.weights.iter().map(quantize).collect();
         let zero_point = if index == 0 { i64::from(self.input.zero_point) } else { 0 };
