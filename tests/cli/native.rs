@@ -114,3 +114,19 @@ fn what_native_cannot_do_is_bad_input() {
     native(dir, &[&args[..], &["--out", &out]].concat()).expect(2).says("outside the range");
     assert!(!zkinfer(&["demo", "--help"]).stdout.is_empty());
 }
+
+#[test]
+fn bench_measures_a_synthetic_network() {
+    let (dir, _) = &*NATIVE;
+    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--json"];
+    let report = native(dir, &args).expect(0).json();
+    let row = &report["backends"][0];
+    assert_eq!((&row["backend"], row["accuracy"]["samples"].as_u64()), (&"native".into(), Some(32)));
+    assert!(report["model"].as_str().unwrap().contains("random weights"));
+    for name in ["prove_ms", "verify_ms", "proof_bytes"] {
+        assert!(row[name].as_f64().unwrap() > 0.0, "{name}");
+    }
+    for shape in ["16", "0-4", "x-4"] {
+        native(dir, &["bench", "--backend", "native", "--shape", shape]).expect(2);
+    }
+}

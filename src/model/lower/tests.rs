@@ -128,7 +128,8 @@ fn what_is_not_read_is_named() {
         (graph.node("Add", &[&name, "x"], vec![]), vec![1, 6])
     };
     let relu_first = |graph: &mut Graph| (graph.node("Relu", &["x"], vec![]), vec![1, 6]);
-    let cases: [(&dyn Fn(&mut Graph) -> (String, Vec<i64>), &str, &str); 3] = [
+    type Build<'a> = &'a dyn Fn(&mut Graph) -> (String, Vec<i64>);
+    let cases: [(Build<'_>, &str, &str); 3] = [
         (&softmax, "Softmax", "is not one"),
         (&residual, "Add", "which is no constant"),
         (&relu_first, "Relu", "applied to the input"),
