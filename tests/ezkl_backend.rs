@@ -6,6 +6,8 @@
 mod artifacts;
 #[path = "ezkl_backend/failures.rs"]
 mod failures;
+#[path = "ezkl_backend/gas.rs"]
+mod gas;
 #[path = "ezkl_backend/proofs.rs"]
 mod proofs;
 #[path = "ezkl_backend/world.rs"]

@@ -1,5 +1,7 @@
 //! Known answers for `docs/identities.md`: the same file that `tests/solidity/Identities.t.sol` reads.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are no tests to clippy
+
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;

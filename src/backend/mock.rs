@@ -2,7 +2,7 @@
 //!
 //! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness};
+use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness};
 use crate::{
     model::{Input, Model, TensorInfo},
     proof::{
@@ -73,8 +73,8 @@ impl ProvingBackend for MockBackend {
         })
     }
 
-    fn solidity_verifier(&self, _: &Path, _: &Control) -> Result<Option<SolidityVerifier>, BackendError> {
-        Ok(None)
+    fn model_code(&self, _: &Path, _: &Control) -> Result<ModelCode, BackendError> {
+        Ok(ModelCode::None)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, _: &Control) -> Result<Witness, BackendError> {

@@ -49,11 +49,11 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`].
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError>;
 
-    /// The Solidity source of the model's own verifier, or `None` when all models share one.
+    /// What the model has on-chain for its own, made from the verifying key in `dir`.
     ///
     /// # Errors
     /// [`BackendError`].
-    fn solidity_verifier(&self, dir: &Path, control: &Control) -> Result<Option<SolidityVerifier>, BackendError>;
+    fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError>;
 
     /// Runs the circuit on an input.
     ///
@@ -130,13 +130,25 @@ pub struct Keys {
     pub proof_bytes: u64,
 }
 
-/// A generated verifier, not compiled yet.
+/// What a model has on-chain for its own, beside the adapter that it shares with others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SolidityVerifier {
-    /// The contract's name.
-    pub contract: String,
-    /// Its source.
-    pub source: String,
+pub enum ModelCode {
+    /// A generated verifier, not compiled yet.
+    Solidity {
+        /// The contract's name.
+        contract: String,
+        /// Its source.
+        source: String,
+    },
+    /// Data that the adapter reads, such as a verifying key, as run-time code that nobody can call into.
+    Object {
+        /// What it is.
+        name: String,
+        /// All of it.
+        runtime_code: Bytes,
+    },
+    /// Nothing.
+    None,
 }
 
 /// A run of the circuit: secret except for its public values. Lives in a private directory that is deleted on drop.

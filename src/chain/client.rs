@@ -9,7 +9,10 @@ use super::{
     sender::send,
 };
 use crate::{
-    evm::{CompiledContract, Refusal, artifacts},
+    evm::{
+        CompiledContract, Refusal,
+        artifacts::{self, Artifact},
+    },
     proof::{
         Assignment, Context, Statement,
         identity::{ModelParts, model_id},
@@ -38,8 +41,8 @@ pub struct Deployment {
 /// The contracts of this release on a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Contracts {
-    /// The adapter of EZKL models.
-    pub ezkl_adapter: Deployment,
+    /// The adapter of the models that are to be registered.
+    pub adapter: Deployment,
     /// The list of models.
     pub model_registry: Deployment,
     /// The list of claims.
@@ -129,13 +132,12 @@ impl Client {
         self.account.address()
     }
 
-    /// Deploys the EZKL adapter and both registries.
+    /// Deploys an adapter of this release and both registries.
     ///
     /// # Errors
     /// [`ChainError`]; what was deployed before the failure stays there, unused.
-    pub async fn deploy_contracts(&self) -> Result<Contracts, ChainError> {
-        let adapter = artifacts::ezkl_adapter();
-        let ezkl_adapter = self.deploy("EzklAdapter", &adapter.bytecode, adapter.deployed_code_hash).await?;
+    pub async fn deploy_contracts(&self, adapter: &Artifact) -> Result<Contracts, ChainError> {
+        let adapter = self.deploy(&adapter.contract_name, &adapter.bytecode, adapter.deployed_code_hash).await?;
         let models = artifacts::model_registry();
         let model_registry = self.deploy("ModelRegistry", &models.bytecode, models.deployed_code_hash).await?;
         let arguments = model_registry.address.abi_encode();
@@ -148,10 +150,10 @@ impl Client {
                 reason: format!("it looks models up in {bound}"),
             });
         }
-        Ok(Contracts { ezkl_adapter, model_registry, proof_registry })
+        Ok(Contracts { adapter, model_registry, proof_registry })
     }
 
-    /// Deploys a generated verifier.
+    /// Deploys a model's own code.
     ///
     /// # Errors
     /// [`ChainError`].

@@ -20,6 +20,8 @@ The transaction has to be a direct call of ProofRegistry.submit. Every id is der
 the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend when this machine has the
 model's artifacts.";
 
+type Verifier = Option<Arc<dyn OffChainVerifier>>;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The hash of the transaction that submitted the claim.
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 }
 
 /// The backend's own verifier, if it can be had, and the id of the model that was asked about.
-fn off_chain(args: &Args, session: &Session) -> Result<(Option<Arc<dyn OffChainVerifier>>, Option<B256>), Failure> {
+fn off_chain(args: &Args, session: &Session) -> Result<(Verifier, Option<B256>), Failure> {
     match (session.integration(Backend::Ezkl), &args.model) {
         (Ok(integration), path) => {
             let wanted = match path {
@@ -59,7 +61,7 @@ fn off_chain(args: &Args, session: &Session) -> Result<(Option<Arc<dyn OffChainV
                 }
                 None => None,
             };
-            Ok((Some(Arc::new(Reverifier::new(integration, session.control().clone()))), wanted))
+            Ok((Some(Arc::new(Reverifier::new(vec![integration], session.control().clone()))), wanted))
         }
         // What was asked for must be possible; else the report says what was not checked.
         (Err(failure), Some(_)) => Err(failure),

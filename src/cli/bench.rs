@@ -1,6 +1,6 @@
 //! Backends side by side, on one model, in one run.
 
-use super::{Backend, Failure, Outcome, context, context::Session, digits, report};
+use super::{Backend, Failure, Outcome, context::Session, digits, report};
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Instant};
 use zkinfer::{

@@ -15,7 +15,7 @@ use zkinfer::{
         auditor::{CheckName, CheckOutcome},
         client::ModelEntry,
     },
-    evm::Toolchain,
+    evm::{self, Toolchain},
     model::Model,
     pipeline::{EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport},
     proof::{Assignment, Bundle, Context, PublicValues, schema::Direction},
@@ -88,6 +88,7 @@ struct Proven {
     prepared: Prepared,
     float: usize,
     quantized: usize,
+    witness: Witness,
     bundle: Bundle,
     verification: VerificationReport,
 }
@@ -175,7 +176,7 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
             note: format!("{}, {} gas", word(evm.verdict.is_valid()), evm.gas.transaction),
         });
     }
-    Ok(Proven { image, model, prepared, float, quantized, bundle, verification })
+    Ok(Proven { image, model, prepared, float, quantized, witness, bundle, verification })
 }
 
 /// What a backend without a contract can show: the table ends with the off-chain verdict.
@@ -225,15 +226,17 @@ async fn post(
 
     stage(table, "deploy");
     let client = Client::new(node.clone(), Account::dev())?;
-    let contracts = client.deploy_contracts().await?;
-    let compiled = proven.prepared.verifier.as_ref().ok_or_else(|| Failure::Internal("no verifier".into()))?;
-    let verifier = client.deploy_verifier(compiled).await?;
-    lap(table, "deploy", format!("verifier {} bytes, {} gas", compiled.runtime_code.len(), verifier.mined.gas_used));
+    let identity = proven.prepared.artifacts.identity();
+    let adapter = evm::artifacts::adapter(identity.adapter_id)
+        .ok_or_else(|| Failure::Input("no contract verifies proofs of this backend".into()))?;
+    let contracts = client.deploy_contracts(adapter).await?;
+    let code = proven.prepared.verifier.as_ref().ok_or_else(|| Failure::Internal("the model has no code".into()))?;
+    let verifier = client.deploy_verifier(code).await?;
+    lap(table, "deploy", format!("{} {} bytes, {} gas", code.name, code.runtime_code.len(), verifier.mined.gas_used));
 
     stage(table, "register model");
-    let identity = proven.prepared.artifacts.identity();
     let entry = ModelEntry {
-        adapter: contracts.ezkl_adapter.address,
+        adapter: contracts.adapter.address,
         model_code: verifier.address,
         vk_digest: identity.vk_digest,
         srs_id: identity.srs_id,
@@ -256,9 +259,17 @@ async fn post(
             deadline: unix_time().max(node.latest_timestamp().await?) + DEADLINE_SECONDS,
         },
     };
-    // Sound only because the proof is transferable: it never bound a context.
-    let bundle = proven.bundle.clone().with_context(context);
-    let bundle = bundle.map_err(|_| Failure::Internal("the proof binds its context".into()))?;
+    let bundle = match proven.bundle.clone().with_context(context) {
+        // A transferable proof never bound a context.
+        Ok(bundle) => bundle,
+        // One that binds its statement is made again, for this registry.
+        Err(_) => {
+            let generator = ProofGenerator::new(integration.backend(), &proven.prepared);
+            let bundle = generator.prove(&proven.witness, context, table.session.control())?;
+            lap(table, "prove for this registry", format!("{} bytes", bundle.proof().len()));
+            bundle
+        }
+    };
     let submission = client.submit(bundle.statement(), bundle.proof()).await?;
     lap(table, "submit proof", format!("{} gas", submission.mined.gas_used));
 
@@ -269,7 +280,7 @@ async fn post(
     lap(table, "read the claim back", if claim_is_verified { "Verified" } else { "not verified" }.into());
 
     stage(table, "audit the transaction");
-    let reverifier = Reverifier::new(integration.clone(), table.session.control().clone());
+    let reverifier = Reverifier::new(vec![integration.clone()], table.session.control().clone());
     let audit = chain::audit(&node, submission.mined.transaction_hash, Some(Arc::new(reverifier))).await?;
     let verdict = json!(audit.verdict);
     lap(table, "audit the transaction", format!("{}, {} checks", verdict.as_str().unwrap_or("?"), audit.checks.len()));

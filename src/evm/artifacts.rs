@@ -44,6 +44,8 @@ macro_rules! artifacts {
 artifacts! {
     /// The adapter of EZKL models.
     ezkl_adapter = "EzklAdapter";
+    /// The adapter and verifier of native models, for the TEST SRS.
+    native_verifier = "NativeVerifier";
     /// The list of models.
     model_registry = "ModelRegistry";
     /// The list of claims.
@@ -56,10 +58,27 @@ pub fn ezkl_adapter_id() -> B256 {
     keccak256(&ezkl_adapter().deployed_bytecode)
 }
 
-/// The name of the adapter of this release that has this id, if any.
+/// The code hash of the native verifier: the adapter id in the id of every native model of this release.
+#[must_use]
+pub fn native_verifier_id() -> B256 {
+    keccak256(&native_verifier().deployed_bytecode)
+}
+
+/// The adapters of this release.
+fn adapters() -> [&'static Artifact; 2] {
+    [ezkl_adapter(), native_verifier()]
+}
+
+/// The adapter of this release that has this id, if any.
+#[must_use]
+pub fn adapter(adapter_id: B256) -> Option<&'static Artifact> {
+    adapters().into_iter().find(|adapter| adapter.deployed_code_hash == Some(adapter_id))
+}
+
+/// Its name.
 #[must_use]
 pub fn adapter_by_id(adapter_id: B256) -> Option<&'static str> {
-    (adapter_id == ezkl_adapter_id()).then_some("EzklAdapter")
+    adapter(adapter_id).map(|adapter| adapter.contract_name.as_str())
 }
 
 fn parse(contract: &'static str, json: &str) -> Result<Artifact, EvmError> {
@@ -83,12 +102,12 @@ mod tests {
 
     #[test]
     fn every_artifact_is_whole_and_its_hash_is_the_recorded_one() {
-        for artifact in [ezkl_adapter(), model_registry()] {
+        for artifact in [ezkl_adapter(), native_verifier(), model_registry()] {
             assert_eq!(artifact.deployed_code_hash, Some(keccak256(&artifact.deployed_bytecode)));
         }
         // It holds the model registry's address in its code.
         assert_eq!(proof_registry().deployed_code_hash, None);
-        for artifact in [ezkl_adapter(), model_registry(), proof_registry()] {
+        for artifact in [ezkl_adapter(), native_verifier(), model_registry(), proof_registry()] {
             assert!(artifact.deployed_bytecode.len() <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
     }
@@ -96,6 +115,7 @@ mod tests {
     #[test]
     fn the_adapter_is_known_by_its_id_and_no_other_is() {
         assert_eq!(adapter_by_id(ezkl_adapter_id()), Some("EzklAdapter"));
+        assert_eq!(adapter_by_id(native_verifier_id()), Some("NativeVerifier"));
         assert_eq!(adapter_by_id(crate::proof::identity::mock_adapter_id()), None);
         assert_eq!(adapter_by_id(B256::ZERO), None);
     }

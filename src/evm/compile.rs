@@ -42,6 +42,26 @@ pub struct CompiledContract {
     pub code_hash: B256,
 }
 
+impl CompiledContract {
+    /// A contract that is data: its creation code copies `runtime_code` and nothing else.
+    ///
+    /// # Errors
+    /// [`EvmError::ContractTooLarge`] when Ethereum would not deploy it.
+    pub fn data(name: &str, runtime_code: Bytes) -> Result<Self, EvmError> {
+        let size = runtime_code.len();
+        let length = u16::try_from(size).ok().filter(|_| size <= MAX_RUNTIME_BYTES);
+        let Some(length) = length else {
+            return Err(EvmError::ContractTooLarge { contract: name.into(), size, limit: MAX_RUNTIME_BYTES });
+        };
+        // PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN: ten bytes, then the data.
+        let [high, low] = length.to_be_bytes();
+        let prefix = [0x61, high, low, 0x80, 0x60, 0x0a, 0x5f, 0x39, 0x5f, 0xf3];
+        let creation_code = Bytes::from([&prefix[..], &runtime_code].concat());
+        let code_hash = keccak256(&runtime_code);
+        Ok(Self { name: name.into(), abi_json: "[]".into(), creation_code, runtime_code, code_hash })
+    }
+}
+
 /// solc with the fixed profile.
 #[derive(Clone, Debug)]
 pub struct Compiler {
@@ -189,6 +209,20 @@ mod tests {
 
     fn compile(source: &str) -> Result<CompiledContract, EvmError> {
         Compiler::discover().expect("run `make setup` or `npm ci` first").compile(source)
+    }
+
+    #[test]
+    fn data_is_deployed_as_it_is() {
+        let data = Bytes::from((0..=255).cycle().take(1000).collect::<Vec<u8>>());
+        let contract = CompiledContract::data("Data", data.clone()).unwrap();
+        let mut evm = crate::evm::EmbeddedEvm::new(0);
+        let address = alloy::primitives::Address::repeat_byte(7);
+        evm.install(address, &contract.creation_code, "creation code").unwrap();
+        // Run as a contract, creation code returns what it would deploy.
+        let call = evm.call(address, &Bytes::new()).unwrap();
+        assert_eq!(call.outcome, crate::evm::Outcome::Returned(data));
+        let large = Bytes::from(vec![0; MAX_RUNTIME_BYTES + 1]);
+        assert!(matches!(CompiledContract::data("Data", large), Err(EvmError::ContractTooLarge { .. })));
     }
 
     #[test]

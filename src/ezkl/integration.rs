@@ -2,7 +2,7 @@
 
 use super::PipelineError;
 use crate::{
-    backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ProvingBackend},
+    backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ModelCode, ProvingBackend},
     evm::{CompiledContract, Compiler},
     model::Model,
     storage::Cache,
@@ -37,7 +37,7 @@ pub struct EZKLIntegration {
 pub struct Prepared {
     /// The artifacts.
     pub artifacts: Artifacts,
-    /// The model's own verifier; `None` when it has none.
+    /// The model's own code: a verifier, or an object that holds its key; `None` when it has none.
     pub verifier: Option<CompiledContract>,
     /// Whether they were built just now.
     pub built: bool,
@@ -103,10 +103,11 @@ impl EZKLIntegration {
     /// [`PipelineError::UnknownModel`] when there are none; others when they are damaged.
     pub fn find(&self, model_id: B256) -> Result<Prepared, PipelineError> {
         let root = self.cache.dir("artifacts")?;
+        let ours = self.backend.capabilities().backend;
         for entry in fs::read_dir(&root).map_err(|source| io(&root, source))? {
             let dir = entry.map_err(|source| io(&root, source))?.path();
             // A manifest that cannot be read is of no model that could be asked for.
-            if Artifacts::peek(&dir).is_ok_and(|identity| identity.model_id() == model_id) {
+            if Artifacts::peek(&dir).is_ok_and(|found| found.backend == ours && found.model_id() == model_id) {
                 return self.open(&dir);
             }
         }
@@ -116,16 +117,18 @@ impl EZKLIntegration {
     fn build(&self, model: &Model, dir: &Path, control: &Control) -> Result<(), PipelineError> {
         let circuit = self.backend.compile(model, dir, control)?;
         let keys = self.backend.setup(&circuit, dir, control)?;
-        control.stage("generate and compile the Solidity verifier");
-        let verifier = match self.backend.solidity_verifier(dir, control)? {
-            Some(solidity) => {
-                let compiled = Compiler::discover()?.compile_named(&solidity.source, &solidity.contract)?;
-                write(dir, VERIFIER_SOL, solidity.source.as_bytes())?;
-                write(dir, VERIFIER_JSON, &to_file(&compiled))?;
-                Some(compiled)
+        control.stage("the model's own code");
+        let verifier = match self.backend.model_code(dir, control)? {
+            ModelCode::Solidity { contract, source } => {
+                write(dir, VERIFIER_SOL, source.as_bytes())?;
+                Some(Compiler::discover()?.compile_named(&source, &contract)?)
             }
-            None => None,
+            ModelCode::Object { name, runtime_code } => Some(CompiledContract::data(&name, runtime_code)?),
+            ModelCode::None => None,
         };
+        if let Some(contract) = &verifier {
+            write(dir, VERIFIER_JSON, &to_file(contract))?;
+        }
         let capabilities = self.backend.capabilities();
         let identity = ArtifactIdentity {
             backend: capabilities.backend,

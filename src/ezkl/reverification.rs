@@ -2,47 +2,59 @@
 
 use super::{EZKLIntegration, PipelineError, Prepared};
 use crate::{
-    backend::Control,
+    backend::{Control, ModelCode},
     chain::{OffChainAnswer, OffChainRequest, OffChainVerifier},
     evm::Compiler,
     proof::Verdict,
 };
-use alloy::primitives::B256;
+use alloy::primitives::{B256, keccak256};
 
 /// Verifies audited claims with the artifacts on this machine.
 #[derive(Debug)]
 pub struct Reverifier {
-    integration: EZKLIntegration,
+    integrations: Vec<EZKLIntegration>,
     control: Control,
 }
 
 impl Reverifier {
-    /// Uses the artifacts that `integration` finds.
+    /// Uses the artifacts of whichever backend has the model.
     #[must_use]
-    pub const fn new(integration: EZKLIntegration, control: Control) -> Self {
-        Self { integration, control }
+    pub const fn new(integrations: Vec<EZKLIntegration>, control: Control) -> Self {
+        Self { integrations, control }
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
-        let prepared = self.integration.find(request.statement.model_id)?;
-        let rebuilt = self.rebuild_verifier(&prepared)?;
+        let (integration, prepared) = self.find(request.statement.model_id)?;
+        let rebuilt = self.rebuild_code(integration, &prepared)?;
         if rebuilt != request.model.model_code_hash {
             return Ok(Verdict::invalid(format!(
-                "the verifier that the verifying key leads to has code hash {rebuilt}, the model's is {}",
+                "the code that the verifying key leads to has hash {rebuilt}, the model's is {}",
                 request.model.model_code_hash
             )));
         }
-        let backend = self.integration.backend();
-        Ok(backend.verify(&prepared.artifacts, &request.statement, &request.proof, &self.control)?)
+        Ok(integration.backend().verify(&prepared.artifacts, &request.statement, &request.proof, &self.control)?)
     }
 
-    /// Generates and compiles the verifier again, from the verifying key alone, and hashes its code.
-    fn rebuild_verifier(&self, prepared: &Prepared) -> Result<B256, PipelineError> {
-        self.control.stage("rebuild the verifier contract");
-        match self.integration.backend().solidity_verifier(prepared.artifacts.dir(), &self.control)? {
-            Some(solidity) => Ok(Compiler::discover()?.compile_named(&solidity.source, &solidity.contract)?.code_hash),
-            None => Ok(B256::ZERO),
+    fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {
+        for integration in &self.integrations {
+            match integration.find(model_id) {
+                Err(PipelineError::UnknownModel(_)) => {}
+                found => return Ok((integration, found?)),
+            }
         }
+        Err(PipelineError::UnknownModel(model_id))
+    }
+
+    /// Makes the model's own code again, from the verifying key alone, and hashes it.
+    fn rebuild_code(&self, integration: &EZKLIntegration, prepared: &Prepared) -> Result<B256, PipelineError> {
+        self.control.stage("rebuild the model's code");
+        Ok(match integration.backend().model_code(prepared.artifacts.dir(), &self.control)? {
+            ModelCode::Solidity { contract, source } => {
+                Compiler::discover()?.compile_named(&source, &contract)?.code_hash
+            }
+            ModelCode::Object { runtime_code, .. } => keccak256(runtime_code),
+            ModelCode::None => B256::ZERO,
+        })
     }
 }
 

@@ -103,12 +103,11 @@ impl<'a> ProofVerifier<'a> {
     /// # Errors
     /// [`PipelineError::Evm`] when there is no verdict.
     pub fn embedded(&self, statement: &Statement, proof: &Bytes) -> Result<Option<EvmVerification>, PipelineError> {
-        let Some(verifier) = &self.prepared.verifier else { return Ok(None) };
         let identity = self.prepared.artifacts.identity();
-        let adapter = evm::artifacts::ezkl_adapter();
-        if evm::artifacts::ezkl_adapter_id() != identity.adapter_id {
-            return Err(PipelineError::UnknownModel(statement.model_id));
-        }
+        let (Some(code), Some(adapter)) = (&self.prepared.verifier, evm::artifacts::adapter(identity.adapter_id))
+        else {
+            return Ok(None);
+        };
         let key = ModelKey {
             modelId: statement.model_id,
             modelCode: MODEL_CODE,
@@ -118,7 +117,7 @@ impl<'a> ProofVerifier<'a> {
         };
         let answer = evm::verify_through_adapter(
             &adapter.deployed_bytecode,
-            Some(&verifier.runtime_code),
+            Some(&code.runtime_code),
             &key,
             statement.context.id(),
             statement.public_values.as_bytes(),

@@ -250,7 +250,7 @@ async fn a_relocated_model_is_audited_where_it_is_now() {
     let (world, hash) = submitted().await;
     world.cheat("anvil_setCode", json!([world.verifier.address, "0x"])).await;
     let elsewhere = world.client.deploy_verifier(world::stand_in()).await.unwrap();
-    let adapter = world.contracts.ezkl_adapter.address;
+    let adapter = world.contracts.adapter.address;
     let id = world::register(&world.client, &world.contracts, adapter, elsewhere.address).await;
     assert_eq!(id, world.model_id);
     let report = audited(&world, hash).await;

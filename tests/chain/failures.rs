@@ -52,7 +52,11 @@ async fn an_account_without_ether_is_told_what_it_needs() {
     let devnet = Devnet::start(&world::anvil()).await.unwrap();
     let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
     let poor = Account::from_signer(PrivateKeySigner::from_bytes(&alloy::primitives::B256::repeat_byte(7)).unwrap());
-    let error = Client::new(node, poor.clone()).unwrap().deploy_contracts().await.unwrap_err();
+    let error = Client::new(node, poor.clone())
+        .unwrap()
+        .deploy_contracts(zkinfer::evm::artifacts::ezkl_adapter())
+        .await
+        .unwrap_err();
     match &error {
         ChainError::InsufficientFunds { account, needed, available, .. } => {
             assert_eq!(*account, poor.address());

@@ -19,7 +19,7 @@ fn refusal(error: ChainError) -> Refusal {
 #[tokio::test]
 async fn a_claim_is_recorded_and_read_back() {
     let world = World::new().await;
-    assert_eq!(world.contracts.ezkl_adapter.code_hash, artifacts::ezkl_adapter_id());
+    assert_eq!(world.contracts.adapter.code_hash, artifacts::ezkl_adapter_id());
     let statement = world.statement();
     let node = world.client.node();
     assert_eq!(read_claim(node, world.registry(), statement.id()).await.unwrap(), None);
@@ -36,7 +36,7 @@ async fn a_claim_is_recorded_and_read_back() {
 #[tokio::test]
 async fn registering_again_changes_nothing() {
     let world = World::new().await;
-    let adapter = world.contracts.ezkl_adapter.address;
+    let adapter = world.contracts.adapter.address;
     let again = world::register(&world.client, &world.contracts, adapter, world.verifier.address).await;
     assert_eq!(again, world.model_id);
 }

@@ -16,7 +16,7 @@ use zkinfer::{
         Account, Client, Contracts, Deployment, Devnet, Node, SendOptions, bindings::IProofRegistry,
         client::ModelEntry, sender::wait,
     },
-    evm::{CompiledContract, Compiler, Tool, Toolchain},
+    evm::{CompiledContract, Compiler, Tool, Toolchain, artifacts},
     proof::{
         Assignment, Context, PublicValues, Schema, Statement, TensorSchema,
         schema::{Direction, NO_AXIS, Visibility},
@@ -73,9 +73,9 @@ impl World {
         let devnet = Devnet::start(&anvil()).await.unwrap();
         let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
         let client = Client::new(node, Account::dev()).unwrap();
-        let contracts = client.deploy_contracts().await.unwrap();
+        let contracts = client.deploy_contracts(artifacts::ezkl_adapter()).await.unwrap();
         let verifier = client.deploy_verifier(verifier).await.unwrap();
-        let adapter = contracts.ezkl_adapter.address;
+        let adapter = contracts.adapter.address;
         let model_id = register(&client, &contracts, adapter, verifier.address).await;
         Self { client, contracts, verifier, model_id, devnet }
     }

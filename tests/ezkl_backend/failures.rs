@@ -66,6 +66,20 @@ fn a_killed_worker_is_a_typed_error_and_the_next_request_works() {
     assert_ne!(backend.worker_pid().unwrap(), pid);
 }
 
+/// A node's keys may lie in its environment.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_worker_sees_little_of_the_environment() {
+    let (_dir, cache) = fresh_cache();
+    let backend = backend(&cache);
+    works(&*backend);
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "cargo sets it for this test");
+    let environment = fs::read(format!("/proc/{}/environ", backend.worker_pid().unwrap())).unwrap();
+    let names: Vec<&[u8]> =
+        environment.split(|&byte| byte == 0).filter_map(|line| line.split(|&byte| byte == b'=').next()).collect();
+    assert!(names.contains(&&b"PATH"[..]) && !names.contains(&&b"CARGO_MANIFEST_DIR"[..]));
+}
+
 /// EZKL proves with a damaged key, and the proof is worthless: it must not come back.
 #[test]
 fn a_worthless_proof_is_never_returned() {

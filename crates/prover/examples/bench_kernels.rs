@@ -7,9 +7,7 @@ use std::{fmt, hint::black_box, time::Instant};
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
 use ark_ff::{Field, PrimeField};
-use zkinfer_prover::kernels::{
-    Backend, ByteBuckets, FixedBase, force_scalar, msm, msm_many, msm_small,
-};
+use zkinfer_prover::kernels::{Backend, ByteBuckets, FixedBase, force_scalar, msm, msm_many, msm_small};
 
 /// Milliseconds of one run.
 #[derive(Clone, Copy)]
@@ -31,17 +29,8 @@ impl fmt::Display for Cost {
 fn processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name, in parentheses, may hold spaces; user and system time are fields 14 and 15.
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// The cost of a run, over `runs` runs after one that does not count.
@@ -57,18 +46,13 @@ fn median<R>(runs: usize, mut work: impl FnMut() -> R) -> Cost {
         .collect();
     let cpu = (processor_time() - before) * 1e3 / runs as f64;
     wall.sort_by(f64::total_cmp);
-    Cost {
-        wall: wall[runs / 2],
-        cpu,
-    }
+    Cost { wall: wall[runs / 2], cpu }
 }
 
 /// Pseudo-random scalars: powers of a fixed element.
 fn scalars(n: usize) -> Vec<Fr> {
     let base = Fr::from(0x1234_5678_9abc_def1_u64).pow([7]);
-    std::iter::successors(Some(base), |s| Some(*s * base))
-        .take(n)
-        .collect()
+    std::iter::successors(Some(base), |s| Some(*s * base)).take(n).collect()
 }
 
 fn points(n: usize) -> Vec<G1Affine> {
@@ -81,16 +65,11 @@ fn points(n: usize) -> Vec<G1Affine> {
 
 fn main() {
     let threads = rayon::current_num_threads();
-    println!(
-        "{threads} threads, kernel {}; milliseconds of wall clock / processor",
-        Backend::active()
-    );
+    println!("{threads} threads, kernel {}; milliseconds of wall clock / processor", Backend::active());
     let n = 1 << 14;
     let (bases, all) = (points(n), scalars(n));
     let bytes: Vec<u8> = all.iter().map(|s| s.into_bigint().0[0] as u8).collect();
-    println!(
-        "| size | arkworks | msm | table | msm, portable | table, portable | table MB | build |"
-    );
+    println!("| size | arkworks | msm | table | msm, portable | table, portable | table MB | build |");
     println!("|---|---|---|---|---|---|---|---|");
     for log in [6, 8, 9, 10, 11, 12, 14] {
         let n = 1 << log;
@@ -134,8 +113,5 @@ fn main() {
         let sums = jobs.iter().map(|(b, s)| G1Projective::msm_unchecked(b, s));
         sums.collect::<Vec<_>>()
     });
-    println!(
-        "7 x 256: arkworks {each}, jointly {}",
-        median(51, || msm_many(&jobs))
-    );
+    println!("7 x 256: arkworks {each}, jointly {}", median(51, || msm_many(&jobs)));
 }

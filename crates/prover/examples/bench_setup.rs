@@ -23,12 +23,7 @@ fn rows(dims: &[usize]) -> WeightRows {
     };
     let positions: usize = 2 + dims[..dims.len() - 1].iter().map(|d| d + 1).sum::<usize>();
     let height = dims[1..].iter().copied().max().unwrap_or(0);
-    let mut rows: Vec<WeightRow> = (0..height)
-        .map(|_| WeightRow {
-            weights: Vec::new(),
-            biases: Vec::new(),
-        })
-        .collect();
+    let mut rows: Vec<WeightRow> = (0..height).map(|_| WeightRow { weights: Vec::new(), biases: Vec::new() }).collect();
     let mut start = 2;
     for layer in dims.windows(2) {
         for row in &mut rows[..layer[1]] {
@@ -39,10 +34,7 @@ fn rows(dims: &[usize]) -> WeightRows {
         }
         start += layer[0] + 1;
     }
-    WeightRows {
-        block: positions.next_power_of_two(),
-        rows,
-    }
+    WeightRows { block: positions.next_power_of_two(), rows }
 }
 
 /// The largest resident size of this process so far, in MB, where the system tells.
@@ -58,32 +50,16 @@ fn peak() -> f64 {
 fn processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name, in parentheses, may hold spaces; user and system time are fields 14 and 15.
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let large = std::env::args().any(|arg| arg == "large");
-    println!(
-        "{} threads, kernel {}",
-        rayon::current_num_threads(),
-        Backend::active()
-    );
+    println!("{} threads, kernel {}", rayon::current_num_threads(), Backend::active());
     let mut models = vec![
         (vec![64, 128, 64, 10], vec![Level::One]),
-        (
-            vec![256, 512, 256, 10],
-            vec![Level::One, Level::Two { rho2: 4 }],
-        ),
+        (vec![256, 512, 256, 10], vec![Level::One, Level::Two { rho2: 4 }]),
     ];
     if large {
         models.push((vec![1024, 1024, 1024, 10], vec![Level::Two { rho2: 5 }]));
@@ -93,17 +69,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let needed = rows.block * rows.rows.len();
         let start = Instant::now();
         let srs = test_srs(needed)?;
-        println!(
-            "{dims:?}: {srs}, made in {:.2} s",
-            start.elapsed().as_secs_f64()
-        );
+        println!("{dims:?}: {srs}, made in {:.2} s", start.elapsed().as_secs_f64());
         for level in levels {
             for scalar in [false, true] {
                 force_scalar(scalar);
                 let (start, before) = (Instant::now(), processor_time());
-                let points = quotients::commit(&rows, srs.powers(), level)
-                    .quotient_points
-                    .len();
+                let points = quotients::commit(&rows, srs.powers(), level).quotient_points.len();
                 println!(
                     "  {level:?}, {}: {points} points in {:.2} s, {:.2} s of processor, peak {:.0} MB",
                     Backend::active(),

@@ -23,16 +23,11 @@ fn scalar(s: &impl PrimeField) -> String {
 }
 
 fn list(scalars: &[Fr]) -> String {
-    format!(
-        "[{}]",
-        scalars.iter().map(scalar).collect::<Vec<_>>().join(", ")
-    )
+    format!("[{}]", scalars.iter().map(scalar).collect::<Vec<_>>().join(", "))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = std::env::args()
-        .nth(1)
-        .ok_or("usage: make_vectors DIRECTORY")?;
+    let directory = std::env::args().nth(1).ok_or("usage: make_vectors DIRECTORY")?;
     let cases = [
         ("single", vec![4, 5, 3], None, Level::One, 1usize),
         ("batch", vec![3, 6, 2], None, Level::One, 3),
@@ -44,32 +39,43 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             2,
         ),
         ("one-layer", vec![6, 2], None, Level::One, 1),
+        // Sizes that gas is measured for; the others are as small as they can be.
+        ("64-32-10", vec![64, 32, 10], None, Level::One, 1),
+        ("64-128-64-10", vec![64, 128, 64, 10], None, Level::One, 1),
+        ("256-512-256-10", vec![256, 512, 256, 10], None, Level::One, 1),
+        ("256-512-256-10-two-level", vec![256, 512, 256, 10], None, Level::Two { rho2: 4 }, 1),
+        (
+            "64-128-64-10-saturating",
+            vec![64, 128, 64, 10],
+            Some(vec![Saturation::Narrow, Saturation::Narrow]),
+            Level::One,
+            1,
+        ),
+        ("64-128-64-10-batch-16", vec![64, 128, 64, 10], None, Level::One, 16),
     ];
     for (number, (name, dims, saturation, level, samples)) in cases.into_iter().enumerate() {
         let shape = Shape::new(dims, saturation)?;
-        let weight = |i: usize| ((i * 37 + 11 * number) % 255) as i16 - 127;
+        // Wide layers get scattered weights and inputs of one byte, or the sums would leave their bounds.
+        let wide = shape.rows() > 16;
+        let weight = |i: usize| match wide {
+            true => (((i as u64 + 1) * (number as u64 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as i16 % 100,
+            false => ((i * 37 + 11 * number) % 255) as i16 - 127,
+        };
         let mut weights = Vec::new();
         for d in shape.dims().windows(2) {
             weights.push((0..d[0] * d[1]).map(|i| weight(i) as i8).collect());
         }
-        let biases = shape.dims()[1..]
-            .iter()
-            .map(|d| (0..*d as i32).map(|i| 5000 - 3001 * i).collect());
+        let biases = shape.dims()[1..].iter().map(|d| (0..*d as i32).map(|i| 5000 - 3001 * i).collect());
         let weights = Weights::new(shape.clone(), weights, biases.collect())?;
         let layout = Layout::new(&shape);
         let srs = test_srs(layout.degree_bound().max(layout.columns(samples)?.real()))?;
-        let key = setup::generate(
-            weights,
-            &ModelSecret::from_bytes([5; 32]),
-            Some(level),
-            &srs,
-        )?;
+        let key = setup::generate(weights, &ModelSecret::from_bytes([5; 32]), Some(level), &srs)?;
         let vk = key.verifying_key().clone();
         let prover = Prover::new(key, &srs, samples)?;
         let requests: Vec<Request> = (0..samples)
             .map(|k| Request {
                 inputs: (0..shape.inputs())
-                    .map(|i| (i * 1000 + 77 * k + 3) as u16)
+                    .map(|i| (i * 1000 + 77 * k + 3) as u16 % if wide { 256 } else { u16::MAX })
                     .collect(),
                 context_id: [0x40 + k as u8; 32],
             })
@@ -85,17 +91,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let (mut g1, mut g2) = (Vec::new(), Vec::new());
         for j in exponents {
-            let (x, y) = srs
-                .pinned()
-                .g1(j)
-                .and_then(|p| p.xy())
-                .ok_or("not pinned")?;
+            let (x, y) = srs.pinned().g1(j).and_then(|p| p.xy()).ok_or("not pinned")?;
             g1.push(format!("\"{j}\": [{}, {}]", scalar(&x), scalar(&y)));
-            let (x, y) = srs
-                .pinned()
-                .g2(j)
-                .and_then(|p| p.xy())
-                .ok_or("not pinned")?;
+            let (x, y) = srs.pinned().g2(j).and_then(|p| p.xy()).ok_or("not pinned")?;
             let parts: Vec<String> = [x.c1, x.c0, y.c1, y.c0].iter().map(scalar).collect();
             g2.push(format!("\"{j}\": [{}]", parts.join(", ")));
         }

@@ -12,11 +12,11 @@ use ark_ff::{AdditiveGroup, Field};
 
 use crate::circuit::{Layout, Saturation, Shape, Weights};
 use crate::columns::LimbColumns;
-use crate::encoding::signed;
+use crate::encoding::{keccak, signed};
 use crate::keys::Level;
 use crate::prove::FoldedModel;
 use crate::rules::Rule;
-use crate::statement::PublicValues;
+use crate::statement::{PublicValues, Statement};
 use crate::sumcheck::phi::{EvalOrder, recompose};
 use crate::testing::{self, Cheat, Fixture, Forge};
 use crate::transcript::Challenges1;
@@ -24,30 +24,53 @@ use crate::witness::Witness;
 
 /// Weights small enough for activations that neither vanish nor overflow.
 fn fixture(saturation: Option<Vec<Saturation>>) -> Fixture {
-    Fixture::new(
-        Shape::new(vec![6, 8, 5, 3], saturation).unwrap(),
-        Level::One,
-        11,
-        4,
-    )
+    Fixture::new(Shape::new(vec![6, 8, 5, 3], saturation).unwrap(), Level::One, 11, 4)
 }
 
 fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
     let requests = fixture.requests(1, 9);
     let (statements, proof) = fixture.cheat(&requests, Some(rule), cheat);
-    assert!(
-        fixture.verdict(&statements, &proof, Some(rule)),
-        "{rule:?}: the attack works without the check"
-    );
-    assert!(
-        !fixture.verdict(&statements, &proof, None),
-        "{rule:?}: the check catches the proof"
-    );
+    assert!(fixture.verdict(&statements, &proof, Some(rule)), "{rule:?}: the attack works without the check");
+    assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the check catches the proof");
+    record(rule, fixture, &statements, &proof);
     let (statements, proof) = fixture.cheat(&requests, None, cheat);
-    assert!(
-        !fixture.verdict(&statements, &proof, None),
-        "{rule:?}: the full protocol holds"
-    );
+    assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the full protocol holds");
+}
+
+/// Writes a forged proof to the directory in `ZKINFER_ATTACKS`, if there is one, for verifiers in
+/// other languages. The file names the only rule that the proof breaks.
+fn record(rule: Rule, fixture: &Fixture, statements: &[Statement], proof: &[u8]) {
+    let Some(directory) = std::env::var_os("ZKINFER_ATTACKS") else {
+        return;
+    };
+    let hex = |bytes: &[u8]| {
+        let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        format!("\"0x{digits}\"")
+    };
+    let statement = |s: &Statement| {
+        format!(
+            "{{\"model_id\": {}, \"context_id\": {}, \"inputs\": {:?}, \"outputs\": {:?}}}",
+            hex(&s.model_id),
+            hex(&s.context_id),
+            s.values.inputs,
+            s.values.outputs
+        )
+    };
+    let vk = fixture.verifier.key();
+    let fields = [
+        ("rule", format!("\"{rule:?}\"")),
+        ("vk", hex(&vk.to_bytes())),
+        ("vkd", hex(&vk.digest())),
+        ("srs_id", hex(vk.srs_id())),
+        ("statements", format!("[{}]", statements.iter().map(statement).collect::<Vec<_>>().join(", "))),
+        ("proof", hex(proof)),
+    ]
+    .map(|(name, value)| format!("  \"{name}\": {value}"));
+    let json = format!("{{\n{}\n}}\n", fields.join(",\n"));
+    // Several proofs break one rule.
+    let digits = &hex(&keccak(&[proof]))[3..7];
+    let path = std::path::Path::new(&directory).join(format!("{rule:?}-{digits}.json"));
+    std::fs::write(path, json).unwrap();
 }
 
 /// Adds what a change of `by` in wire `j` of the last layer's input changes in the outputs.
@@ -63,13 +86,7 @@ fn shift_outputs(weights: &Weights, values: &mut [PublicValues], j: usize, by: i
 /// The last hidden layer with a wire that is neither 0 nor saturated.
 fn active(witnesses: &[Witness]) -> (usize, usize) {
     let layer = witnesses[0].hidden.len() - 1;
-    (
-        layer,
-        witnesses[0].hidden[layer]
-            .iter()
-            .position(|c| c.y > 0 && c.v == 0)
-            .unwrap(),
-    )
+    (layer, witnesses[0].hidden[layer].iter().position(|c| c.y > 0 && c.v == 0).unwrap())
 }
 
 #[derive(Debug)]
@@ -103,11 +120,7 @@ impl Cheat for SaturatesEarly<'_> {
 #[test]
 fn saturation() {
     let f = fixture(Some(vec![Saturation::Wide, Saturation::Wide]));
-    needed(
-        Rule::Saturate,
-        &f,
-        &SaturatesEarly(f.prover.key().weights()),
-    );
+    needed(Rule::Saturate, &f, &SaturatesEarly(f.prover.key().weights()));
 }
 
 #[derive(Debug)]
@@ -115,10 +128,7 @@ struct IgnoresNarrow<'a>(&'a Weights);
 impl Cheat for IgnoresNarrow<'_> {
     fn witness(&self, values: &mut Vec<PublicValues>, witnesses: &mut Vec<Witness>) {
         let layer = witnesses[0].hidden.len() - 1;
-        let j = witnesses[0].hidden[layer]
-            .iter()
-            .position(|c| c.v > 0)
-            .unwrap();
+        let j = witnesses[0].hidden[layer].iter().position(|c| c.v > 0).unwrap();
         let cell = &mut witnesses[0].hidden[layer][j];
         let by = cell.v;
         (cell.y, cell.v) = (cell.y + by, 0);
@@ -129,11 +139,7 @@ impl Cheat for IgnoresNarrow<'_> {
 #[test]
 fn narrow_layers() {
     // One neuron with a large bias is sure to saturate.
-    let shape = Shape::new(
-        vec![6, 8, 5, 3],
-        Some(vec![Saturation::Wide, Saturation::Narrow]),
-    )
-    .unwrap();
+    let shape = Shape::new(vec![6, 8, 5, 3], Some(vec![Saturation::Wide, Saturation::Narrow])).unwrap();
     let mut weights = testing::weights(&shape, 11);
     *weights.bias_mut(2, 2) = 4_000_000;
     let f = Fixture::from_weights(weights, Level::One, 1);
@@ -164,12 +170,7 @@ impl Cheat for NotBytes<'_> {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         shift_outputs(self.weights, values, self.row().1, 1000);
     }
-    fn after_m1(
-        &self,
-        mut columns: LimbColumns,
-        _: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn after_m1(&self, mut columns: LimbColumns, c1: &Challenges1) -> LimbColumns {
         let (row, ell) = (self.row().0, columns.limbs.len());
         if self.inverses {
             let mut balance = Fr::ZERO;
@@ -180,9 +181,7 @@ impl Cheat for NotBytes<'_> {
                 balance += delta;
             }
             if self.balance {
-                columns
-                    .deltas
-                    .push((EvalOrder { ell }.h(ell), row, balance));
+                columns.deltas.push((EvalOrder { ell }.h(ell), row, balance));
             }
         }
         columns
@@ -194,11 +193,7 @@ fn limbs_are_bytes() {
     // The weight vector is positive on wire 0, and y >= 0 stays true: nothing else notices.
     let f = fixture(None);
     let weights = f.prover.key().weights();
-    let cheat = |inverses, balance| NotBytes {
-        weights,
-        inverses,
-        balance,
-    };
+    let cheat = |inverses, balance| NotBytes { weights, inverses, balance };
     needed(Rule::Limb, &f, &cheat(false, false));
     needed(Rule::LookupSum, &f, &cheat(true, false));
     needed(Rule::Table, &f, &cheat(true, true));
@@ -245,10 +240,7 @@ struct ConstantTwo<'a>(&'a Weights);
 impl Cheat for ConstantTwo<'_> {
     fn columns(&self, columns: &mut LimbColumns) {
         let shape = self.0.shape();
-        let (row, ell) = (
-            Layout::new(shape).constant(shape.layers()),
-            columns.limbs.len(),
-        );
+        let (row, ell) = (Layout::new(shape).constant(shape.layers()), columns.limbs.len());
         assert_eq!(columns.limbs[1][row], 1);
         columns.limbs[1][row] = 2;
         let slot = |v: usize| (v + 256 - columns.size.first_real() % 256) % 256;
@@ -259,11 +251,7 @@ impl Cheat for ConstantTwo<'_> {
     }
     fn statement(&self, values: &mut Vec<PublicValues>) {
         let biases = self.0.bias(self.0.shape().layers());
-        values[0]
-            .outputs
-            .iter_mut()
-            .zip(biases)
-            .for_each(|(o, b)| *o += i64::from(*b));
+        values[0].outputs.iter_mut().zip(biases).for_each(|(o, b)| *o += i64::from(*b));
     }
 }
 
@@ -280,40 +268,26 @@ impl Cheat for MaskWire {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         values[0].outputs[0] += 1;
     }
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        _: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, columns: &LimbColumns, model: &mut FoldedModel, _: &Challenges1) {
         let ell = columns.limbs.len();
         let masks: Vec<Fr> = columns.l_masks[..ell].iter().map(|m| m[0]).collect();
         let wire = recompose(&masks)[0];
         let tau = testing::powers(2)[1];
-        for (position, (point, target)) in [
-            (G1Affine::generator(), wire.inverse().unwrap()),
-            (tau, Fr::ZERO),
-        ]
-        .into_iter()
-        .enumerate()
+        for (position, (point, target)) in
+            [(G1Affine::generator(), wire.inverse().unwrap()), (tau, Fr::ZERO)].into_iter().enumerate()
         {
             let by = target - model.g[position];
             model.g[position] += by;
             model.masks[position] += by;
             model.d = (point * by + model.d).into_affine();
         }
-        columns
     }
 }
 
 #[test]
 fn mask_positions_are_no_wires() {
     let shape = Shape::new(vec![6, 3], None).unwrap();
-    needed(
-        Rule::MaskPositions,
-        &Fixture::new(shape, Level::One, 11, 1),
-        &MaskWire,
-    );
+    needed(Rule::MaskPositions, &Fixture::new(shape, Level::One, 11, 1), &MaskWire);
 }
 
 /// Hides the difference between two models in `D`.
@@ -324,16 +298,10 @@ struct OtherModel {
     by: i64,
 }
 impl Cheat for OtherModel {
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         // `G` already folds the changed weights; `C_f` and the quotients are the old ones.
         let by = signed(self.by) * c1.alpha.pow([self.row]);
         model.d = (testing::powers(self.position + 1)[self.position] * by + model.d).into_affine();
-        columns
     }
 }
 
@@ -345,24 +313,12 @@ fn blinding_of_the_model_is_a_blinding() {
         let mut f = Fixture::new(shape, level, 11, 1);
         let key = f.prover.key_mut();
         *key.weights.weight_mut(1, 2, 4) -= 5;
-        let weight = OtherModel {
-            position: layout.start(1) + 4,
-            row: 2,
-            by: -5,
-        };
+        let weight = OtherModel { position: layout.start(1) + 4, row: 2, by: -5 };
         needed(Rule::Schnorr, &f, &weight);
         let key = f.prover.key_mut();
         *key.weights.weight_mut(1, 2, 4) += 5;
         *key.weights.bias_mut(3, 1) += 77;
-        needed(
-            Rule::Schnorr,
-            &f,
-            &OtherModel {
-                position: layout.constant(3),
-                row: 1,
-                by: 77,
-            },
-        );
+        needed(Rule::Schnorr, &f, &OtherModel { position: layout.constant(3), row: 1, by: 77 });
     }
 }
 
@@ -377,6 +333,9 @@ fn statement_ids_prevent_replay() {
         let (mut statements, proof) = f.cheat(&f.requests(1, 9), dropped, &Honest);
         assert!(f.verdict(&statements, &proof, dropped));
         statements[0].context_id[31] ^= 1;
+        if dropped.is_some() {
+            record(Rule::StatementId, &f, &statements, &proof);
+        }
         f.verdict(&statements, &proof, dropped)
     };
     assert!(replay(Some(Rule::StatementId)));
@@ -390,19 +349,11 @@ struct TooLong {
     position: usize,
 }
 impl Cheat for TooLong {
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         model.g.resize(self.block + self.position + 1, Fr::ZERO);
         model.g[self.block + self.position] += Fr::ONE;
         model.g[self.position] -= c1.alpha;
-        model.c_q[0] = (testing::powers(self.position + 1)[self.position] * -Fr::ONE
-            + model.c_q[0])
-            .into_affine();
-        columns
+        model.c_q[0] = (testing::powers(self.position + 1)[self.position] * -Fr::ONE + model.c_q[0]).into_affine();
     }
 }
 
@@ -411,14 +362,7 @@ fn eight_coefficients_bound_the_degree_of_g() {
     let f = Fixture::new(Shape::new(vec![6, 3], None).unwrap(), Level::One, 11, 8);
     let layout = Layout::new(f.verifier.key().shape());
     // At a position that nothing reads, so that the length is the only thing that is wrong.
-    needed(
-        Rule::V5a,
-        &f,
-        &TooLong {
-            block: layout.b(),
-            position: layout.act(),
-        },
-    );
+    needed(Rule::V5a, &f, &TooLong { block: layout.b(), position: layout.act() });
 }
 
 /// Attack A5: a registrar hides a weight outside the segments and uses it as a free wire.
@@ -441,14 +385,8 @@ impl Cheat for Backdoor {
     fn statement(&self, values: &mut Vec<PublicValues>) {
         values[0].outputs[self.row] += self.claim;
     }
-    fn after_m1(
-        &self,
-        columns: LimbColumns,
-        model: &mut FoldedModel,
-        c1: &Challenges1,
-    ) -> LimbColumns {
+    fn model(&self, _: &LimbColumns, model: &mut FoldedModel, c1: &Challenges1) {
         model.g[self.position] += c1.alpha.pow([self.row as u64]);
-        columns
     }
 }
 
@@ -470,16 +408,7 @@ fn a5_malformed_commitments_give_no_second_output() {
     }
     let f = Fixture::from_key(key, 1);
     let verdict = |wire, claim| {
-        let (statements, proof) = f.cheat(
-            &f.requests(1, 9),
-            None,
-            &Backdoor {
-                row,
-                position,
-                wire,
-                claim,
-            },
-        );
+        let (statements, proof) = f.cheat(&f.requests(1, 9), None, &Backdoor { row, position, wire, claim });
         f.verdict(&statements, &proof, None)
     };
     assert!(verdict(0, 0), "the hidden weight changes nothing");

@@ -31,9 +31,7 @@ pub(crate) struct LimbColumns {
 
 impl fmt::Debug for LimbColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LimbColumns")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("LimbColumns").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
@@ -71,11 +69,7 @@ impl LimbColumns {
         let mut limbs = vec![vec![0u8; size.real()]; ell];
         let k = size.k();
         let mut put = |p: usize, sample: usize, cell: Cell| {
-            let (y, w, v) = (
-                cell.y.to_le_bytes(),
-                cell.w.to_le_bytes(),
-                cell.v.to_le_bytes(),
-            );
+            let (y, w, v) = (cell.y.to_le_bytes(), cell.w.to_le_bytes(), cell.v.to_le_bytes());
             // `u` is below 256, `y` below 2^16, `w` and `v` below 2^24 (§1).
             let bytes = [cell.u as u8, y[0], y[1], w[0], w[1], w[2], v[0], v[1], v[2]];
             for (column, byte) in limbs.iter_mut().zip(bytes) {
@@ -84,14 +78,7 @@ impl LimbColumns {
         };
         for (sample, (values, witness)) in values.iter().zip(witnesses).enumerate() {
             for (j, x) in values.inputs.iter().enumerate() {
-                put(
-                    layout.start(1) + j,
-                    sample,
-                    Cell {
-                        y: (*x).into(),
-                        ..Cell::default()
-                    },
-                );
+                put(layout.start(1) + j, sample, Cell { y: (*x).into(), ..Cell::default() });
             }
             for (l, cells) in witness.hidden.iter().enumerate() {
                 for (i, cell) in cells.iter().enumerate() {
@@ -99,14 +86,7 @@ impl LimbColumns {
                 }
             }
             for l in 1..=shape.layers() {
-                put(
-                    layout.constant(l),
-                    sample,
-                    Cell {
-                        y: 1,
-                        ..Cell::default()
-                    },
-                );
+                put(layout.constant(l), sample, Cell { y: 1, ..Cell::default() });
             }
         }
         Self::from_limbs(size, limbs, randomness)
@@ -120,16 +100,8 @@ impl LimbColumns {
                 counts[usize::from(*byte)] += 1;
             }
         }
-        let multiplicities = (0..TABLE)
-            .map(|row| counts[table_value(size.first_real() + row)])
-            .collect();
-        let mut masks = || {
-            Zeroizing::new(
-                (0..=limbs.len())
-                    .map(|_| randomness.scalars())
-                    .collect::<Vec<Mask>>(),
-            )
-        };
+        let multiplicities = (0..TABLE).map(|row| counts[table_value(size.first_real() + row)]).collect();
+        let mut masks = || Zeroizing::new((0..=limbs.len()).map(|_| randomness.scalars()).collect::<Vec<Mask>>());
         let (l_masks, h_masks) = (masks(), masks());
         Self {
             size,

@@ -27,9 +27,7 @@ pub(crate) struct Powers {
 
 impl fmt::Debug for Powers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Powers")
-            .field("len", &self.raw.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Powers").field("len", &self.raw.len()).finish_non_exhaustive()
     }
 }
 
@@ -50,22 +48,12 @@ impl Powers {
 
     /// `[sum_i p_i X^i]_1` for several polynomials.
     pub(crate) fn commit(&self, polynomials: &[&[Fr]]) -> Vec<G1Affine> {
-        let low: Vec<&[Fr]> = polynomials
-            .iter()
-            .map(|p| &p[..p.len().min(self.table.len())])
-            .collect();
+        let low: Vec<&[Fr]> = polynomials.iter().map(|p| &p[..p.len().min(self.table.len())]).collect();
         let (behind, rest) = (&self.raw[self.table.len()..], self.table.len());
-        let long: Vec<(&[RawPoint], &[Fr])> = polynomials
-            .iter()
-            .filter(|p| p.len() > rest)
-            .map(|p| (behind, &p[rest..]))
-            .collect();
-        let (mut out, high) =
-            rayon::join(|| self.table.msm_many(&low), || kernels::msm_many(&long));
-        let longer = out
-            .iter_mut()
-            .zip(polynomials)
-            .filter(|(_, p)| p.len() > rest);
+        let long: Vec<(&[RawPoint], &[Fr])> =
+            polynomials.iter().filter(|p| p.len() > rest).map(|p| (behind, &p[rest..])).collect();
+        let (mut out, high) = rayon::join(|| self.table.msm_many(&low), || kernels::msm_many(&long));
+        let longer = out.iter_mut().zip(polynomials).filter(|(_, p)| p.len() > rest);
         longer.zip(high).for_each(|((o, _), h)| *o = sum(*o, h));
         out
     }
@@ -73,12 +61,9 @@ impl Powers {
     /// The same for sparse polynomials, as `(exponent, coefficient)`.
     fn commit_sparse(&self, polynomials: &[Vec<(usize, Fr)>]) -> Vec<G1Affine> {
         let mut out = self.table.msm_sparse(polynomials);
-        let behind = polynomials
-            .iter()
-            .map(|p| p.iter().filter(|(i, _)| *i >= self.table.len()));
+        let behind = polynomials.iter().map(|p| p.iter().filter(|(i, _)| *i >= self.table.len()));
         for (o, terms) in out.iter_mut().zip(behind) {
-            let (points, scalars): (Vec<RawPoint>, Vec<Fr>) =
-                terms.map(|(i, s)| (self.raw[*i], *s)).unzip();
+            let (points, scalars): (Vec<RawPoint>, Vec<Fr>) = terms.map(|(i, s)| (self.raw[*i], *s)).unzip();
             if !points.is_empty() {
                 *o = sum(*o, kernels::msm(&points, &scalars));
             }
@@ -89,18 +74,11 @@ impl Powers {
 
 /// The masks of some columns as sparse polynomials.
 fn mask_terms(masks: &[Mask]) -> Vec<Vec<(usize, Fr)>> {
-    masks
-        .iter()
-        .map(|[m0, m1]| vec![(0, *m0), (1, *m1)])
-        .collect()
+    masks.iter().map(|[m0, m1]| vec![(0, *m0), (1, *m1)]).collect()
 }
 
 /// M1: `C_L[0..=ell]`, and the sums of SRS points per byte. Secret: they determine the columns.
-pub(crate) fn limbs(
-    powers: &Powers,
-    columns: &LimbColumns,
-    total: &G1Affine,
-) -> (Vec<G1Affine>, Vec<ByteBuckets>) {
+pub(crate) fn limbs(powers: &Powers, columns: &LimbColumns, total: &G1Affine) -> (Vec<G1Affine>, Vec<ByteBuckets>) {
     let rows = columns.size.first_real()..columns.size.real();
     let bytes: Vec<&[u8]> = columns.limbs.iter().map(|c| &c[rows.clone()]).collect();
     let buckets = ByteBuckets::new(&powers.raw[rows.clone()], &bytes, Some(total));
@@ -115,19 +93,14 @@ pub(crate) fn limbs(
         }
     }
     let masks = powers.commit_sparse(&masks);
-    (
-        out.into_iter().zip(masks).map(|(a, b)| sum(a, b)).collect(),
-        buckets,
-    )
+    (out.into_iter().zip(masks).map(|(a, b)| sum(a, b)).collect(), buckets)
 }
 
 /// The sum of the powers of all real rows.
 pub(crate) fn total(powers: &Powers, columns: crate::circuit::layout::Columns) -> G1Affine {
     let points = powers.raw[columns.first_real()..columns.real()].par_chunks(1 << 12);
     let sums = points.map(|points| kernels::msm_u8(points, &vec![1; points.len()]));
-    sums.map(G1Projective::from)
-        .reduce(G1Projective::default, |a, b| a + b)
-        .into_affine()
+    sums.map(G1Projective::from).reduce(G1Projective::default, |a, b| a + b).into_affine()
 }
 
 /// M2: `C_H[0..=ell]` and `C_S1, C_S2, C_S3, C_S0`.
@@ -140,38 +113,20 @@ pub(crate) fn inverses_and_masks(
 ) -> (Vec<G1Affine>, [G1Affine; 4]) {
     let ell = columns.limbs.len();
     let mut sparse = Zeroizing::new(mask_terms(&columns.h_masks));
-    sparse[ell].extend(
-        inverses
-            .table
-            .iter()
-            .enumerate()
-            .map(|(row, h)| (columns.size.first_real() + row, *h)),
-    );
+    sparse[ell].extend(inverses.table.iter().enumerate().map(|(row, h)| (columns.size.first_real() + row, *h)));
     for (index, row, delta) in columns.deltas() {
         if *index > ell {
             sparse[index - ell - 1].push((*row, *delta));
         }
     }
     for k in 0..4 {
-        sparse.push(
-            masks
-                .support
-                .iter()
-                .zip(masks.values.iter())
-                .map(|(a, v)| (*a, v[k]))
-                .collect(),
-        );
+        sparse.push(masks.support.iter().zip(masks.values.iter()).map(|(a, v)| (*a, v[k])).collect());
     }
-    let (dense, mut sparse) = rayon::join(
-        || ByteBuckets::combine(buckets, &inverses.of_byte),
-        || powers.commit_sparse(&sparse),
-    );
+    let (dense, mut sparse) =
+        rayon::join(|| ByteBuckets::combine(buckets, &inverses.of_byte), || powers.commit_sparse(&sparse));
     let c_s = core::array::from_fn(|k| sparse[ell + 1 + k]);
     sparse.truncate(ell + 1);
-    sparse
-        .iter_mut()
-        .zip(dense)
-        .for_each(|(s, d)| *s = sum(*s, d));
+    sparse.iter_mut().zip(dense).for_each(|(s, d)| *s = sum(*s, d));
     (sparse, c_s)
 }
 
@@ -193,16 +148,10 @@ mod tests {
         for samples in [1usize, 3, 19] {
             let size = Layout::new(&shape).columns(samples).unwrap();
             let mut randomness = Randomness::from_seed([1; 32]);
-            let values: Vec<PublicValues> = (0..samples)
-                .map(|k| PublicValues {
-                    inputs: vec![k as u16 * 3; 7],
-                    outputs: vec![],
-                })
-                .collect();
-            let witnesses: Vec<Witness> = values
-                .iter()
-                .map(|v| Witness::new(&weights, &v.inputs, 0).unwrap())
-                .collect();
+            let values: Vec<PublicValues> =
+                (0..samples).map(|k| PublicValues { inputs: vec![k as u16 * 3; 7], outputs: vec![] }).collect();
+            let witnesses: Vec<Witness> =
+                values.iter().map(|v| Witness::new(&weights, &v.inputs, 0).unwrap()).collect();
             let columns = LimbColumns::new(&shape, size, &values, &witnesses, &mut randomness);
             let masks = MaskColumns::new(size, &mut randomness);
             let beta = testing::tau();
@@ -219,14 +168,7 @@ mod tests {
             let first = size.first_real();
             let zero = Fr::from(0u64);
             for c in 0..ell {
-                assert_eq!(
-                    c_l[c],
-                    dense(&|a| if a < 2 {
-                        columns.l_masks[c][a]
-                    } else {
-                        columns.limbs[c][a].into()
-                    })
-                );
+                assert_eq!(c_l[c], dense(&|a| if a < 2 { columns.l_masks[c][a] } else { columns.limbs[c][a].into() }));
                 let h = |a: usize| inverses.of_byte[usize::from(columns.limbs[c][a])];
                 assert_eq!(
                     c_h[c],
@@ -248,9 +190,7 @@ mod tests {
                     _ => zero,
                 })
             );
-            let h = |a: usize| {
-                Fr::from(columns.multiplicities[a - first]) / (beta + Fr::from((a % 256) as u64))
-            };
+            let h = |a: usize| Fr::from(columns.multiplicities[a - first]) / (beta + Fr::from((a % 256) as u64));
             assert_eq!(
                 c_h[ell],
                 dense(&|a| match a {
@@ -260,13 +200,7 @@ mod tests {
                 })
             );
             for (k, point) in c_s.iter().enumerate() {
-                let at = |a: usize| {
-                    masks
-                        .support
-                        .iter()
-                        .position(|s| *s == a)
-                        .map_or(zero, |j| masks.values[j][k])
-                };
+                let at = |a: usize| masks.support.iter().position(|s| *s == a).map_or(zero, |j| masks.values[j][k]);
                 assert_eq!(*point, dense(&at));
             }
         }

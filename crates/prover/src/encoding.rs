@@ -93,10 +93,7 @@ impl<'a> Reader<'a> {
 
     /// The next `N` bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], EncodingError> {
-        let (head, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(EncodingError::Short)?;
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(EncodingError::Short)?;
         self.rest = rest;
         Ok(*head)
     }
@@ -133,11 +130,7 @@ impl<'a> Reader<'a> {
             return Ok(G1Affine::identity());
         }
         let p = G1Affine::new_unchecked(x, y);
-        if p.is_on_curve() {
-            Ok(p)
-        } else {
-            Err(EncodingError::OffCurve)
-        }
+        if p.is_on_curve() { Ok(p) } else { Err(EncodingError::OffCurve) }
     }
 
     /// `n` scalars; the caller bounds `n`.
@@ -152,10 +145,6 @@ impl<'a> Reader<'a> {
 
     /// Fails if bytes are left.
     pub(crate) fn end(self) -> Result<(), EncodingError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(EncodingError::Trailing)
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(EncodingError::Trailing) }
     }
 }

@@ -22,9 +22,7 @@ fn limbs(scalar: &Fr) -> [u32; 8] {
 /// `sum_t sums[t] 2^{32 t}`.
 fn join(sums: &[i64; 8]) -> Fr {
     let shift = Fr::from(1u64 << 32);
-    sums.iter()
-        .rev()
-        .fold(Fr::ZERO, |value, sum| value * shift + signed(*sum))
+    sums.iter().rev().fold(Fr::ZERO, |value, sum| value * shift + signed(*sum))
 }
 
 /// `g` over positions `0..P`, without its masks.
@@ -39,31 +37,21 @@ pub(crate) fn fold(weights: &Weights, omega: Fr, alpha: Fr) -> Zeroizing<Vec<Fr>
         let inputs = shape.dims()[l - 1];
         let (start, constant) = (layout.start(l), layout.constant(l));
         let layer = weights.layer(l);
-        g[start..constant]
-            .par_chunks_mut(TASK)
-            .enumerate()
-            .for_each(|(task, g)| {
-                // |weight| < 2^7, limb < 2^32, at most 2^16 rows: sums stay below 2^55.
-                let mut sums = [[0i64; TASK]; 8];
-                for (row, limbs) in layer.chunks_exact(inputs).zip(&split) {
-                    let row = &row[task * TASK..][..g.len()];
-                    for (sums, limb) in sums.iter_mut().zip(limbs) {
-                        let limb = i64::from(*limb);
-                        sums.iter_mut()
-                            .zip(row)
-                            .for_each(|(sum, w)| *sum += i64::from(*w) * limb);
-                    }
+        g[start..constant].par_chunks_mut(TASK).enumerate().for_each(|(task, g)| {
+            // |weight| < 2^7, limb < 2^32, at most 2^16 rows: sums stay below 2^55.
+            let mut sums = [[0i64; TASK]; 8];
+            for (row, limbs) in layer.chunks_exact(inputs).zip(&split) {
+                let row = &row[task * TASK..][..g.len()];
+                for (sums, limb) in sums.iter_mut().zip(limbs) {
+                    let limb = i64::from(*limb);
+                    sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i64::from(*w) * limb);
                 }
-                for (j, g) in g.iter_mut().enumerate() {
-                    *g = join(&core::array::from_fn(|t| sums[t][j]));
-                }
-            });
-        g[constant] = weights
-            .bias(l)
-            .iter()
-            .zip(&powers)
-            .map(|(b, p)| signed((*b).into()) * p)
-            .sum();
+            }
+            for (j, g) in g.iter_mut().enumerate() {
+                *g = join(&core::array::from_fn(|t| sums[t][j]));
+            }
+        });
+        g[constant] = weights.bias(l).iter().zip(&powers).map(|(b, p)| signed((*b).into()) * p).sum();
     }
     g
 }
@@ -82,18 +70,9 @@ mod tests {
             let (alpha, omega) = (testing::tau(), Fr::from(99u64));
             let mut expected = vec![Fr::ZERO; Layout::new(&shape).positions];
             expected[0] = omega;
-            for (row, power) in weights
-                .rows()
-                .rows
-                .iter()
-                .zip(mle::powers(alpha, shape.rows()))
-            {
-                row.weights
-                    .iter()
-                    .for_each(|(p, w)| expected[*p as usize] += signed((*w).into()) * power);
-                row.biases
-                    .iter()
-                    .for_each(|(p, b)| expected[*p as usize] += signed((*b).into()) * power);
+            for (row, power) in weights.rows().rows.iter().zip(mle::powers(alpha, shape.rows())) {
+                row.weights.iter().for_each(|(p, w)| expected[*p as usize] += signed((*w).into()) * power);
+                row.biases.iter().for_each(|(p, b)| expected[*p as usize] += signed((*b).into()) * power);
             }
             assert_eq!(*fold(&weights, omega, alpha), expected);
         }

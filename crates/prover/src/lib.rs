@@ -62,7 +62,7 @@ mod mask_rank;
 #[cfg(test)]
 mod testing;
 
-pub use error::{CircuitError, Check, EncodingError, KeyError, ProveError, RangeKind, VerifyError};
+pub use error::{Check, CircuitError, EncodingError, KeyError, ProveError, RangeKind, VerifyError};
 pub use keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
 pub use pinned::{PinnedSrs, PinnedSrsError, srs_id};
 pub use proof::Proof;

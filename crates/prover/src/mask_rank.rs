@@ -26,10 +26,7 @@ fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
         let inverse = pivot[column].inverse().unwrap();
         for row in tail.iter_mut().filter(|row| row[column] != Fr::ZERO) {
             let factor = row[column] * inverse;
-            row[column..]
-                .iter_mut()
-                .zip(&pivot[column..])
-                .for_each(|(r, p)| *r -= factor * p);
+            row[column..].iter_mut().zip(&pivot[column..]).for_each(|(r, p)| *r -= factor * p);
         }
         rank += 1;
     }
@@ -83,11 +80,7 @@ impl Instance {
             }
             out.push(scale * self.x.pow([e as u64]));
             out.push(scale * (-self.x).pow([e as u64]));
-            scale *= if e & 1 == 1 {
-                self.r[i]
-            } else {
-                Fr::ONE - self.r[i]
-            };
+            scale *= if e & 1 == 1 { self.r[i] } else { Fr::ONE - self.r[i] };
         }
         let full = 3 * h - 1 + 8;
         let mut padded = vec![Fr::ZERO; full - out.len()];
@@ -154,10 +147,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
     let (l, h, order) = (size.variables(), size.folds(), t.order);
     let support = support(size);
     // Blocks: 0 opening, 1 sumcheck, 2.. one per column.
-    let mut matrix = Matrix {
-        rows: Vec::new(),
-        widths: vec![3 * h + 7, 3 * l + 1],
-    };
+    let mut matrix = Matrix { rows: Vec::new(), widths: vec![3 * h + 7, 3 * l + 1] };
     let column_block = |matrix: &mut Matrix, width| {
         matrix.widths.push(width);
         matrix.widths.len() - 1
@@ -170,9 +160,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
         for a in &support {
             let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
             let opening = t.opening(*a, t.rho[order.s(k)], 0);
-            matrix
-                .rows
-                .push(vec![(block, own), (1, t.rounds(*a, k)), (0, opening)]);
+            matrix.rows.push(vec![(block, own), (1, t.rounds(*a, k)), (0, opening)]);
         }
     }
     let sumcheck_rows = matrix.rows.len();
@@ -180,10 +168,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
     if !shared {
         for a in &support {
             let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
-            matrix.rows.push(vec![
-                (opening_block, own),
-                (0, t.opening(*a, t.rho[order.s0()], 0)),
-            ]);
+            matrix.rows.push(vec![(opening_block, own), (0, t.opening(*a, t.rho[order.s0()], 0))]);
         }
     }
     let opening_rows = matrix.rows.len();
@@ -192,9 +177,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
         let block = column_block(&mut matrix, 2);
         for a in 0..2 {
             let own = vec![t.commitment(a), mle::eq_index(a, &t.r)];
-            matrix
-                .rows
-                .push(vec![(block, own), (0, t.opening(a, t.rho[j], 0))]);
+            matrix.rows.push(vec![(block, own), (0, t.opening(a, t.rho[j], 0))]);
         }
     }
     // g_0, g_1, s_j and a_j: C_q (levels), D, A_D, zr (levels + 2), G~.

@@ -41,16 +41,10 @@ pub(crate) fn evaluate(table: &[Fr], point: &[Fr]) -> Fr {
 
 /// `eq(a, point)` for one index.
 pub(crate) fn eq_index(a: usize, point: &[Fr]) -> Fr {
-    point
-        .iter()
-        .enumerate()
-        .map(|(i, r)| if a >> i & 1 == 1 { *r } else { Fr::ONE - r })
-        .product()
+    point.iter().enumerate().map(|(i, r)| if a >> i & 1 == 1 { *r } else { Fr::ONE - r }).product()
 }
 
 /// `1, base, base^2, ..` (`len` powers).
 pub(crate) fn powers(base: Fr, len: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |p| Some(*p * base))
-        .take(len)
-        .collect()
+    std::iter::successors(Some(Fr::ONE), |p| Some(*p * base)).take(len).collect()
 }

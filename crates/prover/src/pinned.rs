@@ -57,8 +57,7 @@ impl PinnedSrs {
             return Err(PinnedSrsError::Length);
         }
         for (j, (a, b)) in g1.iter().zip(&g2).enumerate() {
-            let valid =
-                a.is_on_curve() && b.is_on_curve() && b.is_in_correct_subgroup_assuming_on_curve();
+            let valid = a.is_on_curve() && b.is_on_curve() && b.is_in_correct_subgroup_assuming_on_curve();
             if !valid || a.is_zero() || b.is_zero() {
                 return Err(PinnedSrsError::Point(j));
             }
@@ -67,9 +66,7 @@ impl PinnedSrs {
         let mut bytes: Vec<u8> = g1.iter().flat_map(point_bytes).collect();
         for p in &g2 {
             if let Some((x, y)) = p.xy() {
-                [x.c0, x.c1, y.c0, y.c1]
-                    .iter()
-                    .for_each(|c| bytes.extend(c.into_bigint().to_bytes_be()));
+                [x.c0, x.c1, y.c0, y.c1].iter().for_each(|c| bytes.extend(c.into_bigint().to_bytes_be()));
             }
         }
         let mut seed = [0; 64];
@@ -85,22 +82,14 @@ impl PinnedSrs {
             return Err(PinnedSrsError::Inconsistent);
         }
         // sum w_j e([tau^{2^j}]_1, [tau^{2^j}]_2) is e(sum w_j [tau^{2^{j+1}}]_1, [1]_2).
-        let scaled: Vec<G1Affine> = g1
-            .iter()
-            .zip(&weights)
-            .map(|(p, w)| (*p * w).into_affine())
-            .collect();
+        let scaled: Vec<G1Affine> = g1.iter().zip(&weights).map(|(p, w)| (*p * w).into_affine()).collect();
         let last = g1.len() - 1;
         let squares = Bn254::multi_pairing(&scaled[..last], &g2[..last]);
         let next = G1Projective::msm_unchecked(&g1[1..], &weights[..last]).into_affine();
         if squares != Bn254::pairing(next, two) {
             return Err(PinnedSrsError::Inconsistent);
         }
-        Ok(Self {
-            id: srs_id(&g1[0], &g2[0]),
-            g1,
-            g2,
-        })
+        Ok(Self { id: srs_id(&g1[0], &g2[0]), g1, g2 })
     }
 
     /// The SRS id.
@@ -135,18 +124,10 @@ mod tests {
         for j in 0..6 {
             let mut bad = g1.clone();
             bad[j] = (bad[j] + one).into_affine();
-            assert_eq!(
-                PinnedSrs::new(bad, g2.clone()),
-                Err(PinnedSrsError::Inconsistent),
-                "g1 {j}"
-            );
+            assert_eq!(PinnedSrs::new(bad, g2.clone()), Err(PinnedSrsError::Inconsistent), "g1 {j}");
             let mut bad = g2.clone();
             bad[j] = (bad[j] + G2Affine::generator()).into_affine();
-            assert_eq!(
-                PinnedSrs::new(g1.clone(), bad),
-                Err(PinnedSrsError::Inconsistent),
-                "g2 {j}"
-            );
+            assert_eq!(PinnedSrs::new(g1.clone(), bad), Err(PinnedSrsError::Inconsistent), "g2 {j}");
         }
         // Both lists agree, but the last entry is a power of some other secret.
         let (mut a, mut b) = (g1.clone(), g2.clone());
@@ -155,10 +136,7 @@ mod tests {
         assert_eq!(PinnedSrs::new(a, b), Err(PinnedSrsError::Inconsistent));
         let mut bad = g2.clone();
         bad[2] = testing::g2_outside_subgroup();
-        assert_eq!(
-            PinnedSrs::new(g1.clone(), bad),
-            Err(PinnedSrsError::Point(2))
-        );
+        assert_eq!(PinnedSrs::new(g1.clone(), bad), Err(PinnedSrsError::Point(2)));
         assert_eq!(PinnedSrs::new(g1, vec![]), Err(PinnedSrsError::Length));
     }
 }

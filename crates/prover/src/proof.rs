@@ -94,9 +94,7 @@ impl Proof {
             points.into_iter().for_each(|p| out.extend(point_bytes(p)));
         }
         fn scalars<'a>(out: &mut Vec<u8>, scalars: impl IntoIterator<Item = &'a Fr>) {
-            scalars
-                .into_iter()
-                .for_each(|s| out.extend(scalar_bytes(s)));
+            scalars.into_iter().for_each(|s| out.extend(scalar_bytes(s)));
         }
         let mut out = Vec::new();
         points(&mut out, &self.c_l);
@@ -131,9 +129,7 @@ impl Proof {
             d: r.point()?,
             a_d: r.point()?,
             sigma: r.scalar()?,
-            rounds: (0..l)
-                .map(|_| Ok([r.scalar()?, r.scalar()?, r.scalar()?]))
-                .collect::<Result<_, _>>()?,
+            rounds: (0..l).map(|_| Ok([r.scalar()?, r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
             evals: r.scalars(EvalOrder { ell: shape.ell }.count())?,
             c_f: r.points(h - 1)?,
             fin: {
@@ -143,9 +139,7 @@ impl Proof {
                 }
                 fin
             },
-            fold_values: (0..h)
-                .map(|_| Ok([r.scalar()?, r.scalar()?]))
-                .collect::<Result<_, _>>()?,
+            fold_values: (0..h).map(|_| Ok([r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
             pi_1: r.point()?,
             pi_2: r.point()?,
             zr: r.scalars(shape.levels + 2)?,

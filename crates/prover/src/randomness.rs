@@ -31,10 +31,7 @@ impl Randomness {
     /// A reproducible stream. Two proofs from one seed reveal the witness: only for test vectors.
     #[cfg(any(test, feature = "insecure-test-seed"))]
     pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
-        Self {
-            seed: Zeroizing::new(seed),
-            counter: 0,
-        }
+        Self { seed: Zeroizing::new(seed), counter: 0 }
     }
 
     /// The next scalar.

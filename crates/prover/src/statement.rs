@@ -18,9 +18,7 @@ impl PublicValues {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let inputs = self.inputs.iter().flat_map(|x| x.to_be_bytes());
-        inputs
-            .chain(self.outputs.iter().flat_map(|o| o.to_be_bytes()))
-            .collect()
+        inputs.chain(self.outputs.iter().flat_map(|o| o.to_be_bytes())).collect()
     }
 
     /// Reads `PV` for a shape.
@@ -30,18 +28,11 @@ impl PublicValues {
     pub fn from_bytes(shape: &Shape, bytes: &[u8]) -> Result<Self, CircuitError> {
         let expected = public_len(shape);
         if bytes.len() != expected {
-            return Err(CircuitError::Length {
-                what: "public values",
-                got: bytes.len(),
-                expected,
-            });
+            return Err(CircuitError::Length { what: "public values", got: bytes.len(), expected });
         }
         let (inputs, outputs) = bytes.split_at(2 * shape.inputs());
         Ok(Self {
-            inputs: inputs
-                .chunks_exact(2)
-                .map(|c| u16::from_be_bytes([c[0], c[1]]))
-                .collect(),
+            inputs: inputs.chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]])).collect(),
             outputs: outputs
                 .chunks_exact(8)
                 .map(|c| i64::from_be_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]))
@@ -87,24 +78,15 @@ pub fn session_id(statements: &[Statement]) -> [u8; 32] {
 
 /// V1 for statements: one model, and lengths that match the shape.
 pub(crate) fn check(shape: &Shape, statements: &[Statement]) -> Result<(), VerifyError> {
-    if statements
-        .windows(2)
-        .any(|s| s[0].model_id != s[1].model_id)
-    {
+    if statements.windows(2).any(|s| s[0].model_id != s[1].model_id) {
         return Err(VerifyError::MixedModels);
     }
     for Statement { values, .. } in statements {
-        for (what, got, expected) in [
-            ("inputs", values.inputs.len(), shape.inputs()),
-            ("outputs", values.outputs.len(), shape.outputs()),
-        ] {
+        for (what, got, expected) in
+            [("inputs", values.inputs.len(), shape.inputs()), ("outputs", values.outputs.len(), shape.outputs())]
+        {
             if got != expected {
-                return Err(CircuitError::Length {
-                    what,
-                    got,
-                    expected,
-                }
-                .into());
+                return Err(CircuitError::Length { what, got, expected }.into());
             }
         }
     }

@@ -52,9 +52,11 @@ pub(crate) trait Cheat: core::fmt::Debug {
     /// What is claimed, after the columns are made.
     fn statement(&self, _: &mut Vec<PublicValues>) {}
     /// After M1, before M2.
-    fn after_m1(&self, columns: LimbColumns, _: &mut FoldedModel, _: &Challenges1) -> LimbColumns {
+    fn after_m1(&self, columns: LimbColumns, _: &Challenges1) -> LimbColumns {
         columns
     }
+    /// On what M2 sends for the model.
+    fn model(&self, _: &LimbColumns, _: &mut FoldedModel, _: &Challenges1) {}
     /// After M3.
     fn forge(&self) -> Forge {
         Forge::No
@@ -82,10 +84,7 @@ impl Forgery {
     ) -> Self {
         let kind = session.cheat.map_or(Forge::No, |c| c.forge());
         if kind == Forge::No {
-            return Self {
-                kind,
-                shift: Fr::ZERO,
-            };
+            return Self { kind, shift: Fr::ZERO };
         }
         let rules = session.rules;
         let ell = functions.lambda.len() - 6;
@@ -94,44 +93,20 @@ impl Forgery {
         let zeta_inverse = c2.zeta.inverse().unwrap();
         let at_r = functions.evaluate(size, &c2.xi, &output.r);
         let run = |mut claim: Fr| {
-            output
-                .rounds
-                .iter()
-                .zip(&output.r)
-                .for_each(|(e, r)| claim = cubic(claim, e, *r));
+            output.rounds.iter().zip(&output.r).for_each(|(e, r)| claim = cubic(claim, e, *r));
             claim
         };
         if kind == Forge::Sigma {
             // The last claim is affine in the first: `Phi(r)` is met by exactly one first claim.
             let at_0 = run(Fr::ZERO);
             let slope = run(Fr::ONE) - at_0;
-            let target = phi(
-                &output.evals,
-                &at_r,
-                ell,
-                c1.beta,
-                c2.zeta,
-                &functions.lambda,
-                rules,
-            );
+            let target = phi(&output.evals, &at_r, ell, c1.beta, c2.zeta, &functions.lambda, rules);
             let first = (target - at_0) * slope.inverse().unwrap();
             *sigma = (first - public) * zeta_inverse;
-            return Self {
-                kind,
-                shift: Fr::ZERO,
-            };
+            return Self { kind, shift: Fr::ZERO };
         }
         let claim = run(public + c2.zeta * *sigma);
-        let gap = claim
-            - phi(
-                &output.evals,
-                &at_r,
-                ell,
-                c1.beta,
-                c2.zeta,
-                &functions.lambda,
-                rules,
-            );
+        let gap = claim - phi(&output.evals, &at_r, ell, c1.beta, c2.zeta, &functions.lambda, rules);
         let shift = gap * zeta_inverse;
         output.evals[EvalOrder { ell }.s(1)] += shift;
         Self { kind, shift }
@@ -157,20 +132,14 @@ impl Forgery {
         if self.kind == Forge::Values {
             let last = Fr::ONE - r[r.len() - 4];
             let shift = self.fin_shift(rho, r) * last.inverse().unwrap();
-            values
-                .last_mut()
-                .unwrap()
-                .iter_mut()
-                .for_each(|v| *v += shift);
+            values.last_mut().unwrap().iter_mut().for_each(|v| *v += shift);
         }
     }
 }
 
 /// The tau of [`srs`], known to everybody.
 pub(crate) fn tau() -> Fr {
-    Fr::from_be_bytes_mod_order(&crate::encoding::keccak(&[
-        b"zkinfer TEST SRS: never use in production",
-    ]))
+    Fr::from_be_bytes_mod_order(&crate::encoding::keccak(&[b"zkinfer TEST SRS: never use in production"]))
 }
 
 /// The TEST SRS, large enough for the networks of the unit tests.
@@ -185,21 +154,14 @@ pub(crate) fn powers(len: usize) -> Vec<G1Affine> {
 
 /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for `j < len`.
 pub(crate) fn doubling_powers(len: usize) -> (Vec<G1Affine>, Vec<G2Affine>) {
-    let exponents: Vec<Fr> = std::iter::successors(Some(tau()), |t| Some(t.square()))
-        .take(len)
-        .collect();
-    (
-        G1Projective::generator().batch_mul(&exponents),
-        G2Projective::generator().batch_mul(&exponents),
-    )
+    let exponents: Vec<Fr> = std::iter::successors(Some(tau()), |t| Some(t.square())).take(len).collect();
+    (G1Projective::generator().batch_mul(&exponents), G2Projective::generator().batch_mul(&exponents))
 }
 
 /// A point on the twist that is not in the subgroup of order `r`.
 pub(crate) fn g2_outside_subgroup() -> G2Affine {
     (1u64..)
-        .filter_map(|x| {
-            G2Affine::get_point_from_x_unchecked(Fq2::new(Fq::from(x), Fq::ZERO), false)
-        })
+        .filter_map(|x| G2Affine::get_point_from_x_unchecked(Fq2::new(Fq::from(x), Fq::ZERO), false))
         .find(|p| !p.is_in_correct_subgroup_assuming_on_curve())
         .unwrap()
 }
@@ -225,11 +187,7 @@ pub(crate) fn weights(shape: &Shape, seed: u64) -> Weights {
     let mut rng = Xorshift(seed | 1);
     let (mut w, mut b) = (Vec::new(), Vec::new());
     for d in shape.dims().windows(2) {
-        w.push(
-            (0..d[0] * d[1])
-                .map(|_| (rng.below(255) as i64 - 127) as i8)
-                .collect(),
-        );
+        w.push((0..d[0] * d[1]).map(|_| (rng.below(255) as i64 - 127) as i8).collect());
         b.push((0..d[1]).map(|_| rng.below(20001) as i32 - 10000).collect());
     }
     Weights::new(shape.clone(), w, b).unwrap()
@@ -251,10 +209,7 @@ impl Fixture {
 
     pub(crate) fn from_weights(weights: Weights, level: Level, max_samples: usize) -> Self {
         let secret = ModelSecret::from_bytes([42; 32]);
-        Self::from_key(
-            setup::generate(weights, &secret, Some(level), srs()).unwrap(),
-            max_samples,
-        )
+        Self::from_key(setup::generate(weights, &secret, Some(level), srs()).unwrap(), max_samples)
     }
 
     pub(crate) fn from_key(key: ProvingKey, max_samples: usize) -> Self {
@@ -281,28 +236,15 @@ impl Fixture {
         dropped: Option<Rule>,
         cheat: &dyn Cheat,
     ) -> (Vec<Statement>, Vec<u8>) {
-        let session = Session {
-            rules: Rules { dropped },
-            cheat: Some(cheat),
-            marker: core::marker::PhantomData,
-        };
-        let randomness = Randomness::from_os().unwrap();
-        let (statements, proof) = self
-            .prover
-            .prove_session(MODEL, requests, randomness, session)
-            .unwrap();
+        let session = Session { rules: Rules { dropped }, cheat: Some(cheat), marker: core::marker::PhantomData };
+        // Fixed, so that what is recorded is the same every time.
+        let randomness = Randomness::from_seed([0x5e; 32]);
+        let (statements, proof) = self.prover.prove_session(MODEL, requests, randomness, session).unwrap();
         (statements, proof.to_bytes())
     }
 
-    pub(crate) fn verdict(
-        &self,
-        statements: &[Statement],
-        proof: &[u8],
-        dropped: Option<Rule>,
-    ) -> bool {
-        self.verifier
-            .verify_rules(statements, proof, Rules { dropped })
-            .is_ok()
+    pub(crate) fn verdict(&self, statements: &[Statement], proof: &[u8], dropped: Option<Rule>) -> bool {
+        self.verifier.verify_rules(statements, proof, Rules { dropped }).is_ok()
     }
 }
 
@@ -315,21 +257,13 @@ mod tests {
     fn honest_proofs_verify() {
         for (dims, saturation, level, samples) in [
             (vec![5, 7, 3], None, Level::One, 1),
-            (
-                vec![5, 7, 6, 3],
-                Some(vec![Saturation::Narrow, Saturation::Wide]),
-                Level::One,
-                3,
-            ),
+            (vec![5, 7, 6, 3], Some(vec![Saturation::Narrow, Saturation::Wide]), Level::One, 3),
             (vec![5, 9, 3], None, Level::Two { rho2: 2 }, 2),
             (vec![4, 2], None, Level::One, 1),
             (vec![4, 1], None, Level::One, 5),
         ] {
             let fixture = Fixture::new(Shape::new(dims, saturation).unwrap(), level, 3, samples);
-            let (statements, proof) = fixture
-                .prover
-                .prove(MODEL, &fixture.requests(samples, 5))
-                .unwrap();
+            let (statements, proof) = fixture.prover.prove(MODEL, &fixture.requests(samples, 5)).unwrap();
             let result = fixture.verifier.verify(&statements, &proof.to_bytes());
             assert!(result.is_ok(), "{result:?}");
         }

@@ -68,9 +68,7 @@ pub(crate) struct Transcript<Stage> {
 /// Bytes of a message, in the order of the proof.
 fn message(points: &[G1Affine], scalars: &[Fr]) -> Vec<u8> {
     let points = points.iter().flat_map(point_bytes);
-    points
-        .chain(scalars.iter().flat_map(scalar_bytes))
-        .collect()
+    points.chain(scalars.iter().flat_map(scalar_bytes)).collect()
 }
 
 impl<Stage> Transcript<Stage> {
@@ -85,20 +83,14 @@ impl<Stage> Transcript<Stage> {
     }
 
     fn next<Next>(self) -> Transcript<Next> {
-        Transcript {
-            st: self.st,
-            stage: PhantomData,
-        }
+        Transcript { st: self.st, stage: PhantomData }
     }
 }
 
 impl Transcript<stage::M1> {
     /// Binds the key, the number of samples, the statement id and the public values of all samples.
     pub(crate) fn new(vkd: &[u8; 32], samples: usize, sid: &[u8; 32], public: &[u8]) -> Self {
-        let mut this = Self {
-            st: keccak(&[DOMAIN]),
-            stage: PhantomData,
-        };
+        let mut this = Self { st: keccak(&[DOMAIN]), stage: PhantomData };
         this.absorb(&[&vkd[..], &word(samples as u64), sid].concat());
         this.absorb(&[&word(public.len() as u64), public].concat());
         this

@@ -1,12 +1,13 @@
 //! §7: the verifier.
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
 
 use crate::circuit::Layout;
 use crate::circuit::layout::Columns;
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
-use crate::opening::verify::{self as opening, Instance, Modulus, Opening};
+use crate::opening::verify::{self as opening, G2Lines, Instance, Modulus, Opening};
 use crate::opening::x_is_excluded;
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
@@ -46,9 +47,12 @@ pub struct Verifier {
     vk: VerifyingKey,
     layout: Layout,
     vkd: [u8; 32],
-    tau: (G1Affine, G2Affine),
+    /// `[1]_2`.
+    one: G2Lines,
+    /// `[tau]_1, [tau]_2`.
+    tau: (G1Affine, G2Lines),
     /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for the quotient moduli.
-    powers: Vec<(G1Affine, G2Affine)>,
+    powers: Vec<(G1Affine, G2Lines)>,
 }
 
 impl Verifier {
@@ -60,19 +64,17 @@ impl Verifier {
         if vk.srs_id() != pinned.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j));
+        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
         let powers: Option<Vec<_>> = vk.exponents().into_iter().map(point).collect();
         let (Some(tau), Some(powers)) = (point(0), powers) else {
             let needed = vk.exponents().iter().copied().max().unwrap_or(0);
-            return Err(KeyError::SrsTooSmall {
-                needed: 1 << needed,
-                got: 0,
-            });
+            return Err(KeyError::SrsTooSmall { needed: 1 << needed, got: 0 });
         };
         Ok(Self {
             layout: Layout::new(vk.shape()),
             vkd: vk.digest(),
             vk,
+            one: G2Affine::generator().into(),
             tau,
             powers,
         })
@@ -91,19 +93,14 @@ impl Verifier {
     /// # Errors
     /// Anything but `Ok` means that the proof must not be believed.
     pub fn verify(&self, statements: &[Statement], proof: &[u8]) -> Result<(), VerifyError> {
-        self.verify_rules(statements, proof, Rules::default())
-            .map(drop)
+        self.verify_rules(statements, proof, Rules::default()).map(drop)
     }
 
     /// The challenges of a proof that verifies.
     ///
     /// # Errors
     /// As for [`Self::verify`].
-    pub fn challenges(
-        &self,
-        statements: &[Statement],
-        proof: &[u8],
-    ) -> Result<Challenges, VerifyError> {
+    pub fn challenges(&self, statements: &[Statement], proof: &[u8]) -> Result<Challenges, VerifyError> {
         self.verify_rules(statements, proof, Rules::default())
     }
 
@@ -116,11 +113,7 @@ impl Verifier {
     }
 
     fn proof_shape(&self, size: Columns) -> ProofShape {
-        ProofShape {
-            ell: self.vk.shape().limbs(),
-            levels: self.vk.level().count(),
-            size,
-        }
+        ProofShape { ell: self.vk.shape().limbs(), levels: self.vk.level().count(), size }
     }
 
     pub(crate) fn verify_rules(
@@ -133,8 +126,7 @@ impl Verifier {
         let size = self.layout.columns(statements.len())?;
         statement::check(self.vk.shape(), statements)?;
         let proof = Proof::from_bytes(self.proof_shape(size), proof)?;
-        self.verify_parsed(statements, &proof, size, rules)
-            .map_err(VerifyError::Rejected)
+        self.verify_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
     }
 
     fn verify_parsed(
@@ -151,11 +143,7 @@ impl Verifier {
         // V2 and V3: the transcript yields every challenge only after what it binds.
         let transcript = start(&self.vkd, statements, rules);
         let (transcript, m1) = transcript.m1(&proof.c_l);
-        let (mut transcript, m2) = transcript.m2(
-            &proof.m2_points(),
-            bound_sigma(proof.sigma, rules),
-            size.variables(),
-        );
+        let (mut transcript, m2) = transcript.m2(&proof.m2_points(), bound_sigma(proof.sigma, rules), size.variables());
         let functions = Functions::new(shape, size, &m1, &m2, rules);
         let mut claim = functions.claim(&values, &m1, &m2, rules) + m2.zeta * proof.sigma;
         let mut r = Vec::with_capacity(size.variables());
@@ -176,15 +164,7 @@ impl Verifier {
 
         // V4
         let at_r = functions.evaluate(size, &m2.xi, &r);
-        let expected = phi(
-            &proof.evals,
-            &at_r,
-            ell,
-            m1.beta,
-            m2.zeta,
-            &functions.lambda,
-            rules,
-        );
+        let expected = phi(&proof.evals, &at_r, ell, m1.beta, m2.zeta, &functions.lambda, rules);
         if rules.on(Rule::V4) && claim != expected {
             return Err(Check::V4);
         }
@@ -195,42 +175,19 @@ impl Verifier {
             .roots(m1.alpha)
             .into_iter()
             .zip(&self.powers)
-            .map(|(root, (g1, g2))| Modulus {
-                root,
-                power_g1: *g1,
-                power_g2: *g2,
-            })
+            .map(|(root, (g1, g2))| Modulus { root, power_g1: *g1, power_g2: g2 })
             .collect();
         let instance = Instance {
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.tau.0,
-            tau_g2: self.tau.1,
+            one_g2: &self.one,
+            tau_g2: &self.tau.1,
             c_d: m2.c_d,
             kappa: size.kappa,
             r: &r,
         };
-        opening::verify(
-            proof,
-            &instance,
-            Opening {
-                rho,
-                x,
-                eta,
-                z,
-                delta,
-            },
-            rules,
-        )?;
-        Ok(Challenges {
-            m1,
-            m2,
-            r,
-            rho,
-            x,
-            eta,
-            z,
-            delta,
-        })
+        opening::verify(proof, &instance, Opening { rho, x, eta, z, delta }, rules)?;
+        Ok(Challenges { m1, m2, r, rho, x, eta, z, delta })
     }
 }

@@ -37,9 +37,7 @@ impl fmt::Debug for Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         for cell in self.hidden.iter_mut().flatten() {
-            [&mut cell.u, &mut cell.y, &mut cell.w, &mut cell.v]
-                .into_iter()
-                .for_each(Zeroize::zeroize);
+            [&mut cell.u, &mut cell.y, &mut cell.w, &mut cell.v].into_iter().for_each(Zeroize::zeroize);
         }
     }
 }
@@ -49,23 +47,13 @@ fn requantize(shape: &Shape, layer: usize, z: i64) -> Result<Cell, RangeKind> {
     let shifted = z + (1 << 7);
     let t = shifted >> 8;
     // `shifted & 255` is a byte.
-    let mut cell = Cell {
-        u: (shifted & 255) as u32,
-        ..Cell::default()
-    };
-    let narrow24 = |value: i64, kind| {
-        u32::try_from(value)
-            .ok()
-            .filter(|v| *v < 1 << 24)
-            .ok_or(kind)
-    };
+    let mut cell = Cell { u: (shifted & 255) as u32, ..Cell::default() };
+    let narrow24 = |value: i64, kind| u32::try_from(value).ok().filter(|v| *v < 1 << 24).ok_or(kind);
     if t < 0 {
         cell.w = narrow24(-t, RangeKind::Under)?;
         return Ok(cell);
     }
-    let hi = shape
-        .saturation()
-        .map_or(i64::from(u16::MAX), |hi| hi[layer - 1].bound().into());
+    let hi = shape.saturation().map_or(i64::from(u16::MAX), |hi| hi[layer - 1].bound().into());
     if t > hi {
         if shape.saturation().is_none() {
             return Err(RangeKind::Activation);
@@ -78,38 +66,21 @@ fn requantize(shape: &Shape, layer: usize, z: i64) -> Result<Cell, RangeKind> {
 
 impl Witness {
     /// Runs the network on one sample. `inputs.len()` is `d_0`; `sample` names it in errors.
-    pub(crate) fn new(
-        weights: &Weights,
-        inputs: &[u16],
-        sample: usize,
-    ) -> Result<Self, ProveError> {
+    pub(crate) fn new(weights: &Weights, inputs: &[u16], sample: usize) -> Result<Self, ProveError> {
         let shape = weights.shape();
         let mut y: Vec<i64> = inputs.iter().map(|x| i64::from(*x)).collect();
-        let mut witness = Self {
-            hidden: Vec::with_capacity(shape.layers() - 1),
-            outputs: Vec::new(),
-        };
+        let mut witness = Self { hidden: Vec::with_capacity(shape.layers() - 1), outputs: Vec::new() };
         for l in 1..=shape.layers() {
             // Every partial sum is below 2^40 (§1.1).
             let rows = weights.layer(l).chunks_exact(y.len()).zip(weights.bias(l));
-            let z = rows.map(|(row, bias)| {
-                row.iter()
-                    .zip(&y)
-                    .map(|(w, y)| i64::from(*w) * y)
-                    .sum::<i64>()
-                    + i64::from(*bias)
-            });
+            let z = rows
+                .map(|(row, bias)| row.iter().zip(&y).map(|(w, y)| i64::from(*w) * y).sum::<i64>() + i64::from(*bias));
             if l == shape.layers() {
                 witness.outputs = z.collect();
                 break;
             }
             let cells = z.enumerate().map(|(neuron, z)| {
-                requantize(shape, l, z).map_err(|what| ProveError::Range {
-                    sample,
-                    layer: l,
-                    neuron,
-                    what,
-                })
+                requantize(shape, l, z).map_err(|what| ProveError::Range { sample, layer: l, neuron, what })
             });
             let cells = cells.collect::<Result<Vec<_>, _>>()?;
             y.zeroize();

@@ -25,12 +25,9 @@ fn reference(shape: &Shape, weights: &[u8], inputs: &[u16]) -> Vec<i64> {
             next.push(z);
         }
         if l < shape.layers() {
-            let hi = shape
-                .saturation()
-                .map_or(i64::MAX, |s| i64::from(s[l - 1].bound()));
+            let hi = shape.saturation().map_or(i64::MAX, |s| i64::from(s[l - 1].bound()));
             // Round half up, then clamp.
-            next.iter_mut()
-                .for_each(|z| *z = (*z + 128).div_euclid(256).clamp(0, hi));
+            next.iter_mut().for_each(|z| *z = (*z + 128).div_euclid(256).clamp(0, hi));
         }
         wires = next;
     }
@@ -38,29 +35,25 @@ fn reference(shape: &Shape, weights: &[u8], inputs: &[u16]) -> Vec<i64> {
 }
 
 fn arbitrary_shape() -> impl Strategy<Value = Shape> {
-    (
-        prop::collection::vec(1usize..40, 2..6),
-        0usize..3,
-        any::<u64>(),
-    )
-        .prop_map(|(dims, saturating, seed)| {
-            let mut rng = Xorshift::new(seed);
-            let hidden = dims.len() - 2;
-            let bound = |rng: &mut Xorshift| {
-                if rng.below(2) == 0 {
-                    Saturation::Narrow
-                } else {
-                    Saturation::Wide
-                }
-            };
-            let saturation =
-                (saturating > 0).then(|| (0..hidden).map(|_| bound(&mut rng)).collect());
-            Shape::new(dims, saturation).unwrap()
-        })
+    (prop::collection::vec(1usize..40, 2..6), 0usize..3, any::<u64>()).prop_map(|(dims, saturating, seed)| {
+        let mut rng = Xorshift::new(seed);
+        let hidden = dims.len() - 2;
+        let bound = |rng: &mut Xorshift| {
+            if rng.below(2) == 0 { Saturation::Narrow } else { Saturation::Wide }
+        };
+        let saturation = (saturating > 0).then(|| (0..hidden).map(|_| bound(&mut rng)).collect());
+        Shape::new(dims, saturation).unwrap()
+    })
+}
+
+/// A few cases by default; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 24 };
+    ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn honest_proofs_verify(shape in arbitrary_shape(), samples in 1usize..6, rho2 in 0u8..5, seed in any::<u64>()) {
@@ -98,13 +91,9 @@ proptest! {
 #[test]
 fn bounds_of_the_shapes_are_reached() {
     // Wider than the table, exactly a power of two, one above it; one layer; the largest batch here.
-    for (dims, samples) in [
-        (vec![509, 1, 1], 1),
-        (vec![508, 2, 1], 2),
-        (vec![510, 1, 1], 1),
-        (vec![1, 1], 64),
-        (vec![300, 3], 3),
-    ] {
+    for (dims, samples) in
+        [(vec![509, 1, 1], 1), (vec![508, 2, 1], 2), (vec![510, 1, 1], 1), (vec![1, 1], 64), (vec![300, 3], 3)]
+    {
         let shape = common::shape(&dims, None);
         let (prover, verifier) = common::pair(&shape, Level::One, samples, 1);
         let (statements, proof) = common::prove(&prover, samples, 2);
@@ -125,40 +114,17 @@ fn out_of_range_values_name_the_layer_and_saturation_removes_them() {
     };
     let run = |saturation, bias| {
         let shape = common::shape(&dims, saturation);
-        let key = setup::generate(
-            weights(&shape, bias),
-            &ModelSecret::from_bytes([1; 32]),
-            None,
-            srs(),
-        )
-        .unwrap();
+        let key = setup::generate(weights(&shape, bias), &ModelSecret::from_bytes([1; 32]), None, srs()).unwrap();
         let verifier = Verifier::new(key.verifying_key().clone(), srs().pinned()).unwrap();
         let prover = Prover::new(key, srs(), 1).unwrap();
-        let request = Request {
-            inputs: vec![3, 4],
-            context_id: [0; 32],
-        };
+        let request = Request { inputs: vec![3, 4], context_id: [0; 32] };
         let (statements, proof) = prover.prove(MODEL, &[request])?;
         verifier.verify(&statements, &proof.to_bytes()).unwrap();
         Ok::<_, ProveError>(statements[0].values.outputs.clone())
     };
     let error = run(None, 65536 * 256).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ProveError::Range {
-                layer: 1,
-                neuron: 1,
-                what: RangeKind::Activation,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(
-        run(Some(Saturation::Wide), 65536 * 256).unwrap(),
-        [65535, 65535]
-    );
+    assert!(matches!(error, ProveError::Range { layer: 1, neuron: 1, what: RangeKind::Activation, .. }), "{error}");
+    assert_eq!(run(Some(Saturation::Wide), 65536 * 256).unwrap(), [65535, 65535]);
     assert_eq!(run(Some(Saturation::Narrow), i32::MAX).unwrap(), [255, 255]);
     assert_eq!(run(None, i32::MIN).unwrap(), [0, 0]);
 }
@@ -175,13 +141,7 @@ fn zero_weights_and_zero_inputs_prove() {
     let key = setup::generate(weights, &ModelSecret::from_bytes([0; 32]), None, srs()).unwrap();
     let verifier = Verifier::new(key.verifying_key().clone(), srs().pinned()).unwrap();
     let prover = Prover::new(key, srs(), 2).unwrap();
-    let requests = vec![
-        Request {
-            inputs: vec![0; 4],
-            context_id: [0; 32]
-        };
-        2
-    ];
+    let requests = vec![Request { inputs: vec![0; 4], context_id: [0; 32] }; 2];
     let (statements, proof) = prover.prove(MODEL, &requests).unwrap();
     verifier.verify(&statements, &proof.to_bytes()).unwrap();
 }

@@ -8,18 +8,17 @@ mod common;
 use common::{MODEL, pair, prove, shape, srs};
 use zkinfer_prover::circuit::Saturation;
 use zkinfer_prover::{
-    CircuitError, EncodingError, KeyError, Level, PublicValues, Statement, Verifier, VerifyError,
-    VerifyingKey,
+    CircuitError, EncodingError, KeyError, Level, PublicValues, Statement, Verifier, VerifyError, VerifyingKey,
 };
 
 /// r and q, big-endian.
 const R: [u8; 32] = [
-    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d,
-    0x28, 0x33, 0xe8, 0x48, 0x79, 0xb9, 0x70, 0x91, 0x43, 0xe1, 0xf5, 0x93, 0xf0, 0x00, 0x00, 0x01,
+    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d, 0x28, 0x33, 0xe8,
+    0x48, 0x79, 0xb9, 0x70, 0x91, 0x43, 0xe1, 0xf5, 0x93, 0xf0, 0x00, 0x00, 0x01,
 ];
 const Q: [u8; 32] = [
-    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d,
-    0x97, 0x81, 0x6a, 0x91, 0x68, 0x71, 0xca, 0x8d, 0x3c, 0x20, 0x8c, 0x16, 0xd8, 0x7c, 0xfd, 0x47,
+    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d, 0x97, 0x81, 0x6a,
+    0x91, 0x68, 0x71, 0xca, 0x8d, 0x3c, 0x20, 0x8c, 0x16, 0xd8, 0x7c, 0xfd, 0x47,
 ];
 
 /// `word + modulus`, if it fits.
@@ -35,10 +34,7 @@ fn plus(word: &[u8], modulus: &[u8; 32]) -> Option<[u8; 32]> {
 
 #[test]
 fn every_changed_word_is_refused() {
-    for (saturation, level, samples) in [
-        (None, Level::One, 1),
-        (Some(Saturation::Narrow), Level::Two { rho2: 1 }, 3),
-    ] {
+    for (saturation, level, samples) in [(None, Level::One, 1), (Some(Saturation::Narrow), Level::Two { rho2: 1 }, 3)] {
         let (prover, verifier) = pair(&shape(&[5, 6, 3], saturation), level, samples, 4);
         let (statements, proof) = prove(&prover, samples, 4);
         verifier.verify(&statements, &proof).unwrap();
@@ -51,10 +47,7 @@ fn every_changed_word_is_refused() {
                 if let Some(alias) = plus(&proof[32 * word..32 * word + 32], modulus) {
                     let mut bad = proof.clone();
                     bad[32 * word..32 * word + 32].copy_from_slice(&alias);
-                    assert!(
-                        verifier.verify(&statements, &bad).is_err(),
-                        "alias of word {word}"
-                    );
+                    assert!(verifier.verify(&statements, &bad).is_err(), "alias of word {word}");
                 }
             }
         }
@@ -75,10 +68,7 @@ fn points_and_scalars_are_replaced_by_other_valid_ones() {
         }
         let mut bad = proof.clone();
         bad[range.clone()].copy_from_slice(&other[range]);
-        assert!(
-            verifier.verify(&statements, &bad).is_err(),
-            "word {word} of another proof"
-        );
+        assert!(verifier.verify(&statements, &bad).is_err(), "word {word} of another proof");
     }
     // Points: the first 7 + 7 + 4 + 1 + 2; whole points of another proof, and the identity.
     for point in 0..21 {
@@ -86,13 +76,7 @@ fn points_and_scalars_are_replaced_by_other_valid_ones() {
         for replacement in [other[range.clone()].to_vec(), vec![0; 64]] {
             let mut bad = proof.clone();
             bad[range.clone()].copy_from_slice(&replacement);
-            assert!(
-                matches!(
-                    verifier.verify(&statements, &bad),
-                    Err(VerifyError::Rejected(_))
-                ),
-                "point {point}"
-            );
+            assert!(matches!(verifier.verify(&statements, &bad), Err(VerifyError::Rejected(_))), "point {point}");
             identity += 1;
         }
     }
@@ -105,10 +89,7 @@ fn lengths_are_exact() {
     let (statements, proof) = prove(&prover, 1, 4);
     let is = |error: EncodingError, proof: &[u8]| matches!(verifier.verify(&statements, proof), Err(VerifyError::Encoding(e)) if e == error);
     assert!(is(EncodingError::Trailing, &[&proof[..], &[0]].concat()));
-    assert!(is(
-        EncodingError::Trailing,
-        &[&proof[..], &[0; 32]].concat()
-    ));
+    assert!(is(EncodingError::Trailing, &[&proof[..], &[0; 32]].concat()));
     assert!(is(EncodingError::Short, &proof[..proof.len() - 1]));
     assert!(is(EncodingError::Short, &proof[..proof.len() - 32]));
     assert!(is(EncodingError::Short, &[]));
@@ -129,18 +110,8 @@ fn a1_the_number_of_samples_is_bound() {
     assert!(verifier.verify(&four[..3], &proof).is_err());
     let (three, proof) = prove(&prover, 3, 4);
     verifier.verify(&three, &proof).unwrap();
-    let zero = Statement {
-        values: PublicValues {
-            inputs: vec![0; 5],
-            outputs: vec![0; 3],
-        },
-        ..three[2].clone()
-    };
-    assert!(
-        verifier
-            .verify(&[&three[..], &[zero]].concat(), &proof)
-            .is_err()
-    );
+    let zero = Statement { values: PublicValues { inputs: vec![0; 5], outputs: vec![0; 3] }, ..three[2].clone() };
+    assert!(verifier.verify(&[&three[..], &[zero]].concat(), &proof).is_err());
 }
 
 #[test]
@@ -159,10 +130,7 @@ fn statements_are_bound() {
     refused(&|s| s[1].context_id[0] ^= 1);
     refused(&|s| s.iter_mut().for_each(|s| s.model_id[5] ^= 1));
     refused(&|s| s.swap(0, 1));
-    assert!(matches!(
-        refused(&|s| s[1].model_id[0] ^= 1),
-        VerifyError::MixedModels
-    ));
+    assert!(matches!(refused(&|s| s[1].model_id[0] ^= 1), VerifyError::MixedModels));
     // A3: vectors of another length.
     let length = |error| matches!(error, VerifyError::Circuit(CircuitError::Length { .. }));
     assert!(length(refused(&|s| s[0].values.outputs.push(777))));
@@ -172,11 +140,7 @@ fn statements_are_bound() {
     })));
     // A proof for one sample is no proof for a batch of the same sample twice.
     let (single, proof) = prove(&prover, 1, 4);
-    assert!(
-        verifier
-            .verify(&[single[0].clone(), single[0].clone()], &proof)
-            .is_err()
-    );
+    assert!(verifier.verify(&[single[0].clone(), single[0].clone()], &proof).is_err());
 }
 
 #[test]
@@ -190,22 +154,12 @@ fn the_same_statement_may_occur_twice_in_a_batch() {
 
 #[test]
 fn proofs_of_one_witness_share_no_word() {
-    let (prover, _) = pair(
-        &shape(&[5, 6, 3], Some(Saturation::Narrow)),
-        Level::Two { rho2: 1 },
-        2,
-        4,
-    );
+    let (prover, _) = pair(&shape(&[5, 6, 3], Some(Saturation::Narrow)), Level::Two { rho2: 1 }, 2, 4);
     let (_, a) = prove(&prover, 2, 4);
     let (_, b) = prove(&prover, 2, 4);
     // Coefficients of `fin` beyond the last real row are 0 for every witness (§9, Z4): with 258 of
     // 512 positions in use, the last three of eight.
-    let same: Vec<&[u8]> = a
-        .chunks(32)
-        .zip(b.chunks(32))
-        .filter(|(a, b)| a == b)
-        .map(|(a, _)| a)
-        .collect();
+    let same: Vec<&[u8]> = a.chunks(32).zip(b.chunks(32)).filter(|(a, b)| a == b).map(|(a, _)| a).collect();
     assert_eq!(same, [[0; 32]; 3]);
 }
 
@@ -220,20 +174,12 @@ fn another_model_or_another_srs_is_refused() {
     let at = bytes.len() - 96;
     bytes[at] ^= 1;
     let key = VerifyingKey::from_bytes(&bytes).unwrap();
-    assert!(matches!(
-        Verifier::new(key, srs().pinned()),
-        Err(KeyError::SrsMismatch)
-    ));
+    assert!(matches!(Verifier::new(key, srs().pinned()), Err(KeyError::SrsMismatch)));
 }
 
 #[test]
 fn verifying_keys_are_canonical() {
-    let (prover, _) = pair(
-        &shape(&[5, 6, 4, 3], Some(Saturation::Narrow)),
-        Level::Two { rho2: 1 },
-        1,
-        4,
-    );
+    let (prover, _) = pair(&shape(&[5, 6, 4, 3], Some(Saturation::Narrow)), Level::Two { rho2: 1 }, 1, 4);
     let key = prover.key().verifying_key();
     let bytes = key.to_bytes();
     assert_eq!(&VerifyingKey::from_bytes(&bytes).unwrap(), key);
@@ -246,25 +192,13 @@ fn verifying_keys_are_canonical() {
         bytes[at] = value;
         VerifyingKey::from_bytes(&bytes)
     };
-    assert!(matches!(
-        with(1, 2),
-        Err(KeyError::Encoding(EncodingError::Version(2)))
-    ));
-    assert!(matches!(
-        with(2, 3),
-        Err(KeyError::Encoding(EncodingError::Flags(3)))
-    ));
-    assert!(
-        matches!(with(3, 3), Err(KeyError::Level(3))),
-        "R2 = 8 is not below R = 6"
-    );
+    assert!(matches!(with(1, 2), Err(KeyError::Encoding(EncodingError::Version(2)))));
+    assert!(matches!(with(2, 3), Err(KeyError::Encoding(EncodingError::Flags(3)))));
+    assert!(matches!(with(3, 3), Err(KeyError::Level(3))), "R2 = 8 is not below R = 6");
     assert!(matches!(with(5, 33), Err(KeyError::Circuit(_))));
     assert!(matches!(with(5, 0), Err(KeyError::Circuit(_))));
     assert!(with(9, 0).is_err(), "a layer without inputs");
-    assert!(
-        with(23, 254).is_err(),
-        "a bound that is neither 255 nor 65535"
-    );
+    assert!(with(23, 254).is_err(), "a bound that is neither 255 nor 65535");
     // Any single byte: never a panic, and never the same key.
     for (at, byte) in bytes.iter().enumerate() {
         if let Ok(other) = with(at, byte ^ 0x11) {
@@ -290,19 +224,13 @@ fn proving_keys_round_trip_and_are_checked() {
     let mut bad = bytes.to_vec();
     bad[4 + vk_len] ^= 2;
     let bad = zkinfer_prover::ProvingKey::from_bytes(&bad).unwrap();
-    assert!(matches!(
-        zkinfer_prover::setup::check_key(&bad, srs()),
-        Err(KeyError::QuotientMismatch)
-    ));
+    assert!(matches!(zkinfer_prover::setup::check_key(&bad, srs()), Err(KeyError::QuotientMismatch)));
     let mut bad = bytes.to_vec();
     let end = bad.len();
     let (a, b) = bad[end - 128..].split_at_mut(64);
     a.swap_with_slice(b);
     let bad = zkinfer_prover::ProvingKey::from_bytes(&bad).unwrap();
-    assert!(matches!(
-        zkinfer_prover::setup::check_key(&bad, srs()),
-        Err(KeyError::QuotientMismatch)
-    ));
+    assert!(matches!(zkinfer_prover::setup::check_key(&bad, srs()), Err(KeyError::QuotientMismatch)));
 }
 
 #[test]

@@ -25,15 +25,8 @@ fn vectors() -> Vec<PathBuf> {
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
-    let text = value
-        .as_str()
-        .unwrap()
-        .strip_prefix("0x")
-        .unwrap()
-        .as_bytes();
-    text.chunks(2)
-        .map(|c| u8::from_str_radix(std::str::from_utf8(c).unwrap(), 16).unwrap())
-        .collect()
+    let text = value.as_str().unwrap().strip_prefix("0x").unwrap().as_bytes();
+    text.chunks(2).map(|c| u8::from_str_radix(std::str::from_utf8(c).unwrap(), 16).unwrap()).collect()
 }
 
 fn array(value: &Value) -> [u8; 32] {
@@ -65,18 +58,8 @@ fn vectors_verify_with_their_challenges() {
                 model_id: array(&s["model_id"]),
                 context_id: array(&s["context_id"]),
                 values: PublicValues {
-                    inputs: s["inputs"]
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .map(|x| x.as_u64().unwrap() as u16)
-                        .collect(),
-                    outputs: s["outputs"]
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .map(|o| o.as_i64().unwrap())
-                        .collect(),
+                    inputs: s["inputs"].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u16).collect(),
+                    outputs: s["outputs"].as_array().unwrap().iter().map(|o| o.as_i64().unwrap()).collect(),
                 },
             })
             .collect();
@@ -96,9 +79,7 @@ fn vectors_verify_with_their_challenges() {
         assert_eq!(vk.digest(), array(&expected["vkd"]));
         assert_eq!(session_id(&statements), array(&expected["sid"]));
         let verifier = Verifier::new(vk, srs.pinned()).unwrap();
-        let c = verifier
-            .challenges(&statements, &bytes(&vector["proof"]))
-            .unwrap();
+        let c = verifier.challenges(&statements, &bytes(&vector["proof"])).unwrap();
         let one = |s: &Fr| vec![*s];
         for (name, got) in [
             ("alpha", one(&c.m1.alpha)),
@@ -117,12 +98,7 @@ fn vectors_verify_with_their_challenges() {
             ("delta", one(&c.delta)),
         ] {
             let got: Vec<Vec<u8>> = got.iter().map(|s| s.into_bigint().to_bytes_be()).collect();
-            assert_eq!(
-                got,
-                scalars(&expected[name]),
-                "{name} of {}",
-                path.display()
-            );
+            assert_eq!(got, scalars(&expected[name]), "{name} of {}", path.display());
         }
     }
 }
@@ -135,9 +111,5 @@ fn the_python_verifier_agrees() {
         eprintln!("python3 not found: the Python verifier was not run");
         return;
     };
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -4,9 +4,11 @@
 //! some invalid artifacts silently. So: one process per concurrent proof, every answer read as untrusted, every proof
 //! verified before it is returned, proof lengths exact, weights always `fixed` (the verifying key binds them).
 
+mod circuit;
 mod install;
 mod instances;
 mod protocol;
+mod run;
 mod srs;
 mod tuner;
 mod worker;
@@ -14,26 +16,17 @@ mod worker;
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
 use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier, Witness,
-    input_tensors,
+    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness, input_tensors,
 };
 use crate::{
     evm,
-    model::{Input, Model, TensorInfo},
-    proof::{
-        PublicValues, Schema, Statement, TensorSchema, Verdict,
-        bundle::BackendName,
-        identity,
-        schema::{Direction, NO_AXIS, Visibility},
-    },
+    model::{Input, Model},
+    proof::{Statement, Verdict, bundle::BackendName, identity},
     storage::Cache,
 };
-use alloy::primitives::{Bytes, I256, U256};
-use protocol::{
-    Compile, Failure, FailureKind, GenSettings, GenWitness, Hello, Prove, ProveResult, Request, RunArgs, Setup,
-    VerifierSol, Verify,
-};
-use serde::{Deserialize, Serialize};
+use alloy::primitives::Bytes;
+use circuit::{Details, details, malformed_details, refuse_silent_traps, schema_of, unsupported};
+use protocol::{Compile, GenSettings, GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -62,22 +55,6 @@ pub struct EzklBackend {
     cache: Cache,
     worker: Mutex<Option<Worker>>,
     peak_rss_kb: AtomicU64,
-}
-
-/// What the tuner chose and EZKL made of it: `details` in the manifest.
-#[derive(Debug, Serialize, Deserialize)]
-struct Details {
-    run_args: RunArgs,
-    rows: u64,
-    k: u32,
-    input_scales: Vec<u32>,
-    output_scales: Vec<u32>,
-}
-
-/// A witness file in a private directory.
-struct EzklWitness {
-    path: PathBuf,
-    _dir: tempfile::TempDir,
 }
 
 impl EzklBackend {
@@ -149,85 +126,6 @@ impl EzklBackend {
         }
         srs::write_test_srs(&path, k)?;
         Ok(path)
-    }
-
-    fn run_witness(
-        &self,
-        dir: &Path,
-        schema: &Schema,
-        input: &Input,
-        control: &Control,
-    ) -> Result<Witness, BackendError> {
-        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
-        let (input_path, path) = (private.path().join("input.json"), private.path().join("witness.json"));
-        fs::write(&input_path, input.to_json()).map_err(BackendError::io(&input_path))?;
-        let request = GenWitness { input: input_path, compiled: dir.join(COMPILED), witness: path.clone() };
-        let made = self.call(&request, control).map_err(|error| match error {
-            CallError::Refused(failure) if is_out_of_domain(&failure) => BackendError::OutOfDomain(failure.text()),
-            other => other.into_backend(GenWitness::OP),
-        })?;
-        let instances: Vec<&[String]> = made.inputs.iter().chain(&made.outputs).map(Vec::as_slice).collect();
-        let public_values = read_instances(schema, &instances, GenWitness::OP)?;
-        Ok(Witness::new(public_values, EzklWitness { path, _dir: private }))
-    }
-
-    fn make_proof(
-        &self,
-        dir: &Path,
-        k: u32,
-        schema: &Schema,
-        witness: &Witness,
-        control: &Control,
-    ) -> Result<Bytes, BackendError> {
-        let data: &EzklWitness = witness.data()?;
-        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
-        let request = Prove {
-            witness: data.path.clone(),
-            compiled: dir.join(COMPILED),
-            pk: dir.join(PK),
-            srs: self.srs(k)?,
-            proof: private.path().join("proof.json"),
-        };
-        let ProveResult { instances, proof } = self.request(&request, control)?;
-        let unsound = |reason: &str| BackendError::UnsoundProof { reason: reason.into() };
-        let proved = split_column(schema, &instances).ok_or_else(|| unsound("its instances have another shape"))?;
-        if read_instances(schema, &proved, Prove::OP)? != witness.public_values {
-            return Err(unsound("its instances are not the witness's"));
-        }
-        let proof = alloy::hex::decode(&proof).map_err(|error| unsound(&error.to_string()))?;
-        Ok(proof.into())
-    }
-
-    fn check_proof(
-        &self,
-        dir: &Path,
-        schema: &Schema,
-        values: &PublicValues,
-        proof: &[u8],
-        control: &Control,
-    ) -> Result<Verdict, BackendError> {
-        let values = match schema.decode(values) {
-            Ok(values) => values,
-            Err(error) => return Ok(Verdict::invalid(error.to_string())),
-        };
-        let column: Result<Vec<String>, _> = values.into_iter().flatten().map(instances::to_hex).collect();
-        let column = match column {
-            Ok(column) => column,
-            Err(error) => return Ok(Verdict::invalid(error.to_string())),
-        };
-        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
-        let path = private.path().join("proof.json");
-        let json = serde_json::json!({ "protocol": null, "instances": [column], "proof": proof, "split": null });
-        fs::write(&path, json.to_string()).map_err(BackendError::io(&path))?;
-        let request = Verify {
-            proof: path,
-            settings: dir.join(SETTINGS),
-            vk: dir.join(VK),
-            srs: dir.join(VERIFY_SRS),
-            reduced_srs: true,
-        };
-        let answer = self.request(&request, control)?;
-        Ok(if answer.valid { Verdict::Valid } else { Verdict::invalid(answer.reason.unwrap_or_default()) })
     }
 }
 
@@ -304,7 +202,7 @@ impl ProvingBackend for EzklBackend {
         })
     }
 
-    fn solidity_verifier(&self, dir: &Path, control: &Control) -> Result<Option<SolidityVerifier>, BackendError> {
+    fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError> {
         let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
         let sol = private.path().join("verifier.sol");
         let request = VerifierSol {
@@ -317,7 +215,7 @@ impl ProvingBackend for EzklBackend {
         };
         let contract = self.request(&request, control)?.contract;
         let source = fs::read_to_string(&sol).map_err(BackendError::io(&sol))?;
-        Ok(Some(SolidityVerifier { contract, source }))
+        Ok(ModelCode::Solidity { contract, source })
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
@@ -365,115 +263,4 @@ impl ProvingBackend for EzklBackend {
         }
         self.check_proof(artifacts.dir(), &artifacts.schema()?, &statement.public_values, proof, control)
     }
-}
-
-impl EzklBackend {
-    /// Proves and verifies the all-zero input. Shows that keys, circuit and SRS belong together, and tells the exact
-    /// length of a proof, which EZKL's own verifier does not check.
-    fn self_test(
-        &self,
-        circuit: &Circuit,
-        details: &Details,
-        dir: &Path,
-        control: &Control,
-    ) -> Result<u64, BackendError> {
-        let zeros = input_tensors(&circuit.schema).iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
-        let witness = self.run_witness(dir, &circuit.schema, &Input::new(zeros)?, control)?;
-        let proof = self.make_proof(dir, details.k, &circuit.schema, &witness, control)?;
-        match self.check_proof(dir, &circuit.schema, &witness.public_values, &proof, control)? {
-            Verdict::Valid => Ok(proof.len() as u64),
-            Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
-        }
-    }
-}
-
-/// Values that EZKL says are too large for the decomposition, or for its floats.
-fn is_out_of_domain(failure: &Failure) -> bool {
-    failure.mentions("decomposition error")
-        || failure.mentions("is too large to be represented")
-        || failure.mentions("SigBitTruncationError")
-        || failure.mentions("significant bit truncation")
-}
-
-fn unsupported(failure: &Failure) -> BackendError {
-    if failure.kind == FailureKind::Protocol {
-        return BackendError::Failed { backend: NAME, operation: "settings".into(), message: failure.text() };
-    }
-    BackendError::Unsupported { backend: NAME, reason: failure.text() }
-}
-
-/// Operators that EZKL accepts and computes wrongly: it would prove another function than the file says.
-fn refuse_silent_traps(model: &Model) -> Result<(), BackendError> {
-    const IDENTITY_IN_EZKL: [&str; 3] = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
-    match IDENTITY_IN_EZKL.iter().find(|operator| model.operators().contains(**operator)) {
-        None => Ok(()),
-        Some(operator) => Err(BackendError::Unsupported {
-            backend: NAME,
-            reason: format!("it treats the operator {operator} as the identity; export the model in floating point"),
-        }),
-    }
-}
-
-fn malformed_details(error: &serde_json::Error) -> BackendError {
-    BackendError::Failed { backend: NAME, operation: "artifacts".into(), message: error.to_string() }
-}
-
-fn details(value: &serde_json::Value) -> Result<Details, BackendError> {
-    Details::deserialize(value).map_err(|error| malformed_details(&error))
-}
-
-/// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range
-/// that the circuit's decomposition enforces.
-fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, BackendError> {
-    let limit = I256::from_raw(U256::from(limit));
-    let tensor = |direction, info: &TensorInfo, scale: u32| TensorSchema {
-        name: info.name.clone(),
-        direction,
-        visibility: Visibility::Public,
-        shape: info.shape.clone(),
-        width: 32,
-        is_signed: true,
-        min: -limit,
-        max: limit,
-        scales: vec![2f64.powi(-(scale as i32))],
-        axis: NO_AXIS,
-        zero_point: 0,
-    };
-    let both = [
-        (Direction::Input, model.inputs(), &details.input_scales),
-        (Direction::Output, model.outputs(), &details.output_scales),
-    ];
-    let mut tensors = Vec::new();
-    for (direction, infos, scales) in both {
-        if infos.len() != scales.len() {
-            let reason = format!("EZKL sees {} {direction:?} tensors, the file has {}", scales.len(), infos.len());
-            return Err(BackendError::Unsupported { backend: NAME, reason });
-        }
-        tensors.extend(infos.iter().zip(scales).map(|(info, &scale)| tensor(direction, info, scale)));
-    }
-    Ok(Schema::new(tensors)?)
-}
-
-/// Splits EZKL's one flat column of instances into the schema's tensors.
-fn split_column<'a>(schema: &Schema, columns: &'a [Vec<String>]) -> Option<Vec<&'a [String]>> {
-    let [column] = columns else { return None };
-    let mut rest = column.as_slice();
-    let mut tensors = Vec::new();
-    for tensor in schema.tensors() {
-        let (head, tail) = rest.split_at_checked(tensor.elements())?;
-        tensors.push(head);
-        rest = tail;
-    }
-    rest.is_empty().then_some(tensors)
-}
-
-fn read_instances(schema: &Schema, tensors: &[&[String]], operation: &str) -> Result<PublicValues, BackendError> {
-    let values: Result<Vec<Vec<I256>>, _> =
-        tensors.iter().map(|tensor| tensor.iter().map(|text| instances::from_hex(text)).collect()).collect();
-    let values = values.map_err(|error| BackendError::Failed {
-        backend: NAME,
-        operation: operation.into(),
-        message: error.to_string(),
-    })?;
-    Ok(schema.encode(&values)?)
 }

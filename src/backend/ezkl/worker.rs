@@ -23,6 +23,8 @@ const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 /// How often a waiting caller looks at its cancel token.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 12;
+/// What of the environment a worker sees.
+const INHERITED: [&str; 5] = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "RAYON_NUM_THREADS"];
 pub(super) const NAME: &str = "EZKL";
 
 /// A running worker. It is killed and reaped when this is dropped.
@@ -48,6 +50,9 @@ impl Worker {
             // Isolated, no bytecode: neither the current directory nor the user's site-packages are looked at.
             .args(["-I", "-B", "-c", PROGRAM])
             .arg(installation.home())
+            // Keys and tokens in this process's environment are not EZKL's business.
+            .env_clear()
+            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

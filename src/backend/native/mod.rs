@@ -13,8 +13,7 @@ mod memory;
 pub use calibration::Source;
 
 use super::{
-    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Keys, ProvingBackend, SolidityVerifier,
-    Witness,
+    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness,
 };
 use crate::{
     model::{
@@ -240,8 +239,8 @@ impl ProvingBackend for NativeBackend {
         })
     }
 
-    fn solidity_verifier(&self, _: &Path, _: &Control) -> Result<Option<SolidityVerifier>, BackendError> {
-        Ok(None)
+    fn model_code(&self, _: &Path, _: &Control) -> Result<ModelCode, BackendError> {
+        Ok(ModelCode::None)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

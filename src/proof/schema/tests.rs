@@ -43,8 +43,8 @@ fn each_rule_is_checked() {
     assert!(refused(|t| t.width = 0));
     assert!(refused(|t| t.width = 33));
     assert!(refused(|t| t.min = t.max + I256::ONE));
-    assert!(refused(|t| t.max = t.max + I256::ONE));
-    assert!(refused(|t| t.min = t.min - I256::ONE));
+    assert!(refused(|t| t.max += I256::ONE));
+    assert!(refused(|t| t.min -= I256::ONE));
     assert!(refused(|t| t.scales = vec![0.0]));
     assert!(refused(|t| t.scales = vec![f64::NAN]));
     assert!(refused(|t| t.scales = vec![1.0, 1.0]));

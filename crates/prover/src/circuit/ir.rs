@@ -92,11 +92,7 @@ pub fn lower(ops: &[Op]) -> Result<Shape, CircuitError> {
         match dims.last() {
             None => dims.push(inputs),
             Some(&width) if width != inputs => {
-                return Err(CircuitError::Length {
-                    what: "layer input",
-                    got: inputs,
-                    expected: width,
-                });
+                return Err(CircuitError::Length { what: "layer input", got: inputs, expected: width });
             }
             Some(_) => {}
         }
@@ -109,10 +105,7 @@ pub fn lower(ops: &[Op]) -> Result<Shape, CircuitError> {
                 return Err(unsupported(index, "the shift must be 8 (§1)"));
             }
             Some(_) => {
-                return Err(unsupported(
-                    index,
-                    "a requantization by 2^8 is expected here",
-                ));
+                return Err(unsupported(index, "a requantization by 2^8 is expected here"));
             }
         }
         match ops.get(index) {
@@ -123,12 +116,8 @@ pub fn lower(ops: &[Op]) -> Result<Shape, CircuitError> {
         index += 1;
     }
     // A single saturating layer makes the whole shape saturate; plain ReLU layers then clamp at 65535.
-    let saturation = bounds.iter().any(Option::is_some).then(|| {
-        bounds
-            .iter()
-            .map(|b| b.unwrap_or(Saturation::Wide))
-            .collect()
-    });
+    let saturation =
+        bounds.iter().any(Option::is_some).then(|| bounds.iter().map(|b| b.unwrap_or(Saturation::Wide)).collect());
     Shape::new(dims, saturation)
 }
 
@@ -148,45 +137,17 @@ mod tests {
             Op::Relu,
             dense(5, 3),
             requantize,
-            Op::Saturate {
-                hi: Saturation::Narrow,
-            },
+            Op::Saturate { hi: Saturation::Narrow },
             dense(3, 2),
         ])
         .unwrap();
-        assert_eq!(
-            shape.saturation(),
-            Some(&[Saturation::Wide, Saturation::Narrow][..])
-        );
-        let error = lower(&[
-            dense(4, 5),
-            Op::Requantize { shift: 7 },
-            Op::Relu,
-            dense(5, 2),
-        ])
-        .unwrap_err();
-        assert!(matches!(
-            error,
-            CircuitError::Unsupported {
-                index: 1,
-                name: "Requantize",
-                ..
-            }
-        ));
+        assert_eq!(shape.saturation(), Some(&[Saturation::Wide, Saturation::Narrow][..]));
+        let error = lower(&[dense(4, 5), Op::Requantize { shift: 7 }, Op::Relu, dense(5, 2)]).unwrap_err();
+        assert!(matches!(error, CircuitError::Unsupported { index: 1, name: "Requantize", .. }));
         let error = lower(&[Op::MatMul]).unwrap_err();
-        assert!(matches!(
-            error,
-            CircuitError::Unsupported {
-                index: 0,
-                name: "MatMul",
-                ..
-            }
-        ));
+        assert!(matches!(error, CircuitError::Unsupported { index: 0, name: "MatMul", .. }));
         assert!(lower(&[dense(4, 5), requantize, Op::Relu]).is_err());
-        assert!(matches!(
-            lower(&[dense(4, 5), requantize, Op::Relu, dense(6, 2)]),
-            Err(CircuitError::Length { .. })
-        ));
+        assert!(matches!(lower(&[dense(4, 5), requantize, Op::Relu, dense(6, 2)]), Err(CircuitError::Length { .. })));
         assert!(lower(&[]).is_err());
     }
 }

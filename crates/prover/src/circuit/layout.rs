@@ -33,12 +33,7 @@ impl Layout {
         }
         let positions = next.max(FIRST + TABLE);
         let nu = positions.next_power_of_two().trailing_zeros() as usize;
-        Self {
-            starts,
-            positions,
-            nu,
-            rows: shape.rows(),
-        }
+        Self { starts, positions, nu, rows: shape.rows() }
     }
 
     /// `b = 2^nu`.
@@ -79,12 +74,7 @@ impl Layout {
         bound("number of samples", samples, 1, MAX_SAMPLES)?;
         let kappa = samples.next_power_of_two().trailing_zeros() as usize;
         bound("kappa + nu", kappa + self.nu, 1, MAX_VARIABLES)?;
-        Ok(Columns {
-            samples,
-            kappa,
-            nu: self.nu,
-            positions: self.positions,
-        })
+        Ok(Columns { samples, kappa, nu: self.nu, positions: self.positions })
     }
 }
 
@@ -148,18 +138,12 @@ mod tests {
         let shape = Shape::new(vec![256, 512, 256, 10], None).unwrap();
         let layout = Layout::new(&shape);
         assert_eq!(layout.starts, [2, 259, 772, 1029]);
-        assert_eq!(
-            (layout.act(), layout.positions, layout.nu, layout.rows),
-            (1029, 1029, 11, 512)
-        );
+        assert_eq!((layout.act(), layout.positions, layout.nu, layout.rows), (1029, 1029, 11, 512));
         assert_eq!((layout.constant(1), layout.constant(3)), (258, 1028));
         let tiny = Layout::new(&Shape::new(vec![1, 1], None).unwrap());
         assert_eq!((tiny.act(), tiny.positions, tiny.nu), (4, 258, 9));
         let columns = layout.columns(5).unwrap();
-        assert_eq!(
-            (columns.k(), columns.variables(), columns.first_real()),
-            (8, 14, 16)
-        );
+        assert_eq!((columns.k(), columns.variables(), columns.first_real()), (8, 14, 16));
         assert!(layout.columns(0).is_err() && layout.columns(MAX_SAMPLES + 1).is_err());
     }
 

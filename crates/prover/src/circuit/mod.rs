@@ -2,7 +2,7 @@
 //!
 //! [`ir`] is the list of operators a front end hands over, and the five constraint families.
 //! [`shape`] is a lowered, bounded multi-layer perceptron; [`layout`] gives every wire its position;
-//! [`pieces`] is the one description of a public function from which the prover's table and the
+//! `pieces` is the one description of a public function from which the prover's table and the
 //! verifier's closed form are both made; [`weights`] are the secret parameters.
 
 pub mod ir;

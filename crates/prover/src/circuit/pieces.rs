@@ -21,12 +21,7 @@ pub(crate) struct Pieces(Vec<Piece>);
 impl Pieces {
     /// Adds `coeff * base^p` on `lo..hi`.
     pub(crate) fn push(&mut self, lo: usize, hi: usize, coeff: Fr, base: Fr) {
-        self.0.push(Piece {
-            lo,
-            hi,
-            coeff,
-            base,
-        });
+        self.0.push(Piece { lo, hi, coeff, base });
     }
 
     /// The values at `0..len`.
@@ -49,11 +44,7 @@ impl Pieces {
         for piece in &self.0 {
             let prefix = match &cache {
                 Some((base, prefix)) if *base == piece.base => prefix,
-                _ => {
-                    &cache
-                        .insert((piece.base, Prefix::powers(piece.base, point)))
-                        .1
-                }
+                _ => &cache.insert((piece.base, Prefix::powers(piece.base, point))).1,
             };
             sum += piece.coeff * (prefix.up_to(piece.hi) - prefix.up_to(piece.lo));
         }
@@ -95,12 +86,7 @@ impl Prefix {
 
     /// Factors of `eq(xi, p) * eq(p, point)`.
     pub(crate) fn eq(xi: &[Fr], point: &[Fr]) -> Self {
-        Self::new(
-            xi.iter()
-                .zip(point)
-                .map(|(x, r)| [(Fr::ONE - x) * (Fr::ONE - r), *x * r])
-                .collect(),
-        )
+        Self::new(xi.iter().zip(point).map(|(x, r)| [(Fr::ONE - x) * (Fr::ONE - r), *x * r]).collect())
     }
 
     /// The sum over `p < len`.

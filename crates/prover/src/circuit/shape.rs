@@ -35,9 +35,7 @@ impl Saturation {
     /// The saturation with this bound.
     #[must_use]
     pub fn from_bound(bound: u16) -> Option<Self> {
-        [Self::Narrow, Self::Wide]
-            .into_iter()
-            .find(|s| s.bound() == bound)
+        [Self::Narrow, Self::Wide].into_iter().find(|s| s.bound() == bound)
     }
 }
 
@@ -49,21 +47,11 @@ pub struct Shape {
 }
 
 /// Fails unless `min <= got <= max`.
-pub(crate) fn bound(
-    what: &'static str,
-    got: usize,
-    min: usize,
-    max: usize,
-) -> Result<(), CircuitError> {
+pub(crate) fn bound(what: &'static str, got: usize, min: usize, max: usize) -> Result<(), CircuitError> {
     if (min..=max).contains(&got) {
         return Ok(());
     }
-    Err(CircuitError::Bound {
-        what,
-        got: got as u64,
-        min: min as u64,
-        max: max as u64,
-    })
+    Err(CircuitError::Bound { what, got: got as u64, min: min as u64, max: max as u64 })
 }
 
 impl Shape {
@@ -71,16 +59,8 @@ impl Shape {
     ///
     /// # Errors
     /// A bound of §1.1 is broken, or `saturation` does not have `L - 1` entries.
-    pub fn new(
-        dims: Vec<usize>,
-        saturation: Option<Vec<Saturation>>,
-    ) -> Result<Self, CircuitError> {
-        bound(
-            "number of layers",
-            dims.len().saturating_sub(1),
-            1,
-            MAX_LAYERS,
-        )?;
+    pub fn new(dims: Vec<usize>, saturation: Option<Vec<Saturation>>) -> Result<Self, CircuitError> {
+        bound("number of layers", dims.len().saturating_sub(1), 1, MAX_LAYERS)?;
         for &d in &dims {
             bound("layer width", d, 1, MAX_WIDTH)?;
         }

@@ -20,9 +20,7 @@ pub struct Weights {
 
 impl fmt::Debug for Weights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Weights")
-            .field("shape", &self.shape)
-            .finish_non_exhaustive()
+        f.debug_struct("Weights").field("shape", &self.shape).finish_non_exhaustive()
     }
 }
 
@@ -69,27 +67,11 @@ impl Weights {
     ///
     /// # Errors
     /// A list has the wrong length, or a weight is -128.
-    pub fn new(
-        shape: Shape,
-        weights: Vec<Vec<i8>>,
-        biases: Vec<Vec<i32>>,
-    ) -> Result<Self, CircuitError> {
-        let this = Self {
-            shape,
-            weights,
-            biases,
-        };
+    pub fn new(shape: Shape, weights: Vec<Vec<i8>>, biases: Vec<Vec<i32>>) -> Result<Self, CircuitError> {
+        let this = Self { shape, weights, biases };
         let (shape, weights, biases) = (&this.shape, &this.weights, &this.biases);
         let length = |what, got, expected| {
-            if got == expected {
-                Ok(())
-            } else {
-                Err(CircuitError::Length {
-                    what,
-                    got,
-                    expected,
-                })
-            }
+            if got == expected { Ok(()) } else { Err(CircuitError::Length { what, got, expected }) }
         };
         length("weight layers", weights.len(), shape.layers())?;
         length("bias layers", biases.len(), shape.layers())?;
@@ -98,10 +80,7 @@ impl Weights {
             length("weights of a layer", w.len(), inputs * outputs)?;
             length("biases of a layer", b.len(), outputs)?;
             if let Some(at) = w.iter().position(|w| *w == i8::MIN) {
-                return Err(CircuitError::Weight {
-                    layer: l + 1,
-                    neuron: at / inputs,
-                });
+                return Err(CircuitError::Weight { layer: l + 1, neuron: at / inputs });
             }
         }
         Ok(this)
@@ -139,9 +118,7 @@ impl Weights {
     /// The weight bytes of §3: per neuron its weights, then its bias (4 bytes big-endian).
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = Zeroizing::new(Vec::with_capacity(
-            self.shape.parameters() + 3 * self.shape.rows(),
-        ));
+        let mut out = Zeroizing::new(Vec::with_capacity(self.shape.parameters() + 3 * self.shape.rows()));
         for (l, (w, b)) in self.weights.iter().zip(&self.biases).enumerate() {
             for (row, bias) in w.chunks_exact(self.shape.dims()[l]).zip(b) {
                 out.extend(row.iter().map(|w| w.cast_unsigned()));
@@ -158,11 +135,7 @@ impl Weights {
     pub fn from_bytes(shape: Shape, bytes: &[u8]) -> Result<Self, CircuitError> {
         let expected = shape.dims().windows(2).map(|d| (d[0] + 4) * d[1]).sum();
         if bytes.len() != expected {
-            return Err(CircuitError::Length {
-                what: "weight bytes",
-                got: bytes.len(),
-                expected,
-            });
+            return Err(CircuitError::Length { what: "weight bytes", got: bytes.len(), expected });
         }
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         let mut rest = bytes;
@@ -170,15 +143,8 @@ impl Weights {
             let (layer, tail) = rest.split_at((d[0] + 4) * d[1]);
             rest = tail;
             let rows = layer.chunks_exact(d[0] + 4);
-            weights.push(
-                rows.clone()
-                    .flat_map(|r| r[..d[0]].iter().map(|w| w.cast_signed()))
-                    .collect(),
-            );
-            biases.push(
-                rows.map(|r| i32::from_be_bytes([r[d[0]], r[d[0] + 1], r[d[0] + 2], r[d[0] + 3]]))
-                    .collect(),
-            );
+            weights.push(rows.clone().flat_map(|r| r[..d[0]].iter().map(|w| w.cast_signed())).collect());
+            biases.push(rows.map(|r| i32::from_be_bytes([r[d[0]], r[d[0] + 1], r[d[0] + 2], r[d[0] + 3]])).collect());
         }
         Self::new(shape, weights, biases)
     }
@@ -194,10 +160,7 @@ impl Weights {
         let layout = Layout::new(&self.shape);
         let rows = (0..layout.rows)
             .map(|i| {
-                let mut row = WeightRow {
-                    weights: Vec::new(),
-                    biases: Vec::new(),
-                };
+                let mut row = WeightRow { weights: Vec::new(), biases: Vec::new() };
                 for l in 1..=self.shape.layers() {
                     let inputs = self.shape.dims()[l - 1];
                     let Some(bias) = self.bias(l).get(i) else {
@@ -207,8 +170,7 @@ impl Weights {
                     let weights = &self.layer(l)[i * inputs..(i + 1) * inputs];
                     let nonzero = weights.iter().enumerate().filter(|(_, w)| **w != 0);
                     // Positions are below 2^20 (§1.1).
-                    row.weights
-                        .extend(nonzero.map(|(j, w)| ((start + j) as u32, *w)));
+                    row.weights.extend(nonzero.map(|(j, w)| ((start + j) as u32, *w)));
                     if *bias != 0 {
                         row.biases.push((layout.constant(l) as u32, *bias));
                     }
@@ -216,9 +178,6 @@ impl Weights {
                 row
             })
             .collect();
-        WeightRows {
-            block: layout.b(),
-            rows,
-        }
+        WeightRows { block: layout.b(), rows }
     }
 }

@@ -33,11 +33,7 @@ impl Backend {
     /// The fastest backend of this machine, unless [`force_scalar`] says otherwise.
     #[must_use]
     pub fn active() -> Self {
-        if FORCE_SCALAR.load(Ordering::Relaxed) || !Self::Ifma.is_available() {
-            Self::Scalar
-        } else {
-            Self::Ifma
-        }
+        if FORCE_SCALAR.load(Ordering::Relaxed) || !Self::Ifma.is_available() { Self::Scalar } else { Self::Ifma }
     }
 
     /// Whether this machine can run it.
@@ -46,9 +42,7 @@ impl Backend {
         match self {
             Self::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma => {
-                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
-            }
+            Self::Ifma => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Ifma => false,
         }
@@ -56,12 +50,7 @@ impl Backend {
 
     /// `out[k] = src[pairs[k][0]] + src[pairs[k][1]]`; operands are not the identity.
     /// Returns whether some result is the identity.
-    pub(super) fn add_pairs(
-        self,
-        src: &[RawPoint],
-        pairs: &[[Ref; 2]],
-        out: &mut [RawPoint],
-    ) -> bool {
+    pub(super) fn add_pairs(self, src: &[RawPoint], pairs: &[[Ref; 2]], out: &mut [RawPoint]) -> bool {
         // A few pairs do not fill the vectors: the inversion is all they cost.
         #[cfg(target_arch = "x86_64")]
         if self == Self::Ifma && pairs.len() > 3 && self.is_available() {

@@ -43,12 +43,7 @@ impl ByteBuckets {
 
     /// [`Self::new`] on a given backend.
     #[must_use]
-    pub fn new_with<B: Base>(
-        backend: Backend,
-        bases: &[B],
-        columns: &[&[u8]],
-        total: Option<&G1Affine>,
-    ) -> Vec<Self> {
+    pub fn new_with<B: Base>(backend: Backend, bases: &[B], columns: &[&[u8]], total: Option<&G1Affine>) -> Vec<Self> {
         let src = B::raw(bases);
         let first = u8::from(total.is_some());
         let one = |column: &&[u8]| {
@@ -64,10 +59,7 @@ impl ByteBuckets {
                 let mut points = sums.clone();
                 points[0] = super::point::to_raw(total);
                 let mut lists = Lists::default();
-                let kept = points
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, p)| **p != RAW_IDENTITY);
+                let kept = points.iter().enumerate().filter(|(_, p)| **p != RAW_IDENTITY);
                 lists.push(kept.map(|(v, _)| (v as Ref) << 1 | Ref::from(v > 0)));
                 sums[0] = lists.sum(backend, &points, &mut scratch)[0];
             }
@@ -96,18 +88,13 @@ impl ByteBuckets {
     /// [`Self::commit`] on a given backend.
     #[must_use]
     pub fn commit_with(backend: Backend, columns: &[Self]) -> Vec<G1Affine> {
-        let points: Vec<RawPoint> = columns
-            .iter()
-            .flat_map(|c| c.sums.iter().copied())
-            .collect();
+        let points: Vec<RawPoint> = columns.iter().flat_map(|c| c.sums.iter().copied()).collect();
         // Buckets up to 255 need a row of 256, which is one for digits of 9 bits.
         let sums = grid::accumulate(backend, &points, (columns.len(), 9), points.len(), |c| {
             let points = &points;
             (1..VALUES)
                 .map(move |v| (v, c * VALUES + v))
-                .filter_map(move |(v, at)| {
-                    (points[at] != RAW_IDENTITY).then_some((v as i32, (at as Ref) << 1))
-                })
+                .filter_map(move |(v, at)| (points[at] != RAW_IDENTITY).then_some((v as i32, (at as Ref) << 1)))
         });
         sums.weighted(columns.len(), 1)
     }
@@ -120,15 +107,8 @@ impl ByteBuckets {
 
     /// [`Self::combine`] on a given backend.
     #[must_use]
-    pub fn combine_with(
-        backend: Backend,
-        columns: &[Self],
-        weights: &[Fr; VALUES],
-    ) -> Vec<G1Affine> {
-        let jobs: Vec<(&[RawPoint], &[Fr])> = columns
-            .iter()
-            .map(|c| (&c.sums[..], &weights[..]))
-            .collect();
+    pub fn combine_with(backend: Backend, columns: &[Self], weights: &[Fr; VALUES]) -> Vec<G1Affine> {
+        let jobs: Vec<(&[RawPoint], &[Fr])> = columns.iter().map(|c| (&c.sums[..], &weights[..])).collect();
         msm_many_with(backend, &jobs)
     }
 }

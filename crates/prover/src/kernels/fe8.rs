@@ -12,13 +12,7 @@ const MASK: u64 = (1 << 52) - 1;
 /// `k * q` in five limbs.
 const fn multiple(k: u64) -> [u64; 5] {
     let [a, b, c, d] = <Fq as PrimeField>::MODULUS.0;
-    let q = [
-        a & MASK,
-        (a >> 52 | b << 12) & MASK,
-        (b >> 40 | c << 24) & MASK,
-        (c >> 28 | d << 36) & MASK,
-        d >> 16,
-    ];
+    let q = [a & MASK, (a >> 52 | b << 12) & MASK, (b >> 40 | c << 24) & MASK, (c >> 28 | d << 36) & MASK, d >> 16];
     let mut out = [0; 5];
     let mut carry = 0u128;
     let mut i = 0;
@@ -100,13 +94,7 @@ impl Fe8 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn one() -> Self {
-        Self([
-            splat(ONE[0]),
-            splat(ONE[1]),
-            splat(ONE[2]),
-            splat(ONE[3]),
-            splat(ONE[4]),
-        ])
+        Self([splat(ONE[0]), splat(ONE[1]), splat(ONE[2]), splat(ONE[3]), splat(ONE[4])])
     }
 
     /// `self * other / 2^260 mod q`, below `self * other / 2^260 + q`.
@@ -133,10 +121,7 @@ impl Fe8 {
             }
             lo[i + 1] = _mm512_add_epi64(lo[i + 1], _mm512_srli_epi64::<52>(lo[i]));
         }
-        Self(std::array::from_fn(|k| {
-            _mm512_add_epi64(lo[5 + k], hi[5 + k])
-        }))
-        .carry()
+        Self(std::array::from_fn(|k| _mm512_add_epi64(lo[5 + k], hi[5 + k]))).carry()
     }
 
     /// Brings signed limbs of a nonnegative number into range.
@@ -161,9 +146,7 @@ impl Fe8 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn sub_signed(&self, other: &Self) -> Self {
-        Self(std::array::from_fn(|i| {
-            _mm512_add_epi64(_mm512_sub_epi64(self.0[i], other.0[i]), splat(Q4[i]))
-        }))
+        Self(std::array::from_fn(|i| _mm512_add_epi64(_mm512_sub_epi64(self.0[i], other.0[i]), splat(Q4[i]))))
     }
 
     /// `4 * self`, for `self < 2^258`.
@@ -185,10 +168,7 @@ impl Fe8 {
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn sub2_fold(&self, b: &Self, c: &Self) -> Self {
         let t = self.sub_signed(b);
-        Self(std::array::from_fn(|i| {
-            _mm512_add_epi64(_mm512_sub_epi64(t.0[i], c.0[i]), splat(Q[i]))
-        }))
-        .fold()
+        Self(std::array::from_fn(|i| _mm512_add_epi64(_mm512_sub_epi64(t.0[i], c.0[i]), splat(Q[i])))).fold()
     }
 
     /// Takes 2 q away up to twice from a nonnegative number below 6.2 q with signed limbs.
@@ -231,10 +211,7 @@ impl Fe8 {
     pub(super) fn load(src: &[RawPoint], refs: &[Ref; 8]) -> (Self, Self) {
         let points = refs.map(|r| &src[(r >> 1) as usize]);
         let y = load_half::<32>(points);
-        let sign = refs
-            .iter()
-            .enumerate()
-            .fold(0, |m, (i, r)| m | ((r & 1) as u8) << i);
+        let sign = refs.iter().enumerate().fold(0, |m, (i, r)| m | ((r & 1) as u8) << i);
         let y = std::array::from_fn(|i| _mm512_mask_sub_epi64(y.0[i], sign, splat(Q3[i]), y.0[i]));
         (load_half::<0>(points), Self(y))
     }
@@ -283,10 +260,7 @@ impl Fe8 {
         ];
         let mut rows = [[0; 32]; 8];
         for (i, pair) in transpose(w).into_iter().enumerate() {
-            let (low, high) = (
-                _mm512_castsi512_si256(pair),
-                _mm512_extracti64x4_epi64::<1>(pair),
-            );
+            let (low, high) = (_mm512_castsi512_si256(pair), _mm512_extracti64x4_epi64::<1>(pair));
             // SAFETY: the destinations are 32 bytes each and the stores need no alignment.
             unsafe {
                 _mm256_storeu_si256(rows[i].as_mut_ptr().cast(), low);
@@ -316,18 +290,9 @@ fn load_half<const AT: usize>(points: [&RawPoint; 8]) -> Fe8 {
     let mask = splat(MASK);
     Fe8([
         _mm512_and_si512(w[0], mask),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64::<52>(w[0]), _mm512_slli_epi64::<12>(w[1])),
-            mask,
-        ),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64::<40>(w[1]), _mm512_slli_epi64::<24>(w[2])),
-            mask,
-        ),
-        _mm512_and_si512(
-            _mm512_or_si512(_mm512_srli_epi64::<28>(w[2]), _mm512_slli_epi64::<36>(w[3])),
-            mask,
-        ),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<52>(w[0]), _mm512_slli_epi64::<12>(w[1])), mask),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<40>(w[1]), _mm512_slli_epi64::<24>(w[2])), mask),
+        _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64::<28>(w[2]), _mm512_slli_epi64::<36>(w[3])), mask),
         _mm512_srli_epi64::<16>(w[3]),
     ])
 }

@@ -14,7 +14,8 @@ use super::{
 
 /// `2^(c w) P_i` for every base P_i and window w, where c is the width of a window.
 ///
-/// Takes `64 * len * (255 / c + 1)` bytes: 2.8 MB for 2048 bases and c = 12.
+/// Takes `64 * len * (255 / c + 1)` bytes: 2.8 MB for 2048 bases and c = 12. Beyond some 2^13 bases
+/// the table leaves the caches and [`super::msm()`] is as fast.
 #[derive(Clone)]
 pub struct FixedBase {
     windows: Windows,
@@ -26,15 +27,8 @@ pub struct FixedBase {
 impl std::fmt::Debug for FixedBase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The bases may be a model's quotient points, which are secret if its weights are.
-        let Self {
-            windows,
-            len,
-            table: _,
-        } = self;
-        f.debug_struct("FixedBase")
-            .field("windows", windows)
-            .field("len", len)
-            .finish()
+        let Self { windows, len, table: _ } = self;
+        f.debug_struct("FixedBase").field("windows", windows).field("len", len).finish()
     }
 }
 
@@ -53,10 +47,7 @@ impl FixedBase {
     pub fn with_width<B: Base>(bases: &[B], c: usize) -> Self {
         let windows = Windows::new(c.clamp(2, 16), SCALAR_BITS);
         let raw = B::raw(bases);
-        let columns: Vec<Vec<RawPoint>> = raw
-            .par_chunks(256)
-            .map(|bases| multiples(bases, &windows))
-            .collect();
+        let columns: Vec<Vec<RawPoint>> = raw.par_chunks(256).map(|bases| multiples(bases, &windows)).collect();
         let mut table = Vec::with_capacity(raw.len() * windows.count);
         for w in 0..windows.count {
             for column in &columns {
@@ -64,11 +55,7 @@ impl FixedBase {
                 table.extend_from_slice(&column[w * n..(w + 1) * n]);
             }
         }
-        Self {
-            windows,
-            len: raw.len(),
-            table,
-        }
+        Self { windows, len: raw.len(), table }
     }
 
     /// Window by window, the multiples of the bases.
@@ -108,9 +95,7 @@ impl FixedBase {
     /// [`Self::msm_many`] on a given backend.
     #[must_use]
     pub fn msm_many_with(&self, backend: Backend, jobs: &[&[Fr]]) -> Vec<G1Affine> {
-        let jobs = jobs
-            .iter()
-            .map(|scalars| scalars.iter().copied().enumerate().collect());
+        let jobs = jobs.iter().map(|scalars| scalars.iter().copied().enumerate().collect());
         self.msm_sparse_with(backend, &jobs.collect::<Vec<_>>())
     }
 
@@ -127,12 +112,8 @@ impl FixedBase {
         let jobs: Vec<Vec<(Ref, Shifted)>> = jobs
             .iter()
             .map(|terms| {
-                let usable = terms
-                    .iter()
-                    .filter(|(i, _)| *i < self.len && self.table[*i] != RAW_IDENTITY);
-                usable
-                    .map(|(i, scalar)| (*i as Ref, self.windows.shift(scalar)))
-                    .collect()
+                let usable = terms.iter().filter(|(i, _)| *i < self.len && self.table[*i] != RAW_IDENTITY);
+                usable.map(|(i, scalar)| (*i as Ref, self.windows.shift(scalar))).collect()
             })
             .collect();
         let size = jobs.iter().map(Vec::len).sum::<usize>() * self.windows.count;
@@ -152,9 +133,7 @@ impl FixedBase {
 /// `2^(c w) P` for all bases, window by window.
 fn multiples(bases: &[RawPoint], windows: &Windows) -> Vec<RawPoint> {
     // The identity stays the identity; the other points have odd order and never become it.
-    let used: Vec<usize> = (0..bases.len())
-        .filter(|i| bases[*i] != RAW_IDENTITY)
-        .collect();
+    let used: Vec<usize> = (0..bases.len()).filter(|i| bases[*i] != RAW_IDENTITY).collect();
     let mut at: Vec<RawPoint> = used.iter().map(|i| bases[*i]).collect();
     let itself: Vec<[Ref; 2]> = (0..used.len() as Ref).map(|i| [i << 1, i << 1]).collect();
     let mut doubled = at.clone();

@@ -55,40 +55,22 @@ where
     let units: Vec<Unit> = (0..rows * segments)
         .map(|u| {
             let (row, s) = (u / segments, u % segments);
-            Unit {
-                row,
-                buckets: per_row * s / segments..per_row * (s + 1) / segments,
-            }
+            Unit { row, buckets: per_row * s / segments..per_row * (s + 1) / segments }
         })
         .collect();
     let work = |units: &[Unit]| {
         let buckets: Vec<_> = units.iter().map(|unit| unit.buckets.clone()).collect();
-        let sums = bit_sums(
-            backend,
-            src,
-            &buckets,
-            bits,
-            &mut Scratch::default(),
-            || {
-                let rows = units.iter().map(|unit| unit.row).enumerate();
-                rows.flat_map(|(i, row)| entries(row).map(move |(digit, r)| (i, digit, r)))
-            },
-        );
-        units
-            .iter()
-            .zip(sums.chunks(bits))
-            .map(|(u, s)| (u.row, s.to_vec()))
-            .collect()
+        let sums = bit_sums(backend, src, &buckets, bits, &mut Scratch::default(), || {
+            let rows = units.iter().map(|unit| unit.row).enumerate();
+            rows.flat_map(|(i, row)| entries(row).map(move |(digit, r)| (i, digit, r)))
+        });
+        units.iter().zip(sums.chunks(bits)).map(|(u, s)| (u.row, s.to_vec())).collect()
     };
     let parts = if tasks == 1 {
         work(&units)
     } else {
         let chunk = units.len().div_ceil(tasks).max(1);
-        units
-            .par_chunks(chunk)
-            .map(work)
-            .collect::<Vec<Vec<_>>>()
-            .concat()
+        units.par_chunks(chunk).map(work).collect::<Vec<Vec<_>>>().concat()
     };
     BitSums { bits, parts }
 }
@@ -113,27 +95,17 @@ where
     let lists = Lists::sort(rows.len() * width, || {
         entries().filter_map(|(row, digit, r)| {
             let bucket = (digit.unsigned_abs() as usize).wrapping_sub(1);
-            rows[row].contains(&bucket).then(|| {
-                (
-                    row * width + bucket - rows[row].start,
-                    r ^ Ref::from(digit < 0),
-                )
-            })
+            rows[row].contains(&bucket).then(|| (row * width + bucket - rows[row].start, r ^ Ref::from(digit < 0)))
         })
     });
     let buckets = lists.sum(backend, src, scratch);
     let mut lists = Lists::default();
     for (row, range) in rows.iter().enumerate() {
         for bit in 0..bits {
-            lists.push(
-                range
-                    .clone()
-                    .filter(|b| (b + 1) >> bit & 1 == 1)
-                    .filter_map(|b| {
-                        let at = row * width + b - range.start;
-                        (buckets[at] != RAW_IDENTITY).then_some((at as Ref) << 1)
-                    }),
-            );
+            lists.push(range.clone().filter(|b| (b + 1) >> bit & 1 == 1).filter_map(|b| {
+                let at = row * width + b - range.start;
+                (buckets[at] != RAW_IDENTITY).then_some((at as Ref) << 1)
+            }));
         }
     }
     lists.sum(backend, &buckets, scratch)
@@ -144,21 +116,16 @@ impl BitSums {
     pub(crate) fn weighted(&self, groups: usize, per_group: usize) -> Vec<G1Affine> {
         let mut sums = vec![Vec::new(); groups * per_group * self.bits];
         for (row, part) in &self.parts {
-            for (bit, sum) in part
-                .iter()
-                .enumerate()
-                .filter(|(_, sum)| **sum != RAW_IDENTITY)
-            {
+            for (bit, sum) in part.iter().enumerate().filter(|(_, sum)| **sum != RAW_IDENTITY) {
                 sums[row * self.bits + bit].push(*sum);
             }
         }
         let totals: Vec<G1Projective> = sums
             .par_chunks(per_group * self.bits)
             .map(|sums| {
-                double_and_add(sums.iter().map(|sums| {
-                    sums.iter()
-                        .fold(G1Projective::ZERO, |total, sum| total + from_raw(sum))
-                }))
+                double_and_add(
+                    sums.iter().map(|sums| sums.iter().fold(G1Projective::ZERO, |total, sum| total + from_raw(sum))),
+                )
             })
             .collect();
         G1Projective::normalize_batch(&totals)

@@ -38,20 +38,12 @@ pub(super) fn add_pairs(src: &[RawPoint], pairs: &[[Ref; 2]], out: &mut [RawPoin
 /// The eight pairs of a group; a short last group repeats its first pair.
 fn group(pairs: &[[Ref; 2]]) -> ([Ref; 8], [Ref; 8]) {
     let at = |lane: usize| pairs.get(lane).unwrap_or(&pairs[0]);
-    (
-        std::array::from_fn(|lane| at(lane)[0]),
-        std::array::from_fn(|lane| at(lane)[1]),
-    )
+    (std::array::from_fn(|lane| at(lane)[0]), std::array::from_fn(|lane| at(lane)[1]))
 }
 
 /// Adds the pairs, or returns false and writes nothing if two operands have the same x.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn add_batch(
-    src: &[RawPoint],
-    pairs: &[[Ref; 2]],
-    out: &mut [RawPoint],
-    prefix: &mut Vec<Fe8>,
-) -> bool {
+fn add_batch(src: &[RawPoint], pairs: &[[Ref; 2]], out: &mut [RawPoint], prefix: &mut Vec<Fe8>) -> bool {
     prefix.clear();
     // Two chains of products, because one multiplication waits for the last one's result.
     let mut product = [Fe8::one(), Fe8::one()];

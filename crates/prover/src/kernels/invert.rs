@@ -105,9 +105,7 @@ fn apply(row: &[i64; 2], a: &Wide, b: &Wide, k: i64) -> Wide {
 /// `(row[0] d + row[1] e) / 2^62` modulo q. The absolute value exceeds the larger one of d and e
 /// by q at most, so after all rounds it is below 13 q.
 fn apply_mod(row: &[i64; 2], d: &Wide, e: &Wide) -> Wide {
-    let low = row[0]
-        .wrapping_mul(d[0])
-        .wrapping_add(row[1].wrapping_mul(e[0]));
+    let low = row[0].wrapping_mul(d[0]).wrapping_add(row[1].wrapping_mul(e[0]));
     let k = low.wrapping_mul(MINUS_Q_INVERSE) & MASK;
     apply(row, d, e, k)
 }
@@ -126,12 +124,7 @@ fn reduce(value: Wide) -> Fq {
         value = less;
     }
     let [a, b, c, d, e] = value.map(|limb| limb as u64);
-    let words = [
-        a | b << 62,
-        b >> 2 | c << 60,
-        c >> 4 | d << 58,
-        d >> 6 | e << 56,
-    ];
+    let words = [a | b << 62, b >> 2 | c << 60, c >> 4 | d << 58, d >> 6 | e << 56];
     Fq::new_unchecked(BigInt(words))
 }
 

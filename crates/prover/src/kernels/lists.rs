@@ -63,12 +63,7 @@ impl Lists {
     /// The sum of every list, the identity for an empty one.
     ///
     /// No reference may lead to the identity.
-    pub(crate) fn sum(
-        &self,
-        backend: Backend,
-        src: &[RawPoint],
-        scratch: &mut Scratch,
-    ) -> Vec<RawPoint> {
+    pub(crate) fn sum(&self, backend: Backend, src: &[RawPoint], scratch: &mut Scratch) -> Vec<RawPoint> {
         let mut sums = vec![RAW_IDENTITY; self.lens.len()];
         let (mut list, mut at) = (0, 0);
         while list < self.lens.len() {

@@ -36,19 +36,11 @@ pub fn msm_many_with<B: Base>(backend: Backend, jobs: &[(&[B], &[Fr])]) -> Vec<G
         .collect();
     let src = match &jobs[..] {
         [(bases, _)] => B::raw(bases),
-        _ => Cow::Owned(
-            jobs.iter()
-                .flat_map(|(bases, _)| B::raw(bases).into_owned())
-                .collect(),
-        ),
+        _ => Cow::Owned(jobs.iter().flat_map(|(bases, _)| B::raw(bases).into_owned()).collect()),
     };
     let longest = jobs.iter().map(|(bases, _)| bases.len()).max().unwrap_or(0);
     let windows = Windows::new(window_bits(longest, SCALAR_BITS), SCALAR_BITS);
-    let shifted = jobs
-        .iter()
-        .flat_map(|(_, s)| *s)
-        .map(|s| windows.shift(s))
-        .collect();
+    let shifted = jobs.iter().flat_map(|(_, s)| *s).map(|s| windows.shift(s)).collect();
     let mut end = 0;
     let spans: Vec<_> = jobs
         .iter()
@@ -83,19 +75,9 @@ where
     let largest = scalars.iter().map(magnitude).max().unwrap_or(0);
     let bits = (u64::BITS - largest.leading_zeros()) as usize;
     let windows = Windows::new(window_bits(n, bits), bits);
-    let shifted = scalars
-        .iter()
-        .map(|s| windows.shift_limbs([magnitude(s), 0, 0, 0, 0]))
-        .collect();
+    let shifted = scalars.iter().map(|s| windows.shift_limbs([magnitude(s), 0, 0, 0, 0])).collect();
     let negative = |i: usize| scalars[i].into() < 0;
-    one(&run(
-        backend,
-        &windows,
-        &B::raw(bases),
-        &[(0, n)],
-        shifted,
-        negative,
-    ))
+    one(&run(backend, &windows, &B::raw(bases), &[(0, n)], shifted, negative))
 }
 
 /// `sum_i scalars[i] * bases[i]` for scalars of 128 bits; the longer argument is cut.
@@ -105,14 +87,7 @@ pub fn msm_u128<B: Base>(bases: &[B], scalars: &[u128]) -> G1Affine {
     let windows = Windows::new(window_bits(n, bits), bits);
     let limbs = |s: &u128| windows.shift_limbs([*s as u64, (*s >> 64) as u64, 0, 0, 0]);
     let shifted = scalars[..n].iter().map(limbs).collect();
-    one(&run(
-        Backend::active(),
-        &windows,
-        &B::raw(&bases[..n]),
-        &[(0, n)],
-        shifted,
-        |_| false,
-    ))
+    one(&run(Backend::active(), &windows, &B::raw(&bases[..n]), &[(0, n)], shifted, |_| false))
 }
 
 /// The result of a single job.

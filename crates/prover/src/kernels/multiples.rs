@@ -39,10 +39,7 @@ impl Multiples {
             Vec::new()
         } else {
             let firsts = FixedBase::with_width(&[*base], WIDTH).into_table();
-            firsts
-                .par_iter()
-                .flat_map_iter(|first| ladder(first, windows.buckets()))
-                .collect()
+            firsts.par_iter().flat_map_iter(|first| ladder(first, windows.buckets())).collect()
         };
         Self { windows, table }
     }
@@ -60,25 +57,19 @@ impl Multiples {
         if self.table.is_empty() {
             return vec![RAW_IDENTITY; scalars.len()];
         }
-        let sums = scalars
-            .par_chunks(CHUNK)
-            .map_init(Scratch::default, |scratch, scalars| {
-                let mut lists = Lists::default();
-                for scalar in scalars {
-                    let shifted = windows.shift(scalar);
-                    lists.push((0..windows.count).filter_map(|w| {
-                        let digit = windows.digit(&shifted, w);
-                        // Entry d - 1 of a window is d times its first point.
-                        let at = (w * windows.buckets()) as Ref + digit.unsigned_abs();
-                        (digit != 0).then(|| (at - 1) << 1 | Ref::from(digit < 0))
-                    }));
-                }
-                lists
-                    .sum(backend, &self.table, scratch)
-                    .iter()
-                    .map(canonical)
-                    .collect::<Vec<_>>()
-            });
+        let sums = scalars.par_chunks(CHUNK).map_init(Scratch::default, |scratch, scalars| {
+            let mut lists = Lists::default();
+            for scalar in scalars {
+                let shifted = windows.shift(scalar);
+                lists.push((0..windows.count).filter_map(|w| {
+                    let digit = windows.digit(&shifted, w);
+                    // Entry d - 1 of a window is d times its first point.
+                    let at = (w * windows.buckets()) as Ref + digit.unsigned_abs();
+                    (digit != 0).then(|| (at - 1) << 1 | Ref::from(digit < 0))
+                }));
+            }
+            lists.sum(backend, &self.table, scratch).iter().map(canonical).collect::<Vec<_>>()
+        });
         sums.flatten_iter().collect()
     }
 }

@@ -18,10 +18,7 @@ fn rng() -> StdRng {
 }
 
 fn backends() -> Vec<Backend> {
-    [Backend::Scalar, Backend::Ifma]
-        .into_iter()
-        .filter(|b| b.is_available())
-        .collect()
+    [Backend::Scalar, Backend::Ifma].into_iter().filter(|b| b.is_available()).collect()
 }
 
 /// `n` points without known relations.
@@ -54,10 +51,7 @@ fn sizes() -> Vec<usize> {
 #[test]
 fn raw_points_round_trip() {
     let mut rng = rng();
-    for point in points(20, &mut rng)
-        .into_iter()
-        .chain([G1Affine::identity()])
-    {
+    for point in points(20, &mut rng).into_iter().chain([G1Affine::identity()]) {
         assert_eq!(from_raw(&to_raw(&point)), point);
     }
     assert_eq!(to_raw(&G1Affine::identity()), RAW_IDENTITY);
@@ -111,11 +105,7 @@ fn identities_repetitions_and_cancellations() {
         let raw: Vec<_> = bases.iter().map(to_raw).collect();
         let table = FixedBase::with_width(&bases, 2 + n % 9);
         for backend in backends() {
-            assert_eq!(
-                msm_many_with(backend, &[(&raw[..], &scalars[..])]),
-                [expected],
-                "{n}"
-            );
+            assert_eq!(msm_many_with(backend, &[(&raw[..], &scalars[..])]), [expected], "{n}");
             assert_eq!(table.msm_many_with(backend, &[&scalars]), [expected], "{n}");
         }
     }
@@ -123,25 +113,13 @@ fn identities_repetitions_and_cancellations() {
     let point = points(1, &mut rng)[0];
     for n in [2, 3, 64, 1000] {
         let same = vec![point; n];
-        let mixed: Vec<_> = (0..n)
-            .map(|i| if i % 2 == 0 { point } else { -point })
-            .collect();
-        for scalar in [
-            Fr::ONE,
-            -Fr::ONE,
-            Fr::from(3u64),
-            Fr::ZERO,
-            scalars(1, &mut rng)[0],
-        ] {
+        let mixed: Vec<_> = (0..n).map(|i| if i % 2 == 0 { point } else { -point }).collect();
+        for scalar in [Fr::ONE, -Fr::ONE, Fr::from(3u64), Fr::ZERO, scalars(1, &mut rng)[0]] {
             for bases in [&same, &mixed] {
                 let scalars = vec![scalar; n];
                 let expected = reference(bases, &scalars);
                 for backend in backends() {
-                    assert_eq!(
-                        msm_many_with(backend, &[(bases, &scalars)]),
-                        [expected],
-                        "{n}"
-                    );
+                    assert_eq!(msm_many_with(backend, &[(bases, &scalars)]), [expected], "{n}");
                 }
             }
         }
@@ -153,10 +131,8 @@ fn joint_multiplications() {
     let mut rng = rng();
     let bases = points(300, &mut rng);
     let all = scalars(300, &mut rng);
-    let jobs: Vec<(&[G1Affine], &[Fr])> = [0, 1, 17, 300, 256, 0, 3]
-        .iter()
-        .map(|n| (&bases[300 - n..], &all[..*n]))
-        .collect();
+    let jobs: Vec<(&[G1Affine], &[Fr])> =
+        [0, 1, 17, 300, 256, 0, 3].iter().map(|n| (&bases[300 - n..], &all[..*n])).collect();
     let expected: Vec<_> = jobs.iter().map(|(b, s)| reference(b, s)).collect();
     for backend in backends() {
         assert_eq!(msm_many_with(backend, &jobs), expected);
@@ -186,15 +162,7 @@ fn small_scalars() {
             assert_eq!(msm_small_with(backend, &bases, &signed), by_signed, "{n}");
         }
     }
-    for extreme in [
-        i64::MIN,
-        i64::MAX,
-        -1,
-        0,
-        1,
-        i64::from(i32::MIN),
-        i64::from(u32::MAX),
-    ] {
+    for extreme in [i64::MIN, i64::MAX, -1, 0, 1, i64::from(i32::MIN), i64::from(u32::MAX)] {
         let expected = reference(&bases[..3], &[Fr::from(extreme); 3]);
         assert_eq!(msm_small(&bases[..3], &[extreme; 3]), expected, "{extreme}");
     }
@@ -215,17 +183,12 @@ fn byte_columns() {
             (0..n).map(|_| rng.r#gen()).collect(),
             vec![0; n],
             vec![255; n],
-            (0..n)
-                .map(|_| if rng.gen_bool(0.9) { 0 } else { rng.r#gen() })
-                .collect(),
+            (0..n).map(|_| if rng.gen_bool(0.9) { 0 } else { rng.r#gen() }).collect(),
         ];
         let slices: Vec<&[u8]> = columns.iter().map(Vec::as_slice).collect();
         let mut weights = [Fr::ZERO; 256];
         weights.fill_with(|| Fr::rand(&mut rng));
-        for (backend, total) in backends()
-            .into_iter()
-            .flat_map(|b| [(b, None), (b, Some(&total))])
-        {
+        for (backend, total) in backends().into_iter().flat_map(|b| [(b, None), (b, Some(&total))]) {
             let buckets = ByteBuckets::new_with(backend, &bases, &slices, total);
             let commitments = ByteBuckets::commit_with(backend, &buckets);
             let combined = ByteBuckets::combine_with(backend, &buckets, &weights);
@@ -235,10 +198,7 @@ fn byte_columns() {
                 let weighted: Vec<Fr> = column.iter().map(|v| weights[usize::from(*v)]).collect();
                 assert_eq!(combined[c], reference(&bases, &weighted), "{n} {c}");
                 let ones = column.iter().map(|v| Fr::from(u8::from(*v == 255)));
-                assert_eq!(
-                    buckets[c].sum(255),
-                    reference(&bases, &ones.collect::<Vec<_>>())
-                );
+                assert_eq!(buckets[c].sum(255), reference(&bases, &ones.collect::<Vec<_>>()));
             }
         }
     }
@@ -254,17 +214,10 @@ fn tables() {
     for backend in backends() {
         for n in (0..40).chain([255, 256, 257, 1023, 1024, 1025]) {
             let expected = reference(&bases[..n], &all[..n]);
-            assert_eq!(
-                table.msm_many_with(backend, &[&all[..n]]),
-                [expected],
-                "{n}"
-            );
+            assert_eq!(table.msm_many_with(backend, &[&all[..n]]), [expected], "{n}");
         }
         let sparse = vec![(3, all[0]), (1024, all[1]), (3, all[2]), (1025, all[3])];
-        let expected = reference(
-            &[bases[3], bases[1024], bases[3]],
-            &[all[0], all[1], all[2]],
-        );
+        let expected = reference(&[bases[3], bases[1024], bases[3]], &[all[0], all[1], all[2]]);
         let sums = table.msm_sparse_with(backend, &[sparse, Vec::new()]);
         assert_eq!(sums, [expected, G1Affine::identity()]);
     }
@@ -290,19 +243,22 @@ fn multiples_of_one_point() {
         Fr::from(1u64 << 13),
         Fr::from((1u64 << 12) + 1),
     ]);
-    let expected: Vec<_> = all
-        .iter()
-        .map(|s| to_raw(&(base * s).into_affine()))
-        .collect();
+    let expected: Vec<_> = all.iter().map(|s| to_raw(&(base * s).into_affine())).collect();
     let table = Multiples::new(&base);
     for backend in backends() {
         let found = table.of_with(backend, &all);
         // Not only the same points: the same bytes.
         assert_eq!(found, expected);
     }
-    assert_eq!(
-        Multiples::new(&G1Affine::identity()).of(&all[..2]),
-        [RAW_IDENTITY; 2]
-    );
+    assert_eq!(Multiples::new(&G1Affine::identity()).of(&all[..2]), [RAW_IDENTITY; 2]);
     assert!(table.of(&[]).is_empty());
+}
+
+#[test]
+fn the_portable_backend_can_be_forced() {
+    assert_eq!(Backend::active() == Backend::Ifma, Backend::Ifma.is_available());
+    force_scalar(true);
+    assert_eq!(Backend::active(), Backend::Scalar);
+    force_scalar(false);
+    assert!(Backend::active().is_available() && Backend::Scalar.is_available());
 }

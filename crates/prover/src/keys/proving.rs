@@ -48,12 +48,7 @@ impl ModelSecret {
         let digest = weights.digest();
         let mut bytes = Zeroizing::new([0; 64]);
         for (j, half) in bytes.chunks_exact_mut(32).enumerate() {
-            half.copy_from_slice(&keccak(&[
-                &tag("native-omega"),
-                self.0.as_slice(),
-                digest.as_slice(),
-                &[j as u8],
-            ]));
+            half.copy_from_slice(&keccak(&[&tag("native-omega"), self.0.as_slice(), digest.as_slice(), &[j as u8]]));
         }
         wide(&bytes)
     }
@@ -71,9 +66,7 @@ pub struct ProvingKey {
 
 impl fmt::Debug for ProvingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProvingKey")
-            .field("vk", &self.vk)
-            .finish_non_exhaustive()
+        f.debug_struct("ProvingKey").field("vk", &self.vk).finish_non_exhaustive()
     }
 }
 
@@ -122,9 +115,7 @@ impl ProvingKey {
         out.extend(vk);
         out.extend(weights.iter());
         out.extend(scalar_bytes(&self.omega));
-        self.quotients
-            .iter()
-            .for_each(|p| out.extend(point_bytes(p)));
+        self.quotients.iter().for_each(|p| out.extend(point_bytes(p)));
         out
     }
 
@@ -142,11 +133,6 @@ impl ProvingKey {
         let omega = reader.scalar()?;
         let quotients = reader.points(vk.shape.rows() - 1)?;
         reader.end()?;
-        Ok(Self {
-            vk,
-            weights,
-            omega,
-            quotients,
-        })
+        Ok(Self { vk, weights, omega, quotients })
     }
 }

@@ -31,11 +31,7 @@ impl Level {
     pub fn default_for(shape: &Shape) -> Self {
         let rho2 = shape.rows().next_power_of_two().trailing_zeros() as u8 / 2;
         let two = Self::Two { rho2 };
-        if shape.parameters() > 1_000_000 && two.is_valid(shape) {
-            two
-        } else {
-            Self::One
-        }
+        if shape.parameters() > 1_000_000 && two.is_valid(shape) { two } else { Self::One }
     }
 
     /// Whether `2 <= R2 < R` holds for two levels.
@@ -78,21 +74,11 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    pub(crate) fn new(
-        shape: Shape,
-        level: Level,
-        srs_id: [u8; 32],
-        commitment: G1Affine,
-    ) -> Result<Self, KeyError> {
+    pub(crate) fn new(shape: Shape, level: Level, srs_id: [u8; 32], commitment: G1Affine) -> Result<Self, KeyError> {
         if !level.is_valid(&shape) {
             return Err(KeyError::Level(level.byte()));
         }
-        Ok(Self {
-            shape,
-            level,
-            srs_id,
-            commitment,
-        })
+        Ok(Self { shape, level, srs_id, commitment })
     }
 
     /// The shape.
@@ -128,14 +114,8 @@ impl VerifyingKey {
         out.push(self.level.byte());
         // At most 32 layers, widths at most 2^16 (§1.1).
         out.extend((self.shape.layers() as u16).to_be_bytes());
-        self.shape
-            .dims()
-            .iter()
-            .for_each(|d| out.extend((*d as u32).to_be_bytes()));
-        saturation
-            .unwrap_or_default()
-            .iter()
-            .for_each(|hi| out.extend(hi.bound().to_be_bytes()));
+        self.shape.dims().iter().for_each(|d| out.extend((*d as u32).to_be_bytes()));
+        saturation.unwrap_or_default().iter().for_each(|hi| out.extend(hi.bound().to_be_bytes()));
         out.extend(self.srs_id);
         out.extend(point_bytes(&self.commitment));
         out
@@ -161,15 +141,10 @@ impl VerifyingKey {
         };
         let layers = usize::from(reader.u16()?);
         bound("number of layers", layers, 1, MAX_LAYERS)?;
-        let dims = (0..=layers)
-            .map(|_| reader.u32().map(|d| d as usize))
-            .collect::<Result<_, _>>()?;
+        let dims = (0..=layers).map(|_| reader.u32().map(|d| d as usize)).collect::<Result<_, _>>()?;
         let hi = |_| Saturation::from_bound(reader.u16()?).ok_or(EncodingError::Bound);
-        let saturation = if flags & SATURATING != 0 {
-            Some((1..layers).map(hi).collect::<Result<_, _>>()?)
-        } else {
-            None
-        };
+        let saturation =
+            if flags & SATURATING != 0 { Some((1..layers).map(hi).collect::<Result<_, _>>()?) } else { None };
         let shape = Shape::new(dims, saturation)?;
         let key = Self::new(shape, level, reader.bytes()?, reader.point()?)?;
         reader.end()?;
@@ -209,9 +184,7 @@ impl VerifyingKey {
         let a_2 = mle::powers(ark_ff::Field::pow(&alpha, [r2 as u64]), rows.div_ceil(r2));
         let alpha = mle::powers(alpha, r2);
         // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
-        let inner = (0..rows)
-            .filter(|i| i % r2 != 0)
-            .map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
+        let inner = (0..rows).filter(|i| i % r2 != 0).map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
         vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
     }
 }

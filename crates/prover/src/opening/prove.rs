@@ -22,52 +22,35 @@ use crate::transcript::{Transcript, stage};
 type Coefficients = Zeroizing<Vec<Fr>>;
 
 /// `P_0 = sum_{j != jG} rho^j col_j` up to the last real row.
-pub(crate) fn batch(
-    columns: &LimbColumns,
-    inverses: &Inverses,
-    masks: &MaskColumns,
-    rho: &[Fr],
-) -> Coefficients {
+pub(crate) fn batch(columns: &LimbColumns, inverses: &Inverses, masks: &MaskColumns, rho: &[Fr]) -> Coefficients {
     let (size, ell) = (columns.size, columns.limbs.len());
     let order = EvalOrder { ell };
     // A limb column and its `H` depend on one byte: one table per column adds up both.
     let combined: Vec<Vec<Fr>> = (0..ell)
         .map(|c| {
-            let byte =
-                |v: usize| rho[c] * Fr::from(v as u64) + rho[order.h(c)] * inverses.of_byte[v];
+            let byte = |v: usize| rho[c] * Fr::from(v as u64) + rho[order.h(c)] * inverses.of_byte[v];
             (0..TABLE).map(byte).collect()
         })
         .collect();
     let first = size.first_real();
     let mut p_0 = Zeroizing::new(vec![Fr::ZERO; size.real()]);
-    p_0[first..]
-        .par_iter_mut()
-        .with_min_len(1024)
-        .enumerate()
-        .for_each(|(row, p)| {
-            for (column, table) in columns.limbs.iter().zip(&combined) {
-                *p += table[usize::from(column[first + row])];
-            }
-        });
+    p_0[first..].par_iter_mut().with_min_len(1024).enumerate().for_each(|(row, p)| {
+        for (column, table) in columns.limbs.iter().zip(&combined) {
+            *p += table[usize::from(column[first + row])];
+        }
+    });
     for row in 0..TABLE {
-        p_0[first + row] += rho[ell] * Fr::from(columns.multiplicities[row])
-            + rho[order.h(ell)] * inverses.table[row];
+        p_0[first + row] += rho[ell] * Fr::from(columns.multiplicities[row]) + rho[order.h(ell)] * inverses.table[row];
     }
     for c in 0..=ell {
         for row in 0..2 {
-            p_0[row] +=
-                rho[c] * columns.l_masks[c][row] + rho[order.h(c)] * columns.h_masks[c][row];
+            p_0[row] += rho[c] * columns.l_masks[c][row] + rho[order.h(c)] * columns.h_masks[c][row];
         }
     }
     for (index, row, delta) in columns.deltas() {
         p_0[*row] += rho[*index] * delta;
     }
-    let weights = [
-        rho[order.s(1)],
-        rho[order.s(2)],
-        rho[order.s(3)],
-        rho[order.s0()],
-    ];
+    let weights = [rho[order.s(1)], rho[order.s(2)], rho[order.s(3)], rho[order.s0()]];
     for (a, values) in masks.support.iter().zip(masks.values.iter()) {
         p_0[*a] += weights.iter().zip(values).map(|(w, v)| *w * v).sum::<Fr>();
     }
@@ -88,13 +71,7 @@ pub(crate) struct Folds {
 
 impl Folds {
     /// M5: folds `p_0`, with `inj` added at level `kappa`.
-    pub(crate) fn new(
-        mut p_0: Coefficients,
-        inj: Coefficients,
-        kappa: usize,
-        r: &[Fr],
-        rules: Rules,
-    ) -> Self {
+    pub(crate) fn new(mut p_0: Coefficients, inj: Coefficients, kappa: usize, r: &[Fr], rules: Rules) -> Self {
         let folds = r.len() - 3;
         if kappa == 0 {
             add(&mut p_0, &inj, Fr::ONE);
@@ -116,14 +93,7 @@ impl Folds {
             fin.iter_mut().zip(last.iter()).for_each(|(c, l)| *c = *l);
             last.zeroize();
         }
-        Self {
-            p_0,
-            f,
-            inj,
-            kappa,
-            fin,
-            rules,
-        }
+        Self { p_0, f, inj, kappa, fin, rules }
     }
 
     /// Adds `delta` to coefficient 0 of `F_{h-1}`, for tests.
@@ -142,11 +112,7 @@ impl Folds {
 
     /// `P_i` for `i = 0..h-1`, as `F_i` and whether `inj` is added.
     fn levels(&self) -> impl Iterator<Item = (&[Fr], bool)> {
-        let rest = self
-            .f
-            .iter()
-            .enumerate()
-            .map(|(i, f)| (f.as_slice(), i + 1 == self.kappa));
+        let rest = self.f.iter().enumerate().map(|(i, f)| (f.as_slice(), i + 1 == self.kappa));
         core::iter::once((self.p_0.as_slice(), false)).chain(rest)
     }
 
@@ -167,11 +133,7 @@ impl Folds {
             .into_par_iter()
             .map(|(p, injected)| {
                 let [plus, minus] = at(p);
-                if injected {
-                    [plus + inj[0], minus + inj[1]]
-                } else {
-                    [plus, minus]
-                }
+                if injected { [plus + inj[0], minus + inj[1]] } else { [plus, minus] }
             })
             .collect()
     }
@@ -238,10 +200,7 @@ fn add(to: &mut Vec<Fr>, from: &[Fr], weight: Fr) {
     if weight == Fr::ONE {
         to.iter_mut().zip(from).for_each(|(t, f)| *t += f);
     } else {
-        to.par_iter_mut()
-            .with_min_len(1024)
-            .zip(from)
-            .for_each(|(t, f)| *t += weight * f);
+        to.par_iter_mut().with_min_len(1024).zip(from).for_each(|(t, f)| *t += weight * f);
     }
 }
 

@@ -1,6 +1,6 @@
 //! §7 V5 to V7: the verifier of the opening.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
 use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field, Zero};
@@ -21,24 +21,28 @@ pub(crate) struct Opening {
     pub(crate) delta: Fr,
 }
 
+/// A point of G2 with its line coefficients.
+pub(crate) type G2Lines = <Bn254 as Pairing>::G2Prepared;
+
 /// A quotient modulus `X^{2^j} - root` with the SRS points that go with it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Modulus {
+#[derive(Debug)]
+pub(crate) struct Modulus<'a> {
     /// `alpha` or `A_2`.
     pub(crate) root: Fr,
     /// `[tau^{2^j}]_1`.
     pub(crate) power_g1: G1Affine,
     /// `[tau^{2^j}]_2`.
-    pub(crate) power_g2: G2Affine,
+    pub(crate) power_g2: &'a G2Lines,
 }
 
 /// What V5 to V7 need besides the proof.
 #[derive(Debug)]
 pub(crate) struct Instance<'a> {
     pub(crate) commitment: G1Affine,
-    pub(crate) moduli: &'a [Modulus],
+    pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
-    pub(crate) tau_g2: G2Affine,
+    pub(crate) one_g2: &'a G2Lines,
+    pub(crate) tau_g2: &'a G2Lines,
     pub(crate) c_d: Fr,
     pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
@@ -48,9 +52,11 @@ pub(crate) struct Instance<'a> {
 fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec<Fr>, Check> {
     let half_inverse = Fr::from(2u64).inverse().unwrap_or_default();
     let slope = (x + x).inverse().ok_or(Check::V2)?;
-    let values = proof.fold_values.iter().zip(r).map(|([plus, minus], r)| {
-        (Fr::ONE - r) * (*plus + minus) * half_inverse + *r * (*plus - minus) * slope
-    });
+    let values = proof
+        .fold_values
+        .iter()
+        .zip(r)
+        .map(|([plus, minus], r)| (Fr::ONE - r) * (*plus + minus) * half_inverse + *r * (*plus - minus) * slope);
     let mut v: Vec<Fr> = values.collect();
     let last = v.pop().unwrap_or_default();
     let x2 = x.square();
@@ -66,12 +72,7 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
 }
 
 /// V5 to V7.
-pub(crate) fn verify(
-    proof: &Proof,
-    instance: &Instance<'_>,
-    c: Opening,
-    rules: Rules,
-) -> Result<(), Check> {
+pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<(), Check> {
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
     let rho = mle::powers(c.rho, order.count());
@@ -82,23 +83,12 @@ pub(crate) fn verify(
     let (za, zb) = (c.z - x2, c.z.square() - x2);
 
     // R_A(z) and v_B.
-    let sum = |side: usize| {
-        proof
-            .fold_values
-            .iter()
-            .zip(&eta)
-            .map(|(p, e)| p[side] * e)
-            .sum::<Fr>()
-    };
+    let sum = |side: usize| proof.fold_values.iter().zip(&eta).map(|(p, e)| p[side] * e).sum::<Fr>();
     let (vp, vm) = (sum(0), sum(1));
     let inverse = |x: Fr| x.inverse().ok_or(Check::V2);
     let r_a = (vp + vm) * inverse(Fr::from(2u64))? + c.z * (vp - vm) * inverse(c.x + c.x)?;
     let eta_b = |i: usize| {
-        if rules.on(Rule::FoldOpening) {
-            eta[h + i - 1]
-        } else {
-            Fr::ZERO
-        }
+        if rules.on(Rule::FoldOpening) { eta[h + i - 1] } else { Fr::ZERO }
     };
     let v_b: Fr = (1..h).map(|i| eta_b(i) * v[i - 1]).sum();
 
@@ -112,19 +102,11 @@ pub(crate) fn verify(
         term(proof.c_l[j], za * rho[j]);
         term(proof.c_h[j], za * rho[order.h(j)]);
     }
-    for (point, j) in proof
-        .c_s
-        .iter()
-        .zip([order.s(1), order.s(2), order.s(3), order.s0()])
-    {
+    for (point, j) in proof.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]) {
         term(*point, za * rho[j]);
     }
     let c_g = za * eta[instance.kappa] * rho[order.g()];
-    let delta = if rules.on(Rule::Schnorr) {
-        c.delta
-    } else {
-        Fr::ZERO
-    };
+    let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
     term(proof.a_d, -delta);
@@ -145,10 +127,10 @@ pub(crate) fn verify(
     let q = G1Projective::msm_unchecked(&points, &scalars);
 
     let mut g1 = vec![q.into_affine(), -proof.pi_2];
-    let mut g2 = vec![G2Affine::generator(), instance.tau_g2];
+    let mut g2 = vec![instance.one_g2.clone(), instance.tau_g2.clone()];
     for (modulus, c_q) in instance.moduli.iter().zip(&proof.c_q) {
         g1.push((*c_q * -c_g).into_affine());
-        g2.push(modulus.power_g2);
+        g2.push(modulus.power_g2.clone());
     }
     if rules.on(Rule::V7) && !Bn254::multi_pairing(g1, g2).is_zero() {
         return Err(Check::V7);

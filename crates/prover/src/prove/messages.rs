@@ -30,9 +30,7 @@ impl Prover {
         session: Session<'_>,
     ) -> Result<Proof, ProveError> {
         let (vk, rules, size, powers) = (&self.key.vk, session.rules, columns.size, &self.powers);
-        let order = EvalOrder {
-            ell: columns.limbs.len(),
-        };
+        let order = EvalOrder { ell: columns.limbs.len() };
         let transcript = start(&self.vkd, statements, rules);
 
         // M1
@@ -42,15 +40,22 @@ impl Prover {
 
         // M2
         let inverses = Inverses::new(&columns, c1.beta).ok_or(ProveError::Challenge)?;
-        #[allow(unused_mut)]
-        let mut model = self.fold_model(c1.alpha, randomness);
+        let blinding = self.draw_blinding(randomness);
+        let masks = MaskColumns::new(size, randomness);
         #[cfg(test)]
         let columns = match session.cheat {
-            Some(cheat) => cheat.after_m1(columns, &mut model, &c1),
+            Some(cheat) => cheat.after_m1(columns, &c1),
             None => columns,
         };
-        let masks = MaskColumns::new(size, randomness);
-        let (c_h, c_s) = commit::inverses_and_masks(powers, &columns, &buckets, &inverses, &masks);
+        #[allow(unused_mut)]
+        let (mut model, (c_h, c_s)) = rayon::join(
+            || self.fold_model(c1.alpha, blinding),
+            || commit::inverses_and_masks(powers, &columns, &buckets, &inverses, &masks),
+        );
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.model(&columns, &mut model, &c1);
+        }
         #[allow(unused_mut)]
         let mut sigma = masks.sigma();
         let points = m2_points(&c_h, &c_s, &model.c_q, model.d, model.a_d);
@@ -71,29 +76,15 @@ impl Prover {
         #[allow(unused_mut)]
         let (transcript, mut rounds) = sumcheck::prove(&inputs, transcript);
         #[cfg(test)]
-        let forgery = crate::testing::Forgery::start(
-            session,
-            statements,
-            &functions,
-            &mut rounds,
-            &mut sigma,
-            size,
-            &c1,
-            &c2,
-        );
+        let forgery =
+            crate::testing::Forgery::start(session, statements, &functions, &mut rounds, &mut sigma, size, &c1, &c2);
         let (transcript, rho) = transcript.m4(&rounds.evals);
 
         // M5
         let rho = mle::powers(rho, order.count());
         let inj = Zeroizing::new(model.g.iter().map(|g| *g * rho[order.g()]).collect());
         #[allow(unused_mut)]
-        let mut folds = Folds::new(
-            batch(&columns, &inverses, &masks, &rho),
-            inj,
-            size.kappa,
-            &rounds.r,
-            rules,
-        );
+        let mut folds = Folds::new(batch(&columns, &inverses, &masks, &rho), inj, size.kappa, &rounds.r, rules);
         #[cfg(test)]
         forgery.folds(&mut folds, rho[order.s(1)], &rounds.r);
         let c_f = folds.commit(powers);
@@ -106,12 +97,7 @@ impl Prover {
         forgery.values(&mut fold_values, rho[order.s(1)], &rounds.r);
         let (transcript, eta) = transcript.m6(&fold_values);
         let (transcript, pi_1, pi_2) = folds.open(powers, x, eta, transcript)?;
-        let zr: Vec<Fr> = model
-            .nonces
-            .iter()
-            .zip(model.masks.iter())
-            .map(|(a, m)| *a + c2.c_d * m)
-            .collect();
+        let zr: Vec<Fr> = model.nonces.iter().zip(model.masks.iter()).map(|(a, m)| *a + c2.c_d * m).collect();
         transcript.pi_2(&pi_2, &zr);
 
         Ok(Proof {
@@ -136,27 +122,12 @@ impl Prover {
 
 /// `sigma` as M2 binds it.
 pub(crate) fn bound_sigma(sigma: Fr, rules: Rules) -> Fr {
-    if rules.on(Rule::Sigma) {
-        sigma
-    } else {
-        Fr::default()
-    }
+    if rules.on(Rule::Sigma) { sigma } else { Fr::default() }
 }
 
 /// The transcript up to the public values.
-pub(crate) fn start(
-    vkd: &[u8; 32],
-    statements: &[Statement],
-    rules: Rules,
-) -> Transcript<stage::M1> {
-    let sid = if rules.on(Rule::StatementId) {
-        session_id(statements)
-    } else {
-        [0; 32]
-    };
-    let public: Vec<u8> = statements
-        .iter()
-        .flat_map(|s| s.values.to_bytes())
-        .collect();
+pub(crate) fn start(vkd: &[u8; 32], statements: &[Statement], rules: Rules) -> Transcript<stage::M1> {
+    let sid = if rules.on(Rule::StatementId) { session_id(statements) } else { [0; 32] };
+    let public: Vec<u8> = statements.iter().flat_map(|s| s.values.to_bytes()).collect();
     Transcript::new(vkd, statements.len(), &sid, &public)
 }

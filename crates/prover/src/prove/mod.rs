@@ -11,6 +11,7 @@ use core::fmt;
 use std::sync::OnceLock;
 
 use ark_bn254::G1Affine;
+use ark_ec::AffineRepr;
 
 use crate::circuit::{Layout, Shape};
 use crate::columns::LimbColumns;
@@ -44,16 +45,13 @@ pub struct Prover {
     quotients: Vec<FixedBase>,
     /// Sum of the powers of the real rows, per `kappa`.
     totals: Vec<OnceLock<G1Affine>>,
-    tau: G1Affine,
-    /// `[tau^{2^j}]_1` for the quotient moduli.
-    moduli: Vec<G1Affine>,
+    /// Table for `[1]_1, [tau]_1` and `[tau^{2^j}]_1` of the quotient moduli.
+    blinding: FixedBase,
 }
 
 impl fmt::Debug for Prover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prover")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Prover").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -73,39 +71,25 @@ impl Prover {
     /// # Errors
     /// The key belongs to another SRS, or there are too few powers.
     pub fn new(key: ProvingKey, srs: &Srs, max_samples: usize) -> Result<Self, KeyError> {
-        let (needed, got) = (
-            Layout::new(key.vk.shape()).columns(max_samples)?.real(),
-            srs.powers().len(),
-        );
+        let (needed, got) = (Layout::new(key.vk.shape()).columns(max_samples)?.real(), srs.powers().len());
         if got < needed {
             return Err(KeyError::SrsTooSmall { needed, got });
         }
         if key.vk.srs_id() != srs.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let power = |j: usize| {
-            srs.pinned().g1(j).ok_or(KeyError::SrsTooSmall {
-                needed: 1 << j,
-                got,
-            })
-        };
+        let power = |j: usize| srs.pinned().g1(j).ok_or(KeyError::SrsTooSmall { needed: 1 << j, got });
+        let mut blinding = vec![G1Affine::generator(), power(0)?];
+        for j in key.vk.exponents() {
+            blinding.push(power(j)?);
+        }
         let kappa = max_samples.next_power_of_two().trailing_zeros();
         Ok(Self {
             vkd: key.vk.digest(),
-            quotients: key
-                .quotient_points()
-                .into_iter()
-                .map(FixedBase::new)
-                .collect(),
+            quotients: key.quotient_points().into_iter().map(FixedBase::new).collect(),
             powers: Powers::new(&srs.powers()[..needed]),
             totals: (0..=kappa).map(|_| OnceLock::new()).collect(),
-            tau: power(0)?,
-            moduli: key
-                .vk
-                .exponents()
-                .into_iter()
-                .map(power)
-                .collect::<Result<_, _>>()?,
+            blinding: FixedBase::new(&blinding),
             key,
         })
     }
@@ -136,17 +120,8 @@ impl Prover {
     ///
     /// # Errors
     /// The number of samples or inputs is wrong, a value is out of range, or there is no randomness.
-    pub fn prove(
-        &self,
-        model_id: [u8; 32],
-        requests: &[Request],
-    ) -> Result<(Vec<Statement>, Proof), ProveError> {
-        self.prove_session(
-            model_id,
-            requests,
-            Randomness::from_os()?,
-            Session::default(),
-        )
+    pub fn prove(&self, model_id: [u8; 32], requests: &[Request]) -> Result<(Vec<Statement>, Proof), ProveError> {
+        self.prove_session(model_id, requests, Randomness::from_os()?, Session::default())
     }
 
     /// Like [`Self::prove`], with masks expanded from `seed`. Two proofs from one seed reveal the
@@ -162,12 +137,7 @@ impl Prover {
         requests: &[Request],
         seed: [u8; 32],
     ) -> Result<(Vec<Statement>, Proof), ProveError> {
-        self.prove_session(
-            model_id,
-            requests,
-            Randomness::from_seed(seed),
-            Session::default(),
-        )
+        self.prove_session(model_id, requests, Randomness::from_seed(seed), Session::default())
     }
 
     pub(crate) fn prove_session(
@@ -180,11 +150,7 @@ impl Prover {
         let vk = &self.key.vk;
         let size = Layout::new(vk.shape()).columns(requests.len())?;
         if size.real() > self.powers.len() {
-            return Err(KeyError::SrsTooSmall {
-                needed: size.real(),
-                got: self.powers.len(),
-            }
-            .into());
+            return Err(KeyError::SrsTooSmall { needed: size.real(), got: self.powers.len() }.into());
         }
         #[allow(unused_mut)]
         let (mut values, mut witnesses) = self.run(requests)?;
@@ -203,11 +169,7 @@ impl Prover {
         let statements: Vec<Statement> = values
             .iter()
             .zip(requests)
-            .map(|(values, request)| Statement {
-                model_id,
-                context_id: request.context_id,
-                values: values.clone(),
-            })
+            .map(|(values, request)| Statement { model_id, context_id: request.context_id, values: values.clone() })
             .collect();
         let proof = self.prove_columns(&statements, columns, &mut randomness, session)?;
         Ok((statements, proof))
@@ -219,10 +181,7 @@ impl Prover {
         for (sample, request) in requests.iter().enumerate() {
             check_inputs(self.key.vk.shape(), &request.inputs)?;
             let witness = Witness::new(&self.key.weights, &request.inputs, sample)?;
-            values.push(PublicValues {
-                inputs: request.inputs.clone(),
-                outputs: witness.outputs.clone(),
-            });
+            values.push(PublicValues { inputs: request.inputs.clone(), outputs: witness.outputs.clone() });
             witnesses.push(witness);
         }
         Ok((values, witnesses))
@@ -233,9 +192,5 @@ fn check_inputs(shape: &Shape, inputs: &[u16]) -> Result<(), CircuitError> {
     if inputs.len() == shape.inputs() {
         return Ok(());
     }
-    Err(CircuitError::Length {
-        what: "inputs",
-        got: inputs.len(),
-        expected: shape.inputs(),
-    })
+    Err(CircuitError::Length { what: "inputs", got: inputs.len(), expected: shape.inputs() })
 }

@@ -22,15 +22,8 @@ fn blind(c_f: G1Affine, omega: Fr) -> G1Affine {
 
 /// Fails unless the SRS reaches the degree of `f`.
 fn check_size(layout: &Layout, srs: &Srs) -> Result<(), KeyError> {
-    let (needed, got) = (
-        layout.degree_bound().max(layout.positions),
-        srs.powers().len(),
-    );
-    if got < needed {
-        Err(KeyError::SrsTooSmall { needed, got })
-    } else {
-        Ok(())
-    }
+    let (needed, got) = (layout.degree_bound().max(layout.positions), srs.powers().len());
+    if got < needed { Err(KeyError::SrsTooSmall { needed, got }) } else { Ok(()) }
 }
 
 /// Commits to a model and caches its quotients.
@@ -49,18 +42,10 @@ pub fn generate(
     let level = level.unwrap_or_else(|| Level::default_for(&shape));
     let mut vk = VerifyingKey::new(shape, level, *srs.id(), G1Affine::identity())?;
     check_size(&Layout::new(&vk.shape), srs)?;
-    let ModelCommitment {
-        c_f,
-        quotient_points,
-    } = quotients::commit(&weights.rows(), srs.powers(), level);
+    let ModelCommitment { c_f, quotient_points } = quotients::commit(&weights.rows(), srs.powers(), level);
     let omega = secret.omega(&weights);
     vk.commitment = blind(c_f, omega);
-    Ok(ProvingKey {
-        vk,
-        weights,
-        omega,
-        quotients: quotient_points,
-    })
+    Ok(ProvingKey { vk, weights, omega, quotients: quotient_points })
 }
 
 /// §3, published weights: whether `weights` and `secret` open the commitment of `vk`.
@@ -69,12 +54,7 @@ pub fn generate(
 ///
 /// # Errors
 /// [`KeyError::CommitmentMismatch`] if they do not; the SRS is another one or too small.
-pub fn check_opening(
-    vk: &VerifyingKey,
-    weights: &Weights,
-    secret: &ModelSecret,
-    srs: &Srs,
-) -> Result<(), KeyError> {
+pub fn check_opening(vk: &VerifyingKey, weights: &Weights, secret: &ModelSecret, srs: &Srs) -> Result<(), KeyError> {
     if vk.srs_id != *srs.id() {
         return Err(KeyError::SrsMismatch);
     }
@@ -83,11 +63,7 @@ pub fn check_opening(
     }
     check_size(&Layout::new(&vk.shape), srs)?;
     let c_f = quotients::commit_model(&weights.rows(), srs.powers());
-    if blind(c_f, secret.omega(weights)) == vk.commitment {
-        Ok(())
-    } else {
-        Err(KeyError::CommitmentMismatch)
-    }
+    if blind(c_f, secret.omega(weights)) == vk.commitment { Ok(()) } else { Err(KeyError::CommitmentMismatch) }
 }
 
 /// Whether weights, `omega` and quotient points of a stored key belong to its commitment: one
@@ -103,41 +79,26 @@ pub fn check_key(key: &ProvingKey, srs: &Srs) -> Result<(), KeyError> {
     let layout = Layout::new(&key.vk.shape);
     check_size(&layout, srs)?;
     let mut points: Vec<u8> = key.vk.digest().to_vec();
-    key.quotients
-        .iter()
-        .for_each(|p| points.extend(point_bytes(p)));
+    key.quotients.iter().for_each(|p| points.extend(point_bytes(p)));
     let mut seed = [0; 64];
     seed[..32].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points]));
     seed[32..].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points, &[1]]));
     let alpha = wide(&seed);
-    let g = kernels::msm(
-        &srs.powers()[..layout.positions],
-        &fold_weights::fold(&key.weights, key.omega, alpha),
-    );
+    let g = kernels::msm(&srs.powers()[..layout.positions], &fold_weights::fold(&key.weights, key.omega, alpha));
     // f - g = sum_j (X^{2^j} - root_j) q_j
     let mut left = G1Projective::from(key.vk.commitment) - g;
     let (mut g1, mut g2) = (Vec::new(), Vec::new());
-    let parts = key
-        .quotient_points()
-        .into_iter()
-        .zip(key.vk.quotient_weights(alpha));
+    let parts = key.quotient_points().into_iter().zip(key.vk.quotient_weights(alpha));
     for ((part, root), j) in parts.zip(key.vk.roots(alpha)).zip(key.vk.exponents()) {
         let (points, weights) = part;
         let q = kernels::msm(points, &weights);
         left += q * root;
         g1.push(-q);
-        g2.push(srs.pinned().g2(j).ok_or(KeyError::SrsTooSmall {
-            needed: 1 << j,
-            got: 0,
-        })?);
+        g2.push(srs.pinned().g2(j).ok_or(KeyError::SrsTooSmall { needed: 1 << j, got: 0 })?);
     }
     g1.push(left.into_affine());
     g2.push(G2Affine::generator());
-    if Bn254::multi_pairing(g1, g2).is_zero() {
-        Ok(())
-    } else {
-        Err(KeyError::QuotientMismatch)
-    }
+    if Bn254::multi_pairing(g1, g2).is_zero() { Ok(()) } else { Err(KeyError::QuotientMismatch) }
 }
 
 #[cfg(test)]
@@ -152,9 +113,7 @@ mod tests {
         let weights = testing::weights(&shape, 3);
         let secret = ModelSecret::from_bytes([1; 32]);
         let key = generate(weights.clone(), &secret, None, testing::srs()).unwrap();
-        let check = |weights: &Weights, secret: &ModelSecret| {
-            check_opening(&key.vk, weights, secret, testing::srs())
-        };
+        let check = |weights: &Weights, secret: &ModelSecret| check_opening(&key.vk, weights, secret, testing::srs());
         check(&weights, &secret).unwrap();
         let mismatch = |result| matches!(result, Err(KeyError::CommitmentMismatch));
         assert!(mismatch(check(&weights, &ModelSecret::from_bytes([2; 32]))));
@@ -164,10 +123,7 @@ mod tests {
         let mut other = weights.clone();
         *other.bias_mut(1, 0) += 1;
         assert!(mismatch(check(&other, &secret)));
-        assert!(mismatch(check(
-            &testing::weights(&Shape::new(vec![5, 7, 4], None).unwrap(), 3),
-            &secret
-        )));
+        assert!(mismatch(check(&testing::weights(&Shape::new(vec![5, 7, 4], None).unwrap(), 3), &secret)));
     }
 
     /// The blinding depends on the weights: one secret for two models does not cancel out.
@@ -175,10 +131,7 @@ mod tests {
     fn omega_depends_on_secret_and_weights() {
         let shape = Shape::new(vec![5, 6, 4], None).unwrap();
         let (a, b) = (testing::weights(&shape, 3), testing::weights(&shape, 4));
-        let (s, t) = (
-            ModelSecret::from_bytes([1; 32]),
-            ModelSecret::from_bytes([2; 32]),
-        );
+        let (s, t) = (ModelSecret::from_bytes([1; 32]), ModelSecret::from_bytes([2; 32]));
         assert_ne!(s.omega(&a), s.omega(&b));
         assert_ne!(s.omega(&a), t.omega(&a));
         assert_eq!(s.omega(&a), s.clone().omega(&a));
@@ -192,8 +145,6 @@ mod tests {
         let small = crate::srs::test_srs(needed - 1).unwrap();
         let weights = testing::weights(&shape, 3);
         let error = generate(weights, &ModelSecret::from_bytes([1; 32]), None, &small).unwrap_err();
-        assert!(
-            matches!(error, KeyError::SrsTooSmall { needed: n, got } if n == needed && got == needed - 1)
-        );
+        assert!(matches!(error, KeyError::SrsTooSmall { needed: n, got } if n == needed && got == needed - 1));
     }
 }

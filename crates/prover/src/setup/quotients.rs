@@ -45,9 +45,7 @@ pub struct ModelCommitment {
 
 impl core::fmt::Debug for ModelCommitment {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("ModelCommitment")
-            .field("c_f", &self.c_f)
-            .finish_non_exhaustive()
+        f.debug_struct("ModelCommitment").field("c_f", &self.c_f).finish_non_exhaustive()
     }
 }
 
@@ -63,10 +61,7 @@ struct Span {
 /// # Panics
 /// If `powers` has fewer than `b(R-1) + act` entries.
 pub fn commit_model<B: Base>(rows: &WeightRows, powers: &[B]) -> G1Affine {
-    let whole = Span {
-        from: 0,
-        to: rows.rows.len(),
-    };
+    let whole = Span { from: 0, to: rows.rows.len() };
     sum_rows(rows, &B::raw(powers), whole).into_affine()
 }
 
@@ -76,24 +71,12 @@ pub fn commit_model<B: Base>(rows: &WeightRows, powers: &[B]) -> G1Affine {
 /// If `powers` has fewer than `b(R-1) + act` entries.
 pub fn commit<B: Base>(rows: &WeightRows, powers: &[B], level: Level) -> ModelCommitment {
     let powers = B::raw(powers);
-    let whole = Span {
-        from: 0,
-        to: rows.rows.len(),
-    };
-    let spans: Vec<Span> = std::iter::once(whole)
-        .chain(spans(rows.rows.len(), level))
-        .collect();
-    let sums: Vec<G1Projective> = spans
-        .par_iter()
-        .with_max_len(1)
-        .map(|span| sum_rows(rows, &powers, *span))
-        .collect();
+    let whole = Span { from: 0, to: rows.rows.len() };
+    let spans: Vec<Span> = std::iter::once(whole).chain(spans(rows.rows.len(), level)).collect();
+    let sums: Vec<G1Projective> = spans.par_iter().with_max_len(1).map(|span| sum_rows(rows, &powers, *span)).collect();
     let mut points = G1Projective::normalize_batch(&sums);
     let quotient_points = points.split_off(1);
-    ModelCommitment {
-        c_f: points[0],
-        quotient_points,
-    }
+    ModelCommitment { c_f: points[0], quotient_points }
 }
 
 /// The rows of every quotient point, in the order of [`ModelCommitment::quotient_points`].
@@ -103,10 +86,8 @@ fn spans(count: usize, level: Level) -> Vec<Span> {
         Level::Two { rho2 } => {
             let r2 = 1 << rho2;
             let outer = (r2..count).step_by(r2).map(|from| Span { from, to: count });
-            let inner = (0..count).filter(|i| i % r2 != 0).map(|i| Span {
-                from: i,
-                to: ((i / r2 + 1) * r2).min(count),
-            });
+            let inner =
+                (0..count).filter(|i| i % r2 != 0).map(|i| Span { from: i, to: ((i / r2 + 1) * r2).min(count) });
             outer.chain(inner).collect()
         }
     }
@@ -121,26 +102,16 @@ fn sum_rows(rows: &WeightRows, powers: &[RawPoint], span: Span) -> G1Projective 
         .with_max_len(1)
         .map_init(Scratch::default, |scratch, chunk| {
             let offset = rows.block * (chunk.from - span.from);
-            let rows = Shifted {
-                rows: &rows.rows[chunk.from..chunk.to],
-                block: rows.block,
-                offset,
-            };
+            let rows = Shifted { rows: &rows.rows[chunk.from..chunk.to], block: rows.block, offset };
             rows.bit_sums(powers, &windows, scratch)
         })
         .fold(zero, |mut sums, part| {
-            for (sum, part) in sums
-                .iter_mut()
-                .zip(&part)
-                .filter(|(_, p)| **p != RAW_IDENTITY)
-            {
+            for (sum, part) in sums.iter_mut().zip(&part).filter(|(_, p)| **p != RAW_IDENTITY) {
                 *sum += from_raw(part);
             }
             sums
         })
-        .reduce(zero, |a, b| {
-            a.into_iter().zip(b).map(|(a, b)| a + b).collect()
-        });
+        .reduce(zero, |a, b| a.into_iter().zip(b).map(|(a, b)| a + b).collect());
     double_and_add(sums.into_iter())
 }
 
@@ -168,33 +139,21 @@ struct Shifted<'a> {
 impl Shifted<'_> {
     /// The sums to be weighted by `2^i`, `i < 8 * windows`: weights in window 0, digits of
     /// biases in all windows.
-    fn bit_sums(
-        &self,
-        powers: &[RawPoint],
-        windows: &Windows,
-        scratch: &mut Scratch,
-    ) -> Vec<RawPoint> {
+    fn bit_sums(&self, powers: &[RawPoint], windows: &Windows, scratch: &mut Scratch) -> Vec<RawPoint> {
         let all = 0..windows.buckets();
-        bit_sums(
-            Backend::active(),
-            powers,
-            &vec![all; windows.count],
-            DIGIT,
-            scratch,
-            || {
-                self.rows.iter().enumerate().flat_map(|(i, row)| {
-                    let at = self.offset + i * self.block;
-                    let reference = move |p: u32| ((at + p as usize) as Ref) << 1;
-                    let weights = row.weights.iter();
-                    let weights = weights.map(move |(p, w)| (0, i32::from(*w), reference(*p)));
-                    weights.chain(row.biases.iter().flat_map(move |(p, bias)| {
-                        let magnitude = u64::from(bias.unsigned_abs());
-                        let shifted = windows.shift_limbs([magnitude, 0, 0, 0, 0]);
-                        let r = reference(*p) | Ref::from(*bias < 0);
-                        (0..windows.count).map(move |w| (w, windows.digit(&shifted, w), r))
-                    }))
-                })
-            },
-        )
+        bit_sums(Backend::active(), powers, &vec![all; windows.count], DIGIT, scratch, || {
+            self.rows.iter().enumerate().flat_map(|(i, row)| {
+                let at = self.offset + i * self.block;
+                let reference = move |p: u32| ((at + p as usize) as Ref) << 1;
+                let weights = row.weights.iter();
+                let weights = weights.map(move |(p, w)| (0, i32::from(*w), reference(*p)));
+                weights.chain(row.biases.iter().flat_map(move |(p, bias)| {
+                    let magnitude = u64::from(bias.unsigned_abs());
+                    let shifted = windows.shift_limbs([magnitude, 0, 0, 0, 0]);
+                    let r = reference(*p) | Ref::from(*bias < 0);
+                    (0..windows.count).map(move |w| (w, windows.digit(&shifted, w), r))
+                }))
+            })
+        })
     }
 }

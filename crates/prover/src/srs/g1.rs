@@ -38,9 +38,7 @@ pub struct SrsG1 {
 
 impl fmt::Debug for SrsG1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SrsG1")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("SrsG1").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -48,10 +46,7 @@ impl SrsG1 {
     /// Takes points that were computed here.
     pub(super) fn owned(points: Vec<RawPoint>) -> Self {
         let range = 0..points.as_flattened().len();
-        Self {
-            bytes: Bytes::Owned(Arc::new(points)),
-            range,
-        }
+        Self { bytes: Bytes::Owned(Arc::new(points)), range }
     }
 
     /// Takes points as they are in a file, `range` being bytes that exist.
@@ -60,15 +55,8 @@ impl SrsG1 {
     /// [`SrsError::Point`] for the first one that is not a point.
     pub(super) fn checked(bytes: Bytes, range: Range<usize>) -> Result<Self, SrsError> {
         let this = Self { bytes, range };
-        match this
-            .powers()
-            .par_iter()
-            .position_first(|point| !is_point(point))
-        {
-            Some(index) => Err(SrsError::Point {
-                section: Section::TauG1,
-                index,
-            }),
+        match this.powers().par_iter().position_first(|point| !is_point(point)) {
+            Some(index) => Err(SrsError::Point { section: Section::TauG1, index }),
             None => Ok(this),
         }
     }
@@ -103,17 +91,11 @@ impl SrsG1 {
     /// [`SrsError::TooFewPowers`].
     pub fn prefix(&self, needed: usize) -> Result<Self, SrsError> {
         if needed > self.len() {
-            return Err(SrsError::TooFewPowers {
-                needed,
-                got: self.len(),
-            });
+            return Err(SrsError::TooFewPowers { needed, got: self.len() });
         }
         let start = self.range.start;
         let range = start..start + needed * size_of::<RawPoint>();
-        Ok(Self {
-            bytes: self.bytes.clone(),
-            range,
-        })
+        Ok(Self { bytes: self.bytes.clone(), range })
     }
 }
 

@@ -13,7 +13,7 @@ use sha3::{Digest, Keccak256};
 pub enum SrsKind {
     /// The Perpetual Powers of Tau, as prepared for snarkjs.
     PerpetualPowersOfTau,
-    /// The SRS of [`super::test_srs`], whose tau is public: anybody can forge proofs.
+    /// The SRS of [`super::test_srs()`], whose tau is public: anybody can forge proofs.
     Test,
     /// Not on the list of known ceremonies: whoever made it may know tau.
     Unlisted,
@@ -60,14 +60,10 @@ pub(super) fn test_tau() -> Fr {
 /// `[tau]_2` of the ceremony, as in the verifying keys that snarkjs users have published.
 const PERPETUAL_POWERS_OF_TAU: G2Affine =
     G2Affine::new_unchecked(Fq2::new(PPOT_X0, PPOT_X1), Fq2::new(PPOT_Y0, PPOT_Y1));
-const PPOT_X0: Fq =
-    MontFp!("21831381940315734285607113342023901060522397560371972897001948545212302161822");
-const PPOT_X1: Fq =
-    MontFp!("17231025384763736816414546592865244497437017442647097510447326538965263639101");
-const PPOT_Y0: Fq =
-    MontFp!("2388026358213174446665280700919698872609886601280537296205114254867301080648");
-const PPOT_Y1: Fq =
-    MontFp!("11507326595632554467052522095592665270651932854513688777769618397986436103170");
+const PPOT_X0: Fq = MontFp!("21831381940315734285607113342023901060522397560371972897001948545212302161822");
+const PPOT_X1: Fq = MontFp!("17231025384763736816414546592865244497437017442647097510447326538965263639101");
+const PPOT_Y0: Fq = MontFp!("2388026358213174446665280700919698872609886601280537296205114254867301080648");
+const PPOT_Y1: Fq = MontFp!("11507326595632554467052522095592665270651932854513688777769618397986436103170");
 
 #[cfg(test)]
 mod tests {
@@ -78,18 +74,12 @@ mod tests {
         assert!(PERPETUAL_POWERS_OF_TAU.is_on_curve());
         assert!(PERPETUAL_POWERS_OF_TAU.is_in_correct_subgroup_assuming_on_curve());
         let kind = SrsKind::of(&PERPETUAL_POWERS_OF_TAU);
-        assert_eq!(
-            (kind, kind.is_test()),
-            (SrsKind::PerpetualPowersOfTau, false)
-        );
+        assert_eq!((kind, kind.is_test()), (SrsKind::PerpetualPowersOfTau, false));
     }
 
     #[test]
     fn everything_else_is_test() {
-        for (tau, kind) in [
-            (test_tau(), SrsKind::Test),
-            (Fr::from(3u64), SrsKind::Unlisted),
-        ] {
+        for (tau, kind) in [(test_tau(), SrsKind::Test), (Fr::from(3u64), SrsKind::Unlisted)] {
             let found = SrsKind::of(&(G2Affine::generator() * tau).into_affine());
             assert_eq!(found, kind);
             assert!(found.is_test() && found.to_string().starts_with("TEST"));

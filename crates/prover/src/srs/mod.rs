@@ -1,6 +1,6 @@
 //! §3: structured reference strings (powers of tau) for BN254.
 //!
-//! An SRS comes from a [`Ptau`] file or is the TEST SRS ([`test_srs`]). Either way it is checked
+//! An SRS comes from a [`Ptau`] file or is the TEST SRS ([`test_srs()`]). Either way it is checked
 //! before it becomes a [`Srs`]: points in their groups, consecutive powers of one tau, the same
 //! tau in both groups. What a verifier needs of it is its [`PinnedSrs`].
 
@@ -46,18 +46,14 @@ pub struct Srs {
 impl fmt::Display for Srs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SRS 0x")?;
-        self.id()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.id().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         write!(f, " ({}), {} powers", self.kind, self.g1.len())
     }
 }
 
 impl Srs {
     fn new(g1: SrsG1, pinned: PinnedSrs) -> Self {
-        let kind = pinned
-            .g2(0)
-            .map_or(SrsKind::Unlisted, |tau| SrsKind::of(&tau));
+        let kind = pinned.g2(0).map_or(SrsKind::Unlisted, |tau| SrsKind::of(&tau));
         Self { g1, pinned, kind }
     }
 
@@ -77,21 +73,15 @@ impl Srs {
     /// The file is too small or fails a check.
     pub fn from_ptau(ptau: &Ptau, needed: usize) -> Result<Self, SrsError> {
         let g1 = ptau.g1(needed.max(2))?;
-        if g1.power(0) != Some(G1Affine::generator()) || ptau.power_g2(0)? != G2Affine::generator()
-        {
+        if g1.power(0) != Some(G1Affine::generator()) || ptau.power_g2(0)? != G2Affine::generator() {
             return Err(SrsError::Inconsistent);
         }
         if g1.power(1) == Some(G1Affine::generator()) {
             return Err(SrsError::NoContribution);
         }
         let exponents = (0..ptau.power()).map(|j| 1 << j);
-        let pinned_g1 = exponents
-            .clone()
-            .map(|i| ptau.power_g1(i))
-            .collect::<Result<_, _>>()?;
-        let pinned_g2 = exponents
-            .map(|i| ptau.power_g2(i))
-            .collect::<Result<_, _>>()?;
+        let pinned_g1 = exponents.clone().map(|i| ptau.power_g1(i)).collect::<Result<_, _>>()?;
+        let pinned_g2 = exponents.map(|i| ptau.power_g2(i)).collect::<Result<_, _>>()?;
         let pinned = PinnedSrs::new(pinned_g1, pinned_g2).map_err(|error| match error {
             PinnedSrsError::Point(j) => SrsError::OutsideSubgroup(1 << j),
             _ => SrsError::Inconsistent,
@@ -148,13 +138,8 @@ fn check_consecutive(powers: &[RawPoint], tau_g2: &G2Affine) -> Result<(), SrsEr
         let hash = Keccak256::new().chain_update(seed).chain_update([kind]);
         hash.chain_update((i as u64).to_be_bytes()).finalize()
     };
-    let weights: Vec<u128> = (0..CHUNK.min(last))
-        .map(|i| {
-            block(0, i)[..16]
-                .iter()
-                .fold(0, |w, byte| w << 8 | u128::from(*byte))
-        })
-        .collect();
+    let weights: Vec<u128> =
+        (0..CHUNK.min(last)).map(|i| block(0, i)[..16].iter().fold(0, |w, byte| w << 8 | u128::from(*byte))).collect();
     let (mut low, mut high) = (G1Projective::ZERO, G1Projective::ZERO);
     for (k, from) in (0..last).step_by(CHUNK).enumerate() {
         let to = (from + CHUNK).min(last);
@@ -164,9 +149,5 @@ fn check_consecutive(powers: &[RawPoint], tau_g2: &G2Affine) -> Result<(), SrsEr
     }
     let points = [high.into_affine(), (-low).into_affine()];
     let product = Bn254::multi_pairing(points, [G2Affine::generator(), *tau_g2]);
-    if product == ark_ec::pairing::PairingOutput::ZERO {
-        Ok(())
-    } else {
-        Err(SrsError::Inconsistent)
-    }
+    if product == ark_ec::pairing::PairingOutput::ZERO { Ok(()) } else { Err(SrsError::Inconsistent) }
 }

@@ -43,9 +43,7 @@ pub struct Ptau {
 
 impl std::fmt::Debug for Ptau {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ptau")
-            .field("power", &self.power)
-            .finish_non_exhaustive()
+        f.debug_struct("Ptau").field("power", &self.power).finish_non_exhaustive()
     }
 }
 
@@ -108,12 +106,7 @@ impl Ptau {
         expect_length(Section::TauG1, &tau_g1, ((2 << power) - 1) * G1)?;
         let tau_g2 = tau_g2.ok_or(SrsError::Missing(Section::TauG2))?;
         expect_length(Section::TauG2, &tau_g2, (1 << power) * G2)?;
-        Ok(Self {
-            power,
-            tau_g1,
-            tau_g2,
-            bytes,
-        })
+        Ok(Self { power, tau_g1, tau_g2, bytes })
     }
 
     /// The power p: the file has `2^(p+1) - 1` powers of tau in G1 and `2^p` in G2.
@@ -143,17 +136,11 @@ impl Ptau {
         let size = G1 as usize;
         let got = self.tau_g1.len() / size;
         if i >= got {
-            return Err(SrsError::TooFewPowers {
-                needed: i.saturating_add(1),
-                got,
-            });
+            return Err(SrsError::TooFewPowers { needed: i.saturating_add(1), got });
         }
         let start = self.tau_g1.start + i * size;
         let one = SrsG1::checked(self.bytes.clone(), start..start + size);
-        let error = SrsError::Point {
-            section: Section::TauG1,
-            index: i,
-        };
+        let error = SrsError::Point { section: Section::TauG1, index: i };
         one.ok().and_then(|one| one.power(0)).ok_or(error)
     }
 
@@ -165,16 +152,11 @@ impl Ptau {
         let size = G2 as usize;
         let got = self.tau_g2.len() / size;
         if i >= got {
-            return Err(SrsError::TooFewPowers {
-                needed: i.saturating_add(1),
-                got,
-            });
+            return Err(SrsError::TooFewPowers { needed: i.saturating_add(1), got });
         }
         let start = self.tau_g2.start + i * size;
-        let point = read_g2(&self.bytes.as_ref()[start..start + size]).ok_or(SrsError::Point {
-            section: Section::TauG2,
-            index: i,
-        })?;
+        let point = read_g2(&self.bytes.as_ref()[start..start + size])
+            .ok_or(SrsError::Point { section: Section::TauG2, index: i })?;
         if !point.is_in_correct_subgroup_assuming_on_curve() {
             return Err(SrsError::OutsideSubgroup(i));
         }
@@ -184,15 +166,7 @@ impl Ptau {
 
 fn expect_length(section: Section, range: &Range<usize>, expected: u64) -> Result<(), SrsError> {
     let got = range.len() as u64;
-    if got == expected {
-        Ok(())
-    } else {
-        Err(SrsError::SectionLength {
-            section,
-            expected,
-            got,
-        })
-    }
+    if got == expected { Ok(()) } else { Err(SrsError::SectionLength { section, expected, got }) }
 }
 
 /// The power in a header section.

@@ -33,22 +33,11 @@ pub fn test_srs(needed: usize) -> Result<Srs, SrsError> {
         return Err(SrsError::TooFewPowers { needed, got: most });
     }
     let tau = test_tau();
-    let doubling: Vec<Fr> = std::iter::successors(Some(tau), |t| Some(t.square()))
-        .take(PINNED)
-        .collect();
-    let g1 = doubling
-        .iter()
-        .map(|t| (G1Affine::generator() * t).into_affine())
-        .collect();
-    let g2 = doubling
-        .iter()
-        .map(|t| (G2Affine::generator() * t).into_affine())
-        .collect();
+    let doubling: Vec<Fr> = std::iter::successors(Some(tau), |t| Some(t.square())).take(PINNED).collect();
+    let g1 = doubling.iter().map(|t| (G1Affine::generator() * t).into_affine()).collect();
+    let g2 = doubling.iter().map(|t| (G2Affine::generator() * t).into_affine()).collect();
     let pinned = PinnedSrs::new(g1, g2).map_err(|_| SrsError::Inconsistent)?;
-    Ok(Srs::new(
-        SrsG1::owned(powers_g1(tau, needed.max(2))),
-        pinned,
-    ))
+    Ok(Srs::new(SrsG1::owned(powers_g1(tau, needed.max(2))), pinned))
 }
 
 /// Writes the TEST SRS as a `.ptau` file of the given power, with the sections that are read.
@@ -59,10 +48,7 @@ pub fn test_srs(needed: usize) -> Result<Srs, SrsError> {
 /// What `out` reports, and a power that is not in 1..=28.
 pub fn write_test_ptau(power: u32, mut out: impl Write) -> io::Result<()> {
     if !(1..=PINNED as u32).contains(&power) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "power out of 1..=28",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "power out of 1..=28"));
     }
     let (n1, n2) = ((2usize << power) - 1, 1usize << power);
     out.write_all(&MAGIC)?;
@@ -93,9 +79,7 @@ fn section(out: &mut impl Write, kind: u32, length: u64) -> io::Result<()> {
 
 /// `tau^i` for `from <= i < from + n`.
 fn successive(tau: Fr, from: usize, n: usize) -> Vec<Fr> {
-    std::iter::successors(Some(tau.pow([from as u64])), |p| Some(*p * tau))
-        .take(n)
-        .collect()
+    std::iter::successors(Some(tau.pow([from as u64])), |p| Some(*p * tau)).take(n).collect()
 }
 
 /// `[tau^i]_1` for `i < n`.

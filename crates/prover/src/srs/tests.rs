@@ -75,10 +75,7 @@ fn the_test_srs_is_the_same_from_memory_and_from_a_file() {
     let tau_8 = G2Affine::generator() * test_tau().pow([8u64]);
     assert_eq!(file.pinned().g2(3), Some(tau_8.into_affine()));
     assert_eq!(test_srs(0).unwrap().powers().len(), 2);
-    assert!(matches!(
-        test_srs(1 << 30),
-        Err(SrsError::TooFewPowers { .. })
-    ));
+    assert!(matches!(test_srs(1 << 30), Err(SrsError::TooFewPowers { .. })));
 }
 
 #[test]
@@ -87,14 +84,7 @@ fn the_id_is_keccak_of_the_tag_and_both_points() {
     let (tau_g1, tau_g2) = (srs.pinned().g1(0).unwrap(), srs.pinned().g2(0).unwrap());
     let mut hash = Keccak256::new();
     hash.update(Keccak256::digest(b"zkinfer/srs/v1"));
-    for c in [
-        tau_g1.x,
-        tau_g1.y,
-        tau_g2.x.c1,
-        tau_g2.x.c0,
-        tau_g2.y.c1,
-        tau_g2.y.c0,
-    ] {
+    for c in [tau_g1.x, tau_g1.y, tau_g2.x.c1, tau_g2.x.c0, tau_g2.y.c1, tau_g2.y.c0] {
         hash.update(c.into_bigint().to_bytes_be());
     }
     assert_eq!(srs.id()[..], hash.finalize()[..]);
@@ -103,13 +93,7 @@ fn the_id_is_keccak_of_the_tag_and_both_points() {
 #[test]
 fn too_small_files_say_which_power_is_needed() {
     let error = srs(CONTRIBUTED, 64).unwrap_err();
-    assert!(matches!(
-        error,
-        SrsError::TooFewPowers {
-            needed: 64,
-            got: 63
-        }
-    ));
+    assert!(matches!(error, SrsError::TooFewPowers { needed: 64, got: 63 }));
     assert!(error.to_string().contains("power 6 or more"), "{error}");
     for (needed, power) in [(0, 1), (3, 1), (4, 2), (7, 2), (8, 3), (63, 5), (64, 6)] {
         assert_eq!(ptau_power(needed), power, "{needed}");
@@ -128,39 +112,17 @@ fn every_damage_is_named() {
     };
     assert!(matches!(damaged(0, b"zkey"), SrsError::NotPtau));
     assert!(matches!(damaged(VERSION_AT, &[2]), SrsError::Version(2)));
-    assert!(matches!(
-        damaged(SECTIONS_AT, &[255; 4]),
-        SrsError::TooManySections(_)
-    ));
-    assert!(matches!(
-        damaged(SECTIONS_AT, &[4]),
-        SrsError::Truncated { .. }
-    ));
-    assert!(matches!(
-        damaged(SECTIONS_AT, &[2]),
-        SrsError::Missing(Section::TauG2)
-    ));
-    assert!(matches!(
-        damaged(12, &[9]),
-        SrsError::Missing(Section::Header)
-    ));
-    assert!(matches!(
-        damaged(G1_AT - 12, &[1]),
-        SrsError::Duplicate(Section::Header)
-    ));
+    assert!(matches!(damaged(SECTIONS_AT, &[255; 4]), SrsError::TooManySections(_)));
+    assert!(matches!(damaged(SECTIONS_AT, &[4]), SrsError::Truncated { .. }));
+    assert!(matches!(damaged(SECTIONS_AT, &[2]), SrsError::Missing(Section::TauG2)));
+    assert!(matches!(damaged(12, &[9]), SrsError::Missing(Section::Header)));
+    assert!(matches!(damaged(G1_AT - 12, &[1]), SrsError::Duplicate(Section::Header)));
     assert!(matches!(damaged(16, &[255; 8]), SrsError::Truncated { .. }));
-    assert!(matches!(
-        damaged(PRIME_AT, &Fr::MODULUS.to_bytes_le()),
-        SrsError::WrongField
-    ));
+    assert!(matches!(damaged(PRIME_AT, &Fr::MODULUS.to_bytes_le()), SrsError::WrongField));
     assert!(matches!(damaged(24, &[48]), SrsError::WrongField));
     assert!(matches!(damaged(POWER_AT, &[0]), SrsError::Power(0)));
     assert!(matches!(damaged(POWER_AT, &[29]), SrsError::Power(29)));
-    let section = SrsError::SectionLength {
-        section: Section::TauG1,
-        expected: 63 * 64,
-        got: 31 * 64,
-    };
+    let section = SrsError::SectionLength { section: Section::TauG1, expected: 63 * 64, got: 31 * 64 };
     assert_eq!(damaged(POWER_AT, &[5]).to_string(), section.to_string());
     // Off the curve, not reduced, the identity.
     let point = |index| move |e| matches!(e, SrsError::Point { section: Section::TauG1, index: i } if i == index);
@@ -173,22 +135,13 @@ fn every_damage_is_named() {
     // Valid points, but not the powers of one tau.
     let other = to_raw(&(G1Affine::generator() * Fr::from(5u64)).into_affine());
     for i in [0, 1, 2, 3, 8, 17, 30] {
-        assert!(
-            matches!(damaged(G1_AT + i * 64, &other), SrsError::Inconsistent),
-            "{i}"
-        );
+        assert!(matches!(damaged(G1_AT + i * 64, &other), SrsError::Inconsistent), "{i}");
     }
     let at = g2_at(4);
     for i in [0, 1, 2, 8] {
         let three = file[at + 3 * 128..at + 4 * 128].to_vec();
-        assert!(
-            matches!(damaged(at + i * 128, &three), SrsError::Inconsistent),
-            "{i}"
-        );
-        assert!(
-            matches!(damaged(at + i * 128, &[0; 128]), SrsError::Point { .. }),
-            "{i}"
-        );
+        assert!(matches!(damaged(at + i * 128, &three), SrsError::Inconsistent), "{i}");
+        assert!(matches!(damaged(at + i * 128, &[0; 128]), SrsError::Point { .. }), "{i}");
     }
     // Powers of another tau from index 20 on keep every [tau^(2^j)]_1.
     let mut spliced = file.clone();
@@ -204,9 +157,7 @@ fn every_damage_is_named() {
 fn points_outside_the_subgroup_are_refused() {
     // A point of the twist: x from a counter until x^3 + b is a square. Its order divides r only
     // if the cofactor kills it, so the first one found is outside.
-    let point = (1u64..)
-        .find_map(|x| G2Affine::get_point_from_x_unchecked(ark_bn254::Fq2::from(x), false))
-        .unwrap();
+    let point = (1u64..).find_map(|x| G2Affine::get_point_from_x_unchecked(ark_bn254::Fq2::from(x), false)).unwrap();
     assert!(point.is_on_curve() && !point.is_in_correct_subgroup_assuming_on_curve());
     let mut file = written(3);
     let at = g2_at(3) + 128;
@@ -248,12 +199,6 @@ fn prefixes() {
     let g1 = srs.g1();
     assert_eq!(g1.prefix(20).unwrap().powers(), &g1.powers()[..20]);
     assert!(g1.prefix(0).unwrap().is_empty());
-    assert!(matches!(
-        g1.prefix(51),
-        Err(SrsError::TooFewPowers {
-            needed: 51,
-            got: 50
-        })
-    ));
+    assert!(matches!(g1.prefix(51), Err(SrsError::TooFewPowers { needed: 51, got: 50 })));
     assert_eq!(g1.power(50), None);
 }

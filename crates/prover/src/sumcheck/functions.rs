@@ -47,13 +47,7 @@ pub(crate) struct FunctionValues {
 }
 
 impl Functions {
-    pub(crate) fn new(
-        shape: &Shape,
-        size: Columns,
-        c1: &Challenges1,
-        c2: &Challenges2,
-        rules: Rules,
-    ) -> Self {
+    pub(crate) fn new(shape: &Shape, size: Columns, c1: &Challenges1, c2: &Challenges2, rules: Rules) -> Self {
         let layout = Layout::new(shape);
         let (ell, layers) = (shape.limbs(), shape.layers());
         let powers = mle::powers(c2.lambda, ell + 6 + layers);
@@ -74,19 +68,9 @@ impl Functions {
         this.s.push(FIRST, layout.positions, Fr::ONE, Fr::ONE);
         this.e.push(FIRST, layout.constant(1), Fr::ONE, c2.theta);
         for l in 1..=layers {
-            let (start, next, constant) =
-                (layout.start(l), layout.start(l + 1), layout.constant(l));
-            let from = if l == 1 && !rules.on(Rule::MaskPositions) {
-                0
-            } else {
-                start
-            };
-            this.b.push(
-                from,
-                next,
-                lambda_of(l) * c1.alpha.pow([next as u64]),
-                Fr::ONE,
-            );
+            let (start, next, constant) = (layout.start(l), layout.start(l + 1), layout.constant(l));
+            let from = if l == 1 && !rules.on(Rule::MaskPositions) { 0 } else { start };
+            this.b.push(from, next, lambda_of(l) * c1.alpha.pow([next as u64]), Fr::ONE);
             if rules.on(Rule::Constants) {
                 this.e.push(constant, constant + 1, Fr::ONE, c2.theta);
                 this.constants += c2.theta.pow([constant as u64]);
@@ -98,8 +82,7 @@ impl Functions {
             let neurons = (next, layout.constant(l + 1));
             this.a.push(neurons.0, neurons.1, lambda_of(l), c1.alpha);
             if let Some(hi) = shape.saturation().map(|s| s[l - 1]) {
-                this.hi
-                    .push(neurons.0, neurons.1, Fr::from(hi.bound()), Fr::ONE);
+                this.hi.push(neurons.0, neurons.1, Fr::from(hi.bound()), Fr::ONE);
                 if hi == Saturation::Narrow {
                     this.nw.push(neurons.0, neurons.1, Fr::ONE, Fr::ONE);
                 }
@@ -109,32 +92,14 @@ impl Functions {
     }
 
     /// `Claim_0` without its mask term `zeta sigma`.
-    pub(crate) fn claim(
-        &self,
-        values: &[PublicValues],
-        c1: &Challenges1,
-        c2: &Challenges2,
-        rules: Rules,
-    ) -> Fr {
-        let horner = |base: Fr, scalars: &mut dyn Iterator<Item = Fr>| {
-            scalars.fold(Fr::ZERO, |sum, s| sum * base + s)
-        };
+    pub(crate) fn claim(&self, values: &[PublicValues], c1: &Challenges1, c2: &Challenges2, rules: Rules) -> Fr {
+        let horner = |base: Fr, scalars: &mut dyn Iterator<Item = Fr>| scalars.fold(Fr::ZERO, |sum, s| sum * base + s);
         let first = c2.theta.pow([FIRST as u64]);
         let wires = self.lambda[self.lambda.len() - 1];
         let (mut claim, mut mu) = (Fr::ZERO, Fr::ONE);
         for sample in values {
-            let outputs = horner(
-                c1.alpha,
-                &mut sample
-                    .outputs
-                    .iter()
-                    .rev()
-                    .map(|o| crate::encoding::signed(*o)),
-            );
-            let inputs = horner(
-                c2.theta,
-                &mut sample.inputs.iter().rev().map(|x| Fr::from(*x)),
-            );
+            let outputs = horner(c1.alpha, &mut sample.outputs.iter().rev().map(|o| crate::encoding::signed(*o)));
+            let inputs = horner(c2.theta, &mut sample.inputs.iter().rev().map(|x| Fr::from(*x)));
             if rules.on(Rule::Layer) {
                 claim -= mu * self.output_weight * outputs;
             }
@@ -152,11 +117,7 @@ impl Functions {
         let (xi_k, xi_p) = xi.split_at(size.kappa);
         let real = Prefix::eq(xi_p, r_p);
         let eq_k = Prefix::eq(xi_k, r_k).up_to(size.k());
-        let index = |bits: &[Fr]| {
-            bits.iter()
-                .rev()
-                .fold(Fr::ZERO, |sum, bit| sum.double() + bit)
-        };
+        let index = |bits: &[Fr]| bits.iter().rev().fold(Fr::ZERO, |sum, bit| sum.double() + bit);
         FunctionValues {
             a: self.a.evaluate(r_p),
             b: self.b.evaluate(r_p),

@@ -25,12 +25,7 @@ impl Inverses {
         ark_ff::batch_inversion(&mut of_byte);
         let first = columns.size.first_real();
         let counts = columns.multiplicities.iter().enumerate();
-        let table = counts
-            .map(|(row, m)| of_byte[table_value(first + row)] * Fr::from(*m))
-            .collect();
-        Some(Self {
-            of_byte,
-            table: Zeroizing::new(table),
-        })
+        let table = counts.map(|(row, m)| of_byte[table_value(first + row)] * Fr::from(*m)).collect();
+        Some(Self { of_byte, table: Zeroizing::new(table) })
     }
 }

@@ -88,15 +88,8 @@ impl Drop for MaskRounds {
 impl MaskRounds {
     pub(crate) fn new(columns: &MaskColumns, zeta: Fr) -> Self {
         let entries = columns.support.iter().zip(columns.values.iter());
-        let entries = entries
-            .map(|(a, [s1, s2, s3, _])| (*a, [*s1, *s2, *s3]))
-            .collect();
-        Self {
-            entries,
-            zeta,
-            offset: Fr::ZERO,
-            step: Fr::ONE,
-        }
+        let entries = entries.map(|(a, [s1, s2, s3, _])| (*a, [*s1, *s2, *s3])).collect();
+        Self { entries, zeta, offset: Fr::ZERO, step: Fr::ONE }
     }
 
     /// The contribution to `e(0), e(2), e(3)`.
@@ -145,9 +138,7 @@ mod tests {
     /// The rounds of the masks alone, against dense columns.
     #[test]
     fn rounds_are_those_of_the_dense_columns() {
-        let size = Layout::new(&Shape::new(vec![3, 2], None).unwrap())
-            .columns(2)
-            .unwrap();
+        let size = Layout::new(&Shape::new(vec![3, 2], None).unwrap()).columns(2).unwrap();
         let mut randomness = Randomness::from_seed([2; 32]);
         let columns = MaskColumns::new(size, &mut randomness);
         let zeta = randomness.scalar();
@@ -157,9 +148,7 @@ mod tests {
             (0..3).for_each(|k| dense[k][*a] = values[k]);
         }
         let mut index: Vec<Fr> = (0..size.n() as u64).map(Fr::from).collect();
-        let at = |table: &[Fr], pair: usize, x: Fr| {
-            table[2 * pair] + x * (table[2 * pair + 1] - table[2 * pair])
-        };
+        let at = |table: &[Fr], pair: usize, x: Fr| table[2 * pair] + x * (table[2 * pair + 1] - table[2 * pair]);
         let mut claim = zeta * columns.sigma();
         let mut point = Vec::new();
         for _ in 0..size.variables() {
@@ -167,8 +156,7 @@ mod tests {
                 let x = Fr::from(x);
                 let term = |pair: usize| {
                     let i = at(&index, pair, x);
-                    at(&dense[0], pair, x)
-                        + i * (at(&dense[1], pair, x) + i * at(&dense[2], pair, x))
+                    at(&dense[0], pair, x) + i * (at(&dense[1], pair, x) + i * at(&dense[2], pair, x))
                 };
                 zeta * (0..index.len() / 2).map(term).sum::<Fr>()
             };
@@ -181,9 +169,6 @@ mod tests {
             mle::fold(&mut index, r);
             point.push(r);
         }
-        assert_eq!(
-            columns.evaluate(&point)[..3],
-            [dense[0][0], dense[1][0], dense[2][0]]
-        );
+        assert_eq!(columns.evaluate(&point)[..3], [dense[0][0], dense[1][0], dense[2][0]]);
     }
 }

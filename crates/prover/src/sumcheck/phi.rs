@@ -47,26 +47,13 @@ pub(crate) fn pow2(k: u32) -> Fr {
 
 /// `y, w, v` and `z` of §5 from the limbs `L_0..L_{ell-1}`.
 pub(crate) fn recompose(limbs: &[Fr]) -> [Fr; 4] {
-    let join = |limbs: &[Fr]| {
-        limbs
-            .iter()
-            .rev()
-            .fold(Fr::ZERO, |sum, l| sum * pow2(8) + l)
-    };
+    let join = |limbs: &[Fr]| limbs.iter().rev().fold(Fr::ZERO, |sum, l| sum * pow2(8) + l);
     let (y, w, v) = (join(&limbs[1..3]), join(&limbs[3..6]), join(&limbs[6..]));
     [y, w, v, pow2(8) * (y + v - w) + limbs[0] - pow2(7)]
 }
 
 /// `Phi` from the M4 evaluations and the public functions at the same point.
-pub(crate) fn phi(
-    evals: &[Fr],
-    f: &FunctionValues,
-    ell: usize,
-    beta: Fr,
-    zeta: Fr,
-    lambda: &[Fr],
-    rules: Rules,
-) -> Fr {
+pub(crate) fn phi(evals: &[Fr], f: &FunctionValues, ell: usize, beta: Fr, zeta: Fr, lambda: &[Fr], rules: Rules) -> Fr {
     let order = EvalOrder { ell };
     let (l, h) = (&evals[..=ell], &evals[order.h(0)..=order.h(ell)]);
     let [y, w, v, z] = recompose(&l[..ell]);
@@ -86,8 +73,5 @@ pub(crate) fn phi(
     let layer = f.a * z - f.b * evals[order.g()] * y;
     let wires = lambda[ell + 5] * f.e * y;
     let mask = evals[order.s(1)] + f.i * (evals[order.s(2)] + f.i * evals[order.s(3)]);
-    f.es * bracket
-        + on(Rule::LookupSum, sum)
-        + f.m * (on(Rule::Layer, layer) + on(Rule::Wires, wires))
-        + zeta * mask
+    f.es * bracket + on(Rule::LookupSum, sum) + f.m * (on(Rule::Layer, layer) + on(Rule::Wires, wires)) + zeta * mask
 }

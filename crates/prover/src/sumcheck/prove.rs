@@ -65,14 +65,9 @@ pub(crate) struct Inputs<'a> {
 }
 
 /// Runs all rounds.
-pub(crate) fn prove(
-    inputs: &Inputs<'_>,
-    mut transcript: Transcript<stage::M3>,
-) -> (Transcript<stage::M3>, Output) {
+pub(crate) fn prove(inputs: &Inputs<'_>, mut transcript: Transcript<stage::M3>) -> (Transcript<stage::M3>, Output) {
     let size = inputs.columns.size;
-    let order = EvalOrder {
-        ell: inputs.columns.limbs.len(),
-    };
+    let order = EvalOrder { ell: inputs.columns.limbs.len() };
     let mut state = State::new(inputs);
     let mut masks = MaskRounds::new(inputs.masks, inputs.c2.zeta);
     let (mut rounds, mut r) = (Vec::new(), Vec::new());
@@ -106,11 +101,7 @@ impl<'a> State<'a> {
         let (xi_k, xi_p) = inputs.c2.xi.split_at(size.kappa);
         let table = |pieces: &crate::circuit::pieces::Pieces| pieces.table(size.positions);
         let gated = |rule, pieces| {
-            if rules.on(rule) {
-                table(pieces)
-            } else {
-                vec![Fr::ZERO; size.positions]
-            }
+            if rules.on(rule) { table(pieces) } else { vec![Fr::ZERO; size.positions] }
         };
         let s = table(&f.s);
         let mut eq_p = mle::eq_table(xi_p);
@@ -132,11 +123,7 @@ impl<'a> State<'a> {
         let mut state = Self {
             size,
             width: 2 * (ell + 1),
-            rows: Rows::Columns(
-                inputs.columns,
-                inputs.inverses,
-                (0..TABLE as u64).map(Fr::from).collect(),
-            ),
+            rows: Rows::Columns(inputs.columns, inputs.inverses, (0..TABLE as u64).map(Fr::from).collect()),
             len: size.real(),
             weights: Weights::new(&f.lambda, ell, inputs.c1.beta, rules),
             eq_k: mle::eq_table(xi_k),
@@ -173,11 +160,7 @@ impl<'a> State<'a> {
 
     /// Writes row `row` to `out`; rows beyond the last are 0.
     fn load(&self, row: usize, out: &mut [Fr]) {
-        if row < self.len {
-            self.rows.load(row, out)
-        } else {
-            out.fill(Fr::ZERO)
-        }
+        if row < self.len { self.rows.load(row, out) } else { out.fill(Fr::ZERO) }
     }
 
     /// `T` of row `2 pair`, and its slope.
@@ -186,10 +169,7 @@ impl<'a> State<'a> {
             return (self.t_offset, Fr::ZERO);
         }
         let low = ((2 * pair) % (TABLE >> self.round)) << self.round;
-        (
-            self.t_offset + Fr::from(low as u64),
-            Fr::from(1u64 << self.round),
-        )
+        (self.t_offset + Fr::from(low as u64), Fr::from(1u64 << self.round))
     }
 
     /// The public functions of a pair of rows as lines: values at row `2 pair` and slopes.
@@ -220,10 +200,7 @@ impl<'a> State<'a> {
     fn pair(&self, pair: usize) -> [Fr; 3] {
         let lines = self.lines(pair);
         // `G` (the last line) only matters together with `B`.
-        if lines[..7]
-            .iter()
-            .all(|(v, d)| *v == Fr::ZERO && *d == Fr::ZERO)
-        {
+        if lines[..7].iter().all(|(v, d)| *v == Fr::ZERO && *d == Fr::ZERO) {
             return [Fr::ZERO; 3];
         }
         let mut low = [Fr::ZERO; MAX_WIDTH];
@@ -239,17 +216,8 @@ impl<'a> State<'a> {
                 low.iter_mut().zip(step.iter()).for_each(|(l, s)| *l += s);
             }
             let x = Fr::from(x);
-            let [es, s, hi, nw, a, b, e, g] =
-                lines.map(|(v, d)| if d == Fr::ZERO { v } else { v + x * d });
-            let f = RowFunctions {
-                es,
-                s,
-                hi,
-                nw,
-                t: table.0 + x * table.1,
-                z: a,
-                y: e - b * g,
-            };
+            let [es, s, hi, nw, a, b, e, g] = lines.map(|(v, d)| if d == Fr::ZERO { v } else { v + x * d });
+            let f = RowFunctions { es, s, hi, nw, t: table.0 + x * table.1, z: a, y: e - b * g };
             *slot = self.weights.phi(low, &f);
         }
         out
@@ -260,31 +228,24 @@ impl<'a> State<'a> {
         let half = self.len.div_ceil(2);
         let width = self.width;
         let mut next = Zeroizing::new(vec![Fr::ZERO; half * width]);
-        next.par_chunks_mut(width * TASK)
-            .enumerate()
-            .for_each(|(task, chunk)| {
-                let mut high = [Fr::ZERO; MAX_WIDTH];
-                for (j, row) in chunk.chunks_exact_mut(width).enumerate() {
-                    let pair = task * TASK + j;
-                    let high = &mut high[..width];
-                    self.load(2 * pair, row);
-                    self.load(2 * pair + 1, high);
-                    row.iter_mut()
-                        .zip(high.iter())
-                        .filter(|(l, h)| l != h)
-                        .for_each(|(l, h)| *l += r * (*h - *l));
-                }
-                high.zeroize();
-            });
+        next.par_chunks_mut(width * TASK).enumerate().for_each(|(task, chunk)| {
+            let mut high = [Fr::ZERO; MAX_WIDTH];
+            for (j, row) in chunk.chunks_exact_mut(width).enumerate() {
+                let pair = task * TASK + j;
+                let high = &mut high[..width];
+                self.load(2 * pair, row);
+                self.load(2 * pair + 1, high);
+                row.iter_mut().zip(high.iter()).filter(|(l, h)| l != h).for_each(|(l, h)| *l += r * (*h - *l));
+            }
+            high.zeroize();
+        });
         self.rows = Rows::Fields(next);
         self.len = half;
         if self.round < self.size.kappa {
             mle::fold(&mut self.eq_k, r);
             mle::fold(&mut self.m, r);
         } else {
-            self.positions
-                .iter_mut()
-                .for_each(|table| mle::fold(table, r));
+            self.positions.iter_mut().for_each(|table| mle::fold(table, r));
         }
         if self.round < 8 {
             self.t_offset += r * Fr::from(1u64 << self.round);

@@ -25,9 +25,7 @@ mod tests {
 
     #[test]
     fn interpolates_a_cubic() {
-        let f = |x: Fr| {
-            Fr::from(5u64) + x * (Fr::from(7u64) + x * (Fr::from(11u64) + x * Fr::from(13u64)))
-        };
+        let f = |x: Fr| Fr::from(5u64) + x * (Fr::from(7u64) + x * (Fr::from(11u64) + x * Fr::from(13u64)));
         let at = |x: u64| f(Fr::from(x));
         let claim = at(0) + at(1);
         for x in [0u64, 1, 2, 3, 1 << 40] {

@@ -1,11 +1,6 @@
 //! What the integration tests share: one TEST SRS, deterministic networks and inputs.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_debug_implementations,
-    clippy::expect_used
-)]
+#![allow(dead_code, unreachable_pub, missing_debug_implementations, clippy::expect_used)]
 
 use std::sync::OnceLock;
 
@@ -38,24 +33,15 @@ impl Xorshift {
 }
 
 pub fn shape(dims: &[usize], saturation: Option<Saturation>) -> Shape {
-    Shape::new(dims.to_vec(), saturation.map(|s| vec![s; dims.len() - 2]))
-        .expect("the shape is within bounds")
+    Shape::new(dims.to_vec(), saturation.map(|s| vec![s; dims.len() - 2])).expect("the shape is within bounds")
 }
 
 pub fn weights(shape: &Shape, seed: u64) -> Weights {
     let mut rng = Xorshift::new(seed);
     let (mut weights, mut biases) = (Vec::new(), Vec::new());
     for d in shape.dims().windows(2) {
-        weights.push(
-            (0..d[0] * d[1])
-                .map(|_| (rng.below(255) as i64 - 127) as i8)
-                .collect(),
-        );
-        biases.push(
-            (0..d[1])
-                .map(|_| rng.below(200_001) as i32 - 100_000)
-                .collect(),
-        );
+        weights.push((0..d[0] * d[1]).map(|_| (rng.below(255) as i64 - 127) as i8).collect());
+        biases.push((0..d[1]).map(|_| rng.below(200_001) as i32 - 100_000).collect());
     }
     Weights::new(shape.clone(), weights, biases).expect("the weights fit the shape")
 }
@@ -64,9 +50,7 @@ pub fn requests(shape: &Shape, samples: usize, limit: u64, seed: u64) -> Vec<Req
     let mut rng = Xorshift::new(seed ^ 0xabcd);
     (0..samples)
         .map(|k| Request {
-            inputs: (0..shape.inputs())
-                .map(|_| rng.below(limit) as u16)
-                .collect(),
+            inputs: (0..shape.inputs()).map(|_| rng.below(limit) as u16).collect(),
             context_id: [k as u8; 32],
         })
         .collect()
@@ -74,28 +58,19 @@ pub fn requests(shape: &Shape, samples: usize, limit: u64, seed: u64) -> Vec<Req
 
 pub fn pair(shape: &Shape, level: Level, max_samples: usize, seed: u64) -> (Prover, Verifier) {
     let secret = ModelSecret::from_bytes([3; 32]);
-    let key = setup::generate(weights(shape, seed), &secret, Some(level), srs())
-        .expect("the SRS is large enough");
-    let verifier =
-        Verifier::new(key.verifying_key().clone(), srs().pinned()).expect("the same SRS");
-    (
-        Prover::new(key, srs(), max_samples).expect("the same SRS"),
-        verifier,
-    )
+    let key = setup::generate(weights(shape, seed), &secret, Some(level), srs()).expect("the SRS is large enough");
+    let verifier = Verifier::new(key.verifying_key().clone(), srs().pinned()).expect("the same SRS");
+    (Prover::new(key, srs(), max_samples).expect("the same SRS"), verifier)
 }
 
 pub fn prove(prover: &Prover, samples: usize, seed: u64) -> (Vec<Statement>, Vec<u8>) {
     let requests = requests(prover.key().verifying_key().shape(), samples, 256, seed);
-    let (statements, proof) = prover
-        .prove(MODEL, &requests)
-        .expect("the inputs are in range");
+    let (statements, proof) = prover.prove(MODEL, &requests).expect("the inputs are in range");
     (statements, proof.to_bytes())
 }
 
 /// Powers of tau that a shape needs for `samples` samples.
 pub fn needed(shape: &Shape, samples: usize) -> usize {
     let layout = Layout::new(shape);
-    layout
-        .degree_bound()
-        .max(layout.columns(samples).expect("within bounds").real())
+    layout.degree_bound().max(layout.columns(samples).expect("within bounds").real())
 }

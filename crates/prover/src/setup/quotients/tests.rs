@@ -12,12 +12,7 @@ use crate::{
 };
 
 const SEED: u64 = 0x7175_6f74;
-const LEVELS: [Level; 4] = [
-    Level::One,
-    Level::Two { rho2: 1 },
-    Level::Two { rho2: 2 },
-    Level::Two { rho2: 3 },
-];
+const LEVELS: [Level; 4] = [Level::One, Level::Two { rho2: 1 }, Level::Two { rho2: 2 }, Level::Two { rho2: 3 }];
 
 fn rng() -> StdRng {
     println!("seed {SEED:#x}");
@@ -28,26 +23,15 @@ fn rng() -> StdRng {
 fn rows(count: usize, block: usize, used: usize, rng: &mut StdRng) -> WeightRows {
     let extremes = [i32::MIN, i32::MAX, -1, 1, 255, -256];
     let row = |rng: &mut StdRng| {
-        let weights = (0..used as u32 - 2)
-            .filter(|_| rng.gen_bool(0.9))
-            .collect::<Vec<_>>();
-        let weights = weights
-            .into_iter()
-            .map(|p| (p, rng.gen_range(-127..=127i8)))
-            .collect();
+        let weights = (0..used as u32 - 2).filter(|_| rng.gen_bool(0.9)).collect::<Vec<_>>();
+        let weights = weights.into_iter().map(|p| (p, rng.gen_range(-127..=127i8))).collect();
         let bias = extremes[rng.gen_range(0..extremes.len())];
-        WeightRow {
-            weights,
-            biases: vec![(used as u32 - 2, bias), (used as u32 - 1, rng.r#gen())],
-        }
+        WeightRow { weights, biases: vec![(used as u32 - 2, bias), (used as u32 - 1, rng.r#gen())] }
     };
     let mut rows: Vec<_> = (0..count).map(|_| row(rng)).collect();
     if count > 4 {
         // A row without a weight, and a second copy of another one.
-        rows[2] = WeightRow {
-            weights: Vec::new(),
-            biases: Vec::new(),
-        };
+        rows[2] = WeightRow { weights: Vec::new(), biases: Vec::new() };
         rows[4] = rows[3].clone();
     }
     WeightRows { block, rows }
@@ -55,18 +39,10 @@ fn rows(count: usize, block: usize, used: usize, rng: &mut StdRng) -> WeightRows
 
 /// `F_i(x)` for all rows.
 fn evaluate(rows: &WeightRows, x: Fr) -> Vec<Fr> {
-    let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |p| Some(*p * x))
-        .take(rows.block)
-        .collect();
+    let powers: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |p| Some(*p * x)).take(rows.block).collect();
     let row = |row: &WeightRow| {
-        let weights = row
-            .weights
-            .iter()
-            .map(|(p, w)| powers[*p as usize] * Fr::from(*w));
-        let biases = row
-            .biases
-            .iter()
-            .map(|(p, b)| powers[*p as usize] * Fr::from(*b));
+        let weights = row.weights.iter().map(|(p, w)| powers[*p as usize] * Fr::from(*w));
+        let biases = row.biases.iter().map(|(p, b)| powers[*p as usize] * Fr::from(*b));
         weights.chain(biases).sum()
     };
     rows.rows.iter().map(row).collect()
@@ -82,10 +58,7 @@ fn tau() -> Fr {
 
 /// `sum_i x^i values[i]`.
 fn horner(values: &[Fr], x: Fr) -> Fr {
-    values
-        .iter()
-        .rev()
-        .fold(Fr::ZERO, |sum, value| sum * x + value)
+    values.iter().rev().fold(Fr::ZERO, |sum, value| sum * x + value)
 }
 
 fn check_against_tau(rows: &WeightRows, level: Level, powers: &[RawPoint]) {
@@ -131,10 +104,7 @@ fn models_of_several_chunks() {
     check_against_tau(&rows, Level::Two { rho2: 3 }, srs.powers());
     // The same bases as points that are not raw.
     let bases: Vec<G1Affine> = srs.powers().iter().map(from_raw).collect();
-    assert_eq!(
-        commit_model(&rows, &bases),
-        commit_model(&rows, srs.powers())
-    );
+    assert_eq!(commit_model(&rows, &bases), commit_model(&rows, srs.powers()));
 }
 
 /// What a verifier checks: `C_f - C_g + alpha C_q1 + A_2 C_q2` against both quotients.
@@ -156,12 +126,8 @@ impl Division {
         let mut g = vec![Fr::ZERO; rows.block];
         let mut power = Fr::ONE;
         for row in &rows.rows {
-            row.weights
-                .iter()
-                .for_each(|(p, w)| g[*p as usize] += power * Fr::from(*w));
-            row.biases
-                .iter()
-                .for_each(|(p, b)| g[*p as usize] += power * Fr::from(*b));
+            row.weights.iter().for_each(|(p, w)| g[*p as usize] += power * Fr::from(*w));
+            row.biases.iter().for_each(|(p, b)| g[*p as usize] += power * Fr::from(*b));
             power *= alpha;
         }
         let powers = |x: Fr| std::iter::successors(Some(Fr::ONE), move |p| Some(*p * x));
@@ -180,26 +146,15 @@ impl Division {
         let weights_outer: Vec<Fr> = powers(factor).take(outer.len()).collect();
         let (c_q1, c_q2) = (msm(inner, &weights), msm(outer, &weights_outer));
         let (c_f, block) = (model.c_f, rows.block);
-        Self {
-            alpha,
-            factor,
-            c_f,
-            g,
-            c_q1,
-            c_q2,
-            block,
-            rows_per_block: r2,
-        }
+        Self { alpha, factor, c_f, g, c_q1, c_q2, block, rows_per_block: r2 }
     }
 
     fn holds(&self, srs: &Srs) -> bool {
         let in_g2 = |i: usize| (G2Affine::generator() * tau().pow([i as u64])).into_affine();
         let left = self.c_q1 * self.alpha + self.c_q2 * self.factor + self.c_f;
         let left = left - msm(srs.powers(), &self.g);
-        let right = Bn254::multi_pairing(
-            [self.c_q1, self.c_q2],
-            [in_g2(self.block), in_g2(self.block * self.rows_per_block)],
-        );
+        let right =
+            Bn254::multi_pairing([self.c_q1, self.c_q2], [in_g2(self.block), in_g2(self.block * self.rows_per_block)]);
         Bn254::pairing(left.into_affine(), G2Affine::generator()) == right
     }
 }

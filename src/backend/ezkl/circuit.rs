@@ -1,0 +1,122 @@
+//! What EZKL made of a model: its schema, its instances, its refusals.
+
+use super::{
+    instances,
+    protocol::{Failure, FailureKind, RunArgs},
+    worker::NAME,
+};
+use crate::{
+    backend::BackendError,
+    model::{Model, TensorInfo},
+    proof::{
+        PublicValues, Schema, TensorSchema,
+        schema::{Direction, NO_AXIS, Visibility},
+    },
+};
+use alloy::primitives::{I256, U256};
+use serde::{Deserialize, Serialize};
+
+/// What the tuner chose and EZKL made of it: `details` in the manifest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Details {
+    pub(super) run_args: RunArgs,
+    pub(super) rows: u64,
+    pub(super) k: u32,
+    pub(super) input_scales: Vec<u32>,
+    pub(super) output_scales: Vec<u32>,
+}
+
+/// Values that EZKL says are too large for the decomposition, or for its floats.
+pub(super) fn is_out_of_domain(failure: &Failure) -> bool {
+    failure.mentions("decomposition error")
+        || failure.mentions("is too large to be represented")
+        || failure.mentions("SigBitTruncationError")
+        || failure.mentions("significant bit truncation")
+}
+
+pub(super) fn unsupported(failure: &Failure) -> BackendError {
+    if failure.kind == FailureKind::Protocol {
+        return BackendError::Failed { backend: NAME, operation: "settings".into(), message: failure.text() };
+    }
+    BackendError::Unsupported { backend: NAME, reason: failure.text() }
+}
+
+/// Operators that EZKL accepts and computes wrongly: it would prove another function than the file says.
+pub(super) fn refuse_silent_traps(model: &Model) -> Result<(), BackendError> {
+    const IDENTITY_IN_EZKL: [&str; 3] = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
+    match IDENTITY_IN_EZKL.iter().find(|operator| model.operators().contains(**operator)) {
+        None => Ok(()),
+        Some(operator) => Err(BackendError::Unsupported {
+            backend: NAME,
+            reason: format!("it treats the operator {operator} as the identity; export the model in floating point"),
+        }),
+    }
+}
+
+pub(super) fn malformed_details(error: &serde_json::Error) -> BackendError {
+    BackendError::Failed { backend: NAME, operation: "artifacts".into(), message: error.to_string() }
+}
+
+pub(super) fn details(value: &serde_json::Value) -> Result<Details, BackendError> {
+    Details::deserialize(value).map_err(|error| malformed_details(&error))
+}
+
+/// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range
+/// that the circuit's decomposition enforces.
+pub(super) fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, BackendError> {
+    let limit = I256::from_raw(U256::from(limit));
+    let tensor = |direction, info: &TensorInfo, scale: u32| TensorSchema {
+        name: info.name.clone(),
+        direction,
+        visibility: Visibility::Public,
+        shape: info.shape.clone(),
+        width: 32,
+        is_signed: true,
+        min: -limit,
+        max: limit,
+        scales: vec![2f64.powi(-(scale as i32))],
+        axis: NO_AXIS,
+        zero_point: 0,
+    };
+    let both = [
+        (Direction::Input, model.inputs(), &details.input_scales),
+        (Direction::Output, model.outputs(), &details.output_scales),
+    ];
+    let mut tensors = Vec::new();
+    for (direction, infos, scales) in both {
+        if infos.len() != scales.len() {
+            let reason = format!("EZKL sees {} {direction:?} tensors, the file has {}", scales.len(), infos.len());
+            return Err(BackendError::Unsupported { backend: NAME, reason });
+        }
+        tensors.extend(infos.iter().zip(scales).map(|(info, &scale)| tensor(direction, info, scale)));
+    }
+    Ok(Schema::new(tensors)?)
+}
+
+/// Splits EZKL's one flat column of instances into the schema's tensors.
+pub(super) fn split_column<'a>(schema: &Schema, columns: &'a [Vec<String>]) -> Option<Vec<&'a [String]>> {
+    let [column] = columns else { return None };
+    let mut rest = column.as_slice();
+    let mut tensors = Vec::new();
+    for tensor in schema.tensors() {
+        let (head, tail) = rest.split_at_checked(tensor.elements())?;
+        tensors.push(head);
+        rest = tail;
+    }
+    rest.is_empty().then_some(tensors)
+}
+
+pub(super) fn read_instances(
+    schema: &Schema,
+    tensors: &[&[String]],
+    operation: &str,
+) -> Result<PublicValues, BackendError> {
+    let values: Result<Vec<Vec<I256>>, _> =
+        tensors.iter().map(|tensor| tensor.iter().map(|text| instances::from_hex(text)).collect()).collect();
+    let values = values.map_err(|error| BackendError::Failed {
+        backend: NAME,
+        operation: operation.into(),
+        message: error.to_string(),
+    })?;
+    Ok(schema.encode(&values)?)
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {NativeTest} from "./NativeTest.sol";
+import {console2} from "forge-std/console2.sol";
+
+/// @notice What a verification costs, as a transaction that calls the verifier directly. `-vv` prints the table.
+contract NativeVerifierGasTest is NativeTest {
+    /// @dev The limits are goals. What was measured is in docs/benchmarks.md.
+    function test_gas() public {
+        console2.log("model | proof bytes | execution | whole transaction");
+        assertLt(_measure("64-32-10"), 650_000);
+        assertLt(_measure("64-128-64-10"), 650_000);
+        assertLt(_measure("64-128-64-10-saturating"), 720_000);
+        assertLt(_measure("256-512-256-10"), 720_000);
+        assertLt(_measure("256-512-256-10-two-level"), 770_000);
+        assertLt(_measure("64-128-64-10-batch-16"), 90_000 * 16);
+    }
+
+    /// @dev A refused proof costs no more than an accepted one, whatever is wrong with it: nothing burns what it is given.
+    function test_refusalsAreNotDearer() public {
+        Vector memory v = load("64-128-64-10");
+        uint256 accepted = _gas(v);
+        for (uint256 offset = 0; offset < v.proof.length; offset += 32) {
+            uint256 word = wordAt(v.proof, offset);
+            setWord(v.proof, offset, word ^ 1);
+            uint256 before = gasleft();
+            refusal(v);
+            // The test's own work is encoding: tens of thousands.
+            assertLt(before - gasleft(), accepted + 100_000);
+            setWord(v.proof, offset, word);
+        }
+    }
+
+    function _measure(string memory name) private returns (uint256 total) {
+        Vector memory v = load(name);
+        uint256 execution = _gas(v);
+        (uint256 price, uint256 floor) = _calldata(v);
+        // EIP-7623: a transaction with many data and little execution pays a floor instead.
+        total = 21_000 + (execution + price > floor ? execution + price : floor);
+        console2.log(
+            string.concat(
+                name, " | ", vm.toString(v.proof.length), " | ", vm.toString(execution), " | ", vm.toString(total)
+            )
+        );
+    }
+
+    function _gas(Vector memory v) private returns (uint256) {
+        // What a transaction finds cold: the key object. The verifier itself is warm, being called.
+        vm.cool(v.model.modelCode);
+        verify(v);
+        return vm.lastCallGas().gasTotalUsed;
+    }
+
+    function _calldata(Vector memory v) private view returns (uint256 price, uint256 floor) {
+        bytes memory data = v.contextIds.length == 1
+            ? abi.encodeCall(verifier.verify, (v.model, v.contextIds[0], v.publicValues[0], v.proof))
+            : abi.encodeCall(verifier.verifyBatch, (v.model, v.contextIds, v.publicValues, v.proof));
+        for (uint256 i = 0; i < data.length; i++) {
+            price += data[i] == 0 ? 4 : 16;
+        }
+        floor = price * 10 / 4;
+    }
+}

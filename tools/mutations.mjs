@@ -1,0 +1,140 @@
+// Is every check of the native verifier needed? Takes them out one at a time.
+//
+//     node tools/mutations.mjs && forge test --match-contract NativeVerifierMutants
+//     node tools/mutations.mjs V4 Sigma          makes only these again
+//
+// Each mutant is NativeVerifier with one condition of the protocol removed, compiled as foundry.toml compiles it, and written to
+// out/mutants/RULE.json. The test runs the forged proofs of tests/fixtures/native/attacks on them: the mutant without a condition has to
+// accept the proofs that break it, which the verifier refuses. FOUNDRY_SOLC names the compiler; the default is tools/solc.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const NATIVE = 'contracts/libraries/native/';
+const TARGET = 'contracts/verifiers/NativeVerifier.sol';
+
+// rule: [file, what is there exactly once, what it becomes] …
+const MUTANTS = {
+  None: [],
+  Limb: [['NativeSumcheck', 'bracket = addmod(bracket, mulmod(_word(powers.lambda, i), term, R), R);', 'term;']],
+  Table: [['NativeSumcheck', 'bracket += mulmod(_word(powers.lambda, limbs), table, R);', 'table;']],
+  LookupSum: [['NativeSumcheck', 'phi += mulmod(_word(powers.lambda, limbs + 4), mulmod(f.s, total, R), R);', '']],
+  Relu: [['NativeSumcheck', 'bracket += mulmod(_word(powers.lambda, limbs + 1), mulmod(y, w, R), R);', '']],
+  Saturate: [
+    ['NativeSumcheck', 'bracket += mulmod(_word(powers.lambda, limbs + 2), mulmod(v, f.hi + R - y, R), R);', ''],
+  ],
+  Narrow: [
+    ['NativeSumcheck', 'bracket += mulmod(_word(powers.lambda, limbs + 3), mulmod(f.nw, _word(evals, 2), R), R);', ''],
+  ],
+  Layer: [
+    ['NativeSumcheck', 'claim = R - mulmod(weight, outputs, R);', 'weight; claim = 0;'],
+    ['NativeSumcheck', 'uint256 wire = mulmod(f.b, _word(masks, 3), R);', 'uint256 wire = 0; f.a = 0;'],
+  ],
+  Wires: [
+    ['NativeSumcheck', 'claim += mulmod(_word(powers.lambda, key.limbs + 5), inputs, R);', ''],
+    ['NativeSumcheck', 'wire = mulmod(_word(powers.lambda, limbs + 5), f.e, R) + R - wire;', 'wire = R - wire;'],
+  ],
+  Constants: [
+    ['NativeSumcheck', 'powers.constants = constants;', ''],
+    ['NativeSumcheck', 'f.e = NativePrefix.interval(theta, n, 2, key.starts[2]);', 'f.e = NativePrefix.interval(theta, n, 2, key.starts[2] - 1);'],
+    ['NativeSumcheck', 'if (l > 1) f.e = addmod(f.e, NativePrefix.single(theta, n, next - 1), R);', ''],
+  ],
+  MaskPositions: [
+    ['NativeSumcheck', 'for (uint256 l = 1; l <= key.layers; l++) {\n                uint256 next = key.starts[l + 1];', 'before = 0;\n$&'],
+  ],
+  V4: [['NativeSumcheck', 'return claim == _phi(key, proof, c, powers, f);', 'return true;']],
+  V5a: [['NativeOpening', 'return value == expected;', 'return true;']],
+  V5b: [['NativeOpening', 'if (!_checkFinal(proof, c)) return false;', '']],
+  FoldOpening: [
+    ['NativeOpening', 's.values = addmod(mulmod(s.za, interpolated, R), sumB, R);', 's.values = mulmod(s.za, interpolated, R); sumB;'],
+    ['NativeOpening', 's.folds = addmod(s.za, mulmod(s.zb, eta, R), R);', 's.folds = s.za;'],
+  ],
+  Schnorr: [['NativeOpening', 'uint256 delta = c.delta;', 'uint256 delta = 0;']],
+  V7: [['NativeOpening', 'return Bn254.pairingsAreOne(pairs, two ? 4 : 3);', 'return true;']],
+  StatementId: [['NativeTranscript', 'abi.encode(START, digest, samples, statement.id)', 'abi.encode(START, digest, samples, 0)']],
+  Sigma: [
+    [
+      'NativeTranscript',
+      'state = _absorb(state, proof.sumPoints, proof.rounds);',
+      'uint256 sigma; { uint256 at = proof.sigma; assembly ("memory-safe") { sigma := mload(at) mstore(at, 0) } }\n$&\n{ uint256 at = proof.sigma; assembly ("memory-safe") { mstore(at, sigma) } }',
+    ],
+  ],
+};
+
+function sources() {
+  const found = {};
+  const walk = (directory) => {
+    for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
+      const path = `${directory}/${entry.name}`;
+      if (entry.isDirectory() && entry.name !== 'generated') walk(path);
+      else if (entry.name.endsWith('.sol')) found[path] = { content: readFileSync(join(root, path), 'utf8') };
+    }
+  };
+  walk('contracts');
+  return found;
+}
+
+function patched(original, patches) {
+  const result = structuredClone(original);
+  for (const [file, from, to] of patches) {
+    const source = result[`${NATIVE}${file}.sol`];
+    if (source.content.split(from).length !== 2) throw new Error(`not there exactly once: ${from}`);
+    source.content = source.content.replace(from, () => to.replace('$&', from));
+  }
+  return result;
+}
+
+function compile(contracts) {
+  const input = {
+    language: 'Solidity',
+    sources: contracts,
+    settings: {
+      viaIR: true,
+      evmVersion: 'cancun',
+      optimizer: { enabled: true, runs: 200 },
+      metadata: { bytecodeHash: 'none', appendCBOR: false },
+      outputSelection: { [TARGET]: { NativeVerifier: ['evm.deployedBytecode.object'] } },
+    },
+  };
+  return new Promise((resolve, reject) => {
+    const solc = spawn(process.env.FOUNDRY_SOLC ?? join(root, 'tools/solc'), ['--standard-json'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let text = '';
+    solc.stdout.on('data', (chunk) => (text += chunk));
+    solc.on('error', reject);
+    solc.on('close', () => {
+      const output = JSON.parse(text);
+      const error = (output.errors ?? []).find((e) => e.severity === 'error');
+      if (error) reject(new Error(error.formattedMessage));
+      else resolve(`0x${output.contracts[TARGET].NativeVerifier.evm.deployedBytecode.object}`);
+    });
+    solc.stdin.end(JSON.stringify(input));
+  });
+}
+
+const original = sources();
+// All patches apply before anything is compiled.
+const chosen = process.argv.slice(2);
+const queue = Object.entries(MUTANTS)
+  .map(([rule, patches]) => [rule, patched(original, patches)])
+  .filter(([rule]) => chosen.length === 0 || chosen.includes(rule));
+const directory = join(root, 'out', 'mutants');
+if (chosen.length === 0) rmSync(directory, { recursive: true, force: true });
+mkdirSync(directory, { recursive: true });
+
+async function worker() {
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const [rule, contracts] = next;
+    const code = await compile(contracts);
+    writeFileSync(join(directory, `${rule}.json`), `${JSON.stringify({ rule, code })}\n`);
+    process.stdout.write(`${rule}\n`);
+  }
+}
+
+try {
+  await Promise.all([worker(), worker()]);
+} catch (error) {
+  process.stderr.write(`mutations: ${error.message}\n`);
+  process.exit(1);
+}
