@@ -8,5 +8,7 @@ mod bad_input;
 mod end_to_end;
 #[path = "cli/environment.rs"]
 mod environment;
+#[path = "cli/native.rs"]
+mod native;
 #[path = "cli/program.rs"]
 mod program;

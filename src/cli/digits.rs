@@ -5,6 +5,9 @@ use zkinfer::model::Input;
 
 pub(crate) const ONNX: &[u8] = include_bytes!("../../models/digits/digits.onnx");
 
+/// Training images in one list.
+pub(crate) const SAMPLES: &[u8] = include_bytes!("../../models/digits/calibration.json");
+
 /// (name, the digit that is drawn, file)
 const IMAGES: &[(&str, u8, &str)] = &[
     ("test-1243-is-7", 7, include_str!("../../models/digits/inputs/test-1243-is-7.json")),

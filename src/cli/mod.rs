@@ -1,6 +1,7 @@
 //! Parse, call the library, report. One file per command.
 
 mod audit;
+mod bench;
 mod context;
 mod demo;
 mod digits;
@@ -65,6 +66,9 @@ enum Command {
     /// Install what a backend needs.
     #[command(subcommand)]
     Setup(setup::Command),
+    /// Measure backends side by side on one model.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::Args),
     /// Show which tools are there, which are missing, and what to do about it.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
@@ -143,6 +147,7 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Audit(args) => audit::run(&args, session),
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
+        Command::Bench(args) => bench::run(&args, session),
         Command::Doctor(args) => doctor::run(&args, session),
     }
 }

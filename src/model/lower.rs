@@ -329,3 +329,6 @@ fn operand(node: &NodeProto, index: usize) -> &str {
 fn operand_out(node: &NodeProto) -> String {
     node.output.first().cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

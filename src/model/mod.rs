@@ -5,6 +5,7 @@ mod lower;
 pub mod mlp;
 mod onnx;
 pub mod quantize;
+pub mod synthetic;
 
 pub use input::{Input, MAX_INPUT_BYTES};
 pub use lower::{LowerError, OPSETS};

@@ -13,6 +13,7 @@ mod plan;
 mod ranges;
 
 pub use ranges::Calibration;
+pub(crate) use ranges::uniform;
 
 use super::Mlp;
 use plan::Plan;
@@ -102,6 +103,20 @@ pub struct Accuracy {
     pub out_of_range: usize,
     /// Greatest absolute difference of an output.
     pub max_abs_error: f64,
+}
+
+impl Accuracy {
+    /// Counts one more sample: what the quantized network answered, `None` when it was out of range.
+    pub fn add(&mut self, quantized: Option<&[f64]>, float: &[f64]) {
+        self.samples += 1;
+        let Some(quantized) = quantized else {
+            self.out_of_range += 1;
+            return;
+        };
+        self.same_argmax += usize::from(argmax(quantized) == argmax(float));
+        let errors = quantized.iter().zip(float).map(|(a, b)| (a - b).abs());
+        self.max_abs_error = errors.fold(self.max_abs_error, f64::max);
+    }
 }
 
 impl InputScale {
@@ -211,16 +226,9 @@ impl Quantized {
     /// Compares with what `float` answers.
     #[must_use]
     pub fn accuracy(&self, samples: &[Vec<f64>], float: impl Fn(&[f64]) -> Vec<f64>) -> Accuracy {
-        let mut accuracy = Accuracy { samples: samples.len(), ..Accuracy::default() };
+        let mut accuracy = Accuracy::default();
         for sample in samples {
-            let expected = float(sample);
-            let Some(found) = self.run_real(sample) else {
-                accuracy.out_of_range += 1;
-                continue;
-            };
-            accuracy.same_argmax += usize::from(argmax(&found) == argmax(&expected));
-            let errors = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-            accuracy.max_abs_error = errors.fold(accuracy.max_abs_error, f64::max);
+            accuracy.add(self.run_real(sample).as_deref(), &float(sample));
         }
         accuracy
     }

@@ -144,9 +144,16 @@ fn usage_errors_are_bad_input() {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in
-        [&["demo"][..], &["prove"], &["verify"], &["audit"], &["doctor"], &["setup", "ezkl"], &["verifier", "generate"]]
-    {
+    for command in [
+        &["demo"][..],
+        &["prove"],
+        &["verify"],
+        &["audit"],
+        &["doctor"],
+        &["bench"],
+        &["setup", "ezkl"],
+        &["verifier", "generate"],
+    ] {
         let run = zkinfer(&[command, &["--help"]].concat()).expect(0);
         assert!(run.stdout.contains("Examples:\n"), "{command:?}: {}", run.stdout);
     }

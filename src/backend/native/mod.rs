@@ -248,6 +248,7 @@ impl ProvingBackend for NativeBackend {
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
         let deadline = Deadline::start(control, "witness")?;
+        artifacts.expect_backend(BackendName::Native, VERSION)?;
         let schema = artifacts.schema()?;
         let inputs = quantize_input(&schema, input)?;
         let prover = self.prover(artifacts)?;

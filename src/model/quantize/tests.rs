@@ -1,1 +1,117 @@
+use super::*;
+use crate::model::{
+    Input, Model,
+    mlp::{Dense, Hidden},
+    synthetic::random_mlp,
+};
 
+fn samples(width: usize, count: usize, low: f64, high: f64) -> Vec<Vec<f64>> {
+    let mut uniform = uniform(99);
+    (0..count).map(|_| (0..width).map(|_| low + (high - low) * uniform()).collect()).collect()
+}
+
+fn greatest(mlp: &Mlp, samples: &[Vec<f64>]) -> f64 {
+    samples.iter().flat_map(|x| mlp.run(x)).fold(0.0, |most, y| y.abs().max(most))
+}
+
+#[test]
+fn random_networks_keep_their_answers() {
+    for (widths, low) in [(&[8, 16, 4][..], 0.0), (&[20, 30, 25, 7], 0.0), (&[20, 30, 25, 7], -2.0), (&[6, 3], -1.0)] {
+        let mlp = random_mlp(widths, 5).unwrap();
+        let samples = samples(widths[0], 40, low, 1.0);
+        let quantized = Quantized::new(&mlp, &Calibration::Samples(samples[..20].to_vec())).unwrap();
+        let accuracy = quantized.accuracy(&samples, |x| mlp.run(x));
+        assert_eq!(accuracy.out_of_range, 0, "{widths:?}");
+        assert!(accuracy.max_abs_error < 0.02 * greatest(&mlp, &samples), "{widths:?}: {accuracy:?}");
+        assert!(accuracy.same_argmax >= 38, "{widths:?}: {accuracy:?}");
+        assert!(quantized.layers.iter().flat_map(|layer| &layer.weights).all(|w| *w != i8::MIN));
+    }
+}
+
+/// With a range instead of samples no input of the range is out of range, not even the worst.
+#[test]
+fn a_range_admits_all_of_its_inputs() {
+    for (low, high) in [(0.0, 1.0), (-1.0, 3.0)] {
+        let mlp = random_mlp(&[10, 20, 20, 3], 11).unwrap();
+        let quantized = Quantized::new(&mlp, &Calibration::Range(low, high)).unwrap();
+        // The vertices that make single neurons of the first layer greatest.
+        let row = |row: &[f64]| row.iter().map(|w| if *w > 0.0 { high } else { low }).collect::<Vec<f64>>();
+        let worst: Vec<Vec<f64>> = mlp.hidden[0].dense.rows().map(row).collect();
+        assert_eq!(quantized.accuracy(&worst, |x| mlp.run(x)).out_of_range, 0);
+    }
+}
+
+#[test]
+fn clipping_bounds_fall_on_the_relations_bounds() {
+    let mut mlp = random_mlp(&[12, 20, 16, 5], 7).unwrap();
+    mlp.hidden[0].upper = Some(0.75);
+    let samples = samples(12, 50, 0.0, 1.0);
+    assert!(samples.iter().any(|x| mlp.hidden[0].dense.apply(x).iter().any(|z| *z > 0.75)), "something is clipped");
+    let quantized = Quantized::new(&mlp, &Calibration::Samples(samples.clone())).unwrap();
+    let bounds: Vec<Option<u16>> = quantized.layers.iter().map(|layer| layer.saturation).collect();
+    assert!(bounds[0].is_some() && bounds[1] == Some(u16::MAX) && bounds[2].is_none(), "{bounds:?}");
+    let accuracy = quantized.accuracy(&samples, |x| mlp.run(x));
+    assert!(accuracy.max_abs_error < 0.03 * greatest(&mlp, &samples) && accuracy.out_of_range == 0, "{accuracy:?}");
+}
+
+/// Negative inputs: exact integers, with the zero point in the biases.
+#[test]
+fn the_zero_point_is_folded_exactly() {
+    let dense = |weights: &[f64]| Dense { inputs: 2, outputs: 1, weights: weights.to_vec(), bias: vec![0.0] };
+    let mlp = Mlp { hidden: vec![], last: dense(&[1.0, -1.0]) };
+    let quantized = Quantized::new(&mlp, &Calibration::Range(-1.0, 1.0)).unwrap();
+    for input in [[-1.0, 1.0], [0.0, 0.0], [0.5, -0.25], [1.0, 1.0]] {
+        let found = quantized.run_real(&input).unwrap();
+        assert!((found[0] - (input[0] - input[1])).abs() < 1e-9, "{input:?}: {found:?}");
+    }
+    let outside = quantized.input.quantize_all(&[0.0, 1e6]).unwrap_err();
+    assert!(outside.index == 1 && outside.to_string().contains("takes -"), "{outside}");
+}
+
+#[test]
+fn values_out_of_range_name_their_layer() {
+    let mlp = random_mlp(&[8, 16, 16, 4], 3).unwrap();
+    let tiny = samples(8, 10, 0.0, 0.01);
+    let mut quantized = Quantized::new(&mlp, &Calibration::Samples(tiny)).unwrap();
+    assert_eq!(quantized.run(&[u16::MAX; 8]).map(|_| ()), Err(1));
+    quantized.layers[0].bias.fill(0);
+    quantized.layers[0].weights.fill(0);
+    quantized.layers[1].bias.fill(i32::MAX);
+    assert_eq!(quantized.run(&[1; 8]).map(|_| ()), Err(2));
+}
+
+#[test]
+fn degenerate_networks_are_quantized_or_refused() {
+    let zero = Dense { inputs: 3, outputs: 2, weights: vec![0.0; 6], bias: vec![0.0; 2] };
+    let mlp = Mlp {
+        hidden: vec![Hidden { dense: zero.clone(), upper: None }],
+        last: Dense { inputs: 2, outputs: 2, weights: vec![0.0; 4], bias: vec![0.0, 1.0] },
+    };
+    let quantized = Quantized::new(&mlp, &Calibration::default()).unwrap();
+    let outputs = quantized.run_real(&[0.5; 3]).unwrap();
+    assert!(outputs[0] == 0.0 && (outputs[1] - 1.0).abs() < 1e-6, "{outputs:?}");
+}
+
+#[test]
+fn calibration_files_hold_whole_samples() {
+    let input = |list| Input::new(vec![list]).unwrap();
+    assert!(matches!(Calibration::from_input(&input(vec![0.0; 6]), 3), Ok(Calibration::Samples(s)) if s.len() == 2));
+    for (list, width) in [(vec![0.0; 7], 3), (vec![], 3)] {
+        assert!(Calibration::from_input(&input(list), width).is_err());
+    }
+}
+
+/// The shipped images: the same digit as in floating point, and scores close to it.
+#[test]
+fn the_digits_model_keeps_its_answers() {
+    let model = Model::from_onnx(include_bytes!("../../../models/digits/digits.onnx").to_vec()).unwrap();
+    let mlp = Mlp::from_model(&model).unwrap();
+    let samples = Input::from_json(include_bytes!("../../../models/digits/calibration.json")).unwrap();
+    let calibration = Calibration::from_input(&samples, 64).unwrap();
+    let quantized = Quantized::new(&mlp, &calibration).unwrap();
+    assert_eq!(quantized.input.quantize(1.0 / 16.0).map(|q| f64::from(q) * quantized.input.scale), Some(1.0 / 16.0));
+    let accuracy = quantized.accuracy(&calibration.samples(64), |x| mlp.run(x));
+    assert_eq!((accuracy.samples, accuracy.same_argmax, accuracy.out_of_range), (64, 64, 0));
+    assert!(accuracy.max_abs_error < 0.25, "{accuracy:?}");
+    assert!(!format!("{quantized:?}").contains("bias"));
+}

@@ -1,0 +1,134 @@
+//! `--backend native`: no EZKL, no contract, the same commands.
+
+use crate::program::{command, model, run, zkinfer};
+use serde_json::Value;
+use std::{fs, path::PathBuf, sync::LazyLock};
+use tempfile::TempDir;
+
+/// A cache and a bundle that the tests share.
+static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.json");
+    native(&dir, &["prove", "--backend", "native", "--out", path.to_str().unwrap()]).expect(0);
+    (dir, path)
+});
+
+/// Runs the program with a cache that has no EZKL in it.
+fn native(dir: &TempDir, args: &[&str]) -> crate::program::Run {
+    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")))
+}
+
+fn verify_changed(name: &str, change: impl FnOnce(&mut Value)) -> crate::program::Run {
+    let (dir, path) = &*NATIVE;
+    let mut json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    change(&mut json);
+    let changed = dir.path().join(name);
+    fs::write(&changed, serde_json::to_vec(&json).unwrap()).unwrap();
+    native(dir, &["verify", changed.to_str().unwrap(), "--json"])
+}
+
+#[test]
+fn a_native_bundle_is_verified_without_ezkl() {
+    let (dir, path) = &*NATIVE;
+    let report = native(dir, &["verify", path.to_str().unwrap(), "--json"]).expect(0).json();
+    assert_eq!(report["verdict"], "VALID");
+    assert_eq!(report["embedded_evm"]["verdict"], "VALID");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("TEST SRS") && !warnings.contains("transferable"));
+    let digits = model("digits.onnx");
+    native(dir, &["verify", path.to_str().unwrap(), "--model", &digits]).expect(0);
+    let text = native(dir, &["verify", path.to_str().unwrap()]).expect(0).stdout;
+    assert!(text.starts_with("VALID\n") && text.contains("embedded EVM"), "{text}");
+}
+
+/// The proof is bound to its context: the same bundle for another context is INVALID, not merely transferable.
+#[test]
+fn changed_native_bundles_are_invalid() {
+    let context = verify_changed("context.json", |json| {
+        json["statement"]["context"] = serde_json::json!({
+            "kind": "chain",
+            "chainId": 31337,
+            "registry": "0x0000000000000000000000000000000000000009",
+            "assignment": {
+                "submitter": "0x0000000000000000000000000000000000000008",
+                "consumer": "0x0000000000000000000000000000000000000000",
+                "job": format!("0x{}", "00".repeat(32)),
+                "deadline": 5,
+            },
+        });
+    });
+    assert_eq!(context.expect(1).json()["verdict"], "INVALID");
+    let answer = verify_changed("answer.json", |json| {
+        let values = json["statement"]["publicValues"].as_str().unwrap();
+        let last = if values.ends_with('0') { "1" } else { "0" };
+        json["statement"]["publicValues"] = format!("{}{last}", &values[..values.len() - 1]).into();
+    });
+    assert_eq!(answer.expect(1).json()["verdict"], "INVALID");
+    verify_changed("proof.json", |json| json["proof"] = "0x00".into()).expect(2).says("contradicts itself");
+    verify_changed("backend.json", |json| json["manifest"]["backend"] = "mock".into()).expect(1);
+}
+
+/// Artifacts cannot be built again elsewhere: every setup has a secret of its own.
+#[test]
+fn other_machines_and_other_models_are_told() {
+    let (_, path) = &*NATIVE;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let bundle = path.to_str().unwrap();
+    native(&elsewhere, &["verify", bundle]).expect(2).says("no artifacts of the native model");
+    native(&elsewhere, &["verify", bundle, "--model", &model("digits.onnx")]).expect(2).says("no artifacts");
+    let other = elsewhere.path().join("other.onnx");
+    let mut onnx = fs::read(model("digits.onnx")).unwrap();
+    let middle = onnx.len() / 2;
+    onnx[middle] ^= 1;
+    fs::write(&other, onnx).unwrap();
+    native(&NATIVE.0, &["verify", bundle, "--model", other.to_str().unwrap()]).expect(2).says("another model");
+}
+
+/// No Python, no EZKL: the cache has none. The proof that is posted is made again for the registry, since it binds it.
+#[test]
+fn the_native_demo_goes_all_the_way_without_ezkl() {
+    let (dir, _) = &*NATIVE;
+    let demo = native(dir, &["demo", "--backend", "native", "--json"]).expect(0).json();
+    for name in ["verified_off_chain", "verified_in_embedded_evm", "verified_on_chain"] {
+        assert_eq!(demo[name], true, "{name}");
+    }
+    assert_eq!((&demo["backend"], &demo["audit_verdict"]), (&"native".into(), &"VALID".into()));
+    assert_eq!((&demo["digit"]["agree"], &demo["digit"]["proven"]), (&true.into(), &7.into()));
+    let warnings = demo["warnings"].to_string();
+    assert!(warnings.contains("NOT SECURE") && !warnings.contains("transferable"), "{warnings}");
+    let text = native(dir, &["demo", "--backend", "native", "--digit", "3"]).expect(0).stdout;
+    assert!(text.contains("prove for this registry") && text.contains("they agree"), "{text}");
+}
+
+#[test]
+fn what_native_cannot_do_is_bad_input() {
+    let (dir, _) = &*NATIVE;
+    let out = dir.path().join("contract").display().to_string();
+    native(dir, &["verifier", "generate", "--backend", "native", "--out", &out])
+        .expect(2)
+        .says("one contract verifies them all");
+    let samples = model("calibration.json");
+    let args = ["prove", "--backend", "mock", "--calibration", &samples, "--out", &out];
+    native(dir, &args).expect(2).says("only the native backend");
+    let huge = dir.path().join("huge.json");
+    fs::write(&huge, serde_json::json!({ "input_data": [vec![1e30; 64]] }).to_string()).unwrap();
+    let args = ["prove", "--backend", "native", "--model", &model("digits.onnx"), "--input", huge.to_str().unwrap()];
+    native(dir, &[&args[..], &["--out", &out]].concat()).expect(2).says("outside the range");
+    assert!(!zkinfer(&["demo", "--help"]).stdout.is_empty());
+}
+
+#[test]
+fn bench_measures_a_synthetic_network() {
+    let (dir, _) = &*NATIVE;
+    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--json"];
+    let report = native(dir, &args).expect(0).json();
+    let row = &report["backends"][0];
+    assert_eq!((&row["backend"], row["accuracy"]["samples"].as_u64()), (&"native".into(), Some(32)));
+    assert!(report["model"].as_str().unwrap().contains("random weights"));
+    for name in ["prove_ms", "verify_ms", "proof_bytes"] {
+        assert!(row[name].as_f64().unwrap() > 0.0, "{name}");
+    }
+    for shape in ["16", "0-4", "x-4"] {
+        native(dir, &["bench", "--backend", "native", "--shape", shape]).expect(2);
+    }
+}

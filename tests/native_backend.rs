@@ -1,0 +1,14 @@
+//! The native backend with real keys and real proofs. Needs nothing but this program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
+
+#[path = "native_backend/artifacts.rs"]
+mod artifacts;
+#[path = "native_backend/failures.rs"]
+mod failures;
+#[path = "native_backend/models.rs"]
+mod models;
+#[path = "native_backend/proofs.rs"]
+mod proofs;
+#[path = "native_backend/world.rs"]
+mod world;
