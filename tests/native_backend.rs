@@ -4,6 +4,8 @@
 
 #[path = "native_backend/artifacts.rs"]
 mod artifacts;
+#[path = "native_backend/batches.rs"]
+mod batches;
 #[path = "native_backend/failures.rs"]
 mod failures;
 #[path = "native_backend/models.rs"]

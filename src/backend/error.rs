@@ -27,6 +27,14 @@ pub enum BackendError {
     /// An input, or a value it leads to, is larger than the circuit admits.
     #[error("the input leads outside the range that the circuit admits: {0}")]
     OutOfDomain(String),
+    /// Nothing to prove, or more statements than one proof of this backend is about.
+    #[error("one proof is about 1 to {max} statements, and {items} were given")]
+    BatchSize {
+        /// How many were given.
+        items: usize,
+        /// [`super::Capabilities::max_batch`].
+        max: usize,
+    },
     /// The model or the input was refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -115,9 +123,11 @@ impl BackendError {
             | Self::Storage(_)
             | Self::Artifacts(_) => FailureClass::Environment,
             Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,
-            Self::Unsupported { .. } | Self::OutOfDomain(_) | Self::Model(_) | Self::Schema(_) => {
-                FailureClass::BadInput
-            }
+            Self::Unsupported { .. }
+            | Self::OutOfDomain(_)
+            | Self::BatchSize { .. }
+            | Self::Model(_)
+            | Self::Schema(_) => FailureClass::BadInput,
         }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness};
+use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness};
 use crate::{
     model::{Input, Model, TensorInfo},
     proof::{
         Schema, Statement, TensorSchema, Verdict,
-        bundle::BackendName,
+        bundle::{BackendName, MAX_STATEMENTS},
         identity,
         schema::{Direction, NO_AXIS, Visibility},
     },
@@ -30,6 +30,7 @@ impl ProvingBackend for MockBackend {
             version: VERSION.into(),
             proves: false,
             binds_statement: false,
+            max_batch: MAX_STATEMENTS,
             on_chain: false,
             weights: "MOCK: nothing is proven",
             accelerators: vec![],
@@ -87,27 +88,22 @@ impl ProvingBackend for MockBackend {
         Ok(Witness::new(artifacts.schema()?.encode(&values)?, ()))
     }
 
-    fn prove(
-        &self,
-        _: &Artifacts,
-        witness: &Witness,
-        statement: &Statement,
-        _: &Control,
-    ) -> Result<Bytes, BackendError> {
-        witness.data::<()>()?;
-        Ok(mock_proof(statement))
+    fn prove(&self, _: &Artifacts, items: &[Item<'_>], _: &Control) -> Result<Bytes, BackendError> {
+        Item::check(items, MAX_STATEMENTS)?;
+        items.iter().try_for_each(|item| item.witness.data::<()>().map(drop))?;
+        Ok(mock_proof(items.iter().map(|item| item.statement)))
     }
 
     fn verify(
         &self,
         artifacts: &Artifacts,
-        statement: &Statement,
+        statements: &[Statement],
         proof: &Bytes,
         _: &Control,
     ) -> Result<Verdict, BackendError> {
-        Ok(if statement.model_id != artifacts.model_id() {
-            Verdict::invalid("the statement is about another model")
-        } else if *proof == mock_proof(statement) {
+        Ok(if let Some(refused) = super::refused_statements(artifacts, statements, MAX_STATEMENTS) {
+            refused
+        } else if *proof == mock_proof(statements.iter()) {
             Verdict::Valid
         } else {
             Verdict::invalid("MOCK: not the mock proof of this statement")
@@ -116,7 +112,10 @@ impl ProvingBackend for MockBackend {
 }
 
 /// Anybody can compute it.
-fn mock_proof(statement: &Statement) -> Bytes {
-    let values = statement.public_values.as_bytes();
-    keccak256([b"zkinfer mock proof".as_slice(), statement.model_id.as_slice(), values].concat()).0.into()
+fn mock_proof<'a>(statements: impl Iterator<Item = &'a Statement>) -> Bytes {
+    let mut bytes = b"zkinfer mock proof".to_vec();
+    for statement in statements {
+        bytes.extend(keccak256([statement.model_id.as_slice(), statement.public_values.as_bytes()].concat()));
+    }
+    keccak256(bytes).0.into()
 }

@@ -61,26 +61,21 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`]; an input outside the circuit's domain is [`BackendError::OutOfDomain`].
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError>;
 
-    /// Proves a statement about a witness. What is returned has been verified.
+    /// Proves statements about their witnesses, all with one proof. What is returned has been verified.
     ///
     /// # Errors
-    /// [`BackendError`]; a proof that does not verify is [`BackendError::UnsoundProof`], never returned.
-    fn prove(
-        &self,
-        artifacts: &Artifacts,
-        witness: &Witness,
-        statement: &Statement,
-        control: &Control,
-    ) -> Result<Bytes, BackendError>;
+    /// [`BackendError`]; a proof that does not verify is [`BackendError::UnsoundProof`], never returned;
+    /// [`BackendError::BatchSize`] unless there are 1 to [`Capabilities::max_batch`] items.
+    fn prove(&self, artifacts: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError>;
 
-    /// Verifies a proof of a statement of the artifacts' model, with the verifying parts of the artifacts alone.
+    /// Verifies one proof of all of these statements, which are ordered, with the verifying parts of the artifacts alone.
     ///
     /// # Errors
     /// [`BackendError`] when no verdict was reached: never for an invalid proof.
     fn verify(
         &self,
         artifacts: &Artifacts,
-        statement: &Statement,
+        statements: &[Statement],
         proof: &Bytes,
         control: &Control,
     ) -> Result<Verdict, BackendError>;
@@ -98,6 +93,8 @@ pub struct Capabilities {
     pub proves: bool,
     /// Whether a proof binds its statement's context. If not, proofs are transferable.
     pub binds_statement: bool,
+    /// The most statements that one proof can be about.
+    pub max_batch: usize,
     /// Whether a proof can be verified by a contract.
     pub on_chain: bool,
     /// What a proof hides of the weights, in words.
@@ -177,6 +174,38 @@ impl std::fmt::Debug for Witness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Witness").field("public_values", &self.public_values).finish_non_exhaustive()
     }
+}
+
+/// One of the statements that a proof is to prove.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// The run.
+    pub witness: &'a Witness,
+    /// What is claimed of it.
+    pub statement: &'a Statement,
+}
+
+impl Item<'_> {
+    /// What every backend requires before it proves.
+    fn check(items: &[Self], max: usize) -> Result<(), BackendError> {
+        if items.is_empty() || items.len() > max {
+            return Err(BackendError::BatchSize { items: items.len(), max });
+        }
+        if items.iter().any(|item| item.statement.public_values != item.witness.public_values) {
+            return Err(BackendError::UnsoundProof { reason: "the statement is not about this witness".into() });
+        }
+        Ok(())
+    }
+}
+
+/// Why these statements are refused before any cryptography: their number, or another model's among them.
+fn refused_statements(artifacts: &Artifacts, statements: &[Statement], max: usize) -> Option<Verdict> {
+    if statements.is_empty() || statements.len() > max {
+        return Some(Verdict::invalid(format!("the proof is about {} statements, not 1 to {max}", statements.len())));
+    }
+    let ours = artifacts.model_id();
+    let other = statements.iter().any(|statement| statement.model_id != ours);
+    other.then(|| Verdict::invalid("the statement is about another model"))
 }
 
 /// The tensors that an input has to have.

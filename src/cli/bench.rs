@@ -140,7 +140,7 @@ fn measure(backend: Backend, subject: &Subject, runs: u32, session: &Session) ->
         let prove_ms = milliseconds(start);
         let start = Instant::now();
         let backend = integration.backend();
-        let verdict = backend.verify(&prepared.artifacts, bundle.statement(), bundle.proof(), control)?;
+        let verdict = backend.verify(&prepared.artifacts, bundle.statements(), bundle.proof(), control)?;
         if !verdict.is_valid() {
             return Err(Failure::Internal("a proof that was just made does not verify".into()));
         }

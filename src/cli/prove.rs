@@ -1,10 +1,10 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, digits, report};
+use super::{Failure, ModelArgs, Outcome, context, context::Session, digits, report, verify};
 use serde_json::json;
 use std::{path::PathBuf, time::Instant};
 use zkinfer::{
     model::Input,
     pipeline::ProofGenerator,
-    proof::Context,
+    proof::{Context, Statement},
     storage::{check_writable, write_atomic},
 };
 
@@ -52,11 +52,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let prove_ms = start.elapsed().as_secs_f64() * 1e3;
     write_atomic(&args.out, &bundle.to_json())?;
     let manifest = bundle.manifest();
+    let ids: Vec<_> = bundle.statements().iter().map(Statement::id).collect();
     let object = json!({
         "bundle": args.out,
         "backend": manifest.backend,
-        "model_id": bundle.statement().model_id,
-        "statement_id": bundle.statement().id(),
+        "model_id": bundle.model_id(),
+        "statement_ids": ids,
         "proof_hash": manifest.proof_hash,
         "proof_bytes": bundle.proof().len(),
         "prove_ms": prove_ms,
@@ -69,8 +70,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         report::time(prove_ms),
         args.out.display(),
         report::rows(&[
-            ("model id".into(), bundle.statement().model_id.to_string()),
-            ("statement id".into(), bundle.statement().id().to_string()),
+            ("model id".into(), bundle.model_id().to_string()),
+            ("statement id".into(), verify::listed(&ids)),
             ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
         ])
     );

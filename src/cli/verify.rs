@@ -9,7 +9,7 @@ use zkinfer::{
     model::Model,
     pipeline::{EZKLIntegration, PipelineError, Prepared, ProofVerifier},
     proof::{
-        Bundle, BundleError, Verdict,
+        Bundle, BundleError, Statement, Verdict,
         bundle::{BackendName, MAX_BUNDLE_BYTES},
     },
 };
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = read(&args.bundle)?;
-    let model_id = bundle.statement().model_id;
+    let model_id = bundle.model_id();
     let backend = match bundle.manifest().backend {
         BackendName::Ezkl => Backend::Ezkl,
         BackendName::Native => Backend::Native,
@@ -57,8 +57,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let report = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, control)?;
     if report.is_contradictory() {
         return Err(Failure::Internal(format!(
-            "the two verifiers disagree about statement {}: off-chain {:?}, in the embedded EVM {:?}",
-            report.statement_id, report.off_chain, report.embedded_evm
+            "the two verifiers disagree about statements {:?}: off-chain {:?}, in the embedded EVM {:?}",
+            report.statement_ids, report.off_chain, report.embedded_evm
         )));
     }
     let verdict = report.verdict();
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     object["reason"] = json!(verdict).get("reason").cloned().unwrap_or_default();
     let mut rows = vec![
         ("model id".to_owned(), model_id.to_string()),
-        ("statement id".to_owned(), report.statement_id.to_string()),
+        ("statement".to_owned(), listed(&report.statement_ids)),
         ("off-chain".to_owned(), said(&report.off_chain, report.off_chain_time.as_secs_f64())),
     ];
     if let Some(evm) = &report.embedded_evm {
@@ -111,15 +111,24 @@ pub(crate) fn read(path: &PathBuf) -> Result<Bundle, Failure> {
 
 fn refused(session: &Session, bundle: &Bundle, reason: &str) -> Outcome {
     let verdict = Verdict::invalid(reason);
-    let statement = bundle.statement();
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     let object = json!({
         "verdict": "INVALID",
         "reason": reason,
-        "model_id": statement.model_id,
-        "statement_id": statement.id(),
+        "model_id": bundle.model_id(),
+        "statement_ids": ids,
     });
     report::result(session, &object, &format!("{}\n", headline(&verdict)));
     outcome(&verdict)
+}
+
+/// The ids of a bundle's statements: each of a few, the number of many.
+pub(crate) fn listed(ids: &[B256]) -> String {
+    match ids {
+        [id] => id.to_string(),
+        [first, .., last] => format!("{} of them, from {first} to {last}", ids.len()),
+        [] => "none".into(),
+    }
 }
 
 fn said(verdict: &Verdict, seconds: f64) -> String {

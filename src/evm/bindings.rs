@@ -33,6 +33,17 @@ sol! {
         function name() external pure returns (string memory);
     }
 
+    /// What an adapter has besides when one proof can be about several statements.
+    #[derive(Debug, PartialEq, Eq)]
+    interface IBatchVerifier {
+        function verifyBatch(
+            ModelKey calldata model,
+            bytes32[] calldata contextIds,
+            bytes[] calldata publicValues,
+            bytes calldata proof
+        ) external view;
+    }
+
     #[derive(Debug, PartialEq, Eq)]
     interface IModelRegistry {
         struct Model {
@@ -159,6 +170,12 @@ mod tests {
         let abi = abi(artifacts::ezkl_adapter());
         assert_eq!(functions(&abi), IVerifierAdapter::IVerifierAdapterCalls::selectors().collect());
         assert_eq!(errors(&abi), IVerifierAdapter::IVerifierAdapterErrors::selectors().collect());
+    }
+
+    #[test]
+    fn the_native_verifier_takes_batches() {
+        let abi = abi(artifacts::native_verifier());
+        assert!(functions(&abi).is_superset(&IBatchVerifier::IBatchVerifierCalls::selectors().collect()));
     }
 
     #[test]

@@ -17,4 +17,4 @@ pub use embedded::{Call, EmbeddedEvm, Gas, Outcome};
 pub use error::EvmError;
 pub use refusal::Refusal;
 pub use toolchain::{Tool, ToolKind, Toolchain};
-pub use verify::{EvmVerification, verify_ezkl, verify_through_adapter};
+pub use verify::{EvmVerification, verify_batch_through_adapter, verify_ezkl, verify_through_adapter};

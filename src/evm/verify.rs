@@ -12,7 +12,7 @@
 
 use super::{
     Call, EmbeddedEvm, EvmError, Gas, Outcome, Refusal,
-    bindings::{IEzklVerifier, IVerifierAdapter, ModelKey},
+    bindings::{IBatchVerifier, IEzklVerifier, IVerifierAdapter, ModelKey},
 };
 use crate::proof::Verdict;
 use alloy::{
@@ -64,14 +64,49 @@ pub fn verify_through_adapter(
     public_values: &Bytes,
     proof: &Bytes,
 ) -> Result<EvmVerification, EvmError> {
+    through_adapter(adapter, model_code, key, &adapter_call(key, context_id, public_values, proof))
+}
+
+/// Like [`verify_through_adapter`] for one proof of several statements, each a context id with public values: calls
+/// `verifyBatch`, which not every adapter has.
+///
+/// # Errors
+/// [`EvmError`] when there is no verdict; see the module's table.
+pub fn verify_batch_through_adapter(
+    adapter: &Bytes,
+    model_code: Option<&Bytes>,
+    key: &ModelKey,
+    statements: &[(B256, Bytes)],
+    proof: &Bytes,
+) -> Result<EvmVerification, EvmError> {
+    through_adapter(adapter, model_code, key, &batch_call(key, statements, proof))
+}
+
+fn through_adapter<C: SolCall>(
+    adapter: &Bytes,
+    model_code: Option<&Bytes>,
+    key: &ModelKey,
+    call: &C,
+) -> Result<EvmVerification, EvmError> {
     let mut evm = EmbeddedEvm::new(NO_CHAIN);
     if let Some(code) = model_code {
         evm.install(key.modelCode, code, "model's code")?;
     }
     let adapter_address = if key.modelCode == ADAPTER { VERIFIER } else { ADAPTER };
     evm.install(adapter_address, adapter, "adapter")?;
-    let call = adapter_call(key, context_id, public_values, proof);
     judge(evm.call(adapter_address, &call.abi_encode().into())?, &Bytes::new())
+}
+
+/// The call that [`verify_batch_through_adapter`] makes, for making it elsewhere.
+#[must_use]
+pub fn batch_call(key: &ModelKey, statements: &[(B256, Bytes)], proof: &Bytes) -> IBatchVerifier::verifyBatchCall {
+    let (contexts, values) = statements.iter().cloned().unzip();
+    IBatchVerifier::verifyBatchCall {
+        model: key.clone(),
+        contextIds: contexts,
+        publicValues: values,
+        proof: proof.clone(),
+    }
 }
 
 /// The call that [`verify_through_adapter`] makes, for making it elsewhere.

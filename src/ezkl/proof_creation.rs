@@ -2,7 +2,7 @@
 
 use super::{PipelineError, Prepared};
 use crate::{
-    backend::{Control, ProvingBackend, Witness},
+    backend::{Control, Item, ProvingBackend, Witness},
     model::Input,
     proof::{Bundle, Context, Manifest, Statement, identity},
 };
@@ -36,11 +36,27 @@ impl<'a> ProofGenerator<'a> {
     /// # Errors
     /// [`PipelineError`].
     pub fn prove(&self, witness: &Witness, context: Context, control: &Control) -> Result<Bundle, PipelineError> {
+        self.prove_batch(&[(witness, context)], control)
+    }
+
+    /// Proves several runs, each for its context, with one proof, which has been verified.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; a backend that cannot prove so many at once says so.
+    pub fn prove_batch(&self, runs: &[(&Witness, Context)], control: &Control) -> Result<Bundle, PipelineError> {
         let artifacts = &self.prepared.artifacts;
-        let statement =
-            Statement { model_id: artifacts.model_id(), public_values: witness.public_values.clone(), context };
+        let statements: Vec<Statement> = runs
+            .iter()
+            .map(|(witness, context)| Statement {
+                model_id: artifacts.model_id(),
+                public_values: witness.public_values.clone(),
+                context: *context,
+            })
+            .collect();
+        let items: Vec<Item<'_>> =
+            runs.iter().zip(&statements).map(|((witness, _), statement)| Item { witness, statement }).collect();
         control.stage("prove");
-        let proof = self.backend.prove(artifacts, witness, &statement, control)?;
+        let proof = self.backend.prove(artifacts, &items, control)?;
         let (capabilities, of) = (self.backend.capabilities(), artifacts.identity());
         let manifest = Manifest {
             backend: of.backend,
@@ -57,7 +73,7 @@ impl<'a> ProofGenerator<'a> {
             proof_hash: identity::proof_hash(&proof),
             created_at_ms: now_ms(),
         };
-        Ok(Bundle::new(statement, proof, manifest)?)
+        Ok(Bundle::new(statements, proof, manifest)?)
     }
 }
 

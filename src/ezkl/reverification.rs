@@ -32,7 +32,12 @@ impl Reverifier {
                 request.model.model_code_hash
             )));
         }
-        Ok(integration.backend().verify(&prepared.artifacts, &request.statement, &request.proof, &self.control)?)
+        Ok(integration.backend().verify(
+            &prepared.artifacts,
+            std::slice::from_ref(&request.statement),
+            &request.proof,
+            &self.control,
+        )?)
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {

@@ -24,8 +24,8 @@ pub struct ProofVerifier<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[must_use = "a report that nobody reads verifies nothing"]
 pub struct VerificationReport {
-    /// What is claimed.
-    pub statement_id: B256,
+    /// What is claimed, in the order that the proof binds.
+    pub statement_ids: Vec<B256>,
     /// The model it is claimed of.
     pub model_id: B256,
     /// The backend's own verifier.
@@ -78,14 +78,14 @@ impl<'a> ProofVerifier<'a> {
     pub fn verify(&self, bundle: &Bundle, control: &Control) -> Result<VerificationReport, PipelineError> {
         control.stage("verify off-chain");
         let start = Instant::now();
-        let off_chain = self.backend.verify(&self.prepared.artifacts, bundle.statement(), bundle.proof(), control)?;
+        let off_chain = self.backend.verify(&self.prepared.artifacts, bundle.statements(), bundle.proof(), control)?;
         let off_chain_time = start.elapsed();
         control.stage("verify in the embedded EVM");
         let start = Instant::now();
-        let embedded_evm = self.embedded(bundle.statement(), bundle.proof())?;
+        let embedded_evm = self.embedded(bundle.statements(), bundle.proof())?;
         Ok(VerificationReport {
-            statement_id: bundle.statement().id(),
-            model_id: bundle.statement().model_id,
+            statement_ids: bundle.statements().iter().map(Statement::id).collect(),
+            model_id: bundle.model_id(),
             off_chain,
             off_chain_time,
             embedded_evm,
@@ -98,27 +98,31 @@ impl<'a> ProofVerifier<'a> {
     ///
     /// # Errors
     /// [`PipelineError::Evm`] when there is no verdict.
-    pub fn embedded(&self, statement: &Statement, proof: &Bytes) -> Result<Option<EvmVerification>, PipelineError> {
+    pub fn embedded(&self, statements: &[Statement], proof: &Bytes) -> Result<Option<EvmVerification>, PipelineError> {
         let identity = self.prepared.artifacts.identity();
         let (Some(code), Some(adapter)) = (&self.prepared.verifier, evm::artifacts::adapter(identity.adapter_id))
         else {
             return Ok(None);
         };
         let key = ModelKey {
-            modelId: statement.model_id,
+            modelId: self.prepared.artifacts.model_id(),
             modelCode: MODEL_CODE,
             vkDigest: identity.vk_digest,
             schemaHash: crate::proof::identity::schema_hash(&identity.schema),
             srsId: identity.srs_id,
         };
-        let answer = evm::verify_through_adapter(
-            &adapter.deployed_bytecode,
-            Some(&code.runtime_code),
-            &key,
-            statement.context.id(),
-            statement.public_values.as_bytes(),
-            proof,
-        );
+        let (adapter, code) = (&adapter.deployed_bytecode, Some(&code.runtime_code));
+        let values = |statement: &Statement| (statement.context.id(), statement.public_values.as_bytes().clone());
+        let answer = match statements {
+            [statement] => {
+                let (context_id, values) = values(statement);
+                evm::verify_through_adapter(adapter, code, &key, context_id, &values, proof)
+            }
+            batch => {
+                let batch: Vec<_> = batch.iter().map(values).collect();
+                evm::verify_batch_through_adapter(adapter, code, &key, &batch, proof)
+            }
+        };
         match answer {
             Ok(verification) => Ok(Some(verification)),
             // A contract that calls the proof or the values malformed has not accepted the claim.

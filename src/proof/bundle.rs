@@ -1,4 +1,4 @@
-//! Bundles: the file that travels. A statement, its proof, and what a verifier has to know about the model.
+//! Bundles: the file that travels. Statements, the proof of them all, and what a verifier has to know about the model.
 
 use super::{
     Context, Schema, SchemaError, Statement,
@@ -10,17 +10,19 @@ use serde::{Deserialize, Serialize};
 /// The largest bundle file that is read, in bytes.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
 const FORMAT: &str = "zkinfer-bundle";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The most statements that one proof is about: the bound of `docs/protocol.md` §1.1.
+pub const MAX_STATEMENTS: usize = 4096;
 
-/// A statement with its proof. Its fields agree with each other: whoever holds one knows that they were
+/// One or more statements about one model, with one proof of all of them. Its fields agree with each other: whoever holds one knows that they were
 /// checked.
-/// Whether the proof proves the statement is a verifier's to say.
+/// Whether the proof proves the statements is a verifier's to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
     format: &'static str,
     version: u32,
-    statement: Statement,
+    statements: Vec<Statement>,
     proof: Bytes,
     manifest: Manifest,
 }
@@ -106,6 +108,9 @@ pub enum BundleError {
         /// As the file says.
         version: u32,
     },
+    /// There are no statements, or too many.
+    #[error("the bundle has {0} statements; it takes 1 to {MAX_STATEMENTS}")]
+    Count(usize),
     /// The schema or the public values are not canonical.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -125,17 +130,37 @@ impl Bundle {
     /// Puts a bundle together.
     ///
     /// # Errors
-    /// [`BundleError::Schema`] or [`BundleError::Contradiction`] when the parts do not belong together.
-    pub fn new(statement: Statement, proof: Bytes, manifest: Manifest) -> Result<Self, BundleError> {
-        let bundle = Self { format: FORMAT, version: VERSION, statement, proof, manifest };
+    /// [`BundleError::Count`], [`BundleError::Schema`] or [`BundleError::Contradiction`] when the parts do not belong
+    /// together.
+    pub fn new(statements: Vec<Statement>, proof: Bytes, manifest: Manifest) -> Result<Self, BundleError> {
+        let bundle = Self { format: FORMAT, version: VERSION, statements, proof, manifest };
         bundle.check()?;
         Ok(bundle)
     }
 
-    /// What is claimed.
+    /// What is claimed, in the order that the proof binds; at least one.
     #[must_use]
-    pub const fn statement(&self) -> &Statement {
-        &self.statement
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// The first statement: the only one unless [`Bundle::is_batch`].
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        // `check` refuses an empty list.
+        &self.statements[0]
+    }
+
+    /// Whether one proof is about several statements.
+    #[must_use]
+    pub fn is_batch(&self) -> bool {
+        self.statements.len() > 1
+    }
+
+    /// The model that all statements are about.
+    #[must_use]
+    pub fn model_id(&self) -> B256 {
+        self.statement().model_id
     }
 
     /// The canonical proof bytes.
@@ -179,11 +204,14 @@ impl Bundle {
         if raw.format != FORMAT || raw.version != VERSION {
             return Err(BundleError::UnknownFormat { format: raw.format, version: raw.version });
         }
-        Self::new(raw.statement, raw.proof, raw.manifest)
+        Self::new(raw.statements, raw.proof, raw.manifest)
     }
 
     fn check(&self) -> Result<(), BundleError> {
         let manifest = &self.manifest;
+        if self.statements.is_empty() || self.statements.len() > MAX_STATEMENTS {
+            return Err(BundleError::Count(self.statements.len()));
+        }
         let schema = self.schema()?;
         expect("manifest.schemaHash", schema.hash(), manifest.schema_hash)?;
         let parts = ModelParts {
@@ -193,10 +221,12 @@ impl Bundle {
             schema_hash: manifest.schema_hash,
             srs_id: manifest.srs_id,
         };
-        expect("statement.modelId", identity::model_id(&parts), self.statement.model_id)?;
-        expect("manifest.proofHash", identity::proof_hash(&self.proof), manifest.proof_hash)?;
-        schema.decode(&self.statement.public_values)?;
-        Ok(())
+        let model_id = identity::model_id(&parts);
+        for statement in &self.statements {
+            expect("statements.modelId", model_id, statement.model_id)?;
+            schema.decode(&statement.public_values)?;
+        }
+        expect("manifest.proofHash", identity::proof_hash(&self.proof), manifest.proof_hash)
     }
 
     /// The same proof under another context. Only sound for proofs that bind none.
@@ -207,7 +237,9 @@ impl Bundle {
         if !self.manifest.transferable {
             return Err(Box::new(self));
         }
-        self.statement.context = context;
+        for statement in &mut self.statements {
+            statement.context = context;
+        }
         Ok(self)
     }
 }
@@ -217,7 +249,7 @@ impl Bundle {
 struct Raw {
     format: String,
     version: u32,
-    statement: Statement,
+    statements: Vec<Statement>,
     proof: Bytes,
     manifest: Manifest,
 }
@@ -273,7 +305,7 @@ mod tests {
             proof_hash: identity::proof_hash(&proof),
             created_at_ms: 1,
         };
-        Bundle::new(statement, proof, manifest).unwrap()
+        Bundle::new(vec![statement], proof, manifest).unwrap()
     }
 
     fn with_field(pointer: &str, value: serde_json::Value) -> Vec<u8> {
@@ -295,13 +327,13 @@ mod tests {
     fn contradictions_are_refused() {
         let word = serde_json::to_value(B256::repeat_byte(0xee)).unwrap();
         for (pointer, field) in [
-            ("/statement/modelId", "statement.modelId"),
+            ("/statements/0/modelId", "statements.modelId"),
             ("/manifest/schemaHash", "manifest.schemaHash"),
             ("/manifest/proofHash", "manifest.proofHash"),
-            ("/manifest/adapterId", "statement.modelId"),
-            ("/manifest/modelCodeHash", "statement.modelId"),
-            ("/manifest/vkDigest", "statement.modelId"),
-            ("/manifest/srsId", "statement.modelId"),
+            ("/manifest/adapterId", "statements.modelId"),
+            ("/manifest/modelCodeHash", "statements.modelId"),
+            ("/manifest/vkDigest", "statements.modelId"),
+            ("/manifest/srsId", "statements.modelId"),
         ] {
             match Bundle::from_json(&with_field(pointer, word.clone())) {
                 Err(BundleError::Contradiction { field: found, .. }) => assert_eq!(found, field, "{pointer}"),
@@ -313,7 +345,7 @@ mod tests {
             Bundle::from_json(&changed_proof),
             Err(BundleError::Contradiction { field: "manifest.proofHash", .. })
         ));
-        let short_values = with_field("/statement/publicValues", "0x00".into());
+        let short_values = with_field("/statements/0/publicValues", "0x00".into());
         assert!(matches!(Bundle::from_json(&short_values), Err(BundleError::Schema(_))));
         let bad_schema = with_field("/manifest/schema", "0x00".into());
         assert!(matches!(Bundle::from_json(&bad_schema), Err(BundleError::Schema(_))));
@@ -321,7 +353,7 @@ mod tests {
 
     #[test]
     fn other_formats_unknown_fields_and_oversize_are_refused() {
-        assert!(matches!(Bundle::from_json(&with_field("/version", 2.into())), Err(BundleError::UnknownFormat { .. })));
+        assert!(matches!(Bundle::from_json(&with_field("/version", 1.into())), Err(BundleError::UnknownFormat { .. })));
         assert!(matches!(
             Bundle::from_json(&with_field("/format", "other".into())),
             Err(BundleError::UnknownFormat { .. })
@@ -331,6 +363,22 @@ mod tests {
         assert!(matches!(Bundle::from_json(&serde_json::to_vec(&json).unwrap()), Err(BundleError::Malformed(_))));
         assert!(matches!(Bundle::from_json(&vec![b' '; MAX_BUNDLE_BYTES + 1]), Err(BundleError::TooLarge(_))));
         assert!(matches!(Bundle::from_json(b"{"), Err(BundleError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_bundle_has_one_statement_at_least_and_all_are_of_its_model() {
+        let one = bundle();
+        let of = |statements: Vec<Statement>| Bundle::new(statements, one.proof().clone(), one.manifest().clone());
+        assert!(matches!(of(vec![]), Err(BundleError::Count(0))));
+        let many = vec![one.statement().clone(); MAX_STATEMENTS + 1];
+        assert!(matches!(of(many), Err(BundleError::Count(count)) if count == MAX_STATEMENTS + 1));
+        let mut other = one.statement().clone();
+        other.model_id = B256::repeat_byte(0xee);
+        let mixed = of(vec![one.statement().clone(), other]);
+        assert!(matches!(mixed, Err(BundleError::Contradiction { field: "statements.modelId", .. })));
+        let batch = of(vec![one.statement().clone(); 3]).unwrap();
+        assert!(batch.is_batch());
+        assert_eq!(Bundle::from_json(&batch.to_json()).unwrap(), batch);
     }
 
     #[test]

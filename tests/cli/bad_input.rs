@@ -51,10 +51,10 @@ fn forged_bundles_are_invalid() {
     });
     assert_eq!(longer.expect(1).json()["verdict"], "INVALID");
     let other_answer = verify_changed(|json| {
-        let mut values = bytes(&json["statement"]["publicValues"]);
+        let mut values = bytes(&json["statements"][0]["publicValues"]);
         let last = values.len() - 1;
         values[last] ^= 1;
-        json["statement"]["publicValues"] = hex(&values);
+        json["statements"][0]["publicValues"] = hex(&values);
     });
     assert_eq!(other_answer.expect(1).json()["verdict"], "INVALID");
 }

@@ -45,7 +45,7 @@ fn a_native_bundle_is_verified_without_ezkl() {
 #[test]
 fn changed_native_bundles_are_invalid() {
     let context = verify_changed("context.json", |json| {
-        json["statement"]["context"] = serde_json::json!({
+        json["statements"][0]["context"] = serde_json::json!({
             "kind": "chain",
             "chainId": 31337,
             "registry": "0x0000000000000000000000000000000000000009",
@@ -59,9 +59,9 @@ fn changed_native_bundles_are_invalid() {
     });
     assert_eq!(context.expect(1).json()["verdict"], "INVALID");
     let answer = verify_changed("answer.json", |json| {
-        let values = json["statement"]["publicValues"].as_str().unwrap();
+        let values = json["statements"][0]["publicValues"].as_str().unwrap();
         let last = if values.ends_with('0') { "1" } else { "0" };
-        json["statement"]["publicValues"] = format!("{}{last}", &values[..values.len() - 1]).into();
+        json["statements"][0]["publicValues"] = format!("{}{last}", &values[..values.len() - 1]).into();
     });
     assert_eq!(answer.expect(1).json()["verdict"], "INVALID");
     verify_changed("proof.json", |json| json["proof"] = "0x00".into()).expect(2).says("contradicts itself");

@@ -4,7 +4,7 @@ use crate::world::{WORLD, backend, digits, fresh_cache, seven};
 use std::{fs, path::Path, time::Duration};
 use zkinfer::{
     FailureClass,
-    backend::{BackendError, Control, ProvingBackend},
+    backend::{BackendError, Control, Item, ProvingBackend},
     model::Input,
 };
 
@@ -95,7 +95,7 @@ fn a_worthless_proof_is_never_returned() {
     key[middle] ^= 1;
     fs::write(&pk, key).unwrap();
     let statement = WORLD.bundle.statement();
-    let error = backend.prove(&artifacts, &witness, statement, &Control::default()).unwrap_err();
+    let error = backend.prove(&artifacts, &[Item { witness: &witness, statement }], &Control::default()).unwrap_err();
     assert!(matches!(error, BackendError::UnsoundProof { .. }), "{error}");
     // And the artifacts are refused the next time they are opened.
     assert!(zkinfer::backend::Artifacts::open(copy.path()).is_err());
@@ -106,8 +106,10 @@ fn a_statement_about_other_values_is_not_proven() {
     let control = Control::default();
     let zeros = Input::new(vec![vec![0.0; 64]]).unwrap();
     let witness = WORLD.backend.witness(&WORLD.prepared.artifacts, &zeros, &control).unwrap();
-    let error =
-        WORLD.backend.prove(&WORLD.prepared.artifacts, &witness, WORLD.bundle.statement(), &control).unwrap_err();
+    let error = WORLD
+        .backend
+        .prove(&WORLD.prepared.artifacts, &[Item { witness: &witness, statement: WORLD.bundle.statement() }], &control)
+        .unwrap_err();
     assert!(matches!(error, BackendError::UnsoundProof { .. }), "{error}");
 }
 

@@ -9,13 +9,16 @@ use zkinfer::{
 };
 
 fn verify(statement: &Statement, proof: &Bytes) -> Verdict {
-    WORLD.backend.verify(&WORLD.prepared.artifacts, statement, proof, &Control::default()).unwrap()
+    WORLD
+        .backend
+        .verify(&WORLD.prepared.artifacts, std::slice::from_ref(statement), proof, &Control::default())
+        .unwrap()
 }
 
 /// The verdict of the contracts in the embedded EVM.
 fn embedded(statement: &Statement, proof: &Bytes) -> bool {
     let verifier = ProofVerifier::new(&*WORLD.backend, &WORLD.prepared);
-    verifier.embedded(statement, proof).unwrap().unwrap().verdict.is_valid()
+    verifier.embedded(std::slice::from_ref(statement), proof).unwrap().unwrap().verdict.is_valid()
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn keys_of_another_model_are_refused() {
     let bundle = &*crate::world::BUNDLE;
     let statement =
         zkinfer::proof::Statement { model_id: other.prepared.artifacts.model_id(), ..bundle.statement().clone() };
-    let error = backend.verify(&other.prepared.artifacts, &statement, bundle.proof(), &Control::default()).unwrap_err();
+    let error =
+        backend.verify(&other.prepared.artifacts, &[statement], bundle.proof(), &Control::default()).unwrap_err();
     assert!(error.to_string().contains("vk.key"), "{error}");
 }

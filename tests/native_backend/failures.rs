@@ -4,7 +4,7 @@ use crate::world::{BUNDLE, WORLD, World, digits, fresh_cache, seven};
 use std::{fs, sync::Arc, time::Duration};
 use zkinfer::{
     FailureClass,
-    backend::{Artifacts, BackendError, Control, ProvingBackend, ezkl, native::NativeBackend},
+    backend::{Artifacts, BackendError, Control, Item, ProvingBackend, ezkl, native::NativeBackend},
     model::{
         Input, Model,
         synthetic::{random_mlp, to_onnx},
@@ -54,7 +54,10 @@ fn a_statement_about_other_values_is_not_proven() {
     let control = Control::default();
     let zeros = Input::new(vec![vec![0.0; 64]]).unwrap();
     let witness = WORLD.backend.witness(&WORLD.prepared.artifacts, &zeros, &control).unwrap();
-    let error = WORLD.backend.prove(&WORLD.prepared.artifacts, &witness, BUNDLE.statement(), &control).unwrap_err();
+    let error = WORLD
+        .backend
+        .prove(&WORLD.prepared.artifacts, &[Item { witness: &witness, statement: BUNDLE.statement() }], &control)
+        .unwrap_err();
     assert!(matches!(error, BackendError::UnsoundProof { .. }), "{error}");
 }
 
@@ -76,7 +79,8 @@ fn a_worthless_proof_is_never_returned() {
     fs::write(&pk, key).unwrap();
     let (backend, control) = (NativeBackend::new(), Control::default());
     let witness = backend.witness(&artifacts, &seven(), &control).unwrap();
-    let error = backend.prove(&artifacts, &witness, BUNDLE.statement(), &control).unwrap_err();
+    let error =
+        backend.prove(&artifacts, &[Item { witness: &witness, statement: BUNDLE.statement() }], &control).unwrap_err();
     assert!(matches!(error, BackendError::UnsoundProof { .. }), "{error}");
     assert!(Artifacts::open(copy.path()).is_err());
 }

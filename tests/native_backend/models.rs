@@ -22,7 +22,7 @@ fn proves(model: &Model, backend: NativeBackend, input: Vec<f64>) {
     let input = Input::new(vec![input]).unwrap();
     let bundle = world.prove(&input, Context::Offchain {});
     let verdict =
-        world.backend.verify(&world.prepared.artifacts, bundle.statement(), bundle.proof(), &Control::default());
+        world.backend.verify(&world.prepared.artifacts, bundle.statements(), bundle.proof(), &Control::default());
     assert!(verdict.unwrap().is_valid());
     let float = model.run(&input).unwrap();
     let greatest = float[0].iter().fold(0.0f64, |most, x| most.max(f64::from(x.abs())));

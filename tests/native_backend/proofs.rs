@@ -11,7 +11,10 @@ use zkinfer::{
 };
 
 fn verify(statement: &Statement, proof: &Bytes) -> Verdict {
-    WORLD.backend.verify(&WORLD.prepared.artifacts, statement, proof, &Control::default()).unwrap()
+    WORLD
+        .backend
+        .verify(&WORLD.prepared.artifacts, std::slice::from_ref(statement), proof, &Control::default())
+        .unwrap()
 }
 
 fn on_chain(job: u8) -> Context {

@@ -16,7 +16,8 @@ mod worker;
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 
 use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness, input_tensors,
+    Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
+    input_tensors, refused_statements,
 };
 use crate::{
     evm,
@@ -39,6 +40,9 @@ use worker::{Answer, CallError, NAME, Worker};
 
 /// The one version this release drives.
 pub const VERSION: &str = "23.0.5";
+
+/// A proof is about one run of the circuit.
+const MAX_BATCH: usize = 1;
 
 const ONNX: &str = "model.onnx";
 const SETTINGS: &str = "settings.json";
@@ -142,6 +146,7 @@ impl ProvingBackend for EzklBackend {
             version: VERSION.into(),
             proves: true,
             binds_statement: false,
+            max_batch: MAX_BATCH,
             on_chain: true,
             weights: "not hidden from whoever holds the proving key; bound by the verifying key",
             accelerators: vec![],
@@ -225,21 +230,16 @@ impl ProvingBackend for EzklBackend {
         self.run_witness(artifacts.dir(), &schema, input, control)
     }
 
-    fn prove(
-        &self,
-        artifacts: &Artifacts,
-        witness: &Witness,
-        statement: &Statement,
-        control: &Control,
-    ) -> Result<Bytes, BackendError> {
+    fn prove(&self, artifacts: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError> {
         artifacts.expect_backend(BackendName::Ezkl, VERSION)?;
-        if statement.public_values != witness.public_values {
-            return Err(BackendError::UnsoundProof { reason: "the statement is not about this witness".into() });
-        }
+        Item::check(items, MAX_BATCH)?;
+        let [Item { witness, statement }] = items else {
+            return Err(BackendError::BatchSize { items: items.len(), max: MAX_BATCH });
+        };
         let details = details(&artifacts.identity().details)?;
         let proof = self.make_proof(artifacts.dir(), details.k, &artifacts.schema()?, witness, control)?;
         // A corrupt key or a tampered witness yields a proof all the same.
-        match self.verify(artifacts, statement, &proof, control)? {
+        match self.verify(artifacts, std::slice::from_ref(statement), &proof, control)? {
             Verdict::Valid => Ok(proof),
             Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
         }
@@ -248,14 +248,15 @@ impl ProvingBackend for EzklBackend {
     fn verify(
         &self,
         artifacts: &Artifacts,
-        statement: &Statement,
+        statements: &[Statement],
         proof: &Bytes,
         control: &Control,
     ) -> Result<Verdict, BackendError> {
         artifacts.expect_backend(BackendName::Ezkl, VERSION)?;
-        if statement.model_id != artifacts.model_id() {
-            return Ok(Verdict::invalid("the statement is about another model"));
+        if let Some(refused) = refused_statements(artifacts, statements, MAX_BATCH) {
+            return Ok(refused);
         }
+        let [statement] = statements else { return Ok(Verdict::invalid("an EZKL proof is about one statement")) };
         // EZKL's verifier ignores trailing bytes.
         let expected = artifacts.identity().proof_bytes;
         if proof.len() as u64 != expected {

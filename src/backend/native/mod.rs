@@ -13,7 +13,8 @@ mod memory;
 pub use calibration::Source;
 
 use super::{
-    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Keys, ModelCode, ProvingBackend, Witness,
+    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend,
+    Witness, refused_statements,
 };
 use crate::{
     evm,
@@ -23,7 +24,7 @@ use crate::{
     },
     proof::{
         Schema, Statement, TensorSchema, Verdict,
-        bundle::BackendName,
+        bundle::{BackendName, MAX_STATEMENTS},
         schema::{Direction, NO_AXIS, Visibility},
     },
 };
@@ -65,6 +66,7 @@ pub struct NativeBackend {
 #[derive(Debug)]
 struct Loaded {
     vk_digest: B256,
+    capacity: usize,
     prover: Arc<Prover>,
 }
 
@@ -132,12 +134,13 @@ impl NativeBackend {
         Ok(self.pinned.get_or_init(|| srs.pinned().clone()))
     }
 
-    /// The prover of a model, with its tables.
-    fn prover(&self, artifacts: &Artifacts) -> Result<Arc<Prover>, BackendError> {
+    /// The prover of a model, with its tables, for proofs of at least `samples` statements.
+    fn prover(&self, artifacts: &Artifacts, samples: usize) -> Result<Arc<Prover>, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let vk_digest = artifacts.identity().vk_digest;
         let mut slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.vk_digest == vk_digest) {
+        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.vk_digest == vk_digest && loaded.capacity >= samples)
+        {
             return Ok(loaded.prover.clone());
         }
         let path = artifacts.file(PK)?;
@@ -145,8 +148,8 @@ impl NativeBackend {
         if key.verifying_key().digest() != vk_digest {
             return Err(damaged(&path, &"it is the key of another model"));
         }
-        let prover = Arc::new(make_prover(key)?);
-        *slot = Some(Loaded { vk_digest, prover: prover.clone() });
+        let prover = Arc::new(make_prover(key, samples)?);
+        *slot = Some(Loaded { vk_digest, capacity: samples, prover: prover.clone() });
         Ok(prover)
     }
 
@@ -168,6 +171,7 @@ impl ProvingBackend for NativeBackend {
             version: VERSION.into(),
             proves: true,
             binds_statement: true,
+            max_batch: MAX_STATEMENTS,
             on_chain: true,
             weights: "hidden, behind a commitment blinded by the model secret; the shape is public",
             accelerators: vec![],
@@ -251,7 +255,7 @@ impl ProvingBackend for NativeBackend {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let schema = artifacts.schema()?;
         let inputs = quantize_input(&schema, input)?;
-        let prover = self.prover(artifacts)?;
+        let prover = self.prover(artifacts, 1)?;
         deadline.check("witness")?;
         let outputs = prover.infer(&inputs).map_err(|error| prove_error("witness", &error))?;
         let integers = [
@@ -261,30 +265,22 @@ impl ProvingBackend for NativeBackend {
         Ok(Witness::new(schema.encode(&integers)?, NativeWitness { inputs }))
     }
 
-    fn prove(
-        &self,
-        artifacts: &Artifacts,
-        witness: &Witness,
-        statement: &Statement,
-        control: &Control,
-    ) -> Result<Bytes, BackendError> {
+    fn prove(&self, artifacts: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError> {
         let deadline = Deadline::start(control, "prove")?;
-        let data: &NativeWitness = witness.data()?;
-        if statement.public_values != witness.public_values {
-            return Err(BackendError::UnsoundProof { reason: "the statement is not about this witness".into() });
-        }
-        let prover = self.prover(artifacts)?;
+        Item::check(items, MAX_STATEMENTS)?;
+        let requests = items.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let prover = self.prover(artifacts, items.len())?;
         deadline.check("prove")?;
         memory::reset_peak();
-        let request = Request { inputs: data.inputs.clone(), context_id: statement.context.id().0 };
-        let proved = prover.prove(statement.model_id.0, &[request]);
+        let proved = prover.prove(artifacts.model_id().0, &requests);
         if let Some(peak) = memory::peak_kb() {
             self.peak_rss_kb.fetch_max(peak, Ordering::Relaxed);
         }
         let (_, proof) = proved.map_err(|error| prove_error("prove", &error))?;
         let proof = Bytes::from(proof.to_bytes());
         // A damaged key or a fault of the machine makes worthless proofs.
-        match self.verify(artifacts, statement, &proof, control)? {
+        let statements: Vec<Statement> = items.iter().map(|item| item.statement.clone()).collect();
+        match self.verify(artifacts, &statements, &proof, control)? {
             Verdict::Valid => Ok(proof),
             Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
         }
@@ -293,36 +289,48 @@ impl ProvingBackend for NativeBackend {
     fn verify(
         &self,
         artifacts: &Artifacts,
-        statement: &Statement,
+        statements: &[Statement],
         proof: &Bytes,
         control: &Control,
     ) -> Result<Verdict, BackendError> {
         Deadline::start(control, "verify")?;
-        if statement.model_id != artifacts.model_id() {
-            return Ok(Verdict::invalid("the statement is about another model"));
+        if let Some(refused) = refused_statements(artifacts, statements, MAX_STATEMENTS) {
+            return Ok(refused);
         }
-        if let Err(error) = artifacts.schema()?.decode(&statement.public_values) {
-            return Ok(Verdict::invalid(error.to_string()));
+        let (schema, verifier) = (artifacts.schema()?, self.verifier(artifacts)?);
+        let mut proven = Vec::with_capacity(statements.len());
+        for statement in statements {
+            if let Err(error) = schema.decode(&statement.public_values) {
+                return Ok(Verdict::invalid(error.to_string()));
+            }
+            match prover_statement(verifier.key().shape(), statement) {
+                Ok(statement) => proven.push(statement),
+                Err(error) => return Ok(Verdict::invalid(error.to_string())),
+            }
         }
-        let verifier = self.verifier(artifacts)?;
-        let values = match PublicValues::from_bytes(verifier.key().shape(), statement.public_values.as_bytes()) {
-            Ok(values) => values,
-            Err(error) => return Ok(Verdict::invalid(error.to_string())),
-        };
-        let statement =
-            ProverStatement { model_id: statement.model_id.0, context_id: statement.context.id().0, values };
-        Ok(match verifier.verify(&[statement], proof) {
+        Ok(match verifier.verify(&proven, proof) {
             Ok(()) => Verdict::Valid,
             Err(error) => Verdict::invalid(error.to_string()),
         })
     }
 }
 
-/// A prover for one sample at a time.
-fn make_prover(key: ProvingKey) -> Result<Prover, BackendError> {
-    let columns = Layout::new(key.verifying_key().shape()).columns(1).map_err(|error| failed("load", error))?;
+/// A statement as the prover crate has it.
+fn prover_statement(shape: &Shape, statement: &Statement) -> Result<ProverStatement, CircuitError> {
+    let values = PublicValues::from_bytes(shape, statement.public_values.as_bytes())?;
+    Ok(ProverStatement { model_id: statement.model_id.0, context_id: statement.context.id().0, values })
+}
+
+fn request(item: &Item<'_>) -> Result<Request, BackendError> {
+    let data: &NativeWitness = item.witness.data()?;
+    Ok(Request { inputs: data.inputs.clone(), context_id: item.statement.context.id().0 })
+}
+
+/// A prover for at most `samples` statements per proof.
+fn make_prover(key: ProvingKey, samples: usize) -> Result<Prover, BackendError> {
+    let columns = Layout::new(key.verifying_key().shape()).columns(samples).map_err(|error| failed("load", error))?;
     let srs = test_srs(columns.real()).map_err(|error| failed("load", error))?;
-    Prover::new(key, &srs, 1).map_err(|error| failed("load", error))
+    Prover::new(key, &srs, samples).map_err(|error| failed("load", error))
 }
 
 /// Proves and verifies the input of zeros: keys, shape and SRS belong together.
@@ -332,7 +340,7 @@ fn self_test(key: ProvingKey, circuit: &Circuit, verifier: &Verifier) -> Result<
     let inputs = vec![zero; verifier.key().shape().inputs()];
     let request = Request { inputs, context_id: [0; 32] };
     let (statements, proof) =
-        make_prover(key)?.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
+        make_prover(key, 1)?.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
     let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
     verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
 }

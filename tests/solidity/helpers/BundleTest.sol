@@ -28,8 +28,8 @@ abstract contract BundleTest is BaseTest {
     function setUp() public virtual override {
         super.setUp();
         string memory json = readGenerated("bundle.json");
-        modelId = vm.parseJsonBytes32(json, ".statement.modelId");
-        publicValues = vm.parseJsonBytes(json, ".statement.publicValues");
+        modelId = vm.parseJsonBytes32(json, ".statements[0].modelId");
+        publicValues = vm.parseJsonBytes(json, ".statements[0].publicValues");
         proof = vm.parseJsonBytes(json, ".proof");
         vkDigest = vm.parseJsonBytes32(json, ".manifest.vkDigest");
         schema = vm.parseJsonBytes(json, ".manifest.schema");
