@@ -75,7 +75,7 @@ impl Session {
         let backend: Arc<dyn ProvingBackend> = match backend {
             Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
             Backend::Native => Arc::new(NativeBackend::new()),
-            Backend::Mock => Arc::new(MockBackend),
+            Backend::Mock => Arc::new(MockBackend::default()),
         };
         Ok(EZKLIntegration::new(backend, cache))
     }
