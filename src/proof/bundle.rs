@@ -65,6 +65,20 @@ pub struct Manifest {
     pub created_at_ms: u64,
 }
 
+impl Manifest {
+    /// What the model id is made of.
+    #[must_use]
+    pub const fn model_parts(&self) -> ModelParts {
+        ModelParts {
+            adapter_id: self.adapter_id,
+            model_code_hash: self.model_code_hash,
+            vk_digest: self.vk_digest,
+            schema_hash: self.schema_hash,
+            srs_id: self.srs_id,
+        }
+    }
+}
+
 /// The backends that bundles come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -229,14 +243,7 @@ impl Bundle {
             }
             expect("manifest.modelCodeHash", keccak256(code), manifest.model_code_hash)?;
         }
-        let parts = ModelParts {
-            adapter_id: manifest.adapter_id,
-            model_code_hash: manifest.model_code_hash,
-            vk_digest: manifest.vk_digest,
-            schema_hash: manifest.schema_hash,
-            srs_id: manifest.srs_id,
-        };
-        let model_id = identity::model_id(&parts);
+        let model_id = identity::model_id(&manifest.model_parts());
         for statement in &self.statements {
             expect("statements.modelId", model_id, statement.model_id)?;
             schema.decode(&statement.public_values)?;
@@ -378,6 +385,10 @@ mod tests {
         let without = with_code(None).unwrap();
         assert!(!String::from_utf8(without.to_json()).unwrap().contains("modelCode\""));
         assert_eq!(Bundle::from_json(&without.to_json()).unwrap(), without);
+        let mut json: serde_json::Value = serde_json::from_slice(&without.to_json()).unwrap();
+        json["manifest"]["modelCodeHash"] = serde_json::to_value(B256::ZERO).unwrap();
+        let renamed = Bundle::from_json(&serde_json::to_vec(&json).unwrap());
+        assert!(matches!(renamed, Err(BundleError::Contradiction { field: "statements.modelId", .. })));
         for other in [vec![3], vec![]] {
             let refused = with_code(Some(other));
             assert!(matches!(refused, Err(BundleError::Contradiction { field: "manifest.modelCodeHash", .. })));
