@@ -83,10 +83,20 @@ async fn only_development_chains_are_used() {
 
 #[test]
 fn doctor_finds_everything_here() {
-    let run = zkinfer(&["doctor", "--json"]).expect(0);
+    let run = zkinfer(&["doctor", "--backend", "ezkl", "--json"]).expect(0);
     assert_eq!(run.json()["healthy"], true);
     let text = zkinfer(&["doctor"]).expect(0).stdout;
     for name in ["solc", "anvil", "ezkl", "TEST", "accelerators"] {
         assert!(text.contains(name), "{name} is not in: {text}");
     }
+}
+
+/// The default backend needs no EZKL: a machine without it is whole, unless it is asked for.
+#[test]
+fn doctor_requires_ezkl_only_for_ezkl() {
+    let cache = tempfile::tempdir().unwrap();
+    let doctor = |args: &[&str]| run(command(args).env("ZKINFER_CACHE_DIR", cache.path()));
+    let text = doctor(&["doctor"]).expect(0).stdout;
+    assert!(text.contains("absent") && !text.contains("MISSING"), "{text}");
+    assert_eq!(doctor(&["doctor", "--backend", "ezkl", "--json"]).expect(3).json()["healthy"], false);
 }
