@@ -143,9 +143,7 @@ fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<B
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let witness = generator.witness(&inputs(bundle)?, control)?;
     if witness.public_values != bundle.statement().public_values {
-        return Err(Failure::Input(
-            "the model does not map the bundle's inputs to its outputs: it is a forgery".into(),
-        ));
+        return Err(Failure::Invalid("INVALID: the model does not map the bundle's inputs to its outputs".into()));
     }
     Ok(generator.prove(&witness, context, control)?)
 }

@@ -1,6 +1,6 @@
 //! What the machine lacks is exit code 3 and a sentence that says what to do.
 
-use crate::program::{bundle, command, run, zkinfer};
+use crate::program::{command, run, zkinfer};
 use std::{fs, process::Command};
 use tempfile::TempDir;
 use zkinfer::{
@@ -53,11 +53,12 @@ fn missing_npm_packages_say_what_to_run() {
 
 #[test]
 fn no_directory_for_the_cache_is_said() {
-    let mut verify = command(&["verify", bundle().to_str().unwrap()]);
+    let out = tempfile::tempdir().unwrap();
+    let mut prove = command(&["prove", "--out", out.path().join("bundle.json").to_str().unwrap()]);
     for name in ["ZKINFER_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
-        verify.env_remove(name);
+        prove.env_remove(name);
     }
-    run(&mut verify).expect(3).says("ZKINFER_CACHE_DIR");
+    run(&mut prove).expect(3).says("ZKINFER_CACHE_DIR");
 }
 
 #[test]
