@@ -7,10 +7,12 @@
 //! Not built yet: any SRS but the TEST one.
 
 mod calibration;
+mod carried;
 mod files;
 mod memory;
 
 pub use calibration::Source;
+pub use carried::verify_with_key_object;
 
 use super::{
     Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend,
