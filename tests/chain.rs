@@ -4,6 +4,8 @@
 
 #[path = "chain/audit.rs"]
 mod audit;
+#[path = "chain/batches.rs"]
+mod batches;
 #[path = "chain/devnet.rs"]
 mod devnet;
 #[path = "chain/failures.rs"]

@@ -17,7 +17,7 @@ Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --model model.onnx    also shows which model it is
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --json
 
-The transaction has to be a direct call of ProofRegistry.submit. Every id is derived anew; the proof is verified again by
+The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified again by
 the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend when this machine has the
 model's artifacts.";
 
@@ -26,6 +26,10 @@ pub(crate) struct Args {
     /// The hash of the transaction that submitted the claim.
     #[arg(value_name = "TX")]
     transaction: B256,
+
+    /// Audit this one of the statements of a batch.
+    #[arg(long, value_name = "ID")]
+    statement: Option<B256>,
 
     /// The node to ask.
     #[arg(long, value_name = "URL")]
@@ -43,7 +47,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let integrations = integrations(model.as_ref(), session)?;
     let reverifier = Reverifier::new(integrations.clone(), session.control().clone());
     session.control().stage("audit");
-    let audit = runtime.block_on(chain::audit(&node, args.transaction, Some(Arc::new(reverifier))))?;
+    let reverifier = Arc::new(reverifier);
+    let audit = match args.statement {
+        None => runtime.block_on(chain::audit(&node, args.transaction, Some(reverifier)))?,
+        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, Some(reverifier)))?,
+    };
     if let Some(model) = &model {
         require_model(&audit, model, &integrations)?;
     }
@@ -90,6 +98,10 @@ fn text(audit: &AuditReport) -> String {
         .iter()
         .map(|check| (format!("{:?}", check.outcome).to_lowercase(), format!("{}: {}", check.name, check.detail)))
         .collect();
+    if let Some(batch) = &audit.facts.batch {
+        rows.push(("batch".to_owned(), format!("{} of {} statements", batch.batch_id, batch.batch_size)));
+        rows.extend(audit.facts.claims.iter().map(|claim| ("statement".to_owned(), claim.statement_id.to_string())));
+    }
     rows.extend(audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
     format!("{}\n{}", audit.summary, report::rows(&rows))
 }

@@ -24,7 +24,7 @@ impl Reverifier {
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
-        let (integration, prepared) = self.find(request.statement.model_id)?;
+        let (integration, prepared) = self.find(request.model_id)?;
         let rebuilt = self.rebuild_code(integration, &prepared)?;
         if rebuilt != request.model.model_code_hash {
             return Ok(Verdict::invalid(format!(
@@ -32,12 +32,7 @@ impl Reverifier {
                 request.model.model_code_hash
             )));
         }
-        Ok(integration.backend().verify(
-            &prepared.artifacts,
-            std::slice::from_ref(&request.statement),
-            &request.proof,
-            &self.control,
-        )?)
+        Ok(integration.backend().verify(&prepared.artifacts, &request.statements, &request.proof, &self.control)?)
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {

@@ -1,0 +1,380 @@
+//! Batches: one native proof of several statements, on a real development node, from the prover to the audit.
+
+use crate::world::{self, World};
+use alloy::{
+    primitives::{Address, B256, Bytes},
+    providers::{Provider, ProviderBuilder, RootProvider},
+    sol_types::SolCall,
+};
+use serde_json::json;
+use std::sync::{Arc, LazyLock};
+use tempfile::TempDir;
+use zkinfer::{
+    FailureClass,
+    backend::{Control, native::NativeBackend},
+    chain::{
+        Account, BatchSubmission, ChainError, Client, Contracts, Devnet, Node, SendOptions, audit, audit_statement,
+        auditor::{CheckName, CheckOutcome},
+        bindings::{IProofRegistry, Refusal},
+        client::{ModelEntry, read_claim},
+        sender::{MAX_TRANSACTION_BYTES, wait},
+    },
+    evm::artifacts,
+    model::{Input, Model, synthetic},
+    pipeline::{EZKLIntegration, Prepared, ProofGenerator, Reverifier},
+    proof::{Assignment, Bundle, Context, PublicValues, Statement, identity::batch_id},
+    storage::Cache,
+};
+
+/// A small network, set up once for all tests.
+struct Prover {
+    integration: EZKLIntegration,
+    prepared: Prepared,
+    _dir: TempDir,
+}
+
+static PROVER: LazyLock<Prover> = LazyLock::new(|| {
+    let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(&[6, 8, 3], 1).unwrap())).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(dir.path().into()));
+    let prepared = integration.prepare(&model, &Control::default()).unwrap();
+    Prover { integration, prepared, _dir: dir }
+});
+
+impl Prover {
+    /// One proof of as many different inputs as there are contexts.
+    fn prove(&self, contexts: &[Context]) -> Bundle {
+        let generator = ProofGenerator::new(self.integration.backend(), &self.prepared);
+        let inputs = (0..contexts.len()).map(|i| Input::new(vec![vec![i as f64 / 8.0 % 1.0; 6]]).unwrap());
+        let witnesses: Vec<_> = inputs.map(|input| generator.witness(&input, &Control::default()).unwrap()).collect();
+        let runs: Vec<_> = witnesses.iter().zip(contexts.iter().copied()).collect();
+        generator.prove_batch(&runs, &Control::default()).unwrap()
+    }
+
+    fn reverifier(&self) -> Arc<Reverifier> {
+        Arc::new(Reverifier::new(vec![self.integration.clone()], Control::default()))
+    }
+}
+
+/// A development node with the native verifier and the model.
+struct NativeWorld {
+    client: Client,
+    contracts: Contracts,
+    devnet: Devnet,
+}
+
+impl NativeWorld {
+    async fn new() -> Self {
+        let devnet = Devnet::start(&world::anvil()).await.unwrap();
+        let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
+        let client = Client::new(node, Account::dev()).unwrap();
+        let contracts = client.deploy_contracts(artifacts::native_verifier()).await.unwrap();
+        let identity = PROVER.prepared.artifacts.identity();
+        let key = client.deploy_verifier(PROVER.prepared.verifier.as_ref().unwrap()).await.unwrap();
+        let entry = ModelEntry {
+            adapter: contracts.adapter.address,
+            model_code: key.address,
+            vk_digest: identity.vk_digest,
+            srs_id: identity.srs_id,
+            schema: &identity.schema,
+        };
+        let registration = client.register(contracts.model_registry.address, &entry).await.unwrap();
+        assert_eq!(registration.model_id, PROVER.prepared.artifacts.model_id());
+        Self { client, contracts, devnet }
+    }
+
+    fn registry(&self) -> Address {
+        self.contracts.proof_registry.address
+    }
+
+    fn context(&self, job: u8) -> Context {
+        Context::Chain {
+            chain_id: self.client.node().chain_id(),
+            registry: self.registry(),
+            assignment: Assignment {
+                submitter: self.client.address(),
+                consumer: Address::repeat_byte(0xc0),
+                job: B256::repeat_byte(job),
+                deadline: u64::MAX,
+            },
+        }
+    }
+
+    fn prove(&self, items: u8) -> Bundle {
+        PROVER.prove(&(0..items).map(|job| self.context(job)).collect::<Vec<_>>())
+    }
+
+    async fn submit(&self, bundle: &Bundle) -> BatchSubmission {
+        self.client.submit_batch(bundle.statements(), bundle.proof()).await.unwrap()
+    }
+
+    fn provider(&self) -> RootProvider {
+        ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
+    }
+
+    async fn recorded(&self, statement: &Statement) -> bool {
+        read_claim(self.client.node(), self.registry(), statement.id()).await.unwrap().is_some()
+    }
+
+    async fn refusal(&self, statements: &[Statement], proof: &Bytes) -> Refusal {
+        match self.client.submit_batch(statements, proof).await.unwrap_err() {
+            ChainError::Refused { refusal, .. } => refusal,
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_item_of_a_batch_is_a_claim_and_the_audit_is_valid() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(4);
+    let submission = world.submit(&bundle).await;
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+    assert_eq!(submission.statement_ids, ids);
+    assert_eq!(submission.batch_id, batch_id(&ids));
+    for &id in &ids {
+        let claim = read_claim(world.client.node(), world.registry(), id).await.unwrap().unwrap();
+        assert!(claim.verified && !claim.transferable);
+        assert_eq!(claim.submitter, world.client.address());
+    }
+
+    let hash = submission.mined.transaction_hash;
+    let report = audit(world.client.node(), hash, Some(PROVER.reverifier())).await.unwrap();
+    assert!(report.is_valid(), "{report:#?}");
+    for &name in CheckName::ALL {
+        assert_eq!(report.outcome(name), CheckOutcome::Passed, "{name}");
+    }
+    assert_eq!(report.facts.claims.iter().map(|claim| claim.statement_id).collect::<Vec<_>>(), ids);
+    let batch = report.facts.batch.unwrap();
+    assert_eq!((batch.batch_id, batch.batch_size), (submission.batch_id, 4));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["facts"]["batch_id"], submission.batch_id.to_string());
+    assert_eq!(json["facts"]["claims"][3]["statement_id"], ids[3].to_string());
+    assert_eq!(json["facts"]["claims"][3]["tensors"][0]["values"].as_array().unwrap().len(), 6);
+    assert!(json["facts"].get("statement_id").is_none());
+}
+
+#[tokio::test]
+async fn one_statement_of_a_batch_is_audited_by_its_id() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(3);
+    let hash = world.submit(&bundle).await.mined.transaction_hash;
+    let wanted = &bundle.statements()[1];
+    let node = world.client.node();
+    let report = audit_statement(node, hash, wanted.id(), Some(PROVER.reverifier())).await.unwrap();
+    assert!(report.is_valid(), "{report:#?}");
+    assert!(report.summary.contains("one of 3"), "{}", report.summary);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["facts"]["statement_id"], wanted.id().to_string());
+    assert_eq!(json["facts"]["public_values"], wanted.public_values.as_bytes().to_string());
+    assert_eq!(json["facts"]["batch_size"], 3);
+
+    let error = audit_statement(node, hash, B256::repeat_byte(7), None).await.unwrap_err();
+    assert!(matches!(error, ChainError::CannotAudit { .. }), "{error}");
+    assert_eq!(error.class(), FailureClass::BadInput);
+}
+
+/// One proof of one statement, as `submit` takes it: the same proof bytes in either call.
+#[tokio::test]
+async fn a_batch_of_one_and_a_single_claim_take_the_same_proof() {
+    let world = NativeWorld::new().await;
+    let single = PROVER.prove(&[world.context(1)]);
+    let submission = world.client.submit(single.statement(), single.proof()).await.unwrap();
+    let report =
+        audit(world.client.node(), submission.mined.transaction_hash, Some(PROVER.reverifier())).await.unwrap();
+    assert!(report.is_valid() && report.facts.batch.is_none(), "{report:#?}");
+
+    let one = PROVER.prove(&[world.context(2)]);
+    let hash = world.submit(&one).await.mined.transaction_hash;
+    let report = audit(world.client.node(), hash, Some(PROVER.reverifier())).await.unwrap();
+    assert!(report.is_valid() && report.facts.batch.is_some_and(|batch| batch.batch_size == 1), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_what_was_proven_is_refused_and_records_nothing() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(3);
+    let (statements, proof) = (bundle.statements(), bundle.proof());
+
+    // Values of another item, another order, a part, another job: the proof binds them all.
+    let mut values = statements.to_vec();
+    values[1].public_values = statements[0].public_values.clone();
+    let mut order = statements.to_vec();
+    order.swap(0, 2);
+    let mut job = statements.to_vec();
+    job[2].context = world.context(9);
+    for tampered in [&values, &order, &job] {
+        assert_eq!(world.refusal(tampered, proof).await, Refusal::ProofInvalid);
+    }
+    // Fewer statements lead to a proof of another length, or to an invalid one.
+    let part = world.client.submit_batch(&statements[..2], proof).await.unwrap_err();
+    assert!(matches!(part, ChainError::Refused { .. }), "{part}");
+
+    // The words of the proof: points first, scalars at the end.
+    let mut broken = proof.to_vec();
+    broken[..32].fill(0xff);
+    let refusal = world.refusal(statements, &broken.into()).await;
+    assert!(matches!(refusal, Refusal::PointInvalid(_) | Refusal::ScalarOutOfRange(_)), "{refusal}");
+    let refusal = world.refusal(statements, &proof.slice(..proof.len() - 32)).await;
+    assert!(matches!(refusal, Refusal::ProofLength(_)), "{refusal}");
+
+    let mut short = statements.to_vec();
+    short[2].public_values = PublicValues::from_bytes(Bytes::from_static(&[1]));
+    assert!(matches!(world.refusal(&short, proof).await, Refusal::PublicValuesLength(_)));
+
+    for statement in statements {
+        assert!(!world.recorded(statement).await);
+    }
+    let nonce = world.provider().get_transaction_count(world.client.address()).await.unwrap();
+    world.submit(&bundle).await;
+    let now = world.provider().get_transaction_count(world.client.address()).await.unwrap();
+    assert_eq!(now, nonce + 1, "nothing was sent for the refused ones");
+}
+
+#[tokio::test]
+async fn a_batch_is_recorded_once() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(3);
+    world.submit(&bundle).await;
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+    assert_eq!(world.refusal(bundle.statements(), bundle.proof()).await, Refusal::ClaimExists(ids[0]));
+
+    // The same statement twice in a proof that is true twice.
+    let twice = PROVER.prove(&[world.context(20), world.context(21)]);
+    let statement = twice.statements()[0].clone();
+    let generator = ProofGenerator::new(PROVER.integration.backend(), &PROVER.prepared);
+    let zeros = Input::new(vec![vec![0.0; 6]]).unwrap();
+    let witness = generator.witness(&zeros, &Control::default()).unwrap();
+    let runs = [(&witness, world.context(20)), (&witness, world.context(20))];
+    let proven = generator.prove_batch(&runs, &Control::default()).unwrap();
+    assert_eq!(proven.statements(), [statement.clone(), statement.clone()]);
+    assert_eq!(world.refusal(proven.statements(), proven.proof()).await, Refusal::ClaimExists(statement.id()));
+    assert!(!world.recorded(&statement).await);
+}
+
+#[tokio::test]
+async fn batches_that_cannot_be_one_are_refused_before_the_node_is_asked() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(2);
+    let proof = bundle.proof();
+    let refused = async |statements: &[Statement]| {
+        let error = world.client.submit_batch(statements, proof).await.unwrap_err();
+        assert!(matches!(error, ChainError::WrongContext(_)), "{error}");
+        assert_eq!(error.class(), FailureClass::BadInput);
+    };
+    refused(&[]).await;
+    let mut mixed = bundle.statements().to_vec();
+    mixed[1].model_id = B256::repeat_byte(9);
+    refused(&mixed).await;
+    let mut elsewhere = bundle.statements().to_vec();
+    if let Context::Chain { registry, .. } = &mut elsewhere[1].context {
+        *registry = Address::repeat_byte(9);
+    }
+    refused(&elsewhere).await;
+    let mut others = bundle.statements().to_vec();
+    if let Context::Chain { assignment, .. } = &mut others[1].context {
+        assignment.submitter = world::SECOND;
+    }
+    refused(&others).await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_a_transaction_is_to_be_split() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(1);
+    let one = bundle.statement();
+    // More bytes than nodes accept: nothing is asked.
+    let many = vec![one.clone(); 1000];
+    let error = world.client.submit_batch(&many, bundle.proof()).await.unwrap_err();
+    assert!(matches!(error, ChainError::TransactionTooLarge { limit: MAX_TRANSACTION_BYTES, .. }), "{error}");
+    assert!(error.to_string().contains("split the batch"), "{error}");
+    assert_eq!(error.class(), FailureClass::BadInput);
+}
+
+/// The adapter of EZKL takes one statement per proof: that is what is said, and not that the proof is invalid.
+#[tokio::test]
+async fn a_batch_of_an_ezkl_model_is_unsupported_not_invalid() {
+    let world = World::new().await;
+    let statements = [world.statement(), world.statement_until(u64::MAX - 1)];
+    let error = world.client.submit_batch(&statements, &world::proof()).await.unwrap_err();
+    assert_eq!(error.class(), FailureClass::BadInput);
+    match error {
+        ChainError::Refused { refusal: Refusal::BatchUnsupported(adapter), .. } => {
+            assert_eq!(adapter, world.contracts.adapter.address);
+        }
+        error => panic!("{error}"),
+    }
+}
+
+/// The record of one item is taken away behind the registry's back.
+#[tokio::test]
+async fn an_audit_looks_at_every_record_of_a_batch() {
+    let world = NativeWorld::new().await;
+    let bundle = world.prove(3);
+    let hash = world.submit(&bundle).await.mined.transaction_hash;
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+    let slot = alloy::primitives::keccak256(alloy::sol_types::SolValue::abi_encode(&(ids[2], B256::ZERO)));
+    let parameters = json!([world.registry(), slot, B256::ZERO]);
+    let _: serde_json::Value = world.provider().raw_request("anvil_setStorageAt".into(), parameters).await.unwrap();
+
+    let node = world.client.node();
+    let report = audit(node, hash, None).await.unwrap();
+    assert!(!report.is_valid());
+    assert_eq!(report.outcome(CheckName::Claim), CheckOutcome::Failed);
+    let detail = &report.checks.iter().find(|check| check.name == CheckName::Claim).unwrap().detail;
+    assert!(detail.contains(&ids[2].to_string()), "{detail}");
+    // The other items' claims stand, each audited alone.
+    assert!(audit_statement(node, hash, ids[0], None).await.unwrap().is_valid());
+    assert!(!audit_statement(node, hash, ids[2], None).await.unwrap().is_valid());
+}
+
+/// The call of a batch to a contract that accepts everything and emits nothing.
+#[tokio::test]
+async fn a_batch_call_to_something_else_than_the_registry_is_no_claim() {
+    let world = NativeWorld::new().await;
+    let fake = world::compile("pragma solidity ^0.8.0; contract Fake { fallback() external {} }");
+    let fake = world.client.deploy_verifier(&fake).await.unwrap().address;
+    let bundle = world.prove(2);
+    let call = |statements: &[Statement]| {
+        let assignments = statements.iter().map(|statement| match &statement.context {
+            Context::Chain { assignment, .. } => assignment.into(),
+            Context::Offchain {} => panic!("made for no chain"),
+        });
+        IProofRegistry::submitBatchCall {
+            modelId: bundle.model_id(),
+            assignments: assignments.collect(),
+            publicValues: statements.iter().map(|s| s.public_values.as_bytes().clone()).collect(),
+            proof: bundle.proof().clone(),
+        }
+    };
+    let send = async |to: Address, data: Vec<u8>| {
+        let from = world.client.address();
+        let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
+        let hash: B256 = world.provider().raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
+        assert!(wait(world.client.node(), &SendOptions::default(), "a test's", hash).await.unwrap().status());
+        hash
+    };
+    let hash = send(fake, call(bundle.statements()).abi_encode()).await;
+    let report = audit(world.client.node(), hash, None).await.unwrap();
+    for name in [CheckName::Registries, CheckName::Event, CheckName::Claim] {
+        assert_eq!(report.outcome(name), CheckOutcome::Failed, "{name}");
+    }
+
+    // Lists that no registry takes.
+    let mut ragged = call(bundle.statements());
+    ragged.publicValues.pop();
+    let hash = send(fake, ragged.abi_encode()).await;
+    let error = audit(world.client.node(), hash, None).await.unwrap_err();
+    assert!(matches!(error, ChainError::CannotAudit { .. }), "{error}");
+    let hash = send(fake, call(&[]).abi_encode()).await;
+    let error = audit(world.client.node(), hash, None).await.unwrap_err();
+    assert!(matches!(error, ChainError::CannotAudit { .. }), "{error}");
+
+    // The true call, in an encoding that is not the standard one.
+    let mut calldata = call(bundle.statements()).abi_encode();
+    calldata.extend([0; 32]);
+    let hash = send(world.registry(), calldata).await;
+    let report = audit(world.client.node(), hash, None).await.unwrap();
+    assert_eq!(report.outcome(CheckName::Calldata), CheckOutcome::Failed);
+    assert!(report.checks.iter().filter(|check| check.outcome == CheckOutcome::Failed).count() == 1);
+}
