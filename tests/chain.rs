@@ -12,7 +12,11 @@ mod devnet;
 mod failures;
 #[path = "chain/gas.rs"]
 mod gas;
+#[path = "chain/gas_table.rs"]
+mod gas_table;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
+#[path = "chain/native_world.rs"]
+mod native_world;
 #[path = "chain/world.rs"]
 mod world;

@@ -1,133 +1,39 @@
 //! Batches: one native proof of several statements, on a real development node, from the prover to the audit.
 
-use crate::world::{self, World};
+use crate::{
+    native_world::{NativeWorld, Prover},
+    world::{self, World},
+};
 use alloy::{
-    primitives::{Address, B256, Bytes},
-    providers::{Provider, ProviderBuilder, RootProvider},
-    sol_types::SolCall,
+    primitives::{Address, B256, Bytes, keccak256},
+    providers::Provider,
+    sol_types::{SolCall, SolValue},
 };
 use serde_json::json;
-use std::sync::{Arc, LazyLock};
-use tempfile::TempDir;
+use std::sync::LazyLock;
 use zkinfer::{
     FailureClass,
-    backend::{Control, native::NativeBackend},
     chain::{
-        Account, BatchSubmission, ChainError, Client, Contracts, Devnet, Node, SendOptions, audit, audit_statement,
+        ChainError, audit, audit_statement,
         auditor::{CheckName, CheckOutcome},
         bindings::{IProofRegistry, Refusal},
-        client::{ModelEntry, read_claim},
-        sender::{MAX_TRANSACTION_BYTES, wait},
+        client::read_claim,
+        sender::MAX_TRANSACTION_BYTES,
     },
-    evm::artifacts,
-    model::{Input, Model, synthetic},
-    pipeline::{EZKLIntegration, Prepared, ProofGenerator, Reverifier},
-    proof::{Assignment, Bundle, Context, PublicValues, Statement, identity::batch_id},
-    storage::Cache,
+    proof::{Context, PublicValues, Statement, identity::batch_id},
 };
 
 /// A small network, set up once for all tests.
-struct Prover {
-    integration: EZKLIntegration,
-    prepared: Prepared,
-    _dir: TempDir,
-}
+static PROVER: LazyLock<Prover> = LazyLock::new(|| Prover::of(&[6, 8, 3]));
 
-static PROVER: LazyLock<Prover> = LazyLock::new(|| {
-    let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(&[6, 8, 3], 1).unwrap())).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(dir.path().into()));
-    let prepared = integration.prepare(&model, &Control::default()).unwrap();
-    Prover { integration, prepared, _dir: dir }
-});
-
-impl Prover {
-    /// One proof of as many different inputs as there are contexts.
-    fn prove(&self, contexts: &[Context]) -> Bundle {
-        let generator = ProofGenerator::new(self.integration.backend(), &self.prepared);
-        let inputs = (0..contexts.len()).map(|i| Input::new(vec![vec![i as f64 / 8.0 % 1.0; 6]]).unwrap());
-        let witnesses: Vec<_> = inputs.map(|input| generator.witness(&input, &Control::default()).unwrap()).collect();
-        let runs: Vec<_> = witnesses.iter().zip(contexts.iter().copied()).collect();
-        generator.prove_batch(&runs, &Control::default()).unwrap()
-    }
-
-    fn reverifier(&self) -> Arc<Reverifier> {
-        Arc::new(Reverifier::new(vec![self.integration.clone()], Control::default()))
-    }
-}
-
-/// A development node with the native verifier and the model.
-struct NativeWorld {
-    client: Client,
-    contracts: Contracts,
-    devnet: Devnet,
-}
-
-impl NativeWorld {
-    async fn new() -> Self {
-        let devnet = Devnet::start(&world::anvil()).await.unwrap();
-        let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
-        let client = Client::new(node, Account::dev()).unwrap();
-        let contracts = client.deploy_contracts(artifacts::native_verifier()).await.unwrap();
-        let identity = PROVER.prepared.artifacts.identity();
-        let key = client.deploy_verifier(PROVER.prepared.verifier.as_ref().unwrap()).await.unwrap();
-        let entry = ModelEntry {
-            adapter: contracts.adapter.address,
-            model_code: key.address,
-            vk_digest: identity.vk_digest,
-            srs_id: identity.srs_id,
-            schema: &identity.schema,
-        };
-        let registration = client.register(contracts.model_registry.address, &entry).await.unwrap();
-        assert_eq!(registration.model_id, PROVER.prepared.artifacts.model_id());
-        Self { client, contracts, devnet }
-    }
-
-    fn registry(&self) -> Address {
-        self.contracts.proof_registry.address
-    }
-
-    fn context(&self, job: u8) -> Context {
-        Context::Chain {
-            chain_id: self.client.node().chain_id(),
-            registry: self.registry(),
-            assignment: Assignment {
-                submitter: self.client.address(),
-                consumer: Address::repeat_byte(0xc0),
-                job: B256::repeat_byte(job),
-                deadline: u64::MAX,
-            },
-        }
-    }
-
-    fn prove(&self, items: u8) -> Bundle {
-        PROVER.prove(&(0..items).map(|job| self.context(job)).collect::<Vec<_>>())
-    }
-
-    async fn submit(&self, bundle: &Bundle) -> BatchSubmission {
-        self.client.submit_batch(bundle.statements(), bundle.proof()).await.unwrap()
-    }
-
-    fn provider(&self) -> RootProvider {
-        ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
-    }
-
-    async fn recorded(&self, statement: &Statement) -> bool {
-        read_claim(self.client.node(), self.registry(), statement.id()).await.unwrap().is_some()
-    }
-
-    async fn refusal(&self, statements: &[Statement], proof: &Bytes) -> Refusal {
-        match self.client.submit_batch(statements, proof).await.unwrap_err() {
-            ChainError::Refused { refusal, .. } => refusal,
-            error => panic!("{error}"),
-        }
-    }
+async fn new_world() -> NativeWorld {
+    NativeWorld::with(&PROVER).await
 }
 
 #[tokio::test]
 async fn every_item_of_a_batch_is_a_claim_and_the_audit_is_valid() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(4);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(4));
     let submission = world.submit(&bundle).await;
     let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     assert_eq!(submission.statement_ids, ids);
@@ -156,8 +62,8 @@ async fn every_item_of_a_batch_is_a_claim_and_the_audit_is_valid() {
 
 #[tokio::test]
 async fn one_statement_of_a_batch_is_audited_by_its_id() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(3);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(3));
     let hash = world.submit(&bundle).await.mined.transaction_hash;
     let wanted = &bundle.statements()[1];
     let node = world.client.node();
@@ -177,7 +83,7 @@ async fn one_statement_of_a_batch_is_audited_by_its_id() {
 /// One proof of one statement, as `submit` takes it: the same proof bytes in either call.
 #[tokio::test]
 async fn a_batch_of_one_and_a_single_claim_take_the_same_proof() {
-    let world = NativeWorld::new().await;
+    let world = new_world().await;
     let single = PROVER.prove(&[world.context(1)]);
     let submission = world.client.submit(single.statement(), single.proof()).await.unwrap();
     let report =
@@ -192,8 +98,8 @@ async fn a_batch_of_one_and_a_single_claim_take_the_same_proof() {
 
 #[tokio::test]
 async fn a_batch_that_is_not_what_was_proven_is_refused_and_records_nothing() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(3);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(3));
     let (statements, proof) = (bundle.statements(), bundle.proof());
 
     // Values of another item, another order, a part, another job: the proof binds them all.
@@ -233,29 +139,24 @@ async fn a_batch_that_is_not_what_was_proven_is_refused_and_records_nothing() {
 
 #[tokio::test]
 async fn a_batch_is_recorded_once() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(3);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(3));
     world.submit(&bundle).await;
     let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     assert_eq!(world.refusal(bundle.statements(), bundle.proof()).await, Refusal::ClaimExists(ids[0]));
 
     // The same statement twice in a proof that is true twice.
-    let twice = PROVER.prove(&[world.context(20), world.context(21)]);
-    let statement = twice.statements()[0].clone();
-    let generator = ProofGenerator::new(PROVER.integration.backend(), &PROVER.prepared);
-    let zeros = Input::new(vec![vec![0.0; 6]]).unwrap();
-    let witness = generator.witness(&zeros, &Control::default()).unwrap();
-    let runs = [(&witness, world.context(20)), (&witness, world.context(20))];
-    let proven = generator.prove_batch(&runs, &Control::default()).unwrap();
-    assert_eq!(proven.statements(), [statement.clone(), statement.clone()]);
+    let proven = PROVER.prove_inputs(&[(0, world.context(20)), (0, world.context(20))]);
+    let statement = proven.statements()[0].clone();
+    assert_eq!(proven.statements()[1], statement);
     assert_eq!(world.refusal(proven.statements(), proven.proof()).await, Refusal::ClaimExists(statement.id()));
     assert!(!world.recorded(&statement).await);
 }
 
 #[tokio::test]
 async fn batches_that_cannot_be_one_are_refused_before_the_node_is_asked() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(2);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(2));
     let proof = bundle.proof();
     let refused = async |statements: &[Statement]| {
         let error = world.client.submit_batch(statements, proof).await.unwrap_err();
@@ -280,13 +181,23 @@ async fn batches_that_cannot_be_one_are_refused_before_the_node_is_asked() {
 
 #[tokio::test]
 async fn what_does_not_fit_into_a_transaction_is_to_be_split() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(1);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(1));
     let one = bundle.statement();
     // More bytes than nodes accept: nothing is asked.
     let many = vec![one.clone(); 1000];
     let error = world.client.submit_batch(&many, bundle.proof()).await.unwrap_err();
     assert!(matches!(error, ChainError::TransactionTooLarge { limit: MAX_TRANSACTION_BYTES, .. }), "{error}");
+    assert!(error.to_string().contains("split the batch"), "{error}");
+    assert_eq!(error.class(), FailureClass::BadInput);
+}
+
+#[tokio::test]
+async fn what_takes_more_gas_than_a_transaction_may_have_is_to_be_split() {
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(490));
+    let error = world.client.submit_batch(bundle.statements(), bundle.proof()).await.unwrap_err();
+    assert!(matches!(error, ChainError::TooMuchGas { .. }), "{error:?}");
     assert!(error.to_string().contains("split the batch"), "{error}");
     assert_eq!(error.class(), FailureClass::BadInput);
 }
@@ -309,11 +220,11 @@ async fn a_batch_of_an_ezkl_model_is_unsupported_not_invalid() {
 /// The record of one item is taken away behind the registry's back.
 #[tokio::test]
 async fn an_audit_looks_at_every_record_of_a_batch() {
-    let world = NativeWorld::new().await;
-    let bundle = world.prove(3);
+    let world = new_world().await;
+    let bundle = PROVER.prove(&world.contexts(3));
     let hash = world.submit(&bundle).await.mined.transaction_hash;
     let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
-    let slot = alloy::primitives::keccak256(alloy::sol_types::SolValue::abi_encode(&(ids[2], B256::ZERO)));
+    let slot = keccak256((ids[2], B256::ZERO).abi_encode());
     let parameters = json!([world.registry(), slot, B256::ZERO]);
     let _: serde_json::Value = world.provider().raw_request("anvil_setStorageAt".into(), parameters).await.unwrap();
 
@@ -331,10 +242,10 @@ async fn an_audit_looks_at_every_record_of_a_batch() {
 /// The call of a batch to a contract that accepts everything and emits nothing.
 #[tokio::test]
 async fn a_batch_call_to_something_else_than_the_registry_is_no_claim() {
-    let world = NativeWorld::new().await;
+    let world = new_world().await;
     let fake = world::compile("pragma solidity ^0.8.0; contract Fake { fallback() external {} }");
     let fake = world.client.deploy_verifier(&fake).await.unwrap().address;
-    let bundle = world.prove(2);
+    let bundle = PROVER.prove(&world.contexts(2));
     let call = |statements: &[Statement]| {
         let assignments = statements.iter().map(|statement| match &statement.context {
             Context::Chain { assignment, .. } => assignment.into(),
@@ -348,11 +259,9 @@ async fn a_batch_call_to_something_else_than_the_registry_is_no_claim() {
         }
     };
     let send = async |to: Address, data: Vec<u8>| {
-        let from = world.client.address();
-        let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
-        let hash: B256 = world.provider().raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
-        assert!(wait(world.client.node(), &SendOptions::default(), "a test's", hash).await.unwrap().status());
-        hash
+        let receipt = world.send_unchecked(to, data).await;
+        assert!(receipt.status());
+        receipt.transaction_hash
     };
     let hash = send(fake, call(bundle.statements()).abi_encode()).await;
     let report = audit(world.client.node(), hash, None).await.unwrap();
