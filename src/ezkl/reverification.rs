@@ -24,8 +24,8 @@ impl Reverifier {
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
-        let statements = std::slice::from_ref(&request.statement);
-        let (integration, prepared) = match (self.find(request.statement.model_id), &request.model_code) {
+        let statements = &request.statements;
+        let (integration, prepared) = match (self.find(request.model_id), &request.model_code) {
             (Err(PipelineError::UnknownModel(_)), Some(code))
                 if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
             {
