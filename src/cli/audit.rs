@@ -162,7 +162,7 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
             detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
         });
     }
-    if audit.facts.transferable() != Some(false) {
+    if audit.facts.transferable() {
         found.push(Objection {
             kind: ObjectionKind::Transferable,
             detail: "nothing shows that the proof is bound to this claim".into(),
