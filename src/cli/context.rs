@@ -69,28 +69,29 @@ impl Session {
         });
         Ok(runtime)
     }
+}
 
-    pub(crate) fn integration(&self, backend: Backend) -> Result<EZKLIntegration, Failure> {
-        let cache = Cache::from_env()?;
-        let backend: Arc<dyn ProvingBackend> = match backend {
-            Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
-            Backend::Native => Arc::new(NativeBackend::new()),
-            Backend::Mock => Arc::new(MockBackend::default()),
-        };
-        Ok(EZKLIntegration::new(backend, cache))
-    }
-
-    /// The backend that was asked for, with the calibration that was given.
-    pub(crate) fn integration_for(&self, args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-        match (&args.calibration, args.backend) {
-            (None, backend) => self.integration(backend),
-            (Some(path), Backend::Native) => {
-                let backend = NativeBackend::with_calibration(Input::read(path)?);
-                Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
-            }
-            (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
+/// The backend that was asked for, with the calibration that was given.
+pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
+    match (&args.calibration, args.backend) {
+        (None, backend) => integration(backend),
+        (Some(path), Backend::Native) => {
+            let backend = NativeBackend::with_calibration(Input::read(path)?);
+            Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
         }
+        (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
     }
+}
+
+/// A backend with the user's cache.
+pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> {
+    let cache = Cache::from_env()?;
+    let backend: Arc<dyn ProvingBackend> = match backend {
+        Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
+        Backend::Native => Arc::new(NativeBackend::new()),
+        Backend::Mock => Arc::new(MockBackend::default()),
+    };
+    Ok(EZKLIntegration::new(backend, cache))
 }
 
 /// The model that was asked for, or the digits model.

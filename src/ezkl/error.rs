@@ -5,7 +5,7 @@ use crate::{
     evm::EvmError,
     model::ModelError,
     proof::{BundleError, SchemaError, StructureError, bundle::BackendName},
-    storage::StorageError,
+    storage::{StorageError, StoreError},
 };
 use alloy::primitives::B256;
 
@@ -39,6 +39,12 @@ pub enum PipelineError {
         "there are no artifacts of model {0} on this machine: give the model with --model FILE.onnx, so that they are built again"
     )]
     UnknownModel(B256),
+    /// The bundle does not carry its model's code, and no artifacts have it.
+    #[error("the bundle does not carry the code of model {0}, and there are no artifacts of it on this machine")]
+    NoModelCode(B256),
+    /// No contract of this release verifies such proofs.
+    #[error("adapter {0} is none of this release: it verifies native and EZKL proofs")]
+    NoAdapter(B256),
     /// The model that was given has another id.
     #[error("the model that was given has id {found}, the statement is about {expected}")]
     OtherModel {
@@ -122,7 +128,10 @@ pub enum PipelineError {
         /// What is wrong.
         problem: String,
     },
-    /// Stored artifacts cannot be stored or are not what they should be.
+    /// A content store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stored artifacts are not what they should be.
     #[error("stored artifacts: {0}")]
     Remote(String),
     /// What is meant for chains was asked of a bundle of the mock backend.
@@ -156,6 +165,7 @@ impl PipelineError {
             Self::Backend(error) => error.class(),
             Self::Evm(error) => error.class(),
             Self::Chain(error) => error.class(),
+            Self::Store(error) => error.class(),
             Self::Artifacts(_)
             | Self::Storage(_)
             | Self::Cancelled { .. }
@@ -174,6 +184,8 @@ impl PipelineError {
             | Self::CircuitTooLarge { .. }
             | Self::Mock
             | Self::UnknownModel(_)
+            | Self::NoModelCode(_)
+            | Self::NoAdapter(_)
             | Self::OtherModel { .. } => FailureClass::BadInput,
         }
     }

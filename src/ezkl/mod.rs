@@ -1,6 +1,7 @@
 //! The pipeline: from a model and an input to a verified bundle. Works with every backend; its name is historic.
 
 pub mod batch_proofs;
+mod carried;
 pub mod clock;
 mod error;
 pub mod integration;
@@ -10,6 +11,7 @@ mod reverification;
 pub mod verification;
 
 pub use batch_proofs::BatchProofGenerator;
+pub use carried::{CarriedReport, verify_carried, verify_in_evm};
 pub use error::PipelineError;
 pub use integration::{EZKLIntegration, Prepared};
 pub use proof_creation::{ProofGenerator, ProofRequest, ProofResponse};

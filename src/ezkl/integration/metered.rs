@@ -2,7 +2,8 @@
 
 use crate::{
     backend::{
-        Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
+        Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode, ProvingBackend,
+        Witness,
     },
     model::{Input, Model},
     proof::{Statement, Verdict},
@@ -89,5 +90,15 @@ impl ProvingBackend for Metered {
     ) -> Result<Verdict, BackendError> {
         self.verifications.fetch_add(1, Ordering::Relaxed);
         self.inner.verify(artifacts, statements, proof, control)
+    }
+
+    fn verify_many(
+        &self,
+        artifacts: &Artifacts,
+        proofs: &[(&[Statement], &Bytes)],
+        control: &Control,
+    ) -> Result<ManyVerdicts, BackendError> {
+        self.verifications.fetch_add(proofs.len() as u64, Ordering::Relaxed);
+        self.inner.verify_many(artifacts, proofs, control)
     }
 }

@@ -7,14 +7,14 @@ mod remote;
 
 pub use config::IntegrationConfig;
 pub use info::{BackendInfo, CircuitInfo, Compatibility, IntegrationStatus, ResourceMetrics};
-pub use remote::{ArtifactStore, Contents, StoredArtifacts};
+pub use remote::{Contents, StoredArtifacts};
 
 use super::PipelineError;
 use crate::{
     backend::{ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, ProvingBackend},
     evm::{CompiledContract, Compiler},
     model::Model,
-    storage::Cache,
+    storage::{Cache, Lease},
 };
 use alloy::primitives::B256;
 use metered::Metered;
@@ -31,6 +31,8 @@ use std::{
 /// The generated verifier's source, and what it compiles to.
 const VERIFIER_SOL: &str = "verifier.sol";
 const VERIFIER_JSON: &str = "verifier.json";
+/// In artifacts that nobody can make again, because their setup drew a secret: they are never evicted.
+const DRAWN_SECRET: &str = "model.secret";
 /// Bumped when what is built from the same model changes.
 const RECIPE: u32 = 1;
 
@@ -52,6 +54,8 @@ pub struct Prepared {
     pub verifier: Option<CompiledContract>,
     /// Whether they were built just now.
     pub built: bool,
+    /// Keeps them in the cache as long as they are used.
+    _lease: Lease,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -181,7 +185,7 @@ impl EZKLIntegration {
         let _lock = self.cache.lock(&format!("artifacts-{key}"))?;
         if dir.exists() {
             match self.open(&dir) {
-                Ok(found) => return Ok(found),
+                Ok(found) => return self.within_limit(found),
                 Err(error) => {
                     tracing::warn!(%error, "artifacts in the cache are damaged and are built again");
                     fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
@@ -190,13 +194,13 @@ impl EZKLIntegration {
         }
         let staging = self.cache.staging()?;
         self.build(model, staging.path(), control).map_err(|error| self.name_operators(model, error))?;
-        let circuit = CircuitInfo::of(&self.open(staging.path())?)?;
-        if let Some(limit) = self.config.max_constraints.filter(|&limit| circuit.constraints > limit) {
-            return Err(PipelineError::CircuitTooLarge { constraints: circuit.constraints, limit });
-        }
         fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         self.builds.fetch_add(1, Ordering::Relaxed);
-        Ok(Prepared { built: true, ..self.open(&dir)? })
+        let prepared = Prepared { built: true, ..self.open(&dir)? };
+        if let Err(error) = self.cache.evict("artifacts", |dir| dir.join(DRAWN_SECRET).exists()) {
+            tracing::warn!(%error, "the cache was not cut down to its limit");
+        }
+        self.within_limit(prepared)
     }
 
     /// The artifacts of a model that was prepared on this machine before.
@@ -210,7 +214,11 @@ impl EZKLIntegration {
             let dir = entry.map_err(|source| io(&root, source))?.path();
             // A manifest that cannot be read is of no model that could be asked for.
             if Artifacts::peek(&dir).is_ok_and(|found| found.backend == ours && found.model_id() == model_id) {
-                return self.open(&dir);
+                match self.open(&dir) {
+                    // Evicted by another process just now.
+                    Err(_) if !dir.exists() => continue,
+                    found => return found,
+                }
             }
         }
         Err(PipelineError::UnknownModel(model_id))
@@ -251,6 +259,7 @@ impl EZKLIntegration {
     }
 
     fn open(&self, dir: &Path) -> Result<Prepared, PipelineError> {
+        let lease = self.cache.lease(dir)?;
         let artifacts = Artifacts::open(dir)?;
         let verifier = match artifacts.file(VERIFIER_JSON) {
             Ok(path) => Some(from_file(&path)?),
@@ -260,7 +269,15 @@ impl EZKLIntegration {
         if code_hash != artifacts.identity().model_code_hash {
             return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
         }
-        Ok(Prepared { artifacts, verifier, built: false })
+        Ok(Prepared { artifacts, verifier, built: false, _lease: lease })
+    }
+
+    fn within_limit(&self, prepared: Prepared) -> Result<Prepared, PipelineError> {
+        let Some(limit) = self.config.max_constraints else { return Ok(prepared) };
+        match CircuitInfo::of(&prepared)?.constraints {
+            constraints if constraints > limit => Err(PipelineError::CircuitTooLarge { constraints, limit }),
+            _ => Ok(prepared),
+        }
     }
 
     /// Everything that decides what is built.

@@ -86,7 +86,7 @@ pub struct Verification {
     pub warnings: Vec<Warning>,
     /// As asked.
     pub labels: BTreeMap<String, String>,
-    /// Runs of a verifier, the embedded EVM included.
+    /// Final checks of proofs, each run of the embedded EVM included.
     pub operations: usize,
     /// Bundles whose verdict was known from before.
     pub cache_hits: usize,
@@ -177,16 +177,19 @@ impl ProofVerifier<'_> {
         verification.cache_hits = bundles.len() - unknown.len();
         verification.cache_misses = unknown.len();
         let mut fresh = vec![false; bundles.len()];
-        for at in unknown {
-            let (finding, operations) = self.find(bundles[at], mode, control)?;
-            verification.operations += operations;
+        let asked: Vec<&Bundle> = unknown.iter().map(|&at| bundles[at]).collect();
+        let (found, operations) = self.find_all(&asked, mode, control)?;
+        verification.operations += operations;
+        for (at, finding) in unknown.into_iter().zip(found) {
             self.cache.put(keys[at], finding.clone());
             fresh[at] = true;
             findings[at] = Some(finding);
         }
         verification.status = Status::Valid;
         for (at, finding) in findings.into_iter().enumerate() {
-            let Some(Finding { verdict, gas }) = finding else { continue };
+            // A backend that left one out has verified nothing.
+            let Finding { verdict, gas } = finding
+                .unwrap_or_else(|| Finding { verdict: Verdict::invalid("no verifier said anything of it"), gas: None });
             if let (Verdict::Invalid { reason }, true) = (&verdict, verification.status.is_valid()) {
                 let reason = if bundles.len() == 1 { reason.clone() } else { format!("bundle {at}: {reason}") };
                 verification.status = Status::Invalid { reason };
@@ -197,10 +200,33 @@ impl ProofVerifier<'_> {
         Ok(())
     }
 
+    /// What cryptography says of some bundles, and how many final checks that took.
+    fn find_all(
+        &self,
+        bundles: &[&Bundle],
+        mode: Mode,
+        control: &Control,
+    ) -> Result<(Vec<Finding>, usize), PipelineError> {
+        if mode == Mode::Batch && !bundles.is_empty() {
+            control.stage("verify together");
+            let proofs: Vec<_> = bundles.iter().map(|bundle| (bundle.statements(), bundle.proof())).collect();
+            let many = self.backend.verify_many(&self.prepared.artifacts, &proofs, control)?;
+            let findings = many.verdicts.into_iter().map(|verdict| Finding { verdict, gas: None });
+            return Ok((findings.collect(), many.checks));
+        }
+        let (mut findings, mut operations) = (Vec::new(), 0);
+        for bundle in bundles {
+            let (finding, ran) = self.find(bundle, mode, control)?;
+            findings.push(finding);
+            operations += ran;
+        }
+        Ok((findings, operations))
+    }
+
     /// What cryptography says of one bundle, and how many verifiers ran.
     fn find(&self, bundle: &Bundle, mode: Mode, control: &Control) -> Result<(Finding, usize), PipelineError> {
-        // A backend without contracts is the mock one, which only `TrustLevel::Testing` lets come this far.
-        if mode == Mode::Full && self.backend.capabilities().on_chain {
+        // What proves nothing comes this far by `TrustLevel::Testing` alone, and has no contracts.
+        if mode == Mode::Full && self.backend.capabilities().proves {
             let report = self.verify(bundle, control)?;
             let verdict = if report.is_contradictory() {
                 Verdict::invalid("the backend's verifier and the contract disagree: this program has a defect")

@@ -3,8 +3,8 @@
 //! ```text
 //! "zkic" ‖ version (1) ‖ form ‖ models ‖ bundles ‖ tree (recursive only)
 //! form      1 bundle | 2 list | 3 chain | 4 tree
-//! model     backend (1 ezkl, 2 native, 3 mock) ‖ version ‖ adapter id ‖ code hash ‖ vk digest ‖ schema ‖ SRS id
-//!           ‖ TEST SRS (0/1) ‖ transferable (0/1) ‖ weights
+//! model     backend (1 ezkl, 2 native, 3 mock) ‖ version ‖ adapter id ‖ code hash ‖ vk digest ‖ 0, or 1 ‖ code ‖ schema
+//!           ‖ SRS id ‖ TEST SRS (0/1) ‖ transferable (0/1) ‖ weights
 //! bundle    number of its model (4) ‖ created at (8) ‖ statements ‖ proof
 //! statement 0 | 1 ‖ chain id (8) ‖ registry ‖ submitter ‖ consumer ‖ job ‖ deadline (8);  then public values
 //! tree      list of branches; a branch is 0 (the next bundle) or 1 ‖ list of branches
@@ -96,6 +96,10 @@ impl Writer {
         self.put([backend]);
         self.bytes(row.backend_version.as_bytes());
         [row.adapter_id, row.model_code_hash, row.vk_digest].iter().for_each(|word| self.put(word));
+        self.put([u8::from(row.model_code.is_some())]);
+        if let Some(code) = &row.model_code {
+            self.bytes(code);
+        }
         self.bytes(&row.schema);
         self.put(row.srs_id);
         self.put([u8::from(row.test_srs), u8::from(row.transferable)]);
@@ -222,6 +226,7 @@ impl<'a> Reader<'a> {
             adapter_id: self.word()?,
             model_code_hash: self.word()?,
             vk_digest: self.word()?,
+            model_code: if self.flag()? { Some(Bytes::copy_from_slice(self.data()?)) } else { None },
             schema: Bytes::copy_from_slice(self.data()?),
             srs_id: self.word()?,
             test_srs: self.flag()?,
