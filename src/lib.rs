@@ -9,6 +9,8 @@ pub mod chain;
 pub mod evm;
 pub mod ezkl;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod model;
 pub mod proof;
 pub mod storage;

@@ -5,6 +5,7 @@
 //! verified before it is returned, proof lengths exact, weights always `fixed` (the verifying key binds them).
 
 mod circuit;
+pub(crate) mod fuzzing;
 mod install;
 mod instances;
 mod protocol;

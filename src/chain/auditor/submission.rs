@@ -49,11 +49,7 @@ pub(super) async fn fetch(node: &Node, hash: B256) -> Result<Submission, ChainEr
         return Err(cannot("it creates a contract instead of calling one"));
     };
     let input = transaction.input().clone();
-    if input.get(..4) != Some(&submitCall::SELECTOR) {
-        return Err(cannot("it is no direct call of a proof registry's `submit`"));
-    }
-    // Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
-    let call = submitCall::abi_decode(&input).map_err(|_| cannot("its calldata are no arguments of `submit`"))?;
+    let call = read_call(&input).map_err(cannot)?;
     let canonical = call.abi_encode().into();
     let assignment = Assignment {
         submitter: call.assignment.submitter,
@@ -84,6 +80,16 @@ pub(super) async fn fetch(node: &Node, hash: B256) -> Result<Submission, ChainEr
         block_number: block.header.number,
         block_timestamp: block.header.timestamp,
     })
+}
+
+/// Reads the calldata of a submission.
+///
+/// Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
+pub(super) fn read_call(calldata: &[u8]) -> Result<submitCall, &'static str> {
+    if calldata.get(..4) != Some(&submitCall::SELECTOR) {
+        return Err("it is no direct call of a proof registry's `submit`");
+    }
+    submitCall::abi_decode(calldata).map_err(|_| "its calldata are no arguments of `submit`")
 }
 
 impl Submission {
