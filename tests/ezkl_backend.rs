@@ -10,5 +10,7 @@ mod failures;
 mod gas;
 #[path = "ezkl_backend/proofs.rs"]
 mod proofs;
+#[path = "ezkl_backend/tuner.rs"]
+mod tuner;
 #[path = "ezkl_backend/world.rs"]
 mod world;

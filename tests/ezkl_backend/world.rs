@@ -3,7 +3,10 @@
 use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use zkinfer::{
-    backend::{Control, ezkl::EzklBackend},
+    backend::{
+        Control,
+        ezkl::{EzklBackend, EzklOptions},
+    },
     model::{Input, Model},
     pipeline::{EZKLIntegration, Prepared, ProofGenerator},
     proof::{Bundle, Context},
@@ -35,6 +38,10 @@ pub(crate) fn fresh_cache() -> (TempDir, Cache) {
 
 pub(crate) fn backend(cache: &Cache) -> Arc<EzklBackend> {
     Arc::new(EzklBackend::new(cache).unwrap())
+}
+
+pub(crate) fn backend_with(cache: &Cache, options: EzklOptions) -> Arc<EzklBackend> {
+    Arc::new(EzklBackend::with_options(cache, options).unwrap())
 }
 
 /// One build of the digits model, and one proof, that the tests share.

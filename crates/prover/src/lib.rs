@@ -40,6 +40,7 @@ mod error;
 mod fold_weights;
 pub mod kernels;
 mod keys;
+mod many;
 mod mle;
 mod opening;
 mod pinned;
@@ -64,6 +65,7 @@ mod testing;
 
 pub use error::{Check, CircuitError, EncodingError, KeyError, ProveError, RangeKind, VerifyError};
 pub use keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
+pub use many::{Claim, Verdicts, verify_many};
 pub use pinned::{PinnedSrs, PinnedSrsError, srs_id};
 pub use proof::Proof;
 pub use prove::{Prover, Request};

@@ -43,6 +43,8 @@ pub(crate) enum Rule {
     StatementId,
     /// `sigma` is bound before `zeta`.
     Sigma,
+    /// Equations that are checked together have random weights (§7.1).
+    Weights,
 }
 
 /// The conditions in force.

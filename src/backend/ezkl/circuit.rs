@@ -26,6 +26,21 @@ pub(super) struct Details {
     pub(super) output_scales: Vec<u32>,
 }
 
+impl Details {
+    /// The largest magnitude of a public value that the circuit admits: `base^legs - 1`.
+    pub(super) fn limit(&self) -> Result<u128, BackendError> {
+        let RunArgs { decomp_base, decomp_legs, .. } = self.run_args;
+        let values = u32::try_from(decomp_legs).ok().and_then(|legs| (decomp_base as u128).checked_pow(legs));
+        // Twice as much must stay below the field's order; 2^126 is far below.
+        values.filter(|values| (2..=1 << 126).contains(values)).map(|values| values - 1).ok_or_else(|| {
+            BackendError::Unsupported {
+                backend: NAME,
+                reason: format!("{decomp_legs} digits of base {decomp_base} are no range of values"),
+            }
+        })
+    }
+}
+
 /// Values that EZKL says are too large for the decomposition, or for its floats.
 pub(super) fn is_out_of_domain(failure: &Failure) -> bool {
     failure.mentions("decomposition error")
@@ -63,8 +78,8 @@ pub(super) fn details(value: &serde_json::Value) -> Result<Details, BackendError
 
 /// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range
 /// that the circuit's decomposition enforces.
-pub(super) fn schema_of(model: &Model, details: &Details, limit: u128) -> Result<Schema, BackendError> {
-    let limit = I256::from_raw(U256::from(limit));
+pub(super) fn schema_of(model: &Model, details: &Details) -> Result<Schema, BackendError> {
+    let limit = I256::from_raw(U256::from(details.limit()?));
     let tensor = |direction, info: &TensorInfo, scale: u32| TensorSchema {
         name: info.name.clone(),
         direction,

@@ -8,6 +8,7 @@ mod circuit;
 pub(crate) mod fuzzing;
 mod install;
 mod instances;
+mod options;
 mod protocol;
 mod run;
 mod srs;
@@ -15,6 +16,7 @@ mod tuner;
 mod worker;
 
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
+pub use options::{EzklOptions, Tuning};
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
@@ -22,13 +24,13 @@ use super::{
 };
 use crate::{
     evm,
-    model::{Input, Model},
+    model::{Input, Model, quantize::Calibration},
     proof::{Statement, Verdict, bundle::BackendName, identity},
     storage::Cache,
 };
 use alloy::primitives::Bytes;
 use circuit::{Details, details, malformed_details, refuse_silent_traps, schema_of, unsupported};
-use protocol::{Compile, GenSettings, GenWitness, Hello, Prove, Request, Setup, VerifierSol};
+use protocol::{Calibrate, Compile, GenSettings, GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -57,6 +59,7 @@ const VERIFY_SRS: &str = "verify.srs";
 #[derive(Debug)]
 pub struct EzklBackend {
     installation: Installation,
+    options: EzklOptions,
     cache: Cache,
     worker: Mutex<Option<Worker>>,
     peak_rss_kb: AtomicU64,
@@ -68,8 +71,17 @@ impl EzklBackend {
     /// # Errors
     /// [`BackendError::NotInstalled`] when there is none.
     pub fn new(cache: &Cache) -> Result<Self, BackendError> {
+        Self::with_options(cache, EzklOptions::new())
+    }
+
+    /// As [`EzklBackend::new`], with other options.
+    ///
+    /// # Errors
+    /// As [`EzklBackend::new`].
+    pub fn with_options(cache: &Cache, options: EzklOptions) -> Result<Self, BackendError> {
         let installation = Installation::find(cache)?;
-        Ok(Self { installation, cache: cache.clone(), worker: Mutex::new(None), peak_rss_kb: AtomicU64::new(0) })
+        let (worker, peak_rss_kb) = (Mutex::new(None), AtomicU64::new(0));
+        Ok(Self { installation, options, cache: cache.clone(), worker, peak_rss_kb })
     }
 
     /// Starts a worker if none is running, which shows that EZKL loads and is [`VERSION`].
@@ -121,6 +133,59 @@ impl EzklBackend {
         self.call(request, control).map_err(|error| error.into_backend(R::OP))
     }
 
+    /// This project's choice, its settings written to `settings`.
+    fn choose(&self, onnx: &Path, settings: &Path, control: &Control) -> Result<Details, BackendError> {
+        let gen_settings = |run_args| {
+            let request = GenSettings { model: onnx.into(), settings: settings.into(), run_args };
+            self.call(&request, control).map_err(settings_failed)
+        };
+        let choice = tuner::choose(gen_settings)?.ok_or_else(|| BackendError::Unsupported {
+            backend: NAME,
+            reason: "no circuit of at most 2^26 rows covers its values".into(),
+        })?;
+        // The last settings written are a candidate's: write the choice's.
+        let made = gen_settings(choice.run_args)?;
+        Ok(Details {
+            run_args: choice.run_args,
+            rows: made.num_rows,
+            k: choice.run_args.logrows,
+            input_scales: made.model_input_scales,
+            output_scales: made.model_output_scales,
+        })
+    }
+
+    /// EZKL's own choice, its settings written to `settings`.
+    fn let_ezkl_choose(
+        &self,
+        model: &Model,
+        onnx: &Path,
+        settings: &Path,
+        control: &Control,
+    ) -> Result<Details, BackendError> {
+        let samples = match &self.options.calibration {
+            Some(samples) => samples.clone(),
+            None => Input::new(
+                model
+                    .inputs()
+                    .iter()
+                    .map(|tensor| Calibration::default().samples(tensor.elements()).concat())
+                    .collect(),
+            )?,
+        };
+        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
+        let data = private.path().join("calibration.json");
+        fs::write(&data, samples.to_json()).map_err(BackendError::io(&data))?;
+        let request = Calibrate { model: onnx.into(), settings: settings.into(), data };
+        let made = self.call(&request, control).map_err(settings_failed)?;
+        Ok(Details {
+            run_args: made.run_args,
+            rows: made.num_rows,
+            k: made.run_args.logrows,
+            input_scales: made.model_input_scales,
+            output_scales: made.model_output_scales,
+        })
+    }
+
     /// The TEST SRS for circuits of 2^k rows, made when it is missing.
     fn srs(&self, k: u32) -> Result<PathBuf, BackendError> {
         let path = self.cache.dir("srs/test")?.join(format!("kzg{k}.srs"));
@@ -131,6 +196,13 @@ impl EzklBackend {
         }
         srs::write_test_srs(&path, k)?;
         Ok(path)
+    }
+}
+
+fn settings_failed(error: CallError) -> BackendError {
+    match error {
+        CallError::Refused(failure) => unsupported(&failure),
+        CallError::Lost(error) => error,
     }
 }
 
@@ -154,6 +226,10 @@ impl ProvingBackend for EzklBackend {
         }
     }
 
+    fn recipe(&self, _model: &Model) -> String {
+        self.options.recipe()
+    }
+
     fn peak_rss_kb(&self) -> Option<u64> {
         Some(self.peak_rss_kb.load(Ordering::Relaxed)).filter(|&kb| kb > 0)
     }
@@ -163,29 +239,13 @@ impl ProvingBackend for EzklBackend {
         let (onnx, settings) = (dir.join(ONNX), dir.join(SETTINGS));
         fs::write(&onnx, model.as_onnx()).map_err(BackendError::io(&onnx))?;
         control.stage("choose circuit parameters");
-        let gen_settings = |run_args| {
-            let request = GenSettings { model: onnx.clone(), settings: settings.clone(), run_args };
-            self.call(&request, control).map_err(|error| match error {
-                CallError::Refused(failure) => unsupported(&failure),
-                CallError::Lost(error) => error,
-            })
+        let details = match self.options.tuning {
+            Tuning::Ours => self.choose(&onnx, &settings, control)?,
+            Tuning::EzklDefault => self.let_ezkl_choose(model, &onnx, &settings, control)?,
         };
-        let choice = tuner::choose(gen_settings)?.ok_or_else(|| BackendError::Unsupported {
-            backend: NAME,
-            reason: "no circuit of at most 2^26 rows covers its values".into(),
-        })?;
-        // The last settings written are a candidate's: write the choice's.
-        let made = gen_settings(choice.run_args)?;
         control.stage("compile");
         self.request(&Compile { model: onnx, settings, compiled: dir.join(COMPILED) }, control)?;
-        let details = Details {
-            run_args: choice.run_args,
-            rows: made.num_rows,
-            k: choice.run_args.logrows,
-            input_scales: made.model_input_scales,
-            output_scales: made.model_output_scales,
-        };
-        let schema = schema_of(model, &details, choice.limit)?;
+        let schema = schema_of(model, &details)?;
         Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
     }
 

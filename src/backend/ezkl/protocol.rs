@@ -38,6 +38,12 @@ requests! {
         model_input_scales: Vec<u32>,
         model_output_scales: Vec<u32>,
     }
+    "calibrate" Calibrate { model: PathBuf, settings: PathBuf, data: PathBuf } -> CalibrateResult {
+        num_rows: u64,
+        model_input_scales: Vec<u32>,
+        model_output_scales: Vec<u32>,
+        run_args: RunArgs,
+    }
     "compile" Compile { model: PathBuf, settings: PathBuf, compiled: PathBuf } -> CompileResult {}
     "setup" Setup { compiled: PathBuf, srs: PathBuf, vk: PathBuf, pk: PathBuf } -> SetupResult {}
     "witness" GenWitness { input: PathBuf, compiled: PathBuf, witness: PathBuf } -> WitnessResult {

@@ -24,8 +24,6 @@ const LEGS: std::ops::RangeInclusive<u32> = 2..=8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) run_args: RunArgs,
-    /// The largest magnitude of a public value that the circuit admits: `base^legs - 1`.
-    pub(super) limit: u128,
 }
 
 /// Measures candidates with `measure`, which returns EZKL's settings for them, and keeps the smallest circuit.
@@ -43,7 +41,7 @@ pub(super) fn choose<E>(mut measure: impl FnMut(RunArgs) -> Result<SettingsResul
             let args = run_args(k, (1 << k) - RESERVED_ROWS as usize, legs);
             let needed = smallest_k_for_rows(measure(args)?.num_rows);
             if needed <= k {
-                best = Some(Choice { run_args: args, limit: (args.decomp_base as u128).pow(legs) - 1 });
+                best = Some(Choice { run_args: args });
                 break;
             }
             k = needed;
@@ -113,7 +111,7 @@ mod tests {
     fn the_smallest_circuit_wins_and_covers_the_values() {
         let choice = pick(|args| 100 * args.decomp_legs as u64, 21).unwrap();
         assert_eq!((choice.run_args.decomp_legs, choice.run_args.decomp_base, choice.run_args.logrows), (4, 504, 9));
-        assert!(choice.limit >= 1 << (MAX_MAGNITUDE_LOG2 + 21));
+        assert!(504u64.pow(4) > 1 << (MAX_MAGNITUDE_LOG2 + 21));
         let flat = pick(|_| 5000, 21).unwrap();
         assert_eq!((flat.run_args.logrows, flat.run_args.decomp_legs), (13, 3));
     }

@@ -1,9 +1,9 @@
 //! §7 V5 to V7: the verifier of the opening.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
+use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, Field, Zero};
+use ark_ff::{AdditiveGroup, Field};
 
 use crate::error::Check;
 use crate::mle;
@@ -29,10 +29,44 @@ pub(crate) type G2Lines = <Bn254 as Pairing>::G2Prepared;
 pub(crate) struct Modulus<'a> {
     /// `alpha` or `A_2`.
     pub(crate) root: Fr,
+    /// `[tau^{2^j}]_1` and `[tau^{2^j}]_2`.
+    pub(crate) power: &'a Power,
+}
+
+/// An SRS power `tau^{2^j}` that a quotient modulus needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Power {
+    /// `j`.
+    pub(crate) exponent: usize,
     /// `[tau^{2^j}]_1`.
-    pub(crate) power_g1: G1Affine,
+    pub(crate) g1: G1Affine,
     /// `[tau^{2^j}]_2`.
-    pub(crate) power_g2: &'a G2Lines,
+    pub(crate) g2: G2Lines,
+}
+
+/// A sum of multiples of points that nobody has computed yet.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) points: Vec<G1Affine>,
+    pub(crate) scalars: Vec<Fr>,
+}
+
+impl Terms {
+    pub(crate) fn push(&mut self, point: G1Affine, scalar: Fr) {
+        self.points.push(point);
+        self.scalars.push(scalar);
+    }
+}
+
+/// V7 as it is left by V5 and V6: `e(Q, [1]_2) e(-pi_2, [tau]_2) prod_j e(C_qj, [tau^{2^j}]_2)^s_j = 1`.
+#[derive(Debug)]
+pub(crate) struct Equation {
+    /// `Q`.
+    pub(crate) q: Terms,
+    /// `pi_2`.
+    pub(crate) pi_2: G1Affine,
+    /// `(C_qj, -cG)` per quotient modulus.
+    pub(crate) quotients: Vec<(G1Affine, Fr)>,
 }
 
 /// What V5 to V7 need besides the proof.
@@ -41,8 +75,6 @@ pub(crate) struct Instance<'a> {
     pub(crate) commitment: G1Affine,
     pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
-    pub(crate) one_g2: &'a G2Lines,
-    pub(crate) tau_g2: &'a G2Lines,
     pub(crate) c_d: Fr,
     pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
@@ -71,8 +103,8 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
     Ok(v)
 }
 
-/// V5 to V7.
-pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<(), Check> {
+/// V5 and V6.
+pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<Equation, Check> {
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
     let rho = mle::powers(c.rho, order.count());
@@ -92,12 +124,8 @@ pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     };
     let v_b: Fr = (1..h).map(|i| eta_b(i) * v[i - 1]).sum();
 
-    let mut points = Vec::with_capacity(64);
-    let mut scalars = Vec::with_capacity(64);
-    let mut term = |point: G1Affine, scalar: Fr| {
-        points.push(point);
-        scalars.push(scalar);
-    };
+    let mut terms = Terms::default();
+    let mut term = |point: G1Affine, scalar: Fr| terms.push(point, scalar);
     for j in 0..=ell {
         term(proof.c_l[j], za * rho[j]);
         term(proof.c_h[j], za * rho[order.h(j)]);
@@ -114,7 +142,7 @@ pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     term(instance.tau_g1, delta * proof.zr[1]);
     for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(&proof.zr[2..]) {
         term(*c_q, c_g * modulus.root);
-        term(modulus.power_g1, delta * zr);
+        term(modulus.power.g1, delta * zr);
         generator -= delta * zr * modulus.root;
     }
     term(G1Affine::generator(), generator);
@@ -123,17 +151,5 @@ pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     }
     term(proof.pi_1, -za * zb);
     term(proof.pi_2, c.z);
-    // Both lists have the same length.
-    let q = G1Projective::msm_unchecked(&points, &scalars);
-
-    let mut g1 = vec![q.into_affine(), -proof.pi_2];
-    let mut g2 = vec![instance.one_g2.clone(), instance.tau_g2.clone()];
-    for (modulus, c_q) in instance.moduli.iter().zip(&proof.c_q) {
-        g1.push((*c_q * -c_g).into_affine());
-        g2.push(modulus.power_g2.clone());
-    }
-    if rules.on(Rule::V7) && !Bn254::multi_pairing(g1, g2).is_zero() {
-        return Err(Check::V7);
-    }
-    Ok(())
+    Ok(Equation { q: terms, pi_2: proof.pi_2, quotients: proof.c_q.iter().map(|c_q| (*c_q, -c_g)).collect() })
 }
