@@ -9,6 +9,7 @@
 mod mutate;
 #[path = "fuzz_corpus/seeds.rs"]
 mod seeds;
+#[allow(unreachable_pub)] // public where libFuzzer runs them
 #[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 
@@ -24,7 +25,7 @@ use targets::{TARGETS, Target};
 /// What mutations are drawn from; printed when one of them fails.
 const SEED: u64 = 20_261_122;
 /// What the seeds of one target may take, in bytes.
-const MAX_CORPUS: usize = 16 * 1024;
+const MAX_CORPUS: usize = 32 * 1024;
 
 fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);

@@ -69,6 +69,9 @@ enum Command {
     /// Measure backends side by side on one model.
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::Args),
+    /// The process that `bench` measures.
+    #[command(hide = true)]
+    BenchChild(bench::ChildArgs),
     /// Show which tools are there, which are missing, and what to do about it.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
@@ -148,6 +151,7 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),
+        Command::BenchChild(args) => bench::run_child(&args, session),
         Command::Doctor(args) => doctor::run(&args, session),
     }
 }

@@ -121,7 +121,8 @@ fn native_pk() -> Seeds {
 }
 
 fn native_weights() -> Seeds {
-    let small = [&[1, 1, 0, 0, 1][..], &[1, 0xff, 0, 0, 0, 9], &[2, 3, 0xff, 0xff, 0xff, 0], &[7, 8, 0, 0, 1, 0]].concat();
+    let small =
+        [&[1, 1, 0, 0, 1][..], &[1, 0xff, 0, 0, 0, 9], &[2, 3, 0xff, 0xff, 0xff, 0], &[7, 8, 0, 0, 1, 0]].concat();
     vec![
         ("ok-two-layers", small.clone()),
         ("bad-minus-128", changed(&small, 5, &[0x80])),
@@ -345,7 +346,8 @@ fn manifest() -> Seeds {
 fn worker() -> Seeds {
     let five = format!("05{}", "00".repeat(31));
     let minus_one = "000000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430";
-    let answer = |operation: u8, result: &str| with_first(operation, format!("{{\"id\": 1, \"result\": {result}}}").as_bytes());
+    let answer =
+        |operation: u8, result: &str| with_first(operation, format!("{{\"id\": 1, \"result\": {result}}}").as_bytes());
     let prove = |instance: &str, proof: &str| {
         answer(5, &format!("{{\"instances\": [[\"{instance}\"]], \"proof\": \"{proof}\"}}"))
     };

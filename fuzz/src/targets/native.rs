@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 use zkinfer_prover::{
-    PublicValues, Prover, ProvingKey, Request, Statement, Verifier, VerifyingKey,
+    Prover, ProvingKey, PublicValues, Request, Statement, Verifier, VerifyingKey,
     circuit::{Layout, Shape, Weights},
     setup,
     srs::{Srs, test_srs},

@@ -15,7 +15,11 @@ pub(super) fn worker(data: &[u8]) -> bool {
 /// Calldata that an auditor is shown. Lenient, but the standard encoding of what was read says the same.
 pub(super) fn calldata(bytes: &[u8]) -> bool {
     let Some(standard) = fuzzing::submission(bytes) else { return false };
-    assert_eq!(fuzzing::submission(&standard).as_deref(), Some(&standard[..]), "the standard encoding is read as itself");
+    assert_eq!(
+        fuzzing::submission(&standard).as_deref(),
+        Some(&standard[..]),
+        "the standard encoding is read as itself"
+    );
     // Two byte strings can be the same bytes of the calldata, not more.
     assert!(standard.len() <= 2 * bytes.len() + 512, "reading {} bytes took {}", bytes.len(), standard.len());
     standard == bytes

@@ -64,8 +64,7 @@ impl SrsStore {
 
     /// Whether the contract accepts keys of this source: it has the points of the TEST SRS alone.
     pub(super) fn is_on_chain(&self) -> bool {
-        self.source == SrsSource::Test
-            || self.test().is_ok_and(|test| self.id().is_some_and(|id| id == *test.id()))
+        self.source == SrsSource::Test || self.test().is_ok_and(|test| self.id().is_some_and(|id| id == *test.id()))
     }
 
     fn id(&self) -> Option<[u8; 32]> {
@@ -97,7 +96,8 @@ impl SrsStore {
         let ptau = Ptau::open(path).map_err(|error| unusable(path, &error))?;
         let (power, least) = (ptau.power(), needed_power(shape, needed));
         if power < least {
-            let reason = format!("this ceremony has power {power}; the model needs a .ptau file of power {least} or more");
+            let reason =
+                format!("this ceremony has power {power}; the model needs a .ptau file of power {least} or more");
             return Err(BackendError::Srs { path: path.display().to_string(), reason });
         }
         let kept = layout.positions.saturating_mul(KEPT_STATEMENTS).min((2 << power) - 1);
