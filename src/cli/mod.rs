@@ -113,6 +113,11 @@ struct ModelArgs {
     /// one after the other [default: those that come with the digits model, else any input in 0 to 1].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+
+    /// Powers of tau of a ceremony (.ptau) that the native backend sets the model up with; such models are verified off-chain
+    /// only [default: the TEST SRS].
+    #[arg(long, value_name = "FILE")]
+    srs: Option<PathBuf>,
 }
 
 /// What a command found out.
