@@ -10,7 +10,7 @@ use zkinfer::{
     backend::Control,
     chain::{
         self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
-        auditor::{Check, CheckName, CheckOutcome},
+        auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
     },
     evm,
     model::Model,
@@ -162,7 +162,8 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
             detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
         });
     }
-    if audit.facts.transferable() {
+    let bound = |claim: &ClaimFacts| claim.transferable == Some(false);
+    if audit.facts.claims.is_empty() || !audit.facts.claims.iter().all(bound) {
         found.push(Objection {
             kind: ObjectionKind::Transferable,
             detail: "nothing shows that the proof is bound to this claim".into(),

@@ -2,7 +2,12 @@ use super::{Backend, Failure, ModelArgs, digits};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
-    backend::{Control, Progress, ProvingBackend, ezkl::EzklBackend, mock::MockBackend, native::NativeBackend},
+    backend::{
+        Control, Progress, ProvingBackend,
+        ezkl::EzklBackend,
+        mock::MockBackend,
+        native::{NativeBackend, SrsSource},
+    },
     model::{Input, Model},
     pipeline::EZKLIntegration,
     storage::Cache,
@@ -71,16 +76,21 @@ impl Session {
     }
 }
 
-/// The backend that was asked for, with the calibration that was given.
+/// The backend that was asked for, with the calibration and the powers of tau that were given.
 pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-    match (&args.calibration, args.backend) {
-        (None, backend) => integration(backend),
-        (Some(path), Backend::Native) => {
-            let backend = NativeBackend::with_calibration(Input::read(path)?);
-            Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
-        }
-        (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
+    if args.backend != Backend::Native {
+        return match (&args.calibration, &args.srs) {
+            (None, None) => integration(args.backend),
+            (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
+            (_, Some(_)) => Err(Failure::Input("only the native backend takes --srs".into())),
+        };
     }
+    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
+    let mut backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+    if let Some(path) = &args.srs {
+        backend = backend.with_srs(SrsSource::Ptau(path.clone()));
+    }
+    Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
 }
 
 /// A backend with the user's cache.
