@@ -59,7 +59,7 @@ fn measure(spec: &Spec, session: &Session) -> Result<Timings, Failure> {
     zkinfer_prover::kernels::force_scalar(spec.scalar);
     let control = session.control();
     let artifacts = Artifacts::open(&spec.artifacts).map_err(PipelineError::from)?;
-    let prepared = Prepared { artifacts, verifier: None, built: false };
+    let prepared = Prepared::outside_cache(artifacts);
     let backend = spec.contender.backend(None)?;
     let generator = ProofGenerator::new(&*backend, &prepared);
     let inputs = spec.inputs.iter().map(|input| Input::new(vec![input.clone()])).collect::<Result<Vec<_>, _>>()?;
