@@ -24,7 +24,7 @@ Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --json       exit code 1 if there is any objection
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --accept test-srs
 
-The transaction has to be a direct call of ProofRegistry.submit. Every id is derived anew; the proof is verified again by
+The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified again by
 the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
 the chain, an EZKL claim when this machine has the model's artifacts.";
 
@@ -33,6 +33,10 @@ pub(crate) struct Args {
     /// The hash of the transaction that submitted the claim.
     #[arg(value_name = "TX")]
     transaction: B256,
+
+    /// Audit this one of the statements of a batch.
+    #[arg(long, value_name = "ID")]
+    statement: Option<B256>,
 
     /// The node to ask.
     #[arg(long, value_name = "URL")]
@@ -76,7 +80,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = args.model.as_deref().map(Model::read).transpose()?;
     let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
-    let audit = runtime.block_on(chain::audit(&node, args.transaction, Some(verifier.clone())))?;
+    let off_chain = Some(verifier.clone() as Arc<dyn OffChainVerifier>);
+    let audit = match args.statement {
+        None => runtime.block_on(chain::audit(&node, args.transaction, off_chain))?,
+        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, off_chain))?,
+    };
     if let Some(model) = &verifier.model {
         require_model(&audit, model, verifier.found.get())?;
     }
@@ -155,7 +163,7 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
             detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
         });
     }
-    if audit.facts.transferable != Some(false) {
+    if audit.facts.claims.iter().any(|claim| claim.transferable != Some(false)) {
         found.push(Objection {
             kind: ObjectionKind::Transferable,
             detail: "nothing shows that the proof is bound to this claim".into(),
@@ -175,6 +183,10 @@ fn text(audit: &AuditReport, refused: &[Objection]) -> String {
         .iter()
         .map(|check| (format!("{:?}", check.outcome).to_lowercase(), format!("{}: {}", check.name, check.detail)))
         .collect();
+    if let Some(batch) = &audit.facts.batch {
+        rows.push(("batch".to_owned(), format!("{} of {} statements", batch.batch_id, batch.batch_size)));
+        rows.extend(audit.facts.claims.iter().map(|claim| ("statement".to_owned(), claim.statement_id.to_string())));
+    }
     rows.extend(audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
     rows.extend(refused.iter().map(|objection| ("objection".to_owned(), objection.detail.clone())));
     let strict = if refused.is_empty() { "" } else { "\nSTRICT: not relied on, because of the objections below" };

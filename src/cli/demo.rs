@@ -269,7 +269,8 @@ fn report_all(
     posted: &Posted,
 ) -> Result<bool, Failure> {
     // What is proven is what the audit read from the chain, not what this program remembers.
-    let on_chain = PublicValues::from_bytes(posted.audit.facts.public_values.clone());
+    let claimed = posted.audit.facts.claims.first().map(|claim| claim.public_values.clone());
+    let on_chain = PublicValues::from_bytes(claimed.unwrap_or_default());
     let proven_digit = digit(&proven.prepared, &on_chain)?;
     let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
     let mut object = object(integration, table, proven, posted);
