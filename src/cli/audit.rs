@@ -108,7 +108,7 @@ struct ByAdapter {
 }
 
 impl ByAdapter {
-    fn integration(&self, adapter_id: B256) -> Result<EZKLIntegration, Failure> {
+    fn integration(&self, adapter_id: B256, model_id: B256) -> Result<EZKLIntegration, Failure> {
         if adapter_id == evm::artifacts::native_verifier_id() {
             return context::integration(Backend::Native);
         }
@@ -117,7 +117,10 @@ impl ByAdapter {
         }
         let ezkl = context::integration(Backend::Ezkl)?;
         if let Some(model) = &self.model {
-            ezkl.prepare(model, &self.control)?;
+            // Artifacts that were made with other options than the default are found, not made.
+            if !made_from(&ezkl, model_id, model) {
+                ezkl.prepare(model, &self.control)?;
+            }
         }
         Ok(ezkl)
     }
@@ -125,7 +128,7 @@ impl ByAdapter {
 
 impl OffChainVerifier for ByAdapter {
     fn verify(&self, request: &OffChainRequest) -> OffChainAnswer {
-        match self.integration(request.model.adapter_id) {
+        match self.integration(request.model.adapter_id, request.model_id) {
             Ok(integration) => {
                 let integration = self.found.get_or_init(|| integration).clone();
                 Reverifier::new(vec![integration], self.control.clone()).verify(request)
@@ -139,10 +142,7 @@ impl OffChainVerifier for ByAdapter {
 /// `--model` asks for two things: that the claim is about this file, and that the backend has verified it.
 fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIntegration>) -> Result<(), Failure> {
     let claimed = audit.facts.model_id;
-    let made_from_it = |integration: &EZKLIntegration| {
-        integration.find(claimed).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
-    };
-    if !integration.is_some_and(made_from_it) {
+    if !integration.is_some_and(|integration| made_from(integration, claimed, model)) {
         return Err(Failure::Input(format!(
             "the claim is about model {claimed}, and no artifacts on this machine show that this is the file's model"
         )));
@@ -153,6 +153,10 @@ fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIn
         Some(check) => Err(Failure::Environment(format!("the claim was not verified off-chain: {}", check.detail))),
         None => Ok(()),
     }
+}
+
+fn made_from(integration: &EZKLIntegration, model_id: B256, model: &Model) -> bool {
+    integration.find(model_id).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
 }
 
 fn objections(audit: &AuditReport) -> Vec<Objection> {
