@@ -66,7 +66,7 @@ fn concurrent_callers_never_lose_what_they_use() {
     let evictions: u64 = std::thread::scope(|scope| {
         let work = |seed| {
             let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend::default()));
-            for round in 0..8 {
+            for round in 0..8_u64 {
                 let prepared = integration.prepare(&model((seed + round) % 3), &Control::default()).unwrap();
                 Artifacts::open(prepared.artifacts.dir()).unwrap();
                 // Looking for what others may be evicting finds it or not, and never half of it.

@@ -58,13 +58,16 @@ pub struct VerificationReport {
     /// Its wall time.
     #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
     pub off_chain_time: Duration,
-    /// The contracts' code in the embedded EVM; `None` when the backend has no contract.
+    /// The contracts' code in the embedded EVM; `None` when no contract verifies proofs of this model.
     pub embedded_evm: Option<EvmVerification>,
     /// Its wall time.
     #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
     pub embedded_evm_time: Duration,
     /// What a reader has to know beside the verdict.
     pub warnings: Vec<String>,
+    /// Whether the backend's verdicts mean anything.
+    #[serde(skip)]
+    pub proves: bool,
 }
 
 pub(super) fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -76,6 +79,7 @@ impl VerificationReport {
     pub fn verdict(&self) -> Verdict {
         match (&self.off_chain, self.embedded_evm.as_ref().map(|evm| &evm.verdict)) {
             (Verdict::Valid, Some(Verdict::Valid)) => Verdict::Valid,
+            (Verdict::Valid, None) if self.proves => Verdict::Valid,
             (Verdict::Valid, None) => Verdict::invalid("no contract verifies proofs of this backend"),
             (Verdict::Invalid { reason }, _) => Verdict::invalid(reason.clone()),
             (_, Some(Verdict::Invalid { reason })) => Verdict::invalid(reason.clone()),
@@ -147,6 +151,7 @@ impl<'a> ProofVerifier<'a> {
             embedded_evm,
             embedded_evm_time: start.elapsed(),
             warnings: self.warnings(),
+            proves: self.backend.capabilities().proves,
         })
     }
 
@@ -171,9 +176,11 @@ impl<'a> ProofVerifier<'a> {
     /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
     fn known_warnings(&self) -> Vec<Warning> {
         let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
+        let off_chain_only = capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none();
         let found = [
             (!capabilities.proves, Warning::Mock),
             (identity.test_srs, Warning::TestSrs),
+            (off_chain_only, Warning::OffChainOnly),
             (!capabilities.binds_statement, Warning::Transferable),
         ];
         found.into_iter().filter_map(|(is, warning)| is.then_some(warning)).collect()

@@ -47,6 +47,8 @@ pub enum Warning {
     Mock,
     /// The SRS's tau is known.
     TestSrs,
+    /// No contract of this release verifies proofs under this SRS.
+    OffChainOnly,
     /// The proof does not bind its context.
     Transferable,
     /// The bundle says that another version of the backend made it.
@@ -67,7 +69,7 @@ impl TrustLevel {
         match warning {
             Warning::Mock => matches!(self, Self::Testing),
             Warning::TestSrs | Warning::UnknownVersion => matches!(self, Self::Testing | Self::Development),
-            Warning::Transferable | Warning::Old => !matches!(self, Self::Strict),
+            Warning::OffChainOnly | Warning::Transferable | Warning::Old => !matches!(self, Self::Strict),
         }
     }
 }
@@ -77,6 +79,7 @@ impl fmt::Display for Warning {
         f.write_str(match self {
             Self::Mock => "MOCK: this bundle proves nothing",
             Self::TestSrs => "TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE",
+            Self::OffChainOnly => "off-chain only: no contract of this release verifies proofs under this SRS",
             Self::Transferable => "transferable: whoever sees this proof can submit it under a statement of their own",
             Self::UnknownVersion => "unknown version: the bundle says that another version of the backend made it",
             Self::Old => "old: the bundle says that it was made more than a day ago",
