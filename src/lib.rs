@@ -10,6 +10,8 @@ pub mod chain;
 pub mod evm;
 pub mod ezkl;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inference;
 pub mod model;
 pub mod proof;

@@ -161,7 +161,9 @@ mod tests {
         // Points of the curve in the wrong place.
         let at = |i: usize| HEAD + i * G1;
         let (pinned_g1, powers) = (at(0), HEAD + 3 * (G1 + G2));
-        for (a, b) in [(pinned_g1, at(1)), (powers, powers + G1), (powers + 2 * G1, powers + 3 * G1), (pinned_g1, powers)] {
+        for (a, b) in
+            [(pinned_g1, at(1)), (powers, powers + G1), (powers + 2 * G1, powers + 3 * G1), (pinned_g1, powers)]
+        {
             let mut bad = good.clone();
             let (x, y) = (good[a..a + G1].to_vec(), good[b..b + G1].to_vec());
             bad[a..a + G1].copy_from_slice(&y);
