@@ -10,6 +10,7 @@
 
 mod model;
 mod off_chain;
+mod records;
 mod report;
 mod submission;
 mod verification;
