@@ -1,4 +1,4 @@
-use super::ArtifactsError;
+use super::{ArtifactsError, ezkl::EzklError};
 use crate::{FailureClass, model::ModelError, proof::SchemaError, storage::StorageError};
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub enum BackendError {
         /// What the verifier said.
         reason: String,
     },
+    /// EZKL failed, in a way that is known.
+    #[error(transparent)]
+    Ezkl(#[from] EzklError),
     /// The backend reported a failure that has no variant of its own.
     #[error("{backend} failed at {operation}: {message}")]
     Failed {
@@ -85,11 +88,37 @@ pub enum BackendError {
         /// The limit.
         limit: Duration,
     },
+    /// The backend's process used more memory than it may; it was killed.
+    #[error("{operation} used {measured_kb} kB of memory and was stopped: the limit is {limit_kb} kB")]
+    MemoryLimit {
+        /// What it was doing.
+        operation: String,
+        /// The limit.
+        limit_kb: u64,
+        /// The resident set that was measured.
+        measured_kb: u64,
+    },
+    /// Every worker is at work, and as many requests wait as may.
+    #[error("{backend} is busy: {waiting} requests wait already. Try again later, or allow more workers")]
+    Busy {
+        /// Which backend.
+        backend: &'static str,
+        /// The requests that wait.
+        waiting: usize,
+    },
     /// The caller cancelled.
     #[error("{operation} was cancelled")]
     Cancelled {
         /// What it was doing.
         operation: String,
+    },
+    /// The file with the powers of tau cannot be used: not one, damaged, or too small for the model.
+    #[error("the SRS in {path} cannot be used: {reason}")]
+    Srs {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
     },
     /// The cache cannot be used.
     #[error(transparent)]
@@ -115,9 +144,12 @@ impl BackendError {
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
+            Self::Ezkl(error) => error.class(),
             Self::NotInstalled { .. }
             | Self::Worker { .. }
             | Self::TimedOut { .. }
+            | Self::MemoryLimit { .. }
+            | Self::Busy { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }
             | Self::Storage(_)
@@ -126,6 +158,7 @@ impl BackendError {
             Self::Unsupported { .. }
             | Self::OutOfDomain(_)
             | Self::BatchSize { .. }
+            | Self::Srs { .. }
             | Self::Model(_)
             | Self::Schema(_) => FailureClass::BadInput,
         }

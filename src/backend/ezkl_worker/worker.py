@@ -82,6 +82,7 @@ SETTINGS_REPORTED = (
     "model_output_scales",
     "required_lookups",
     "required_range_checks",
+    "einsum_params",
     "num_blinding_factors",
     "version",
 )
@@ -228,13 +229,35 @@ def op_settings(ezkl, args):
     fresh(out)
     if ezkl.gen_settings(model=model, output=out, py_run_args=chosen) is not True:
         raise RuntimeError("gen_settings did not succeed")
+    return report(out)
+
+
+def report(out):
+    """Rewrite a settings file in canonical form and tell what is in it."""
     settings = canonical(load(out))
     with open(out, "w", encoding="utf-8") as file:
         json.dump(settings, file, sort_keys=True)
         file.write("\n")
     result = {name: settings[name] for name in SETTINGS_REPORTED}
-    result["logrows"] = settings["run_args"]["logrows"]
+    chosen = settings["run_args"]
+    result["logrows"] = chosen["logrows"]
+    result["run_args"] = {name: chosen[name] for name in (*RUN_ARGS_REQUIRED, "lookup_range", "disable_freivalds")}
+    for name, value in result["run_args"].items():
+        if name.endswith("_visibility"):
+            result["run_args"][name] = value.lower() if isinstance(value, str) else "other"
     return result
+
+
+def op_calibrate(ezkl, args):
+    """Settings as EZKL's users make them: default run arguments, then EZKL's own calibration on `data`."""
+    model, data, out = args.file("model"), args.file("data"), args.path("settings")
+    args.done()
+    fresh(out)
+    if ezkl.gen_settings(model=model, output=out) is not True:
+        raise RuntimeError("gen_settings did not succeed")
+    if ezkl.calibrate_settings(data, model, out, "resources") is not True:
+        raise RuntimeError("calibrate_settings did not succeed")
+    return report(out)
 
 
 def op_compile(ezkl, args):
@@ -269,6 +292,8 @@ def op_witness(ezkl, args):
         "rescaled_inputs": pretty.get("rescaled_inputs"),
         "rescaled_outputs": pretty.get("rescaled_outputs"),
         "max_range_size": witness.get("max_range_size"),
+        "min_lookup_inputs": int(witness.get("min_lookup_inputs") or 0),
+        "max_lookup_inputs": int(witness.get("max_lookup_inputs") or 0),
     }
 
 
@@ -324,6 +349,7 @@ def op_verifier_sol(ezkl, args):
 OPS = {
     "hello": op_hello,
     "settings": op_settings,
+    "calibrate": op_calibrate,
     "compile": op_compile,
     "setup": op_setup,
     "witness": op_witness,

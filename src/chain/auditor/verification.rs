@@ -98,6 +98,7 @@ async fn off_chain_again(
                 model_id: submission.model_id,
                 statements: submission.statements.clone(),
                 model: model.parts,
+                model_code: model.model_code.clone(),
                 proof: submission.proof.clone(),
             };
             let answer = tokio::task::spawn_blocking(move || verifier.verify(&request)).await;
