@@ -12,23 +12,28 @@ FORGE := node_modules/.bin/forge
 ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo test fixtures check mutants clean preflight build ezkl
+.PHONY: help setup demo demo-ezkl test fixtures check mutants clean preflight build ezkl fuzz soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: preflight node_modules/.installed build ezkl ## Install and build everything: npm packages, EZKL, zkinfer
+setup: preflight node_modules/.installed build ## Install and build what the native backend needs: npm packages, zkinfer
 
-demo: setup ## Prove a real model's answer, post it to a development chain, audit it
+demo: setup ## Prove a real model's answer, post it to a development chain, audit it; no Python
 	$(ZKINFER) demo $(DEMO_FLAGS)
 
-test: setup fixtures ## Run every test
+demo-ezkl: setup ezkl ## The same with EZKL, which it installs
+	$(ZKINFER) demo --backend ezkl $(DEMO_FLAGS)
+
+test: setup ezkl fixtures ## Run every test
 	tools/test
 
-fixtures: setup ## Prove the digits model and generate its verifier for the Solidity tests
-	$(ZKINFER) verifier generate --out $(GENERATED)
-	$(ZKINFER) prove --out $(GENERATED)/bundle.json
+fixtures: setup ezkl ## Prove the digits model and generate its verifier for the Solidity tests
+	$(ZKINFER) verifier generate --backend ezkl --out $(GENERATED)
+	$(ZKINFER) prove --backend ezkl --out $(GENERATED)/bundle.json
 
 check: node_modules/.installed ## Formatting, lints, documentation, committed artifacts
 	$(CARGO) fmt --all --check
@@ -43,6 +48,20 @@ mutants: node_modules/.installed ## Take every check out of the native verifier,
 	node tools/mutations.mjs
 	$(FORGE) test --match-contract NativeVerifierMutants
 
+# The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
+# fuzz/artifacts; a finding becomes a seed.
+fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each (needs `cargo install cargo-fuzz`)
+	@$(CARGO) fuzz --version >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 3; }
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) fuzz build --sanitizer none
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target; \
+	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1; \
+	done
+
+soak: mutants fuzz ## What takes too long for every change
+
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated
 
@@ -53,6 +72,7 @@ build: node_modules/.installed
 	$(CARGO) build --locked --bin zkinfer
 
 ezkl: build
+	@tools/preflight python
 	@$(ZKINFER) setup ezkl
 
 node_modules/.installed: package.json package-lock.json .npmrc

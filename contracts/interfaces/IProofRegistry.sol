@@ -9,8 +9,8 @@ import {IModelRegistry} from "./IModelRegistry.sol";
 /// @dev Nothing is owned, paused or upgraded, and no record is ever changed or removed. The records can be rebuilt from the events
 /// (`recordedAt` is the time of the event's block).
 ///
-/// `submit` also reverts with the errors of `IModelRegistry.resolve` (`UnknownModel`, `CodeChanged`) and of the model's adapter
-/// (`ProofInvalid` and others, see IVerifierAdapter).
+/// `submit` and `submitBatch` also revert with the errors of `IModelRegistry.resolve` (`UnknownModel`, `CodeChanged`) and of the model's
+/// adapter (`ProofInvalid` and others, see IVerifierAdapter).
 interface IProofRegistry {
     /* TYPES */
 
@@ -61,6 +61,15 @@ interface IProofRegistry {
     /// @notice The statement is recorded already.
     error ClaimExists(bytes32 statementId);
 
+    /// @notice There is no statement in the batch.
+    error EmptyBatch();
+
+    /// @notice The lists of a batch differ in length.
+    error BatchLengths(uint256 assignments, uint256 publicValues);
+
+    /// @notice The model's adapter takes one statement per proof. This says nothing about the proof, which nobody looked at.
+    error BatchUnsupported(address adapter);
+
     /* EVENTS */
 
     /// @notice A claim was recorded.
@@ -84,6 +93,17 @@ interface IProofRegistry {
         bool transferable
     );
 
+    /// @notice One proof of several statements was accepted. The `count` events `ClaimRecorded` just before this one are their claims, in
+    /// the order of the batch.
+    /// @param batchId The batch: the hash of the statement ids in their order (docs/identities.md).
+    /// @param modelId The model of all of them.
+    /// @param submitter The submitter of all of them.
+    /// @param count How many statements there are.
+    /// @param proofHash SHA-256 of the proof, as in their claims' events.
+    event BatchRecorded(
+        bytes32 indexed batchId, bytes32 indexed modelId, address indexed submitter, uint256 count, bytes32 proofHash
+    );
+
     /* FUNCTIONS */
 
     /// @notice Verifies a proof and records its statement.
@@ -96,6 +116,22 @@ interface IProofRegistry {
     function submit(bytes32 modelId, Assignment calldata assignment, bytes calldata publicValues, bytes calldata proof)
         external
         returns (bytes32 statementId);
+
+    /// @notice Verifies one proof of several statements about one model, and records each of them. All are recorded or none is, and every
+    /// claim is what `submit` would have made of it: whoever looks one up need not know that it came in a batch.
+    /// @dev A statement that occurs twice is refused like one that is recorded (`ClaimExists`). A model whose adapter takes one statement
+    /// per proof is refused with `BatchUnsupported`. The number of statements is limited by the adapter and by the gas of a transaction.
+    /// @param modelId The model of all statements, registered.
+    /// @param assignments The context of each statement. The caller has to be the submitter of every one.
+    /// @param publicValues The public values of each statement, canonical bytes by the model's schema.
+    /// @param proof The canonical proof bytes. They bind the order.
+    /// @return statementIds The statements that are recorded now, in the same order.
+    function submitBatch(
+        bytes32 modelId,
+        Assignment[] calldata assignments,
+        bytes[] calldata publicValues,
+        bytes calldata proof
+    ) external returns (bytes32[] memory statementIds);
 
     /// @notice The registry that models are looked up in.
     function modelRegistry() external view returns (IModelRegistry);

@@ -2,7 +2,12 @@ use super::{Backend, Failure, ModelArgs, digits};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
-    backend::{Control, Progress, ProvingBackend, ezkl::EzklBackend, mock::MockBackend, native::NativeBackend},
+    backend::{
+        Control, Progress, ProvingBackend,
+        ezkl::EzklBackend,
+        mock::MockBackend,
+        native::{NativeBackend, SrsSource},
+    },
     model::{Input, Model},
     pipeline::EZKLIntegration,
     storage::Cache,
@@ -69,28 +74,34 @@ impl Session {
         });
         Ok(runtime)
     }
+}
 
-    pub(crate) fn integration(&self, backend: Backend) -> Result<EZKLIntegration, Failure> {
-        let cache = Cache::from_env()?;
-        let backend: Arc<dyn ProvingBackend> = match backend {
-            Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
-            Backend::Native => Arc::new(NativeBackend::new()),
-            Backend::Mock => Arc::new(MockBackend),
-        };
-        Ok(EZKLIntegration::new(backend, cache))
-    }
-
-    /// The backend that was asked for, with the calibration that was given.
-    pub(crate) fn integration_for(&self, args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-        match (&args.calibration, args.backend) {
-            (None, backend) => self.integration(backend),
-            (Some(path), Backend::Native) => {
-                let backend = NativeBackend::with_calibration(Input::read(path)?);
-                Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
-            }
+/// The backend that was asked for, with the calibration and the powers of tau that were given.
+pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
+    if args.backend != Backend::Native {
+        return match (&args.calibration, &args.srs) {
+            (None, None) => integration(args.backend),
             (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
-        }
+            (_, Some(_)) => Err(Failure::Input("only the native backend takes --srs".into())),
+        };
     }
+    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
+    let mut backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+    if let Some(path) = &args.srs {
+        backend = backend.with_srs(SrsSource::Ptau(path.clone()));
+    }
+    Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
+}
+
+/// A backend with the user's cache.
+pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> {
+    let cache = Cache::from_env()?;
+    let backend: Arc<dyn ProvingBackend> = match backend {
+        Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
+        Backend::Native => Arc::new(NativeBackend::new()),
+        Backend::Mock => Arc::new(MockBackend),
+    };
+    Ok(EZKLIntegration::new(backend, cache))
 }
 
 /// The model that was asked for, or the digits model.

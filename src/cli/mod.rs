@@ -1,15 +1,22 @@
 //! Parse, call the library, report. One file per command.
 
+mod account;
 mod audit;
 mod bench;
+mod compile;
 mod context;
 mod demo;
 mod digits;
 mod doctor;
+mod entry;
 mod failure;
+mod inputs;
+mod inspect;
 mod prove;
+mod register;
 mod report;
 mod setup;
+mod submit;
 mod verifier;
 mod verify;
 
@@ -31,6 +38,7 @@ Environment:
   ZKINFER_CACHE_DIR  where artifacts are kept (else $XDG_CACHE_HOME/zkinfer, else ~/.cache/zkinfer)
   ZKINFER_HOME       the project directory with node_modules and tools/solc (else the current directory's ancestors)
   ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
+  ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
 
@@ -51,24 +59,39 @@ enum Command {
     /// Prove a real model's answer, post the proof to a development chain and audit it: everything, end to end.
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::Args),
-    /// Prove one inference and write a bundle.
+    /// Make a model's circuit and keys.
+    #[command(after_help = compile::EXAMPLES)]
+    Compile(compile::Args),
+    /// Prove one inference, or several with one proof, and write a bundle.
     #[command(after_help = prove::EXAMPLES)]
     Prove(prove::Args),
     /// Verify a bundle off-chain and in the embedded EVM.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),
+    /// Show what is in a bundle, artifacts, a verifying key or a schema, with its ids.
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::Args),
     /// Re-verify a claim from its transaction hash: ids, code, proof, on-chain record.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
-    /// Write a model's verifier contract into a Foundry project.
+    /// A model's own code: write it, compile it, put it on a chain.
     #[command(subcommand)]
     Verifier(verifier::Command),
+    /// Enter a model into a registry.
+    #[command(after_help = register::EXAMPLES)]
+    Register(register::Args),
+    /// Submit a bundle's claim to a registry.
+    #[command(after_help = submit::EXAMPLES)]
+    Submit(submit::Args),
     /// Install what a backend needs.
     #[command(subcommand)]
     Setup(setup::Command),
     /// Measure backends side by side on one model.
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::Args),
+    /// The process that `bench` measures.
+    #[command(hide = true)]
+    BenchChild(bench::ChildArgs),
     /// Show which tools are there, which are missing, and what to do about it.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
@@ -77,10 +100,10 @@ enum Command {
 /// The backends that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
-    Ezkl,
     /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
     Native,
+    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
+    Ezkl,
     /// Proves NOTHING: for tests of programs that call this one.
     Mock,
 }
@@ -103,13 +126,18 @@ struct ModelArgs {
     model: Option<PathBuf>,
 
     /// What proves.
-    #[arg(long, value_enum, default_value = "ezkl")]
+    #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
     /// Samples that show the native backend which values to expect, in an input file whose one list holds several inputs,
     /// one after the other [default: those that come with the digits model, else any input in 0 to 1].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+
+    /// Powers of tau of a ceremony (.ptau) that the native backend sets the model up with; such models are verified off-chain
+    /// only [default: the TEST SRS].
+    #[arg(long, value_name = "FILE")]
+    srs: Option<PathBuf>,
 }
 
 /// What a command found out.
@@ -142,12 +170,17 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args, session),
+        Command::Compile(args) => compile::run(&args, session),
+        Command::Inspect(args) => inspect::run(&args, session),
+        Command::Register(args) => register::run(&args, session),
+        Command::Submit(args) => submit::run(&args, session),
         Command::Prove(args) => prove::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),
+        Command::BenchChild(args) => bench::run_child(&args, session),
         Command::Doctor(args) => doctor::run(&args, session),
     }
 }

@@ -1,6 +1,6 @@
 //! What the machine lacks is exit code 3 and a sentence that says what to do.
 
-use crate::program::{bundle, command, run, zkinfer};
+use crate::program::{command, run, zkinfer};
 use std::{fs, process::Command};
 use tempfile::TempDir;
 use zkinfer::{
@@ -24,10 +24,10 @@ fn away(args: &[&str]) -> (TempDir, Command) {
 #[test]
 fn missing_ezkl_says_how_to_install_it() {
     let cache = tempfile::tempdir().unwrap();
-    let path = bundle().to_str().unwrap();
-    let mut verify = command(&["verify", path]);
-    run(verify.env("ZKINFER_CACHE_DIR", cache.path())).expect(3).says("zkinfer setup ezkl");
-    let mut demo = command(&["demo", "--json"]);
+    let out = cache.path().join("bundle.json");
+    let mut prove = command(&["prove", "--backend", "ezkl", "--out", out.to_str().unwrap()]);
+    run(prove.env("ZKINFER_CACHE_DIR", cache.path())).expect(3).says("zkinfer setup ezkl");
+    let mut demo = command(&["demo", "--backend", "ezkl", "--json"]);
     let demo = run(demo.env("ZKINFER_CACHE_DIR", cache.path())).expect(3);
     assert_eq!(demo.json()["error"]["class"], "environment");
 }
@@ -44,10 +44,8 @@ fn missing_python_says_what_to_install() {
 
 #[test]
 fn missing_npm_packages_say_what_to_run() {
-    // The artifacts are there, so that anvil is the first thing that is missing.
-    let _ = bundle();
-    let (_dir, mut demo) = away(&["demo"]);
-    run(&mut demo).expect(3).says("npm ci");
+    let (dir, mut demo) = away(&["demo"]);
+    run(demo.env("ZKINFER_CACHE_DIR", dir.path())).expect(3).says("npm ci");
     let (_dir, mut doctor) = away(&["doctor", "--json"]);
     let doctor = run(&mut doctor).expect(3);
     assert_eq!(doctor.json()["healthy"], false);
@@ -55,11 +53,12 @@ fn missing_npm_packages_say_what_to_run() {
 
 #[test]
 fn no_directory_for_the_cache_is_said() {
-    let mut verify = command(&["verify", bundle().to_str().unwrap()]);
+    let out = tempfile::tempdir().unwrap();
+    let mut prove = command(&["prove", "--out", out.path().join("bundle.json").to_str().unwrap()]);
     for name in ["ZKINFER_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
-        verify.env_remove(name);
+        prove.env_remove(name);
     }
-    run(&mut verify).expect(3).says("ZKINFER_CACHE_DIR");
+    run(&mut prove).expect(3).says("ZKINFER_CACHE_DIR");
 }
 
 #[test]
@@ -85,10 +84,20 @@ async fn only_development_chains_are_used() {
 
 #[test]
 fn doctor_finds_everything_here() {
-    let run = zkinfer(&["doctor", "--json"]).expect(0);
+    let run = zkinfer(&["doctor", "--backend", "ezkl", "--json"]).expect(0);
     assert_eq!(run.json()["healthy"], true);
     let text = zkinfer(&["doctor"]).expect(0).stdout;
     for name in ["solc", "anvil", "ezkl", "TEST", "accelerators"] {
         assert!(text.contains(name), "{name} is not in: {text}");
     }
+}
+
+/// The default backend needs no EZKL: a machine without it is whole, unless it is asked for.
+#[test]
+fn doctor_requires_ezkl_only_for_ezkl() {
+    let cache = tempfile::tempdir().unwrap();
+    let doctor = |args: &[&str]| run(command(args).env("ZKINFER_CACHE_DIR", cache.path()));
+    let text = doctor(&["doctor"]).expect(0).stdout;
+    assert!(text.contains("absent") && !text.contains("MISSING"), "{text}");
+    assert_eq!(doctor(&["doctor", "--backend", "ezkl", "--json"]).expect(3).json()["healthy"], false);
 }

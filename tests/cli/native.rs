@@ -1,22 +1,8 @@
 //! `--backend native`: no EZKL, no contract, the same commands.
 
-use crate::program::{command, model, run, zkinfer};
+use crate::program::{NATIVE, model, native, zkinfer};
 use serde_json::Value;
-use std::{fs, path::PathBuf, sync::LazyLock};
-use tempfile::TempDir;
-
-/// A cache and a bundle that the tests share.
-static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("bundle.json");
-    native(&dir, &["prove", "--backend", "native", "--out", path.to_str().unwrap()]).expect(0);
-    (dir, path)
-});
-
-/// Runs the program with a cache that has no EZKL in it.
-fn native(dir: &TempDir, args: &[&str]) -> crate::program::Run {
-    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")))
-}
+use std::fs;
 
 fn verify_changed(name: &str, change: impl FnOnce(&mut Value)) -> crate::program::Run {
     let (dir, path) = &*NATIVE;
@@ -74,7 +60,11 @@ fn other_machines_and_other_models_are_told() {
     let (_, path) = &*NATIVE;
     let elsewhere = tempfile::tempdir().unwrap();
     let bundle = path.to_str().unwrap();
-    native(&elsewhere, &["verify", bundle]).expect(2).says("no artifacts of the native model");
+    let bare = crate::program::changed(path, &elsewhere, "bare.json", |json| {
+        json["manifest"].as_object_mut().unwrap().remove("modelCode");
+    });
+    native(&elsewhere, &["verify", bare.to_str().unwrap()]).expect(2).says("no artifacts of the native model");
+    native(&elsewhere, &["verify", "--evm", bare.to_str().unwrap()]).expect(2).says("no artifacts of the native model");
     native(&elsewhere, &["verify", bundle, "--model", &model("digits.onnx")]).expect(2).says("no artifacts");
     let other = elsewhere.path().join("other.onnx");
     let mut onnx = fs::read(model("digits.onnx")).unwrap();
@@ -104,9 +94,6 @@ fn the_native_demo_goes_all_the_way_without_ezkl() {
 fn what_native_cannot_do_is_bad_input() {
     let (dir, _) = &*NATIVE;
     let out = dir.path().join("contract").display().to_string();
-    native(dir, &["verifier", "generate", "--backend", "native", "--out", &out])
-        .expect(2)
-        .says("one contract verifies them all");
     let samples = model("calibration.json");
     let args = ["prove", "--backend", "mock", "--calibration", &samples, "--out", &out];
     native(dir, &args).expect(2).says("only the native backend");
@@ -120,15 +107,45 @@ fn what_native_cannot_do_is_bad_input() {
 #[test]
 fn bench_measures_a_synthetic_network() {
     let (dir, _) = &*NATIVE;
-    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--json"];
+    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--scalar", "--json"];
     let report = native(dir, &args).expect(0).json();
-    let row = &report["backends"][0];
+    let model = &report["models"][0];
+    assert_eq!((&model["model"], model["params"].as_u64()), (&"16-24-12-4".into(), Some(760)));
+    assert_eq!(report["kernels"], "scalar");
+    let row = &model["backends"][0];
     assert_eq!((&row["backend"], row["accuracy"]["samples"].as_u64()), (&"native".into(), Some(32)));
-    assert!(report["model"].as_str().unwrap().contains("random weights"));
-    for name in ["prove_ms", "verify_ms", "proof_bytes"] {
+    for name in ["setup_ms", "prove_ms", "verify_ms", "proof_bytes", "peak_rss_mb"] {
         assert!(row[name].as_f64().unwrap() > 0.0, "{name}");
     }
+    let batch = native(dir, &[&args[..], &["--batch", "3"]].concat()).expect(0).json();
+    let batch = &batch["models"][0];
+    assert_eq!(batch["batch"], 3);
+    assert!(batch["backends"][0]["proof_bytes"].as_u64() > row["proof_bytes"].as_u64(), "a proof of more statements");
     for shape in ["16", "0-4", "x-4"] {
         native(dir, &["bench", "--backend", "native", "--shape", shape]).expect(2);
     }
+    native(dir, &["bench", "--models", "goals", "--batch", "2"]).expect(2);
+    // Nothing is installed in this cache.
+    native(dir, &["bench", "--backend", "ezkl", "--shape", "4-3"]).expect(3).says("setup ezkl");
+}
+
+/// What native cannot prove names the operator and the backend that may.
+#[test]
+fn an_operator_that_native_does_not_know_is_named_with_advice() {
+    let (dir, _) = &*NATIVE;
+    let path = dir.path().join("tanh.onnx");
+    let onnx = fs::read(model("digits.onnx")).unwrap();
+    let tanh: Vec<u8> = String::from_utf8(onnx.iter().map(|byte| byte & 0x7f).collect())
+        .unwrap()
+        .replace("Relu", "Tanh")
+        .bytes()
+        .zip(&onnx)
+        .map(|(new, old)| new | old & 0x80)
+        .collect();
+    fs::write(&path, tanh).unwrap();
+    let out = dir.path().join("tanh.json");
+    let input = model("inputs/test-1243-is-7.json");
+    let args = ["prove", "--model", path.to_str().unwrap(), "--input", &input, "--out", out.to_str().unwrap()];
+    native(dir, &args).expect(2).says("Tanh").says("--backend ezkl");
+    assert!(!out.exists());
 }

@@ -7,15 +7,15 @@ import {IModelRegistry} from "../../contracts/interfaces/IModelRegistry.sol";
 import {IProofRegistry} from "../../contracts/interfaces/IProofRegistry.sol";
 import {ModelKey} from "../../contracts/interfaces/IVerifierAdapter.sol";
 import {BaseTest} from "./helpers/BaseTest.sol";
-import {MockAdapter} from "./helpers/Mocks.sol";
+import {MockBatchAdapter} from "./helpers/Mocks.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @notice Submits good, bad, late and repeated claims of two models, by three accounts, as time goes on. The adapter is a mock that
-/// binds the statement, so that there are many claims.
+/// @notice Submits good, bad, late and repeated claims of two models, singly and in batches, by three accounts, as time goes on. The adapter
+/// is a mock that binds the statement, so that there are many claims.
 contract ProofRegistryHandler is Test {
     ModelRegistry private immutable _models;
     ProofRegistry private immutable _proofs;
-    MockAdapter[2] private _adapters;
+    MockBatchAdapter[2] private _adapters;
     bytes32[2] private _modelIds;
 
     /// @dev The recorded claims, and what the registry said of each when it was recorded.
@@ -30,19 +30,14 @@ contract ProofRegistryHandler is Test {
         _models = models;
         _proofs = proofs;
         for (uint256 i = 0; i < 2; i++) {
-            _adapters[i] = new MockAdapter(i);
+            _adapters[i] = new MockBatchAdapter(i);
             _modelIds[i] = models.register(address(_adapters[i]), address(0), 0, 0, "");
         }
     }
 
     function submit(uint256 model, uint256 account, uint256 job, uint256 values, uint256 flaw) external {
         model %= 2;
-        IProofRegistry.Assignment memory assignment = IProofRegistry.Assignment({
-            submitter: address(uint160(1 + account % 3)),
-            consumer: address(0),
-            job: bytes32(job % 4),
-            deadline: uint64(10_000 * (1 + job % 4))
-        });
+        IProofRegistry.Assignment memory assignment = _assignment(account, job);
         bytes memory publicValues = abi.encode(values % 4);
         bytes32 statementId = _proofs.statementIdOf(_modelIds[model], assignment, publicValues);
 
@@ -56,12 +51,48 @@ contract ProofRegistryHandler is Test {
         try _proofs.submit(_modelIds[model], assignment, publicValues, proof) returns (bytes32 returned) {
             assertTrue(acceptable);
             assertEq(returned, statementId);
-            recorded.push(statementId);
-            claimHash[statementId] = keccak256(abi.encode(_proofs.claim(statementId)));
-            _assignments[statementId] = assignment;
+            _note(statementId, assignment);
         } catch {
             assertFalse(acceptable);
             refused.push(statementId);
+        }
+    }
+
+    /// @dev One to three items with jobs and values that repeat now and then.
+    function submitBatch(uint256 model, uint256 account, uint256 jobs, uint256 values, uint256 flaw) external {
+        model %= 2;
+        uint256 count = 1 + flaw % 3;
+        IProofRegistry.Assignment[] memory assignments = new IProofRegistry.Assignment[](count);
+        bytes[] memory publicValues = new bytes[](count);
+        bytes32[] memory ids = new bytes32[](count);
+        bytes32[] memory contextIds = new bytes32[](count);
+        bool acceptable = flaw % 4 != 0;
+        for (uint256 i = 0; i < count; i++) {
+            assignments[i] = _assignment(account, jobs >> (2 * i));
+            publicValues[i] = abi.encode((values >> (2 * i)) % 4);
+            ids[i] = _proofs.statementIdOf(_modelIds[model], assignments[i], publicValues[i]);
+            contextIds[i] = _proofs.contextIdOf(assignments[i]);
+            acceptable = acceptable && block.timestamp <= assignments[i].deadline && claimHash[ids[i]] == 0;
+            for (uint256 j = 0; j < i; j++) {
+                acceptable = acceptable && ids[j] != ids[i];
+            }
+        }
+        (, ModelKey memory key) = _models.resolve(_modelIds[model]);
+        bytes memory proof = _adapters[model].batchProofOf(key, contextIds, publicValues);
+        if (flaw % 4 == 0) proof[proof.length - 1] ^= 0x01;
+
+        vm.prank(assignments[0].submitter);
+        try _proofs.submitBatch(_modelIds[model], assignments, publicValues, proof) returns (bytes32[] memory returned) {
+            assertTrue(acceptable);
+            assertEq(abi.encode(returned), abi.encode(ids));
+            for (uint256 i = 0; i < count; i++) {
+                _note(ids[i], assignments[i]);
+            }
+        } catch {
+            assertFalse(acceptable);
+            for (uint256 i = 0; i < count; i++) {
+                refused.push(ids[i]);
+            }
         }
     }
 
@@ -91,6 +122,21 @@ contract ProofRegistryHandler is Test {
         vm.warp(block.timestamp + time % 2000);
     }
 
+    function _assignment(uint256 account, uint256 job) private pure returns (IProofRegistry.Assignment memory) {
+        return IProofRegistry.Assignment({
+            submitter: address(uint160(1 + account % 3)),
+            consumer: address(0),
+            job: bytes32(job % 4),
+            deadline: uint64(10_000 * (1 + job % 4))
+        });
+    }
+
+    function _note(bytes32 statementId, IProofRegistry.Assignment memory assignment) private {
+        recorded.push(statementId);
+        claimHash[statementId] = keccak256(abi.encode(_proofs.claim(statementId)));
+        _assignments[statementId] = assignment;
+    }
+
     function recordedCount() external view returns (uint256) {
         return recorded.length;
     }
@@ -112,11 +158,12 @@ contract ProofRegistryInvariantTest is BaseTest {
         vm.warp(1);
         _handler = new ProofRegistryHandler(models, proofs);
         targetContract(address(_handler));
-        bytes4[] memory selectors = new bytes4[](4);
+        bytes4[] memory selectors = new bytes4[](5);
         selectors[0] = ProofRegistryHandler.submit.selector;
         selectors[1] = ProofRegistryHandler.submitForAnother.selector;
         selectors[2] = ProofRegistryHandler.retire.selector;
         selectors[3] = ProofRegistryHandler.wait.selector;
+        selectors[4] = ProofRegistryHandler.submitBatch.selector;
         targetSelector(FuzzSelector(address(_handler), selectors));
     }
 

@@ -3,11 +3,12 @@
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 
-use crate::circuit::Layout;
 use crate::circuit::layout::Columns;
+use crate::circuit::{Layout, Side};
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
-use crate::opening::verify::{self as opening, G2Lines, Instance, Modulus, Opening};
+use crate::many;
+use crate::opening::verify::{self as opening, Equation, G2Lines, Instance, Modulus, Opening, Power};
 use crate::opening::x_is_excluded;
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
@@ -48,11 +49,11 @@ pub struct Verifier {
     layout: Layout,
     vkd: [u8; 32],
     /// `[1]_2`.
-    one: G2Lines,
+    pub(crate) one: G2Lines,
     /// `[tau]_1, [tau]_2`.
-    tau: (G1Affine, G2Lines),
-    /// `[tau^{2^j}]_1, [tau^{2^j}]_2` for the quotient moduli.
-    powers: Vec<(G1Affine, G2Lines)>,
+    pub(crate) tau: (G1Affine, G2Lines),
+    /// The powers of the quotient moduli.
+    pub(crate) powers: Vec<Power>,
 }
 
 impl Verifier {
@@ -65,7 +66,8 @@ impl Verifier {
             return Err(KeyError::SrsMismatch);
         }
         let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
-        let powers: Option<Vec<_>> = vk.exponents().into_iter().map(point).collect();
+        let power = |j: usize| point(j).map(|(g1, g2)| Power { exponent: j, g1, g2 });
+        let powers: Option<Vec<_>> = vk.exponents().into_iter().map(power).collect();
         let (Some(tau), Some(powers)) = (point(0), powers) else {
             let needed = vk.exponents().iter().copied().max().unwrap_or(0);
             return Err(KeyError::SrsTooSmall { needed: 1 << needed, got: 0 });
@@ -113,7 +115,12 @@ impl Verifier {
     }
 
     fn proof_shape(&self, size: Columns) -> ProofShape {
-        ProofShape { ell: self.vk.shape().limbs(), levels: self.vk.level().count(), size }
+        ProofShape {
+            ell: self.vk.shape().limbs(),
+            levels: self.vk.level().count(),
+            size,
+            committed: self.vk.shape().committed().count(),
+        }
     }
 
     pub(crate) fn verify_rules(
@@ -122,20 +129,34 @@ impl Verifier {
         proof: &[u8],
         rules: Rules,
     ) -> Result<Challenges, VerifyError> {
+        let (challenges, equation) = self.reduce(statements, proof, rules)?;
+        if rules.on(Rule::V7) && !many::holds(self, &equation) {
+            return Err(VerifyError::Rejected(Check::V7));
+        }
+        Ok(challenges)
+    }
+
+    /// V1 to V6: everything but the pairings.
+    pub(crate) fn reduce(
+        &self,
+        statements: &[Statement],
+        proof: &[u8],
+        rules: Rules,
+    ) -> Result<(Challenges, Equation), VerifyError> {
         // V1
         let size = self.layout.columns(statements.len())?;
         statement::check(self.vk.shape(), statements)?;
         let proof = Proof::from_bytes(self.proof_shape(size), proof)?;
-        self.verify_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
+        self.reduce_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
     }
 
-    fn verify_parsed(
+    fn reduce_parsed(
         &self,
         statements: &[Statement],
         proof: &Proof,
         size: Columns,
         rules: Rules,
-    ) -> Result<Challenges, Check> {
+    ) -> Result<(Challenges, Equation), Check> {
         let shape = self.vk.shape();
         let ell = shape.limbs();
         let values: Vec<PublicValues> = statements.iter().map(|s| s.values.clone()).collect();
@@ -169,25 +190,30 @@ impl Verifier {
             return Err(Check::V4);
         }
 
-        // V5 to V7
+        // V5 and V6
         let moduli: Vec<Modulus> = self
             .vk
             .roots(m1.alpha)
             .into_iter()
             .zip(&self.powers)
-            .map(|(root, (g1, g2))| Modulus { root, power_g1: *g1, power_g2: g2 })
+            .map(|(root, power)| Modulus { root, power })
+            .collect();
+        let committed: Vec<(Side, Vec<G1Affine>)> = shape
+            .committed()
+            .sides()
+            .map(|side| (side, statements.iter().filter_map(|s| s.values.point(side)).map(|p| p.0).collect()))
             .collect();
         let instance = Instance {
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.tau.0,
-            one_g2: &self.one,
-            tau_g2: &self.tau.1,
             c_d: m2.c_d,
+            mu: m2.mu,
+            committed: &committed,
             kappa: size.kappa,
             r: &r,
         };
-        opening::verify(proof, &instance, Opening { rho, x, eta, z, delta }, rules)?;
-        Ok(Challenges { m1, m2, r, rho, x, eta, z, delta })
+        let equation = opening::reduce(proof, &instance, Opening { rho, x, eta, z, delta }, rules)?;
+        Ok((Challenges { m1, m2, r, rho, x, eta, z, delta }, equation))
     }
 }

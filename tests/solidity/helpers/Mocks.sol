@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {IBatchVerifierAdapter} from "../../../contracts/interfaces/IBatchVerifierAdapter.sol";
+import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
 import {IVerifierAdapter, ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
+import {Identities} from "../../../contracts/libraries/Identities.sol";
 
 /// @notice Answers every call with the same bytes.
 contract Answer {
@@ -57,7 +60,7 @@ contract Code {
 
 /// @notice An adapter for one proof: keccak256 over the whole statement and its kind. `kind` makes for different code hashes.
 contract MockAdapter is IVerifierAdapter {
-    uint256 private immutable _kind;
+    uint256 internal immutable _kind;
 
     constructor(uint256 kind_) {
         _kind = kind_;
@@ -66,6 +69,7 @@ contract MockAdapter is IVerifierAdapter {
     function verify(ModelKey calldata model, bytes32 contextId, bytes calldata publicValues, bytes calldata proof)
         external
         view
+        virtual
     {
         if (keccak256(proof) != keccak256(proofOf(model, contextId, publicValues))) revert ProofInvalid();
     }
@@ -78,12 +82,84 @@ contract MockAdapter is IVerifierAdapter {
         return abi.encode(_kind, model, contextId, publicValues);
     }
 
-    function bindsStatement() external pure returns (bool) {
+    function bindsStatement() external pure virtual returns (bool) {
         return true;
     }
 
     function name() external pure returns (string memory) {
         return "mock";
+    }
+}
+
+/// @notice An adapter for one proof of a batch.
+contract MockBatchAdapter is MockAdapter, IBatchVerifierAdapter {
+    error BatchSize(uint256 statements);
+
+    constructor(uint256 kind_) MockAdapter(kind_) {}
+
+    function verifyBatch(
+        ModelKey calldata model,
+        bytes32[] calldata contextIds,
+        bytes[] calldata publicValues,
+        bytes calldata proof
+    ) external view virtual {
+        if (contextIds.length == 0) revert BatchSize(0);
+        if (keccak256(proof) != keccak256(batchProofOf(model, contextIds, publicValues))) revert ProofInvalid();
+    }
+
+    function batchProofOf(ModelKey calldata model, bytes32[] calldata contextIds, bytes[] calldata publicValues)
+        public
+        view
+        returns (bytes memory)
+    {
+        return abi.encode(_kind, model, contextIds, publicValues);
+    }
+
+    function bindsStatement() external pure virtual override(IVerifierAdapter, MockAdapter) returns (bool) {
+        return true;
+    }
+}
+
+/// @notice The same, of a proof system that cannot bind a context.
+contract TransferableBatchAdapter is MockBatchAdapter {
+    constructor() MockBatchAdapter(0) {}
+
+    function bindsStatement() external pure override returns (bool) {
+        return false;
+    }
+}
+
+/// @notice Refuses every batch of statements without a reason, and an empty one with one. What a call that runs out of gas looks like.
+contract SilentAdapter {
+    function verifyBatch(ModelKey calldata, bytes32[] calldata contextIds, bytes[] calldata, bytes calldata)
+        external
+        pure
+    {
+        require(contextIds.length != 0, "empty");
+        assembly ("memory-safe") {
+            revert(0, 0)
+        }
+    }
+}
+
+/// @notice Asks the registry about its claims while it verifies a batch, and accepts if there are none.
+contract CuriousAdapter is MockBatchAdapter {
+    IProofRegistry private immutable _registry;
+
+    constructor(IProofRegistry registry) MockBatchAdapter(0) {
+        _registry = registry;
+    }
+
+    function verifyBatch(
+        ModelKey calldata model,
+        bytes32[] calldata contextIds,
+        bytes[] calldata publicValues,
+        bytes calldata
+    ) external view override {
+        for (uint256 i = 0; i < contextIds.length; i++) {
+            bytes32 id = Identities.statementId(model.modelId, keccak256(publicValues[i]), contextIds[i]);
+            if (_registry.isVerified(id)) revert ProofInvalid();
+        }
     }
 }
 

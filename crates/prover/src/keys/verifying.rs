@@ -3,7 +3,7 @@
 use ark_bn254::{Fr, G1Affine};
 
 use crate::circuit::shape::{MAX_LAYERS, bound};
-use crate::circuit::{Layout, Saturation, Shape};
+use crate::circuit::{Committed, Layout, Saturation, Shape};
 use crate::encoding::{Reader, keccak, point_bytes, tag};
 use crate::error::{EncodingError, KeyError};
 use crate::mle;
@@ -12,6 +12,19 @@ use crate::mle;
 const VERSION: u16 = 1;
 /// Flag bit 0: the shape saturates.
 const SATURATING: u8 = 1;
+/// Flag bits 1 and 2: inputs, outputs are committed (§10).
+const COMMITTED_INPUTS: u8 = 2;
+const COMMITTED_OUTPUTS: u8 = 4;
+
+/// The greatest setup, in additions, with one level by default: about two and a half seconds of one processor without
+/// vector kernels.
+const ONE_LEVEL_ADDITIONS: u64 = 1 << 23;
+
+/// Additions of a one-level setup: row `i` is in `C_f` and in the quotient points `P_d`, `d < i`.
+fn one_level_additions(shape: &Shape) -> u64 {
+    // Widths are at most 2^16 and layers 32 (§1.1): below 2^53.
+    shape.dims().windows(2).map(|d| (d[0] as u64 + 1) * (d[1] as u64 * (d[1] as u64 + 1) / 2)).sum()
+}
 
 /// How the quotients of `f` are cached (§3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,12 +39,14 @@ pub enum Level {
 }
 
 impl Level {
-    /// The default of §3: two levels above a million parameters, if the shape allows it.
+    /// The default of §3: two levels where one would cost more than 2^23 additions at setup, if the shape allows them.
+    ///
+    /// Counted, not measured: a model has the same key on every machine.
     #[must_use]
     pub fn default_for(shape: &Shape) -> Self {
         let rho2 = shape.rows().next_power_of_two().trailing_zeros() as u8 / 2;
         let two = Self::Two { rho2 };
-        if shape.parameters() > 1_000_000 && two.is_valid(shape) { two } else { Self::One }
+        if one_level_additions(shape) > ONE_LEVEL_ADDITIONS && two.is_valid(shape) { two } else { Self::One }
     }
 
     /// Whether `2 <= R2 < R` holds for two levels.
@@ -110,7 +125,13 @@ impl VerifyingKey {
         let saturation = self.shape.saturation();
         let mut out = Vec::new();
         out.extend(VERSION.to_be_bytes());
-        out.push(if saturation.is_some() { SATURATING } else { 0 });
+        let committed = self.shape.committed();
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        out.push(
+            flag(saturation.is_some(), SATURATING)
+                | flag(committed.inputs, COMMITTED_INPUTS)
+                | flag(committed.outputs, COMMITTED_OUTPUTS),
+        );
         out.push(self.level.byte());
         // At most 32 layers, widths at most 2^16 (§1.1).
         out.extend((self.shape.layers() as u16).to_be_bytes());
@@ -132,7 +153,7 @@ impl VerifyingKey {
             return Err(EncodingError::Version(version).into());
         }
         let flags = reader.u8()?;
-        if flags & !SATURATING != 0 {
+        if flags & !(SATURATING | COMMITTED_INPUTS | COMMITTED_OUTPUTS) != 0 {
             return Err(EncodingError::Flags(flags).into());
         }
         let level = match reader.u8()? {
@@ -145,7 +166,8 @@ impl VerifyingKey {
         let hi = |_| Saturation::from_bound(reader.u16()?).ok_or(EncodingError::Bound);
         let saturation =
             if flags & SATURATING != 0 { Some((1..layers).map(hi).collect::<Result<_, _>>()?) } else { None };
-        let shape = Shape::new(dims, saturation)?;
+        let committed = Committed { inputs: flags & COMMITTED_INPUTS != 0, outputs: flags & COMMITTED_OUTPUTS != 0 };
+        let shape = Shape::new(dims, saturation)?.with_committed(committed)?;
         let key = Self::new(shape, level, reader.bytes()?, reader.point()?)?;
         reader.end()?;
         Ok(key)
@@ -186,5 +208,27 @@ impl VerifyingKey {
         // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
         let inner = (0..rows).filter(|i| i % r2 != 0).map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
         vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The additions that a setup really does are the row lengths, each as often as there are points it is in.
+    #[test]
+    fn the_default_level_follows_from_the_additions() {
+        let shape = |dims: &[usize]| Shape::new(dims.to_vec(), None).unwrap();
+        let small = shape(&[3, 4, 2]);
+        let rows = [[Some(3), Some(4)], [Some(3), Some(4)], [Some(3), None], [Some(3), None]];
+        let terms = |row: [Option<u64>; 2]| row.into_iter().flatten().map(|inputs| inputs + 1).sum::<u64>();
+        let counted = rows.into_iter().enumerate().map(|(i, row)| (i as u64 + 1) * terms(row)).sum();
+        assert_eq!(one_level_additions(&small), counted);
+        assert_eq!(Level::default_for(&shape(&[64, 128, 64, 10])), Level::One);
+        assert_eq!(Level::default_for(&shape(&[256, 512, 256, 10])), Level::Two { rho2: 4 });
+        assert_eq!(Level::default_for(&shape(&[1024, 1024, 1024, 10])), Level::Two { rho2: 5 });
+        // One row: there are no two levels.
+        assert_eq!(Level::default_for(&shape(&[1 << 16, 1])), Level::One);
+        assert!(one_level_additions(&shape(&[1 << 16, 1 << 16])) > ONE_LEVEL_ADDITIONS);
     }
 }

@@ -1,10 +1,11 @@
 //! §7 V5 to V7: the verifier of the opening.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
+use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, Field, Zero};
+use ark_ff::{AdditiveGroup, Field};
 
+use crate::circuit::Side;
 use crate::error::Check;
 use crate::mle;
 use crate::proof::Proof;
@@ -29,10 +30,44 @@ pub(crate) type G2Lines = <Bn254 as Pairing>::G2Prepared;
 pub(crate) struct Modulus<'a> {
     /// `alpha` or `A_2`.
     pub(crate) root: Fr,
+    /// `[tau^{2^j}]_1` and `[tau^{2^j}]_2`.
+    pub(crate) power: &'a Power,
+}
+
+/// An SRS power `tau^{2^j}` that a quotient modulus needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Power {
+    /// `j`.
+    pub(crate) exponent: usize,
     /// `[tau^{2^j}]_1`.
-    pub(crate) power_g1: G1Affine,
+    pub(crate) g1: G1Affine,
     /// `[tau^{2^j}]_2`.
-    pub(crate) power_g2: &'a G2Lines,
+    pub(crate) g2: G2Lines,
+}
+
+/// A sum of multiples of points that nobody has computed yet.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) points: Vec<G1Affine>,
+    pub(crate) scalars: Vec<Fr>,
+}
+
+impl Terms {
+    pub(crate) fn push(&mut self, point: G1Affine, scalar: Fr) {
+        self.points.push(point);
+        self.scalars.push(scalar);
+    }
+}
+
+/// V7 as it is left by V5 and V6: `e(Q, [1]_2) e(-pi_2, [tau]_2) prod_j e(C_qj, [tau^{2^j}]_2)^s_j = 1`.
+#[derive(Debug)]
+pub(crate) struct Equation {
+    /// `Q`.
+    pub(crate) q: Terms,
+    /// `pi_2`.
+    pub(crate) pi_2: G1Affine,
+    /// `(C_qj, -cG)` per quotient modulus.
+    pub(crate) quotients: Vec<(G1Affine, Fr)>,
 }
 
 /// What V5 to V7 need besides the proof.
@@ -41,9 +76,10 @@ pub(crate) struct Instance<'a> {
     pub(crate) commitment: G1Affine,
     pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
-    pub(crate) one_g2: &'a G2Lines,
-    pub(crate) tau_g2: &'a G2Lines,
     pub(crate) c_d: Fr,
+    pub(crate) mu: Fr,
+    /// The points of the samples, per committed side.
+    pub(crate) committed: &'a [(Side, Vec<G1Affine>)],
     pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
 }
@@ -71,11 +107,20 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
     Ok(v)
 }
 
-/// V5 to V7.
-pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<(), Check> {
+/// The power of `delta` of the Schnorr proof of a committed side.
+fn schnorr_weight(side: Side, delta: Fr, rules: Rules) -> Fr {
+    let (rule, weight) = match side {
+        Side::Inputs => (Rule::SchnorrInputs, delta.square()),
+        Side::Outputs => (Rule::SchnorrOutputs, delta.square() * delta),
+    };
+    if rules.on(rule) { weight } else { Fr::ZERO }
+}
+
+/// V5 and V6.
+pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<Equation, Check> {
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
-    let rho = mle::powers(c.rho, order.count());
+    let rho = mle::powers(c.rho, order.count(instance.committed.len()));
     let v = folds(proof, instance.r, &rho, c.x, rules)?;
     let h = proof.fold_values.len();
     let eta = mle::powers(c.eta, 2 * h);
@@ -92,12 +137,8 @@ pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     };
     let v_b: Fr = (1..h).map(|i| eta_b(i) * v[i - 1]).sum();
 
-    let mut points = Vec::with_capacity(64);
-    let mut scalars = Vec::with_capacity(64);
-    let mut term = |point: G1Affine, scalar: Fr| {
-        points.push(point);
-        scalars.push(scalar);
-    };
+    let mut terms = Terms::default();
+    let mut term = |point: G1Affine, scalar: Fr| terms.push(point, scalar);
     for j in 0..=ell {
         term(proof.c_l[j], za * rho[j]);
         term(proof.c_h[j], za * rho[order.h(j)]);
@@ -105,35 +146,38 @@ pub(crate) fn verify(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     for (point, j) in proof.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]) {
         term(*point, za * rho[j]);
     }
-    let c_g = za * eta[instance.kappa] * rho[order.g()];
+    let at_kappa = za * eta[instance.kappa];
+    let c_g = at_kappa * rho[order.g()];
     let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
     term(proof.a_d, -delta);
     let mut generator = delta * proof.zr[0] - za * r_a - zb * v_b;
-    term(instance.tau_g1, delta * proof.zr[1]);
-    for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(&proof.zr[2..]) {
+    let mut tau = delta * proof.zr[1];
+    let (zr, responses) = proof.zr[2..].split_at(instance.moduli.len());
+    for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(zr) {
         term(*c_q, c_g * modulus.root);
-        term(modulus.power_g1, delta * zr);
+        term(modulus.power.g1, delta * zr);
         generator -= delta * zr * modulus.root;
     }
+    for (i, ((side, points), [d, a_d])) in instance.committed.iter().zip(&proof.d_committed).enumerate() {
+        let mut weight = at_kappa * rho[order.committed(i)];
+        let delta = schnorr_weight(*side, c.delta, rules);
+        term(*d, weight - delta * instance.c_d);
+        term(*a_d, -delta);
+        for point in points {
+            term(*point, weight);
+            weight *= instance.mu;
+        }
+        generator += delta * responses[2 * i];
+        tau += delta * responses[2 * i + 1];
+    }
+    term(instance.tau_g1, tau);
     term(G1Affine::generator(), generator);
     for (i, point) in (1..h).zip(&proof.c_f) {
         term(*point, za * eta[i] + zb * eta_b(i));
     }
     term(proof.pi_1, -za * zb);
     term(proof.pi_2, c.z);
-    // Both lists have the same length.
-    let q = G1Projective::msm_unchecked(&points, &scalars);
-
-    let mut g1 = vec![q.into_affine(), -proof.pi_2];
-    let mut g2 = vec![instance.one_g2.clone(), instance.tau_g2.clone()];
-    for (modulus, c_q) in instance.moduli.iter().zip(&proof.c_q) {
-        g1.push((*c_q * -c_g).into_affine());
-        g2.push(modulus.power_g2.clone());
-    }
-    if rules.on(Rule::V7) && !Bn254::multi_pairing(g1, g2).is_zero() {
-        return Err(Check::V7);
-    }
-    Ok(())
+    Ok(Equation { q: terms, pi_2: proof.pi_2, quotients: proof.c_q.iter().map(|c_q| (*c_q, -c_g)).collect() })
 }

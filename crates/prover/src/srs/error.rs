@@ -39,6 +39,9 @@ pub enum SrsError {
     /// The file does not start as a `.ptau` file does.
     #[error("not a .ptau file")]
     NotPtau,
+    /// Not an excerpt of an SRS, or not of the length that its head gives.
+    #[error("not an SRS excerpt of this version")]
+    NotExcerpt,
     /// A version of the format that is not known.
     #[error("version {0} of the .ptau format is not supported")]
     Version(u32),

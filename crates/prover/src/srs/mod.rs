@@ -5,6 +5,7 @@
 //! tau in both groups. What a verifier needs of it is its [`PinnedSrs`].
 
 mod error;
+mod excerpt;
 mod g1;
 mod kind;
 mod ptau;
@@ -82,10 +83,7 @@ impl Srs {
         let exponents = (0..ptau.power()).map(|j| 1 << j);
         let pinned_g1 = exponents.clone().map(|i| ptau.power_g1(i)).collect::<Result<_, _>>()?;
         let pinned_g2 = exponents.map(|i| ptau.power_g2(i)).collect::<Result<_, _>>()?;
-        let pinned = PinnedSrs::new(pinned_g1, pinned_g2).map_err(|error| match error {
-            PinnedSrsError::Point(j) => SrsError::OutsideSubgroup(1 << j),
-            _ => SrsError::Inconsistent,
-        })?;
+        let pinned = pin(pinned_g1, pinned_g2)?;
         let tau = pinned.g2(0).ok_or(SrsError::Inconsistent)?;
         check_consecutive(g1.powers(), &tau)?;
         Ok(Self::new(g1, pinned))
@@ -120,6 +118,14 @@ impl Srs {
     pub fn kind(&self) -> SrsKind {
         self.kind
     }
+}
+
+/// Checks and pins points `[tau^(2^j)]` that are known to be on their curves.
+fn pin(g1: Vec<G1Affine>, g2: Vec<G2Affine>) -> Result<PinnedSrs, SrsError> {
+    PinnedSrs::new(g1, g2).map_err(|error| match error {
+        PinnedSrsError::Point(j) => SrsError::OutsideSubgroup(1 << j),
+        _ => SrsError::Inconsistent,
+    })
 }
 
 /// Checks `P_(i+1) = tau P_i` for all i by one pairing equation:

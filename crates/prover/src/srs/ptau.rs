@@ -183,7 +183,7 @@ fn read_header(bytes: &[u8]) -> Result<u32, SrsError> {
 }
 
 /// A point of the twist other than the identity from x.c0, x.c1, y.c0, y.c1.
-fn read_g2(bytes: &[u8]) -> Option<G2Affine> {
+pub(super) fn read_g2(bytes: &[u8]) -> Option<G2Affine> {
     let [x0, x1, y0, y1] = bytes.as_chunks().0 else {
         return None;
     };

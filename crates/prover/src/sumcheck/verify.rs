@@ -1,7 +1,11 @@
 //! §7 V3: the round checks.
 
 use ark_bn254::Fr;
-use ark_ff::Field;
+use ark_ff::{Field, MontFp};
+
+/// `1/2` and `1/6` mod `r`.
+const HALF: Fr = MontFp!("10944121435919637611123202872628637544274182200208017171849102093287904247809");
+const SIXTH: Fr = MontFp!("18240202393199396018538671454381062573790303667013361953081836822146507079681");
 
 /// The cubic through `(0, e0), (1, claim - e0), (2, e2), (3, e3)` at `x`.
 pub(crate) fn cubic(claim: Fr, [e0, e2, e3]: &[Fr; 3], x: Fr) -> Fr {
@@ -12,16 +16,19 @@ pub(crate) fn cubic(claim: Fr, [e0, e2, e3]: &[Fr; 3], x: Fr) -> Fr {
     let d3 = *e3 - *e2 - (*e2 - e1) - d2;
     let one = Fr::ONE;
     let two = one + one;
-    // 2 and 6 are not 0 mod r.
-    let half = Fr::from(2u64).inverse().unwrap_or_default();
-    let sixth = Fr::from(6u64).inverse().unwrap_or_default();
     let falling2 = x * (x - one);
-    *e0 + d1 * x + d2 * half * falling2 + d3 * sixth * falling2 * (x - two)
+    *e0 + d1 * x + d2 * HALF * falling2 + d3 * SIXTH * falling2 * (x - two)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn constants_are_inverses() {
+        assert_eq!(HALF * Fr::from(2u64), Fr::ONE);
+        assert_eq!(SIXTH * Fr::from(6u64), Fr::ONE);
+    }
 
     #[test]
     fn interpolates_a_cubic() {

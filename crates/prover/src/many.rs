@@ -1,0 +1,347 @@
+//! §7.1: many proofs checked with one product of pairings.
+//!
+//! Everything but V7 is done per proof. The equations V7 of all proofs are then raised to random
+//! powers and multiplied: the SRS points on the other side of the pairings are the same, so the
+//! product has as many pairs as a single proof. It is 1 when every equation holds, and with
+//! probability at most `2^-128` when one does not.
+
+use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_ec::pairing::Pairing;
+use ark_ff::{Field, PrimeField, Zero};
+use rayon::prelude::*;
+
+use crate::error::{Check, VerifyError};
+use crate::kernels;
+use crate::opening::verify::{Equation, G2Lines, Terms};
+use crate::randomness::Randomness;
+use crate::rules::{Rule, Rules};
+use crate::statement::Statement;
+use crate::verify::Verifier;
+
+/// One proof to verify together with others.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The verifier of its model.
+    pub verifier: &'a Verifier,
+    /// Its statements, in order.
+    pub statements: &'a [Statement],
+    /// Its canonical bytes.
+    pub proof: &'a [u8],
+}
+
+/// What [`verify_many`] found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Verdicts {
+    /// The verdict of every claim, in order; what [`Verifier::verify`] says of it alone.
+    pub verdicts: Vec<Result<(), VerifyError>>,
+    /// Products of pairings that were computed.
+    pub products: usize,
+    /// Pairs of points in all of these products.
+    pub pairs: usize,
+}
+
+impl Verdicts {
+    /// Whether every claim is to be believed. True for none.
+    #[must_use]
+    pub fn all_valid(&self) -> bool {
+        self.verdicts.iter().all(Result::is_ok)
+    }
+}
+
+/// Verifies many independent proofs, of one or of several models, with one product of pairings per
+/// SRS. If that fails, halves are checked until the proofs that are to blame are found; a proof
+/// that is alone to blame costs about `2 log2(n)` products, and no set of bad proofs more than two
+/// products per proof.
+///
+/// The weights are fresh from the operating system; should it have none, every proof is checked by
+/// itself. A proof that [`Verifier::verify`] refuses is accepted with probability at most `2^-128`.
+#[must_use]
+pub fn verify_many(claims: &[Claim<'_>]) -> Verdicts {
+    verify_many_rules(claims, Rules::default())
+}
+
+pub(crate) fn verify_many_rules(claims: &[Claim<'_>], rules: Rules) -> Verdicts {
+    let reduced: Vec<Result<Equation, VerifyError>> =
+        claims.par_iter().map(|c| c.verifier.reduce(c.statements, c.proof, rules).map(|(_, e)| e)).collect();
+    let mut out = Verdicts { verdicts: Vec::with_capacity(claims.len()), products: 0, pairs: 0 };
+    let mut open = Vec::new();
+    for (index, (claim, result)) in claims.iter().zip(reduced).enumerate() {
+        match result {
+            Ok(equation) => {
+                open.push(Open { index, verifier: claim.verifier, equation, weight: Fr::ONE });
+                out.verdicts.push(Ok(()));
+            }
+            Err(error) => out.verdicts.push(Err(error)),
+        }
+    }
+    // One SRS has one table of points (§3): the equations under it share their second arguments.
+    open.sort_by_key(|o| *o.verifier.key().srs_id());
+    let weighted = rules.on(Rule::Weights).then(|| draw(&mut open));
+    for group in open.chunk_by(|a, b| a.verifier.key().srs_id() == b.verifier.key().srs_id()) {
+        match weighted {
+            Some(false) => group.iter().for_each(|alone| search(core::slice::from_ref(alone), false, &mut out)),
+            _ => search(group, false, &mut out),
+        }
+    }
+    out
+}
+
+/// An equation V7 that has not been checked.
+struct Open<'a> {
+    /// Position of its claim.
+    index: usize,
+    verifier: &'a Verifier,
+    equation: Equation,
+    weight: Fr,
+}
+
+/// Draws weights of 128 bits, none 0; false if there is no randomness.
+fn draw(open: &mut [Open<'_>]) -> bool {
+    let Ok(mut randomness) = Randomness::from_os() else {
+        return false;
+    };
+    for o in open {
+        let [low, high, ..] = randomness.scalar().into_bigint().0;
+        let weight = u128::from(low) | u128::from(high) << 64;
+        o.weight = Fr::from(weight.max(1));
+    }
+    true
+}
+
+/// Finds the bad ones in `set`; `guilty` if the product of its equations is known not to be 1.
+///
+/// The weights stay the same: the product of a set is that of its halves, so if the set is bad and
+/// one half is good, the other is bad.
+fn search(set: &[Open<'_>], guilty: bool, out: &mut Verdicts) {
+    if set.is_empty() || (!guilty && product(set, out)) {
+        return;
+    }
+    if let [one] = set {
+        out.verdicts[one.index] = Err(VerifyError::Rejected(Check::V7));
+        return;
+    }
+    let (left, right) = set.split_at(set.len() / 2);
+    if product(left, out) {
+        search(right, true, out);
+    } else {
+        search(left, true, out);
+        search(right, false, out);
+    }
+}
+
+/// Whether the product of the equations of a set, which is not empty and under one SRS, is 1.
+fn product(set: &[Open<'_>], out: &mut Verdicts) -> bool {
+    let Some(first) = set.first() else {
+        return true;
+    };
+    let mut sum = Sum::new(first.verifier);
+    set.iter().for_each(|o| sum.add(o.verifier, &o.equation, o.weight));
+    let (pairs, holds) = sum.is_one();
+    out.products += 1;
+    out.pairs += pairs;
+    holds
+}
+
+/// V7 of one proof.
+pub(crate) fn holds(verifier: &Verifier, equation: &Equation) -> bool {
+    let mut sum = Sum::new(verifier);
+    sum.add(verifier, equation, Fr::ONE);
+    sum.is_one().1
+}
+
+/// Sums of multiples of points, one for each SRS point they are paired with.
+struct Sum<'a> {
+    /// Paired with `[1]_2`, `[tau]_2`.
+    one: (Terms, &'a G2Lines),
+    tau: (Terms, &'a G2Lines),
+    /// Paired with `[tau^{2^j}]_2`, for each `j` that occurs.
+    powers: Vec<(usize, Terms, &'a G2Lines)>,
+}
+
+impl<'a> Sum<'a> {
+    fn new(verifier: &'a Verifier) -> Self {
+        Self { one: (Terms::default(), &verifier.one), tau: (Terms::default(), &verifier.tau.1), powers: Vec::new() }
+    }
+
+    fn add(&mut self, verifier: &'a Verifier, equation: &Equation, weight: Fr) {
+        for (point, scalar) in equation.q.points.iter().zip(&equation.q.scalars) {
+            self.one.0.push(*point, weight * scalar);
+        }
+        self.tau.0.push(equation.pi_2, -weight);
+        for (power, (point, scalar)) in verifier.powers.iter().zip(&equation.quotients) {
+            let known = self.powers.iter().position(|(exponent, ..)| *exponent == power.exponent);
+            let at = known.unwrap_or_else(|| {
+                self.powers.push((power.exponent, Terms::default(), &power.g2));
+                self.powers.len() - 1
+            });
+            self.powers[at].1.push(*point, weight * scalar);
+        }
+    }
+
+    /// The number of pairs, and whether their product is 1.
+    fn is_one(self) -> (usize, bool) {
+        let powers = self.powers.into_iter().map(|(_, terms, lines)| (terms, lines));
+        let pairs: Vec<(Terms, &G2Lines)> = [self.one, self.tau].into_iter().chain(powers).collect();
+        let jobs: Vec<(&[G1Affine], &[Fr])> = pairs.iter().map(|(t, _)| (&t.points[..], &t.scalars[..])).collect();
+        let g1 = kernels::msm_many(&jobs);
+        let g2: Vec<G2Lines> = pairs.iter().map(|(_, lines)| (*lines).clone()).collect();
+        (pairs.len(), Bn254::multi_pairing(g1, g2).is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::AdditiveGroup;
+
+    use super::*;
+    use crate::circuit::Shape;
+    use crate::encoding::point_bytes;
+    use crate::keys::Level;
+    use crate::testing::{Fixture, MODEL};
+
+    type Proven = (Vec<Statement>, Vec<u8>);
+
+    /// Four models; the first two share `nu`, the third has two levels, the fourth another `nu`.
+    fn fixtures() -> Vec<Fixture> {
+        [
+            (vec![5, 7, 3], Level::One),
+            (vec![4, 2], Level::One),
+            (vec![5, 9, 3], Level::Two { rho2: 2 }),
+            (vec![520, 2], Level::One),
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(seed, (dims, level))| Fixture::new(Shape::new(dims, None).unwrap(), level, seed as u64 + 3, 3))
+        .collect()
+    }
+
+    fn proven(fixture: &Fixture, samples: usize, seed: u64) -> Proven {
+        let (statements, proof) = fixture.prover.prove(MODEL, &fixture.requests(samples, seed)).unwrap();
+        (statements, proof.to_bytes())
+    }
+
+    fn claims<'a>(fixtures: &[&'a Fixture], proven: &'a [Proven]) -> Vec<Claim<'a>> {
+        let pairs = fixtures.iter().zip(proven);
+        pairs.map(|(f, (statements, proof))| Claim { verifier: &f.verifier, statements, proof }).collect()
+    }
+
+    /// Where `pi_2` is: before the responses, of which there are `t + 2`.
+    fn pi_2(fixture: &Fixture, proof: &[u8]) -> core::ops::Range<usize> {
+        let end = proof.len() - 32 * (fixture.verifier.key().level().count() + 2);
+        end - 64..end
+    }
+
+    /// Adds `by` to `pi_2`: everything up to V6 still holds.
+    fn shift(fixture: &Fixture, proof: &mut [u8], by: G1Affine) {
+        let range = pi_2(fixture, proof);
+        let point = crate::encoding::Reader::new(&proof[range.clone()]).point().unwrap();
+        proof[range].copy_from_slice(&point_bytes(&(point + by).into_affine()));
+    }
+
+    #[test]
+    fn valid_proofs_take_one_product() {
+        let fixtures = fixtures();
+        let order: Vec<&Fixture> = [0, 1, 0, 0, 1].map(|i| &fixtures[i]).into();
+        let proofs: Vec<Proven> = order.iter().enumerate().map(|(i, f)| proven(f, 1 + i % 3, i as u64 + 1)).collect();
+        let found = verify_many(&claims(&order, &proofs));
+        assert!(found.all_valid(), "{found:?}");
+        assert_eq!((found.verdicts.len(), found.products, found.pairs), (5, 1, 3), "as one proof");
+        // Other powers of tau are pairs of their own; still one product.
+        let order: Vec<&Fixture> = fixtures.iter().collect();
+        let proofs: Vec<Proven> = order.iter().map(|f| proven(f, 2, 8)).collect();
+        let found = verify_many(&claims(&order, &proofs));
+        assert!(found.all_valid(), "{found:?}");
+        assert_eq!((found.products, found.pairs), (1, 2 + 3));
+    }
+
+    #[test]
+    fn nothing_is_verified_without_pairings() {
+        let found = verify_many(&[]);
+        assert!(found.all_valid() && found.verdicts.is_empty());
+        assert_eq!((found.products, found.pairs), (0, 0));
+    }
+
+    /// The verdicts of a list with bad proofs at the places in `bad`, and the number of products.
+    fn with_bad(f: &Fixture, good: &[Proven], bad: &[usize]) -> (Vec<bool>, usize) {
+        let mut proofs = good.to_vec();
+        for (i, j) in bad.iter().enumerate() {
+            let by = G1Affine::generator() * Fr::from(i as u64 + 1);
+            shift(f, &mut proofs[*j].1, by.into_affine());
+        }
+        let found = verify_many(&claims(&vec![f; proofs.len()], &proofs));
+        for (j, verdict) in found.verdicts.iter().enumerate() {
+            let alone = f.verifier.verify(&proofs[j].0, &proofs[j].1);
+            assert_eq!(format!("{verdict:?}"), format!("{alone:?}"));
+        }
+        assert_eq!(found.pairs, 3 * found.products);
+        (found.verdicts.iter().map(Result::is_ok).collect(), found.products)
+    }
+
+    #[test]
+    fn bad_proofs_are_found_wherever_they_are() {
+        let f = &fixtures()[1];
+        let good: Vec<Proven> = (0..5).map(|seed| proven(f, 1, seed + 1)).collect();
+        for j in 0..5 {
+            let (valid, products) = with_bad(f, &good, &[j]);
+            assert_eq!(valid, (0..5).map(|i| i != j).collect::<Vec<_>>());
+            assert!(products <= 1 + 2 * 3, "{products}");
+        }
+        assert_eq!(with_bad(f, &good, &[0, 3]).0, [false, true, true, false, true]);
+        let (valid, products) = with_bad(f, &good, &[0, 1, 2, 3, 4]);
+        assert_eq!(valid, [false; 5]);
+        assert!(products <= 2 * 5, "{products}");
+        assert_eq!(with_bad(f, &good[..1], &[0]), (vec![false], 1));
+    }
+
+    #[test]
+    fn malformed_proofs_keep_their_own_errors() {
+        let fixtures = fixtures();
+        let order: Vec<&Fixture> = [1, 0, 1].map(|i| &fixtures[i]).into();
+        let mut proofs: Vec<Proven> = order.iter().map(|f| proven(f, 1, 4)).collect();
+        proofs[0].1.pop();
+        proofs[1].0[0].values.outputs[0] += 1;
+        let found = verify_many(&claims(&order, &proofs));
+        assert!(matches!(found.verdicts[0], Err(VerifyError::Encoding(_))));
+        assert!(matches!(found.verdicts[1], Err(VerifyError::Rejected(Check::V4))));
+        assert!(found.verdicts[2].is_ok());
+        assert_eq!(found.products, 1);
+    }
+
+    /// Two proofs of one statement with `pi_2 + P` and `pi_2 - P`: `z` is drawn before `pi_2`, so
+    /// what is wrong in one equation is the inverse of what is wrong in the other.
+    #[test]
+    fn errors_cancel_only_without_weights() {
+        let f = &fixtures()[1];
+        let honest = proven(f, 1, 7);
+        let (mut plus, mut minus) = (honest.clone(), honest.clone());
+        let by = (G1Affine::generator() * Fr::from(77u64)).into_affine();
+        shift(f, &mut plus.1, by);
+        shift(f, &mut minus.1, -by);
+        let proofs = [plus, honest, minus];
+        let claims = claims(&[f, f, f], &proofs);
+        let found = verify_many_rules(&claims, Rules { dropped: Some(Rule::Weights) });
+        assert!(found.all_valid(), "the attack works without weights");
+        let found = verify_many(&claims);
+        assert!(matches!(found.verdicts[..], [Err(_), Ok(()), Err(_)]), "{found:?}");
+    }
+
+    #[test]
+    fn weights_are_fresh_and_have_128_bits() {
+        let f = &fixtures()[1];
+        let (statements, proof) = proven(f, 1, 7);
+        let open = || {
+            let (_, equation) = f.verifier.reduce(&statements, &proof, Rules::default()).unwrap();
+            Open { index: 0, verifier: &f.verifier, equation, weight: Fr::ZERO }
+        };
+        let mut set = [open(), open(), open(), open()];
+        assert!(draw(&mut set));
+        let weights: Vec<_> = set.iter().map(|o| o.weight.into_bigint().0).collect();
+        for (i, w) in weights.iter().enumerate() {
+            assert!(w[1] >> 32 != 0, "all 64 high bits being small has probability 2^-30");
+            assert!(w[2] == 0 && w[3] == 0);
+            assert!(weights[..i].iter().all(|other| other != w));
+        }
+    }
+}
