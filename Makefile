@@ -15,22 +15,25 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo test fixtures check mutants clean preflight build ezkl fuzz soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants clean preflight build ezkl fuzz soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: preflight node_modules/.installed build ezkl ## Install and build everything: npm packages, EZKL, zkinfer
+setup: preflight node_modules/.installed build ## Install and build what the native backend needs: npm packages, zkinfer
 
-demo: setup ## Prove a real model's answer, post it to a development chain, audit it
+demo: setup ## Prove a real model's answer, post it to a development chain, audit it; no Python
 	$(ZKINFER) demo $(DEMO_FLAGS)
 
-test: setup fixtures ## Run every test
+demo-ezkl: setup ezkl ## The same with EZKL, which it installs
+	$(ZKINFER) demo --backend ezkl $(DEMO_FLAGS)
+
+test: setup ezkl fixtures ## Run every test
 	tools/test
 
-fixtures: setup ## Prove the digits model and generate its verifier for the Solidity tests
-	$(ZKINFER) verifier generate --out $(GENERATED)
-	$(ZKINFER) prove --out $(GENERATED)/bundle.json
+fixtures: setup ezkl ## Prove the digits model and generate its verifier for the Solidity tests
+	$(ZKINFER) verifier generate --backend ezkl --out $(GENERATED)
+	$(ZKINFER) prove --backend ezkl --out $(GENERATED)/bundle.json
 
 check: node_modules/.installed ## Formatting, lints, documentation, committed artifacts
 	$(CARGO) fmt --all --check
@@ -69,6 +72,7 @@ build: node_modules/.installed
 	$(CARGO) build --locked --bin zkinfer
 
 ezkl: build
+	@tools/preflight python
 	@$(ZKINFER) setup ezkl
 
 node_modules/.installed: package.json package-lock.json .npmrc

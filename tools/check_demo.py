@@ -1,4 +1,5 @@
-"""Reads the object that `zkinfer demo --json` prints and fails unless it shows a proof that every verifier accepted."""
+"""Reads the object that `zkinfer demo --json` prints and fails unless it shows a proof, by the backend that is named, that
+every verifier accepted."""
 
 import json
 import sys
@@ -6,6 +7,7 @@ import sys
 text = sys.stdin.read()
 report = json.loads(text[text.index("{") :])
 expected = {
+    "backend": sys.argv[1],
     "verified_off_chain": True,
     "verified_in_embedded_evm": True,
     "verified_on_chain": True,
@@ -18,7 +20,7 @@ if not str(report.get("tx_hash", "")).startswith("0x") or len(report["tx_hash"])
     wrong.append(f"tx_hash is {report.get('tx_hash')!r}")
 if report.get("digit", {}).get("agree") is not True:
     wrong.append(f"digit is {report.get('digit')!r}")
-for name in ("backend", "model", *positive, *expected):
+for name in ("model", *expected, *positive):
     print(f"{name:26} {report.get(name)}")
 if wrong:
     sys.exit("the demo's report is wrong: " + "; ".join(wrong))

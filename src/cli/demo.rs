@@ -24,7 +24,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
-  zkinfer demo --backend native               no Python, tens of milliseconds
+  zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
 
 The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
@@ -35,7 +35,7 @@ const DEADLINE_SECONDS: u64 = 3600;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What proves.
-    #[arg(long, value_enum, default_value = "ezkl")]
+    #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
     /// Which test image: the one of this digit.

@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     /// The machine lacks something.
     #[error("{0}")]
     Environment(String),
+    /// Two verifiers contradict each other: a defect, with what a report of it needs.
+    #[error("{0}")]
+    Disagreement(String),
     /// A defect: what must hold does not.
     #[error("{0}; this is a defect of zkinfer: please report it")]
     Internal(String),
@@ -28,7 +31,7 @@ impl Failure {
             Self::Chain(error) => error.class(),
             Self::Input(_) => FailureClass::BadInput,
             Self::Environment(_) => FailureClass::Environment,
-            Self::Internal(_) => FailureClass::Internal,
+            Self::Disagreement(_) | Self::Internal(_) => FailureClass::Internal,
         }
     }
 

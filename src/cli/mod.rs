@@ -80,10 +80,10 @@ enum Command {
 /// The backends that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
-    Ezkl,
     /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
     Native,
+    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
+    Ezkl,
     /// Proves NOTHING: for tests of programs that call this one.
     Mock,
 }
@@ -106,7 +106,7 @@ struct ModelArgs {
     model: Option<PathBuf>,
 
     /// What proves.
-    #[arg(long, value_enum, default_value = "ezkl")]
+    #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
     /// Samples that show the native backend which values to expect, in an input file whose one list holds several inputs,

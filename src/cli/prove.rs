@@ -11,9 +11,9 @@ use zkinfer::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer prove --out seven.bundle.json
-  zkinfer prove --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model model.onnx --input input.json --out answer.bundle.json --json
-  zkinfer prove --backend native --model mlp.onnx --calibration samples.json --input input.json --out answer.bundle.json
+  zkinfer prove --model mlp.onnx --calibration samples.json --input input.json --out answer.bundle.json
+  zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
 
 The input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 The bundle is made for no chain. It replaces FILE only when it is complete.";

@@ -1,98 +1,261 @@
 use super::{Backend, Failure, Outcome, context, context::Session, report};
-use alloy::primitives::B256;
-use serde_json::json;
+use alloy::primitives::{B256, Bytes};
+use serde_json::{Value, json};
 use std::{
     io::Read,
     path::{Path, PathBuf},
 };
 use zkinfer::{
+    backend::BackendError,
+    evm::EvmVerification,
     model::Model,
-    pipeline::{EZKLIntegration, PipelineError, Prepared, ProofVerifier},
+    pipeline::{
+        CarriedReport, EZKLIntegration, PipelineError, Prepared, ProofVerifier, VerificationReport, verify_carried,
+        verify_in_evm,
+    },
     proof::{
         Bundle, BundleError, Statement, Verdict,
         bundle::{BackendName, MAX_BUNDLE_BYTES},
     },
+    storage::StorageError,
 };
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer verify answer.bundle.json
-  zkinfer verify answer.bundle.json --model model.onnx    also shows that the proof is about this very model
-  zkinfer verify answer.bundle.json --json
+  zkinfer verify answer.bundle.json --model-id 0x838f…    also requires it to be about the model of this id
+  zkinfer verify answer.bundle.json --model model.onnx    also shows that the proof is about this very file
+  zkinfer verify answer.bundle.json --evm --json          the contracts alone, in the embedded EVM
 
-A bundle is VALID when the backend's own verifier and the model's verifier contract, run in the embedded EVM, both accept
-its proof. A native bundle needs the artifacts of the machine that proved. A bundle of the mock backend is always INVALID.";
+A bundle is VALID when the model's verifier contract, run in the embedded EVM, accepts its proof, and the backend's own
+verifier does too. They use the model's artifacts on this machine, else the code that the bundle carries: then EZKL's own
+verifier is not available, which the report says, and the contract decides alone. The verdict is about the model id.
+A bundle of the mock backend is always INVALID. Verifiers that contradict each other are exit code 4.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bundle that `zkinfer prove` wrote.
     bundle: PathBuf,
 
-    /// Build the artifacts of this ONNX file and require the bundle to be about it; else the ones on this machine are
-    /// used.
+    /// Require the bundle to be about this ONNX file. EZKL artifacts are built from it; native ones have to be here.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    /// Require the bundle to be about the model of this id.
+    #[arg(long, value_name = "ID")]
+    model_id: Option<B256>,
+
+    /// Run the verifier contract in the embedded EVM and nothing else.
+    #[arg(long)]
+    evm: bool,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = read(&args.bundle)?;
     let model_id = bundle.model_id();
+    if let Some(wanted) = args.model_id.filter(|&wanted| wanted != model_id) {
+        return Err(Failure::Input(format!("the bundle is about model {model_id}, not {wanted}")));
+    }
     let backend = match bundle.manifest().backend {
         BackendName::Ezkl => Backend::Ezkl,
         BackendName::Native => Backend::Native,
         _ => return Ok(refused(session, &bundle, "MOCK: a bundle of the mock backend proves nothing")),
     };
     let _runtime = session.runtime()?;
-    let integration = session.integration(backend)?;
     let control = session.control();
+    let carried = bundle.manifest().model_code.as_ref();
+    let findings = match (carried, args.evm && args.model.is_none()) {
+        (Some(code), true) => of_contracts(verify_in_evm(&bundle, code, control)?, "the bundle's code"),
+        _ => match artifacts(args, backend, &bundle, session)? {
+            Some((_, prepared)) if args.evm => {
+                let code: &Bytes = prepared.verifier.as_ref().map(|code| &code.runtime_code).ok_or_else(no_contract)?;
+                of_contracts(verify_in_evm(&bundle, code, control)?, "artifacts")
+            }
+            Some((integration, prepared)) => {
+                of_artifacts(ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, control)?)
+            }
+            None => of_bundle(verify_carried(&bundle, control)?),
+        },
+    };
+    if findings.contradictory {
+        return Err(Failure::Disagreement(findings.bug_report(&args.bundle, &bundle)));
+    }
+    report::result(session, &findings.object(), &findings.text());
+    Ok(outcome(&findings.verdict))
+}
+
+/// The model's artifacts; `None` when there are none and the bundle carries what verifying needs.
+fn artifacts(
+    args: &Args,
+    backend: Backend,
+    bundle: &Bundle,
+    session: &Session,
+) -> Result<Option<(EZKLIntegration, Prepared)>, Failure> {
+    let found = session.integration(backend).and_then(|integration| {
+        let prepared = find(args, backend, bundle.model_id(), &integration, session)?;
+        Ok((integration, prepared))
+    });
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Failure::Pipeline(
+            PipelineError::UnknownModel(_)
+            | PipelineError::Backend(BackendError::NotInstalled { .. })
+            | PipelineError::Storage(StorageError::NoDirectory),
+        )) if args.model.is_none() && bundle.manifest().model_code.is_some() => Ok(None),
+        // They cannot be built again: every setup has a secret of its own, hence another id.
+        Err(Failure::Pipeline(PipelineError::UnknownModel(id))) if backend == Backend::Native => {
+            Err(Failure::Input(format!(
+                "there are no artifacts of the native model {id} on this machine, where it has to be verified"
+            )))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn find(
+    args: &Args,
+    backend: Backend,
+    model_id: B256,
+    integration: &EZKLIntegration,
+    session: &Session,
+) -> Result<Prepared, Failure> {
     let prepared = match &args.model {
-        _ if backend == Backend::Native => find_native(&integration, model_id, args.model.as_deref())?,
-        Some(path) => integration.prepare(&context::model_at(Some(path))?, control)?,
-        None => integration.find(model_id)?,
+        Some(path) if backend == Backend::Ezkl => {
+            integration.prepare(&context::model_at(Some(path))?, session.control())?
+        }
+        _ => integration.find(model_id)?,
     };
     let found = prepared.artifacts.model_id();
     if found != model_id {
         return Err(PipelineError::OtherModel { expected: model_id, found }.into());
     }
-    let report = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, control)?;
-    if report.is_contradictory() {
-        return Err(Failure::Internal(format!(
-            "the two verifiers disagree about statements {:?}: off-chain {:?}, in the embedded EVM {:?}",
-            report.statement_ids, report.off_chain, report.embedded_evm
-        )));
-    }
-    let verdict = report.verdict();
-    let mut object = json!(report);
-    object["verdict"] = json!(verdict)["verdict"].take();
-    object["reason"] = json!(verdict).get("reason").cloned().unwrap_or_default();
-    let mut rows = vec![
-        ("model id".to_owned(), model_id.to_string()),
-        ("statement".to_owned(), listed(&report.statement_ids)),
-        ("off-chain".to_owned(), said(&report.off_chain, report.off_chain_time.as_secs_f64())),
-    ];
-    if let Some(evm) = &report.embedded_evm {
-        let text = said(&evm.verdict, report.embedded_evm_time.as_secs_f64());
-        rows.push(("embedded EVM".into(), format!("{text}, {} gas", evm.gas.transaction)));
-    }
-    rows.extend(report.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
-    let text = format!("{}\n{}", headline(&verdict), report::rows(&rows));
-    report::result(session, &object, &text);
-    Ok(outcome(&verdict))
-}
-
-/// The artifacts of a native model. They cannot be built again: every setup has a secret of its own, hence another id.
-fn find_native(integration: &EZKLIntegration, model_id: B256, model: Option<&Path>) -> Result<Prepared, Failure> {
-    let prepared = integration.find(model_id).map_err(|error| match error {
-        PipelineError::UnknownModel(id) => Failure::Input(format!(
-            "there are no artifacts of the native model {id} on this machine, where it has to be verified"
-        )),
-        other => other.into(),
-    })?;
-    match model {
+    match &args.model {
         Some(path) if Model::read(path)?.hash() != prepared.artifacts.identity().onnx_hash => {
             Err(Failure::Input(format!("the bundle is about another model than {}", path.display())))
         }
         _ => Ok(prepared),
+    }
+}
+
+fn no_contract() -> Failure {
+    Failure::Input("no contract verifies proofs of this backend".into())
+}
+
+/// What was found, by whichever way.
+struct Findings {
+    model_id: B256,
+    statement_ids: Vec<B256>,
+    verdict: Verdict,
+    contradictory: bool,
+    /// What was verified with.
+    with: &'static str,
+    off_chain: Result<Verdict, &'static str>,
+    off_chain_ms: f64,
+    evm: Option<EvmVerification>,
+    evm_ms: f64,
+    warnings: Vec<String>,
+}
+
+fn of_artifacts(report: VerificationReport) -> Findings {
+    Findings {
+        model_id: report.model_id,
+        verdict: report.verdict(),
+        contradictory: report.is_contradictory(),
+        with: "artifacts",
+        statement_ids: report.statement_ids,
+        off_chain: Ok(report.off_chain),
+        off_chain_ms: report.off_chain_time.as_secs_f64() * 1e3,
+        evm: report.embedded_evm,
+        evm_ms: report.embedded_evm_time.as_secs_f64() * 1e3,
+        warnings: report.warnings,
+    }
+}
+
+fn of_bundle(report: CarriedReport) -> Findings {
+    let missing = "EZKL's verifier needs EZKL and the model's artifacts: `zkinfer setup ezkl`, then --model FILE";
+    findings(report, "the bundle's code", missing)
+}
+
+fn of_contracts(report: CarriedReport, with: &'static str) -> Findings {
+    findings(report, with, "only the contracts were asked for (--evm)")
+}
+
+fn findings(report: CarriedReport, with: &'static str, missing: &'static str) -> Findings {
+    Findings {
+        model_id: report.model_id,
+        verdict: report.verdict(),
+        contradictory: report.is_contradictory(),
+        with,
+        statement_ids: report.statement_ids,
+        off_chain: report.off_chain.ok_or(missing),
+        off_chain_ms: report.off_chain_time.as_secs_f64() * 1e3,
+        evm: Some(report.embedded_evm),
+        evm_ms: report.embedded_evm_time.as_secs_f64() * 1e3,
+        warnings: report.warnings,
+    }
+}
+
+impl Findings {
+    fn object(&self) -> Value {
+        let verdict = json!(self.verdict);
+        let off_chain = match &self.off_chain {
+            Ok(verdict) => json!(verdict),
+            Err(reason) => json!({ "verdict": "NOT AVAILABLE", "reason": reason }),
+        };
+        json!({
+            "verdict": verdict["verdict"],
+            "reason": verdict["reason"],
+            "model_id": self.model_id,
+            "statement_ids": self.statement_ids,
+            "verified_with": self.with,
+            "off_chain": off_chain,
+            "off_chain_ms": self.off_chain_ms,
+            "embedded_evm": self.evm,
+            "embedded_evm_ms": self.evm_ms,
+            "warnings": self.warnings,
+        })
+    }
+
+    fn text(&self) -> String {
+        let off_chain = match &self.off_chain {
+            Ok(verdict) => said(verdict, self.off_chain_ms),
+            Err(reason) => format!("not available: {reason}"),
+        };
+        let mut rows = vec![
+            ("model id".to_owned(), self.model_id.to_string()),
+            ("statement".to_owned(), listed(&self.statement_ids)),
+            ("verified with".to_owned(), self.with.to_owned()),
+            ("off-chain".to_owned(), off_chain),
+        ];
+        if let Some(evm) = &self.evm {
+            let text = said(&evm.verdict, self.evm_ms);
+            rows.push(("embedded EVM".into(), format!("{text}, {} gas", evm.gas.transaction)));
+        }
+        rows.extend(self.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
+        format!("{}\n{}", headline(&self.verdict), report::rows(&rows))
+    }
+
+    /// What whoever looks into it needs. A bundle holds no secret.
+    fn bug_report(&self, path: &Path, bundle: &Bundle) -> String {
+        let word = |verdict: Option<&Verdict>| verdict.map_or_else(|| "no answer".into(), headline);
+        let manifest = bundle.manifest();
+        format!(
+            "the two verifiers contradict each other, so one of them has a defect: do not rely on this proof.\n\
+             Please report it, with these lines and these files:\n{}  attach: {} (it holds no secret), the output of \
+             `zkinfer doctor --json`, and what was done before",
+            report::rows(&[
+                ("zkinfer".into(), env!("CARGO_PKG_VERSION").into()),
+                ("backend".into(), format!("{} {}", manifest.backend, manifest.backend_version)),
+                ("off-chain".into(), word(self.off_chain.as_ref().ok())),
+                ("embedded EVM".into(), word(self.evm.as_ref().map(|evm| &evm.verdict))),
+                ("verified with".into(), self.with.into()),
+                ("model id".into(), self.model_id.to_string()),
+                ("adapter id".into(), manifest.adapter_id.to_string()),
+                ("statement".into(), listed(&self.statement_ids)),
+                ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
+            ]),
+            path.display()
+        )
     }
 }
 
@@ -131,9 +294,9 @@ pub(crate) fn listed(ids: &[B256]) -> String {
     }
 }
 
-fn said(verdict: &Verdict, seconds: f64) -> String {
+fn said(verdict: &Verdict, ms: f64) -> String {
     let word = if verdict.is_valid() { "VALID" } else { "INVALID" };
-    format!("{word} in {}", report::time(seconds * 1e3))
+    format!("{word} in {}", report::time(ms))
 }
 
 fn headline(verdict: &Verdict) -> String {

@@ -38,6 +38,12 @@ pub enum PipelineError {
         "there are no artifacts of model {0} on this machine: give the model with --model FILE.onnx, so that they are built again"
     )]
     UnknownModel(B256),
+    /// The bundle does not carry its model's code, and no artifacts have it.
+    #[error("the bundle does not carry the code of model {0}, and there are no artifacts of it on this machine")]
+    NoModelCode(B256),
+    /// No contract of this release verifies such proofs.
+    #[error("adapter {0} is none of this release: it verifies native and EZKL proofs")]
+    NoAdapter(B256),
     /// The model that was given has another id.
     #[error("the model that was given has id {found}, the statement is about {expected}")]
     OtherModel {
@@ -56,7 +62,7 @@ impl PipelineError {
             Self::Backend(error) => error.class(),
             Self::Evm(error) => error.class(),
             Self::Artifacts(_) | Self::Storage(_) => FailureClass::Environment,
-            Self::Model(_) | Self::Bundle(_) | Self::Schema(_) | Self::UnknownModel(_) | Self::OtherModel { .. } => {
+            Self::Model(_) | Self::Bundle(_) | Self::Schema(_) | Self::UnknownModel(_) | Self::NoModelCode(_) | Self::NoAdapter(_) | Self::OtherModel { .. } => {
                 FailureClass::BadInput
             }
         }

@@ -5,7 +5,7 @@ use crate::{
     backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ModelCode, ProvingBackend},
     evm::{CompiledContract, Compiler},
     model::Model,
-    storage::Cache,
+    storage::{Cache, Lease},
 };
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ use std::{
 /// The generated verifier's source, and what it compiles to.
 const VERIFIER_SOL: &str = "verifier.sol";
 const VERIFIER_JSON: &str = "verifier.json";
+/// In artifacts that nobody can make again, because their setup drew a secret: they are never evicted.
+const DRAWN_SECRET: &str = "model.secret";
 /// Bumped when what is built from the same model changes.
 const RECIPE: u32 = 1;
 
@@ -41,6 +43,8 @@ pub struct Prepared {
     pub verifier: Option<CompiledContract>,
     /// Whether they were built just now.
     pub built: bool,
+    /// Keeps them in the cache as long as they are used.
+    _lease: Lease,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,7 +98,11 @@ impl EZKLIntegration {
         self.build(model, staging.path(), control)?;
         fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         self.builds.fetch_add(1, Ordering::Relaxed);
-        Ok(Prepared { built: true, ..self.open(&dir)? })
+        let prepared = Prepared { built: true, ..self.open(&dir)? };
+        if let Err(error) = self.cache.evict("artifacts", |dir| dir.join(DRAWN_SECRET).exists()) {
+            tracing::warn!(%error, "the cache was not cut down to its limit");
+        }
+        Ok(prepared)
     }
 
     /// The artifacts of a model that was prepared on this machine before.
@@ -108,7 +116,11 @@ impl EZKLIntegration {
             let dir = entry.map_err(|source| io(&root, source))?.path();
             // A manifest that cannot be read is of no model that could be asked for.
             if Artifacts::peek(&dir).is_ok_and(|found| found.backend == ours && found.model_id() == model_id) {
-                return self.open(&dir);
+                match self.open(&dir) {
+                    // Evicted by another process just now.
+                    Err(_) if !dir.exists() => continue,
+                    found => return found,
+                }
             }
         }
         Err(PipelineError::UnknownModel(model_id))
@@ -149,6 +161,7 @@ impl EZKLIntegration {
     }
 
     fn open(&self, dir: &Path) -> Result<Prepared, PipelineError> {
+        let lease = self.cache.lease(dir)?;
         let artifacts = Artifacts::open(dir)?;
         let verifier = match artifacts.file(VERIFIER_JSON) {
             Ok(path) => Some(from_file(&path)?),
@@ -158,7 +171,7 @@ impl EZKLIntegration {
         if code_hash != artifacts.identity().model_code_hash {
             return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
         }
-        Ok(Prepared { artifacts, verifier, built: false })
+        Ok(Prepared { artifacts, verifier, built: false, _lease: lease })
     }
 
     /// Everything that decides what is built.

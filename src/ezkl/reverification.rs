@@ -2,14 +2,14 @@
 
 use super::{EZKLIntegration, PipelineError, Prepared};
 use crate::{
-    backend::{Control, ModelCode},
+    backend::{Control, ModelCode, native},
     chain::{OffChainAnswer, OffChainRequest, OffChainVerifier},
-    evm::Compiler,
+    evm::{self, Compiler},
     proof::Verdict,
 };
 use alloy::primitives::{B256, keccak256};
 
-/// Verifies audited claims with the artifacts on this machine.
+/// Verifies audited claims with the artifacts on this machine. A native claim needs none: its key stands on the chain.
 #[derive(Debug)]
 pub struct Reverifier {
     integrations: Vec<EZKLIntegration>,
@@ -24,7 +24,15 @@ impl Reverifier {
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
-        let (integration, prepared) = self.find(request.statement.model_id)?;
+        let statements = std::slice::from_ref(&request.statement);
+        let (integration, prepared) = match (self.find(request.statement.model_id), &request.model_code) {
+            (Err(PipelineError::UnknownModel(_)), Some(code))
+                if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
+            {
+                return Ok(native::verify_with_key_object(&request.model, code, statements, &request.proof)?);
+            }
+            (found, _) => found?,
+        };
         let rebuilt = self.rebuild_code(integration, &prepared)?;
         if rebuilt != request.model.model_code_hash {
             return Ok(Verdict::invalid(format!(
@@ -32,12 +40,7 @@ impl Reverifier {
                 request.model.model_code_hash
             )));
         }
-        Ok(integration.backend().verify(
-            &prepared.artifacts,
-            std::slice::from_ref(&request.statement),
-            &request.proof,
-            &self.control,
-        )?)
+        Ok(integration.backend().verify(&prepared.artifacts, statements, &request.proof, &self.control)?)
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {

@@ -4,7 +4,7 @@ use super::{PipelineError, Prepared};
 use crate::{
     backend::{Control, ProvingBackend},
     evm::{self, EvmError, EvmVerification, bindings::ModelKey},
-    proof::{Bundle, Statement, Verdict},
+    proof::{Bundle, Statement, Verdict, identity::ModelParts},
 };
 use alloy::primitives::{Address, B256, Bytes, address};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub struct VerificationReport {
     pub proves: bool,
 }
 
-fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64() * 1e3)
 }
 
@@ -109,34 +109,8 @@ impl<'a> ProofVerifier<'a> {
         else {
             return Ok(None);
         };
-        let key = ModelKey {
-            modelId: self.prepared.artifacts.model_id(),
-            modelCode: MODEL_CODE,
-            vkDigest: identity.vk_digest,
-            schemaHash: crate::proof::identity::schema_hash(&identity.schema),
-            srsId: identity.srs_id,
-        };
-        let (adapter, code) = (&adapter.deployed_bytecode, Some(&code.runtime_code));
-        let values = |statement: &Statement| (statement.context.id(), statement.public_values.as_bytes().clone());
-        let answer = match statements {
-            [statement] => {
-                let (context_id, values) = values(statement);
-                evm::verify_through_adapter(adapter, code, &key, context_id, &values, proof)
-            }
-            batch => {
-                let batch: Vec<_> = batch.iter().map(values).collect();
-                evm::verify_batch_through_adapter(adapter, code, &key, &batch, proof)
-            }
-        };
-        match answer {
-            Ok(verification) => Ok(Some(verification)),
-            // A contract that calls the proof or the values malformed has not accepted the claim.
-            Err(EvmError::Refused { refusal }) => Ok(Some(EvmVerification {
-                verdict: Verdict::invalid(refusal.to_string()),
-                gas: evm::Gas { transaction: 0, execution: 0 },
-            })),
-            Err(error) => Err(error.into()),
-        }
+        let key = model_key(self.prepared.artifacts.model_id(), &parts_of(identity));
+        run_contracts(&adapter.deployed_bytecode, &code.runtime_code, &key, statements, proof).map(Some)
     }
 
     /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
@@ -157,5 +131,57 @@ impl<'a> ProofVerifier<'a> {
                 .push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
         }
         warnings
+    }
+}
+
+/// What a model id is made of, from the artifacts.
+fn parts_of(identity: &crate::backend::ArtifactIdentity) -> ModelParts {
+    ModelParts {
+        adapter_id: identity.adapter_id,
+        model_code_hash: identity.model_code_hash,
+        vk_digest: identity.vk_digest,
+        schema_hash: crate::proof::identity::schema_hash(&identity.schema),
+        srs_id: identity.srs_id,
+    }
+}
+
+/// What the registry would tell an adapter of the model.
+pub(super) const fn model_key(model_id: B256, parts: &ModelParts) -> ModelKey {
+    ModelKey {
+        modelId: model_id,
+        modelCode: MODEL_CODE,
+        vkDigest: parts.vk_digest,
+        schemaHash: parts.schema_hash,
+        srsId: parts.srs_id,
+    }
+}
+
+/// Runs an adapter over a model's code.
+pub(super) fn run_contracts(
+    adapter: &Bytes,
+    code: &Bytes,
+    key: &ModelKey,
+    statements: &[Statement],
+    proof: &Bytes,
+) -> Result<EvmVerification, PipelineError> {
+    let values = |statement: &Statement| (statement.context.id(), statement.public_values.as_bytes().clone());
+    let answer = match statements {
+        [statement] => {
+            let (context_id, values) = values(statement);
+            evm::verify_through_adapter(adapter, Some(code), key, context_id, &values, proof)
+        }
+        batch => {
+            let batch: Vec<_> = batch.iter().map(values).collect();
+            evm::verify_batch_through_adapter(adapter, Some(code), key, &batch, proof)
+        }
+    };
+    match answer {
+        Ok(verification) => Ok(verification),
+        // A contract that calls the proof or the values malformed has not accepted the claim.
+        Err(EvmError::Refused { refusal }) => Ok(EvmVerification {
+            verdict: Verdict::invalid(refusal.to_string()),
+            gas: evm::Gas { transaction: 0, execution: 0 },
+        }),
+        Err(error) => Err(error.into()),
     }
 }

@@ -4,13 +4,15 @@ use super::{
     Context, Schema, SchemaError, Statement,
     identity::{self, ModelParts},
 };
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
 /// The largest bundle file that is read, in bytes.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
 const FORMAT: &str = "zkinfer-bundle";
 const VERSION: u32 = 2;
+/// The largest model code that a bundle carries: EIP-170's limit, since it is code that stands on a chain.
+pub const MAX_MODEL_CODE_BYTES: usize = 24_576;
 /// The most statements that one proof is about: the bound of `docs/protocol.md` §1.1.
 pub const MAX_STATEMENTS: usize = 4096;
 
@@ -39,6 +41,10 @@ pub struct Manifest {
     pub adapter_id: B256,
     /// Part of the model id.
     pub model_code_hash: B256,
+    /// The run-time code that has this hash, so that the bundle can be verified where there are no artifacts: native's
+    /// key object, EZKL's verifier. Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_code: Option<Bytes>,
     /// Part of the model id.
     pub vk_digest: B256,
     /// Canonical bytes of the schema.
@@ -57,6 +63,20 @@ pub struct Manifest {
     pub proof_hash: B256,
     /// When the proof was made, Unix time in milliseconds. Said by the prover, bound by nothing.
     pub created_at_ms: u64,
+}
+
+impl Manifest {
+    /// What the model id is made of.
+    #[must_use]
+    pub const fn model_parts(&self) -> ModelParts {
+        ModelParts {
+            adapter_id: self.adapter_id,
+            model_code_hash: self.model_code_hash,
+            vk_digest: self.vk_digest,
+            schema_hash: self.schema_hash,
+            srs_id: self.srs_id,
+        }
+    }
 }
 
 /// The backends that bundles come from.
@@ -111,6 +131,9 @@ pub enum BundleError {
     /// There are no statements, or too many.
     #[error("the bundle has {0} statements; it takes 1 to {MAX_STATEMENTS}")]
     Count(usize),
+    /// The model's code is larger than [`MAX_MODEL_CODE_BYTES`].
+    #[error("the bundle's model code has {0} bytes; no chain holds more than {MAX_MODEL_CODE_BYTES}")]
+    ModelCode(usize),
     /// The schema or the public values are not canonical.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -130,7 +153,7 @@ impl Bundle {
     /// Puts a bundle together.
     ///
     /// # Errors
-    /// [`BundleError::Count`], [`BundleError::Schema`] or [`BundleError::Contradiction`] when the parts do not belong
+    /// [`BundleError::Count`], [`BundleError::ModelCode`], [`BundleError::Schema`] or [`BundleError::Contradiction`] when the parts do not belong
     /// together.
     pub fn new(statements: Vec<Statement>, proof: Bytes, manifest: Manifest) -> Result<Self, BundleError> {
         let bundle = Self { format: FORMAT, version: VERSION, statements, proof, manifest };
@@ -214,14 +237,13 @@ impl Bundle {
         }
         let schema = self.schema()?;
         expect("manifest.schemaHash", schema.hash(), manifest.schema_hash)?;
-        let parts = ModelParts {
-            adapter_id: manifest.adapter_id,
-            model_code_hash: manifest.model_code_hash,
-            vk_digest: manifest.vk_digest,
-            schema_hash: manifest.schema_hash,
-            srs_id: manifest.srs_id,
-        };
-        let model_id = identity::model_id(&parts);
+        if let Some(code) = &manifest.model_code {
+            if code.len() > MAX_MODEL_CODE_BYTES {
+                return Err(BundleError::ModelCode(code.len()));
+            }
+            expect("manifest.modelCodeHash", keccak256(code), manifest.model_code_hash)?;
+        }
+        let model_id = identity::model_id(&manifest.model_parts());
         for statement in &self.statements {
             expect("statements.modelId", model_id, statement.model_id)?;
             schema.decode(&statement.public_values)?;
@@ -271,7 +293,7 @@ mod tests {
         let proof = Bytes::from(vec![7; 64]);
         let parts = ModelParts {
             adapter_id: B256::repeat_byte(1),
-            model_code_hash: B256::repeat_byte(2),
+            model_code_hash: keccak256([2]),
             vk_digest: B256::repeat_byte(3),
             schema_hash: schema.hash(),
             srs_id: B256::repeat_byte(4),
@@ -295,6 +317,7 @@ mod tests {
             backend_version: "0".into(),
             adapter_id: parts.adapter_id,
             model_code_hash: parts.model_code_hash,
+            model_code: Some(Bytes::from(vec![2])),
             vk_digest: parts.vk_digest,
             schema: schema.to_bytes().into(),
             schema_hash: parts.schema_hash,
@@ -331,7 +354,7 @@ mod tests {
             ("/manifest/schemaHash", "manifest.schemaHash"),
             ("/manifest/proofHash", "manifest.proofHash"),
             ("/manifest/adapterId", "statements.modelId"),
-            ("/manifest/modelCodeHash", "statements.modelId"),
+            ("/manifest/modelCodeHash", "manifest.modelCodeHash"),
             ("/manifest/vkDigest", "statements.modelId"),
             ("/manifest/srsId", "statements.modelId"),
         ] {
@@ -349,6 +372,29 @@ mod tests {
         assert!(matches!(Bundle::from_json(&short_values), Err(BundleError::Schema(_))));
         let bad_schema = with_field("/manifest/schema", "0x00".into());
         assert!(matches!(Bundle::from_json(&bad_schema), Err(BundleError::Schema(_))));
+    }
+
+    /// It is optional, bound by its hash, and bounded.
+    #[test]
+    fn a_models_code_has_the_hash_of_the_model_id() {
+        let with_code = |code: Option<Vec<u8>>| {
+            let mut manifest = bundle().manifest().clone();
+            manifest.model_code = code.map(Bytes::from);
+            Bundle::new(bundle().statements().to_vec(), bundle().proof().clone(), manifest)
+        };
+        let without = with_code(None).unwrap();
+        assert!(!String::from_utf8(without.to_json()).unwrap().contains("modelCode\""));
+        assert_eq!(Bundle::from_json(&without.to_json()).unwrap(), without);
+        let mut json: serde_json::Value = serde_json::from_slice(&without.to_json()).unwrap();
+        json["manifest"]["modelCodeHash"] = serde_json::to_value(B256::ZERO).unwrap();
+        let renamed = Bundle::from_json(&serde_json::to_vec(&json).unwrap());
+        assert!(matches!(renamed, Err(BundleError::Contradiction { field: "statements.modelId", .. })));
+        for other in [vec![3], vec![]] {
+            let refused = with_code(Some(other));
+            assert!(matches!(refused, Err(BundleError::Contradiction { field: "manifest.modelCodeHash", .. })));
+        }
+        let large = with_code(Some(vec![2; MAX_MODEL_CODE_BYTES + 1]));
+        assert!(matches!(large, Err(BundleError::ModelCode(size)) if size == MAX_MODEL_CODE_BYTES + 1));
     }
 
     #[test]

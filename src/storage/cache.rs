@@ -4,10 +4,13 @@ use std::{
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
 };
 
 /// Overrides the directory.
 const ENV: &str = "ZKINFER_CACHE_DIR";
+/// Overrides the limit.
+const MAX_BYTES_ENV: &str = "ZKINFER_CACHE_MAX_BYTES";
 
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +19,9 @@ pub enum StorageError {
     /// No directory is known.
     #[error("there is no directory to keep artifacts in: set HOME, XDG_CACHE_HOME or {ENV}")]
     NoDirectory,
+    /// The limit that was set is none.
+    #[error("{MAX_BYTES_ENV} is `{0}`: give a whole number of bytes, such as 68719476736")]
+    BadLimit(String),
     /// A file operation failed.
     #[error("{path}: {source}")]
     Io {
@@ -26,7 +32,7 @@ pub enum StorageError {
     },
 }
 
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
     let path = path.display().to_string();
     move |source| StorageError::Io { path, source }
 }
@@ -35,27 +41,54 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StorageError {
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    max_bytes: u64,
+    pub(super) evictions: Arc<AtomicU64>,
 }
 
 impl Cache {
+    /// 64 GiB: dozens of large EZKL models.
+    pub const DEFAULT_MAX_BYTES: u64 = 64 << 30;
+
     /// `$ZKINFER_CACHE_DIR`, else `$XDG_CACHE_HOME/zkinfer`, else `$HOME/.cache/zkinfer`.
     ///
+    /// `$ZKINFER_CACHE_MAX_BYTES` bounds the artifacts in it.
+    ///
     /// # Errors
-    /// [`StorageError::NoDirectory`] when none is set.
+    /// [`StorageError::NoDirectory`] when none is set; [`StorageError::BadLimit`].
     pub fn from_env() -> Result<Self, StorageError> {
+        let max_bytes = match std::env::var_os(MAX_BYTES_ENV).filter(|value| !value.is_empty()) {
+            None => Self::DEFAULT_MAX_BYTES,
+            Some(value) => {
+                let bytes = value.to_str().and_then(|text| text.trim().parse().ok());
+                bytes.ok_or_else(|| StorageError::BadLimit(value.to_string_lossy().into_owned()))?
+            }
+        };
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         var(ENV)
             .or_else(|| var("XDG_CACHE_HOME").map(|dir| dir.join("zkinfer")))
             .or_else(|| var("HOME").map(|dir| dir.join(".cache/zkinfer")))
             .and_then(|root| std::path::absolute(root).ok())
-            .map(Self::at)
+            .map(|root| Self::at(root).with_max_bytes(max_bytes))
             .ok_or(StorageError::NoDirectory)
     }
 
     /// A cache at `root`, which need not exist.
     #[must_use]
-    pub const fn at(root: PathBuf) -> Self {
-        Self { root }
+    pub fn at(root: PathBuf) -> Self {
+        Self { root, max_bytes: Self::DEFAULT_MAX_BYTES, evictions: Arc::default() }
+    }
+
+    /// Lets [`Cache::evict`] leave at most this many bytes in a folder.
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// The limit of a folder, in bytes.
+    #[must_use]
+    pub const fn max_bytes(&self) -> u64 {
+        self.max_bytes
     }
 
     /// The directory itself.
@@ -110,7 +143,7 @@ pub fn check_writable(path: &Path) -> Result<(), StorageError> {
     tempfile::NamedTempFile::new_in(folder_of(path)).map(drop).map_err(io(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

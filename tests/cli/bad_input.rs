@@ -126,8 +126,11 @@ fn models_and_inputs_that_are_none_are_refused_and_the_old_bundle_stays() {
         (digits, dir.path().join("missing.json").display().to_string(), "cannot read"),
         (dir.path().join("missing.onnx").display().to_string(), model("inputs/test-1243-is-7.json"), "cannot read"),
     ] {
-        let args = ["prove", "--model", &model, "--input", &input, "--out", out.to_str().unwrap()];
-        zkinfer(&args).expect(2).says(sentence);
+        for backend in ["native", "ezkl"] {
+            let args =
+                ["prove", "--backend", backend, "--model", &model, "--input", &input, "--out", out.to_str().unwrap()];
+            zkinfer(&args).expect(2).says(sentence);
+        }
         assert_eq!(fs::read_to_string(&out).unwrap(), "old", "{sentence}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 6, "nothing else was left behind");

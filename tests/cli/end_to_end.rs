@@ -7,7 +7,7 @@ use zkinfer::{chain::Devnet, evm::Toolchain};
 async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
     let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
     let rpc = devnet.endpoint();
-    let demo = zkinfer(&["demo", "--rpc", &rpc, "--json"]).expect(0).json();
+    let demo = zkinfer(&["demo", "--backend", "ezkl", "--rpc", &rpc, "--json"]).expect(0).json();
     for name in ["verified_off_chain", "verified_in_embedded_evm", "verified_on_chain"] {
         assert_eq!(demo[name], true, "{name}");
     }
@@ -34,7 +34,7 @@ async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
     let unknown = format!("0x{}", "11".repeat(32));
     zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(2);
     // A second demo on the same node deploys and registers again, and claims again under its own registry.
-    zkinfer(&["demo", "--rpc", &rpc, "--digit", "3"]).expect(0);
+    zkinfer(&["demo", "--backend", "ezkl", "--rpc", &rpc, "--digit", "3"]).expect(0);
 }
 
 /// Another model's file is not quietly passed over.
@@ -50,10 +50,17 @@ fn an_audit_with_a_model_is_about_that_model(transaction: &str, rpc: &str) {
     run.expect(2).says("the claim is about model");
 }
 
+/// The default: nothing on `PATH`, so no Python, and a cache without EZKL. It starts and stops its own node.
 #[test]
-fn the_demo_starts_and_stops_its_own_node() {
-    let run = zkinfer(&["demo"]).expect(0);
-    for text in ["verify off-chain", "VALID", "they agree", "transaction", "TEST SRS"] {
-        assert!(run.stdout.contains(text), "`{text}` is not in: {}", run.stdout);
+fn the_demo_needs_neither_python_nor_ezkl() {
+    let (cache, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let demo = || {
+        let mut demo = command(&["demo"]);
+        run(demo.env("ZKINFER_CACHE_DIR", cache.path()).env("PATH", empty.path())).expect(0).stdout
+    };
+    let text = demo();
+    for part in ["verify off-chain", "VALID", "prove for this registry", "they agree", "transaction", "TEST SRS"] {
+        assert!(text.contains(part), "`{part}` is not in: {text}");
     }
+    assert!(!text.contains("from the cache") && demo().contains("from the cache"));
 }

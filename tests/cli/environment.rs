@@ -24,10 +24,10 @@ fn away(args: &[&str]) -> (TempDir, Command) {
 #[test]
 fn missing_ezkl_says_how_to_install_it() {
     let cache = tempfile::tempdir().unwrap();
-    let path = bundle().to_str().unwrap();
-    let mut verify = command(&["verify", path]);
-    run(verify.env("ZKINFER_CACHE_DIR", cache.path())).expect(3).says("zkinfer setup ezkl");
-    let mut demo = command(&["demo", "--json"]);
+    let out = cache.path().join("bundle.json");
+    let mut prove = command(&["prove", "--backend", "ezkl", "--out", out.to_str().unwrap()]);
+    run(prove.env("ZKINFER_CACHE_DIR", cache.path())).expect(3).says("zkinfer setup ezkl");
+    let mut demo = command(&["demo", "--backend", "ezkl", "--json"]);
     let demo = run(demo.env("ZKINFER_CACHE_DIR", cache.path())).expect(3);
     assert_eq!(demo.json()["error"]["class"], "environment");
 }
@@ -44,10 +44,8 @@ fn missing_python_says_what_to_install() {
 
 #[test]
 fn missing_npm_packages_say_what_to_run() {
-    // The artifacts are there, so that anvil is the first thing that is missing.
-    let _ = bundle();
-    let (_dir, mut demo) = away(&["demo"]);
-    run(&mut demo).expect(3).says("npm ci");
+    let (dir, mut demo) = away(&["demo"]);
+    run(demo.env("ZKINFER_CACHE_DIR", dir.path())).expect(3).says("npm ci");
     let (_dir, mut doctor) = away(&["doctor", "--json"]);
     let doctor = run(&mut doctor).expect(3);
     assert_eq!(doctor.json()["healthy"], false);

@@ -141,3 +141,24 @@ fn bench_measures_a_synthetic_network() {
     // Nothing is installed in this cache.
     native(dir, &["bench", "--backend", "ezkl", "--shape", "4-3"]).expect(3).says("setup ezkl");
 }
+
+/// What native cannot prove names the operator and the backend that may.
+#[test]
+fn an_operator_that_native_does_not_know_is_named_with_advice() {
+    let (dir, _) = &*NATIVE;
+    let path = dir.path().join("tanh.onnx");
+    let onnx = fs::read(model("digits.onnx")).unwrap();
+    let tanh: Vec<u8> = String::from_utf8(onnx.iter().map(|byte| byte & 0x7f).collect())
+        .unwrap()
+        .replace("Relu", "Tanh")
+        .bytes()
+        .zip(&onnx)
+        .map(|(new, old)| new | old & 0x80)
+        .collect();
+    fs::write(&path, tanh).unwrap();
+    let out = dir.path().join("tanh.json");
+    let input = model("inputs/test-1243-is-7.json");
+    let args = ["prove", "--model", path.to_str().unwrap(), "--input", &input, "--out", out.to_str().unwrap()];
+    native(dir, &args).expect(2).says("Tanh").says("--backend ezkl");
+    assert!(!out.exists());
+}

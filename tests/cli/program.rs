@@ -57,11 +57,11 @@ pub(crate) fn model(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits").join(name).display().to_string()
 }
 
-/// A bundle that the tests share, made by the program itself.
+/// A bundle of EZKL that the tests share, made by the program itself.
 pub(crate) static BUNDLE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bundle.json");
-    zkinfer(&["prove", "--out", path.to_str().unwrap()]).expect(0);
+    zkinfer(&["prove", "--backend", "ezkl", "--out", path.to_str().unwrap()]).expect(0);
     (dir, path)
 });
 

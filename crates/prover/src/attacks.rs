@@ -9,13 +9,14 @@
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field};
+use zeroize::Zeroizing;
 
-use crate::circuit::{Layout, Saturation, Shape, Weights};
+use crate::circuit::{Committed, Layout, Saturation, Shape, Weights};
 use crate::columns::LimbColumns;
 use crate::encoding::{keccak, signed};
 use crate::keys::Level;
-use crate::prove::FoldedModel;
-use crate::rules::Rule;
+use crate::prove::{FoldedModel, MaskedTensors, Tensors};
+use crate::rules::{Rule, Rules};
 use crate::statement::{PublicValues, Statement};
 use crate::sumcheck::phi::{EvalOrder, recompose};
 use crate::testing::{self, Cheat, Fixture, Forge};
@@ -48,12 +49,13 @@ fn record(rule: Rule, fixture: &Fixture, statements: &[Statement], proof: &[u8])
         format!("\"0x{digits}\"")
     };
     let statement = |s: &Statement| {
+        let values = &s.values;
         format!(
-            "{{\"model_id\": {}, \"context_id\": {}, \"inputs\": {:?}, \"outputs\": {:?}}}",
+            "{{\"model_id\": {}, \"context_id\": {}, \"inputs\": {}, \"outputs\": {}}}",
             hex(&s.model_id),
             hex(&s.context_id),
-            s.values.inputs,
-            s.values.outputs
+            values.input_point.map_or_else(|| format!("{:?}", values.inputs), |p| hex(&p.to_bytes())),
+            values.output_point.map_or_else(|| format!("{:?}", values.outputs), |p| hex(&p.to_bytes())),
         )
     };
     let vk = fixture.verifier.key();
@@ -415,4 +417,151 @@ fn a5_malformed_commitments_give_no_second_output() {
     assert!(verdict(9, 0), "its wire is free, and used by nothing");
     assert!(!verdict(9, 9), "it gives no second output");
     assert!(!verdict(0, 9));
+}
+
+/// The model of [`fixture`] with committed sides.
+fn committed_fixture(inputs: bool, outputs: bool) -> Fixture {
+    let shape = Shape::new(vec![6, 8, 5, 3], None).unwrap();
+    Fixture::new(shape.with_committed(Committed { inputs, outputs }).unwrap(), Level::One, 11, 4)
+}
+
+#[test]
+fn committed_inputs_are_the_wires() {
+    needed(Rule::CommittedInputs, &committed_fixture(true, false), &FalseInput);
+    needed(Rule::CommittedInputs, &committed_fixture(true, true), &FalseInput);
+}
+
+#[test]
+fn committed_outputs_are_those_of_the_model() {
+    needed(Rule::CommittedOutputs, &committed_fixture(false, true), &FalseOutput(Forge::No));
+    needed(Rule::CommittedOutputs, &committed_fixture(true, true), &FalseOutput(Forge::No));
+}
+
+/// Commits to another tensor than it proves and hides the difference in `D_x` or `D_o`.
+#[derive(Debug)]
+struct OtherTensor {
+    index: usize,
+    element: usize,
+    by: i64,
+}
+impl Cheat for OtherTensor {
+    fn tensors(&self, tensors: &mut [Tensors]) {
+        tensors[self.index].elements[0][self.element] += self.by;
+    }
+    fn masked(&self, _: &[Tensors], masked: &mut [MaskedTensors], _: &Challenges1) {
+        let position = 2 + self.element;
+        let difference = testing::powers(position + 1)[position] * signed(-self.by);
+        masked[self.index].d = (difference + masked[self.index].d).into_affine();
+    }
+    fn combined(&self, combined: &mut [Zeroizing<Vec<Fr>>]) {
+        combined[self.index][2 + self.element] -= signed(self.by);
+    }
+}
+
+#[test]
+fn masks_of_committed_tensors_are_masks() {
+    let cheat = |index, element| OtherTensor { index, element, by: 5 };
+    needed(Rule::SchnorrInputs, &committed_fixture(true, false), &cheat(0, 4));
+    needed(Rule::SchnorrOutputs, &committed_fixture(false, true), &cheat(0, 2));
+    // The proofs for the two sides do not stand in for each other.
+    needed(Rule::SchnorrInputs, &committed_fixture(true, true), &cheat(0, 1));
+    needed(Rule::SchnorrOutputs, &committed_fixture(true, true), &cheat(1, 0));
+}
+
+/// Makes up for a false output with `e_0`, which is chosen when `alpha` is known.
+#[derive(Debug)]
+struct MaskAsOutput;
+impl Cheat for MaskAsOutput {
+    fn tensors(&self, tensors: &mut [Tensors]) {
+        tensors[0].elements[0][1] += 1;
+    }
+    fn masked(&self, tensors: &[Tensors], masked: &mut [MaskedTensors], c1: &Challenges1) {
+        // alpha^{act-2} (b + e_0) + alpha^{act-1} e_1 = - alpha^{act+1}
+        let (side, b) = (&mut masked[0], tensors[0].blindings[0]);
+        side.masks = [-b - c1.alpha.pow([3]), Fr::ZERO];
+        side.d = (G1Affine::generator() * side.masks[0]).into_affine();
+    }
+}
+
+#[test]
+fn mask_positions_of_tensors_enter_no_sum() {
+    needed(Rule::TensorPositions, &committed_fixture(false, true), &MaskAsOutput);
+}
+
+/// Shares the constant wire of the first layer with the coefficient behind the inputs.
+#[derive(Debug)]
+struct ConstantInTensor<'a>(&'a Weights);
+impl Cheat for ConstantInTensor<'_> {
+    fn columns(&self, columns: &mut LimbColumns) {
+        let row = Layout::new(self.0.shape()).constant(1);
+        assert_eq!(columns.limbs[1][row], 1);
+        columns.limbs[1][row] = 2;
+        let slot = |v: usize| (v + 256 - columns.size.first_real() % 256) % 256;
+        let (one, two) = (slot(1), slot(2));
+        columns.multiplicities[one] -= 1;
+        columns.multiplicities[two] += 1;
+    }
+    fn tensors(&self, tensors: &mut [Tensors]) {
+        tensors[0].elements[0].push(1);
+    }
+    fn statement(&self, values: &mut Vec<PublicValues>) {
+        // The model has one layer: its outputs gain the biases once more.
+        values[0].outputs.iter_mut().zip(self.0.bias(1)).for_each(|(o, b)| *o += i64::from(*b));
+    }
+}
+
+#[test]
+fn coefficients_behind_a_tensor_mean_nothing() {
+    let shape = Shape::new(vec![6, 3], None).unwrap();
+    let f = Fixture::new(shape.with_committed(Committed { inputs: true, outputs: false }).unwrap(), Level::One, 11, 1);
+    needed(Rule::TensorEnd, &f, &ConstantInTensor(f.prover.key().weights()));
+    // Alone they change nothing: the proof is about the coefficients of the tensor.
+    let (statements, proof) = f.cheat(&f.requests(1, 9), None, &Longer(4));
+    assert!(f.verdict(&statements, &proof, None));
+}
+
+/// Coefficients behind the tensor, the last one `self.0` positions behind it.
+#[derive(Debug)]
+struct Longer(usize);
+impl Cheat for Longer {
+    fn tensors(&self, tensors: &mut [Tensors]) {
+        let elements = &mut tensors[0].elements[0];
+        let len = elements.len();
+        elements.resize(len + self.0, 7);
+    }
+}
+
+#[test]
+fn eight_coefficients_bound_the_degree_of_tensors() {
+    let shape = Shape::new(vec![6, 3], None).unwrap();
+    let committed = Committed { inputs: true, outputs: false };
+    let f = Fixture::new(shape.with_committed(committed).unwrap(), Level::One, 11, 8);
+    let b = Layout::new(f.verifier.key().shape()).b();
+    // The last coefficient is at b: one too many, at a position whose evaluation is not that of 0.
+    needed(Rule::V5a, &f, &Longer(b - 2 - 6 + 1));
+}
+
+/// The points of a batch are bound before `mu`: afterwards `C_0 + mu P` and `C_1 - P` would do.
+#[test]
+fn points_are_bound() {
+    for (inputs, outputs) in [(true, false), (false, true)] {
+        let f = committed_fixture(inputs, outputs);
+        let replaced = |dropped: Option<Rule>| {
+            let (mut statements, proof) = f.cheat(&f.requests(2, 9), dropped, &Honest);
+            assert!(f.verdict(&statements, &proof, dropped));
+            let (challenges, _) = f.verifier.reduce(&statements, &proof, Rules { dropped }).unwrap();
+            let p = testing::powers(4)[3];
+            for (k, by) in [challenges.m2.mu, -Fr::ONE].into_iter().enumerate() {
+                let values = &mut statements[k].values;
+                let point = values.input_point.as_mut().or(values.output_point.as_mut()).unwrap();
+                point.0 = (p * by + point.0).into_affine();
+            }
+            if dropped.is_some() {
+                record(Rule::Points, &f, &statements, &proof);
+            }
+            f.verdict(&statements, &proof, dropped)
+        };
+        assert!(replaced(Some(Rule::Points)));
+        assert!(!replaced(None));
+    }
 }

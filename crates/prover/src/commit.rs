@@ -148,8 +148,9 @@ mod tests {
         for samples in [1usize, 3, 19] {
             let size = Layout::new(&shape).columns(samples).unwrap();
             let mut randomness = Randomness::from_seed([1; 32]);
-            let values: Vec<PublicValues> =
-                (0..samples).map(|k| PublicValues { inputs: vec![k as u16 * 3; 7], outputs: vec![] }).collect();
+            let values: Vec<PublicValues> = (0..samples)
+                .map(|k| PublicValues { inputs: vec![k as u16 * 3; 7], ..PublicValues::default() })
+                .collect();
             let witnesses: Vec<Witness> =
                 values.iter().map(|v| Witness::new(&weights, &v.inputs, 0).unwrap()).collect();
             let columns = LimbColumns::new(&shape, size, &values, &witnesses, &mut randomness);

@@ -38,6 +38,22 @@ pub enum CircuitError {
         /// The expected length.
         expected: usize,
     },
+    /// The bytes of a committed side are not a point (§10).
+    #[error("the commitment of the {side}: {reason}")]
+    Point {
+        /// The side.
+        side: &'static str,
+        /// What is wrong with them.
+        reason: EncodingError,
+    },
+    /// A point for a public side, or none for a committed one (§10).
+    #[error("the {side} are committed in the key: {committed}, in the statement: {}", !committed)]
+    Commitment {
+        /// The side.
+        side: &'static str,
+        /// What the key says.
+        committed: bool,
+    },
     /// A weight is -128, outside `[-127, 127]` (§1).
     #[error("layer {layer} neuron {neuron} has a weight of -128; weights are in [-127, 127]")]
     Weight {
@@ -134,6 +150,12 @@ pub enum ProveError {
         neuron: usize,
         /// Which bound is broken.
         what: RangeKind,
+    },
+    /// The secrets of a sample are not those of the sides that the key commits to (§10).
+    #[error("sample {sample}: secrets are needed for the committed sides, and for no other")]
+    Secrets {
+        /// Sample, from 0.
+        sample: usize,
     },
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system")]

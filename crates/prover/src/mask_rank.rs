@@ -42,6 +42,7 @@ struct Instance {
     rho: Vec<Fr>,
     x: Fr,
     zeta: Fr,
+    mu: Fr,
 }
 
 impl Instance {
@@ -53,9 +54,10 @@ impl Instance {
             order,
             tau: random.scalar(),
             r: (0..size.variables()).map(|_| random.scalar()).collect(),
-            rho: mle::powers(random.scalar(), order.count()),
+            rho: mle::powers(random.scalar(), order.count(2)),
             x: random.scalar(),
             zeta: random.scalar(),
+            mu: random.scalar(),
         }
     }
 
@@ -141,8 +143,37 @@ impl Matrix {
     }
 }
 
+/// The columns of one committed side: its points (one per sample), then `D, A_D, ze_0, ze_1, X~`.
+const SIDE: usize = 5;
+
+/// What the scalars behind a committed side reveal, as rows of `samples + SIDE` columns: the
+/// blindings `b_k`, then `e_0, e_1`, then `a_0, a_1`. With them the weight of the mask position
+/// (position, weight) that they have in the masked tensor, if any.
+fn side_rows(t: &Instance, c_d: Fr) -> Vec<(Option<(usize, Fr)>, Vec<Fr>)> {
+    let samples = t.size.samples;
+    let r_p = &t.r[t.size.kappa..];
+    let mut rows = Vec::new();
+    for k in 0..samples {
+        let mut own = vec![Fr::ZERO; samples + SIDE];
+        let weight = t.mu.pow([k as u64]);
+        own[k] = Fr::ONE;
+        own[samples + 4] = weight * mle::eq_index(0, r_p);
+        rows.push((Some((0, weight)), own));
+    }
+    for (nonce, j) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+        let mut own = vec![Fr::ZERO; samples + SIDE];
+        own[samples + usize::from(nonce)] = t.tau.pow([j as u64]);
+        own[samples + 2 + j] = if nonce { Fr::ONE } else { c_d };
+        if !nonce {
+            own[samples + 4] = mle::eq_index(j, r_p);
+        }
+        rows.push(((!nonce).then_some((j, Fr::ONE)), own));
+    }
+    rows
+}
+
 /// Ranks of: sumcheck masks, opening mask, everything; and the expected values.
-fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3], [usize; 3]) {
+fn ranks(size: Columns, ell: usize, levels: usize, sides: usize, shared: bool) -> ([usize; 3], [usize; 3]) {
     let t = Instance::new(size, ell, size.real() as u8);
     let (l, h, order) = (size.variables(), size.folds(), t.order);
     let support = support(size);
@@ -205,6 +236,17 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
         matrix.rows.push(blocks);
     }
 
+    for side in 0..sides {
+        let block = column_block(&mut matrix, size.samples + SIDE);
+        for (position, own) in side_rows(&t, c_d) {
+            let mut blocks = vec![(block, own)];
+            if let Some((p, weight)) = position {
+                blocks.push((0, t.opening(p, weight * t.rho[order.committed(side)], size.kappa)));
+            }
+            matrix.rows.push(blocks);
+        }
+    }
+
     let z3 = 3 * l + 6;
     let z4 = 3 * h + 9 - 2 - (8 - size.real().div_ceil(1 << h).min(8));
     let sumcheck = matrix.dense(|b| b == 1 || mask_blocks.contains(&b));
@@ -214,7 +256,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, shared: bool) -> ([usize; 3],
         rank(opening[sumcheck_rows..opening_rows].to_vec()),
         rank(matrix.dense(|_| true)),
     ];
-    (got, [z3, z4, z3 + z4 + 4 * (ell + 1) + 2 * levels + 4])
+    (got, [z3, z4, z3 + z4 + 4 * (ell + 1) + 2 * levels + 4 + sides * (size.samples + SIDE - 1)])
 }
 
 fn size(dims: &[usize], samples: usize, saturating: bool) -> Columns {
@@ -238,15 +280,72 @@ fn masks_have_full_rank_over_the_whole_view() {
         (vec![1024, 1024, 1024, 10], 1, 6, 2),
         (vec![1, 1], 4096, 6, 1),
     ] {
-        let (got, expected) = ranks(size(&dims, samples, ell == 9), ell, levels, false);
+        let (got, expected) = ranks(size(&dims, samples, ell == 9), ell, levels, 0, false);
         assert_eq!(got, expected, "{dims:?} N={samples}");
+    }
+}
+
+/// Z5: the same with committed sides. Nothing but the Schnorr relation is lost, and there is no
+/// relation with the rest of the view.
+#[test]
+fn masks_have_full_rank_with_committed_tensors() {
+    for (dims, samples, ell, levels, sides) in [
+        (vec![1, 1], 1, 6, 1, 1),
+        (vec![4, 3, 2], 2, 9, 1, 2),
+        (vec![64, 128, 64, 10], 1, 6, 1, 2),
+        (vec![64, 128, 64, 10], 3, 9, 2, 2),
+        (vec![256, 512, 256, 10], 16, 6, 1, 2),
+        (vec![509, 1, 1], 1, 6, 1, 1),
+        (vec![1024, 1024, 1024, 10], 1, 6, 2, 2),
+        (vec![1, 1], 64, 6, 1, 2),
+    ] {
+        let (got, expected) = ranks(size(&dims, samples, ell == 9), ell, levels, sides, false);
+        assert_eq!(got, expected, "{dims:?} N={samples} sides={sides}");
+    }
+}
+
+/// The rank of what two proofs of the same points reveal of `b_k` and of their masks; with `reused`
+/// both have the same `e_0, e_1`.
+fn rank_of_two_proofs(samples: usize, reused: bool) -> usize {
+    let size = size(&[64, 128, 64, 10], samples, false);
+    let mut random = Randomness::from_seed([7; 32]);
+    let mut rows: Vec<Vec<Fr>> = Vec::new();
+    for proof in 0..2u8 {
+        // One tau, other challenges.
+        let t = Instance { tau: Instance::new(size, 6, 1).tau, ..Instance::new(size, 6, 50 + proof) };
+        let c_d = random.scalar();
+        for (i, (_, own)) in side_rows(&t, c_d).into_iter().enumerate() {
+            let (points, rest) = own.split_at(samples);
+            let mut row = vec![Fr::ZERO; samples + 2 * SIDE];
+            row[..samples].copy_from_slice(points);
+            let at = samples + usize::from(proof) * SIDE;
+            row[at..at + SIDE].copy_from_slice(rest);
+            // The blindings are those of the points: the same scalars in both proofs.
+            let same = i < samples || (reused && i < samples + 2);
+            if proof == 1 && same {
+                rows[i][samples..].iter_mut().zip(&row[samples..]).for_each(|(a, b)| *a += b);
+            } else {
+                rows.push(row);
+            }
+        }
+    }
+    rank(rows)
+}
+
+/// A point outlives its proofs: every further proof adds four values that its fresh masks hide.
+/// (With the same `e_0, e_1` a second proof would reveal a linear form of the tensor.)
+#[test]
+fn persistent_points_stay_hidden_over_several_proofs() {
+    for samples in [1, 3] {
+        assert_eq!(rank_of_two_proofs(samples, false), samples + 2 * (SIDE - 1));
+        assert!(rank_of_two_proofs(samples, true) < samples + 2 * (SIDE - 1));
     }
 }
 
 /// One column for both masks leaks: the joint rank is too small. The test above would notice.
 #[test]
 fn a_shared_mask_column_is_noticed() {
-    let (got, expected) = ranks(size(&[64, 128, 64, 10], 1, false), 6, 1, true);
+    let (got, expected) = ranks(size(&[64, 128, 64, 10], 1, false), 6, 1, 0, true);
     // Without the column S_0 two of its functionals (C_S0, S_0~) are gone as well.
     assert!(got[2] < expected[2] - 2, "{got:?} {expected:?}");
 }

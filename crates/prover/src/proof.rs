@@ -19,19 +19,21 @@ pub(crate) struct ProofShape {
     pub(crate) levels: usize,
     /// Sizes of the columns.
     pub(crate) size: Columns,
+    /// Committed sides: 0 to 2.
+    pub(crate) committed: usize,
 }
 
 impl ProofShape {
     fn points_before_sigma(self) -> usize {
-        2 * (self.ell + 1) + 4 + self.levels + 2
+        2 * (self.ell + 1) + 4 + self.levels + 2 + 2 * self.committed
     }
 
     /// Length in bytes.
     pub(crate) fn bytes(self) -> usize {
         let (l, h) = (self.size.variables(), self.size.folds());
         let points = self.points_before_sigma() + (h - 1) + 2;
-        let evals = EvalOrder { ell: self.ell }.count();
-        let scalars = 1 + 3 * l + evals + FINAL + 2 * h + self.levels + 2;
+        let evals = EvalOrder { ell: self.ell }.count(self.committed);
+        let scalars = 1 + 3 * l + evals + FINAL + 2 * h + self.levels + 2 + 2 * self.committed;
         POINT * points + SCALAR * scalars
     }
 }
@@ -51,6 +53,8 @@ pub struct Proof {
     pub(crate) d: G1Affine,
     /// `A_D`.
     pub(crate) a_d: G1Affine,
+    /// `D_s, A_Ds` per committed side.
+    pub(crate) d_committed: Vec<[G1Affine; 2]>,
     /// `sigma`.
     pub(crate) sigma: Fr,
     /// `e(0), e(2), e(3)` of every round.
@@ -67,7 +71,7 @@ pub struct Proof {
     pub(crate) pi_1: G1Affine,
     /// `pi_2`.
     pub(crate) pi_2: G1Affine,
-    /// `zr_0..zr_{t+1}`.
+    /// `zr_0..zr_{t+1}`, then two per committed side.
     pub(crate) zr: Vec<Fr>,
 }
 
@@ -78,13 +82,14 @@ pub(crate) fn m2_points(
     c_q: &[G1Affine],
     d: G1Affine,
     a_d: G1Affine,
+    d_committed: &[[G1Affine; 2]],
 ) -> Vec<G1Affine> {
-    [c_h, c_s, c_q, &[d, a_d]].concat()
+    [c_h, c_s, c_q, &[d, a_d], d_committed.as_flattened()].concat()
 }
 
 impl Proof {
     pub(crate) fn m2_points(&self) -> Vec<G1Affine> {
-        m2_points(&self.c_h, &self.c_s, &self.c_q, self.d, self.a_d)
+        m2_points(&self.c_h, &self.c_s, &self.c_q, self.d, self.a_d, &self.d_committed)
     }
 
     /// The canonical bytes: M1 to M7 in order, without a header.
@@ -128,9 +133,10 @@ impl Proof {
             c_q: r.points(shape.levels)?,
             d: r.point()?,
             a_d: r.point()?,
+            d_committed: (0..shape.committed).map(|_| Ok([r.point()?, r.point()?])).collect::<Result<_, _>>()?,
             sigma: r.scalar()?,
             rounds: (0..l).map(|_| Ok([r.scalar()?, r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
-            evals: r.scalars(EvalOrder { ell: shape.ell }.count())?,
+            evals: r.scalars(EvalOrder { ell: shape.ell }.count(shape.committed))?,
             c_f: r.points(h - 1)?,
             fin: {
                 let mut fin = [Fr::from(0u64); FINAL];
@@ -142,7 +148,7 @@ impl Proof {
             fold_values: (0..h).map(|_| Ok([r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
             pi_1: r.point()?,
             pi_2: r.point()?,
-            zr: r.scalars(shape.levels + 2)?,
+            zr: r.scalars(shape.levels + 2 + 2 * shape.committed)?,
         };
         reader.end()?;
         Ok(proof)

@@ -43,6 +43,19 @@ pub(crate) enum Rule {
     StatementId,
     /// `sigma` is bound before `zeta`.
     Sigma,
+    /// Committed inputs are the wires (§10).
+    CommittedInputs,
+    /// Committed outputs are those of the last layer (§10).
+    CommittedOutputs,
+    /// `E_o` is 0 on the mask positions (§10).
+    TensorPositions,
+    /// `E_x` is 0 behind the tensor (§10).
+    TensorEnd,
+    /// The Schnorr proofs for `D_x` and `D_o` (V6).
+    SchnorrInputs,
+    SchnorrOutputs,
+    /// The points of committed tensors in the transcript.
+    Points,
     /// Equations that are checked together have random weights (§7.1).
     Weights,
 }

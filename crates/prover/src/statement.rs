@@ -1,49 +1,85 @@
 //! §4: public values and statement ids.
 
-use crate::circuit::Shape;
-use crate::encoding::{keccak, tag, word};
+use crate::circuit::{Shape, Side};
+use crate::encoding::{POINT, keccak, tag, word};
 use crate::error::{CircuitError, VerifyError};
+use crate::tensor::CommittedTensor;
 
-/// The public values of one sample.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The public values of one sample: the elements of a public side, or the point of a committed one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PublicValues {
-    /// `x`: `d_0` unsigned 16-bit inputs.
+    /// `x`: `d_0` unsigned 16-bit inputs; empty if they are committed.
     pub inputs: Vec<u16>,
-    /// `o`: `d_L` signed 64-bit outputs.
+    /// `o`: `d_L` signed 64-bit outputs; empty if they are committed.
     pub outputs: Vec<i64>,
+    /// `C_x`, if the inputs are committed.
+    pub input_point: Option<CommittedTensor>,
+    /// `C_o`, if the outputs are committed.
+    pub output_point: Option<CommittedTensor>,
 }
 
 impl PublicValues {
-    /// `PV`: inputs as 2 bytes each, outputs as 8 bytes each, big-endian (two's complement).
+    /// `PV`: inputs as 2 bytes each, outputs as 8 bytes each, big-endian (two's complement); the 64
+    /// bytes of its point in place of a committed side.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let inputs = self.inputs.iter().flat_map(|x| x.to_be_bytes());
-        inputs.chain(self.outputs.iter().flat_map(|o| o.to_be_bytes())).collect()
+        let mut out = Vec::new();
+        self.input_point.iter().for_each(|p| out.extend(p.to_bytes()));
+        self.inputs.iter().for_each(|x| out.extend(x.to_be_bytes()));
+        self.output_point.iter().for_each(|p| out.extend(p.to_bytes()));
+        self.outputs.iter().for_each(|o| out.extend(o.to_be_bytes()));
+        out
+    }
+
+    /// The point of a side, if it has one.
+    #[must_use]
+    pub fn point(&self, side: Side) -> Option<&CommittedTensor> {
+        match side {
+            Side::Inputs => self.input_point.as_ref(),
+            Side::Outputs => self.output_point.as_ref(),
+        }
     }
 
     /// Reads `PV` for a shape.
     ///
     /// # Errors
-    /// The length is not `2 d_0 + 8 d_L`.
+    /// The length is not that of the shape's public values, or the bytes of a committed side are not
+    /// a point.
     pub fn from_bytes(shape: &Shape, bytes: &[u8]) -> Result<Self, CircuitError> {
         let expected = public_len(shape);
         if bytes.len() != expected {
             return Err(CircuitError::Length { what: "public values", got: bytes.len(), expected });
         }
-        let (inputs, outputs) = bytes.split_at(2 * shape.inputs());
-        Ok(Self {
-            inputs: inputs.chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]])).collect(),
-            outputs: outputs
-                .chunks_exact(8)
-                .map(|c| i64::from_be_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]))
-                .collect(),
-        })
+        let (inputs, outputs) = bytes.split_at(side_len(shape, Side::Inputs));
+        let mut values = Self::default();
+        match inputs.try_into() {
+            Ok(point) if shape.committed().inputs => values.input_point = Some(read_point(point, "inputs")?),
+            _ => values.inputs = inputs.chunks_exact(2).map(|c| u16::from_be_bytes([c[0], c[1]])).collect(),
+        }
+        match outputs.try_into() {
+            Ok(point) if shape.committed().outputs => values.output_point = Some(read_point(point, "outputs")?),
+            _ => values.outputs = outputs.as_chunks().0.iter().map(|c| i64::from_be_bytes(*c)).collect(),
+        }
+        Ok(values)
+    }
+}
+
+fn read_point(bytes: &[u8; POINT], side: &'static str) -> Result<CommittedTensor, CircuitError> {
+    CommittedTensor::from_bytes(bytes).map_err(|reason| CircuitError::Point { side, reason })
+}
+
+/// Bytes of one side of `PV`.
+fn side_len(shape: &Shape, side: Side) -> usize {
+    match side {
+        _ if shape.committed().has(side) => POINT,
+        Side::Inputs => 2 * shape.inputs(),
+        Side::Outputs => 8 * shape.outputs(),
     }
 }
 
 /// Bytes of `PV` for a shape.
 pub(crate) fn public_len(shape: &Shape) -> usize {
-    2 * shape.inputs() + 8 * shape.outputs()
+    side_len(shape, Side::Inputs) + side_len(shape, Side::Outputs)
 }
 
 /// What one sample of a proof claims: this model, these public values, this context.
@@ -76,17 +112,22 @@ pub fn session_id(statements: &[Statement]) -> [u8; 32] {
     keccak(&[&tag("batch"), &word(statements.len() as u64), &ids])
 }
 
-/// V1 for statements: one model, and lengths that match the shape.
+/// V1 for statements: one model, and sides that match the shape: a point or elements, not both.
 pub(crate) fn check(shape: &Shape, statements: &[Statement]) -> Result<(), VerifyError> {
     if statements.windows(2).any(|s| s[0].model_id != s[1].model_id) {
         return Err(VerifyError::MixedModels);
     }
     for Statement { values, .. } in statements {
-        for (what, got, expected) in
-            [("inputs", values.inputs.len(), shape.inputs()), ("outputs", values.outputs.len(), shape.outputs())]
+        for (what, side, got) in
+            [("inputs", Side::Inputs, values.inputs.len()), ("outputs", Side::Outputs, values.outputs.len())]
         {
+            let committed = shape.committed().has(side);
+            let expected = if committed { 0 } else { shape.width(side) };
             if got != expected {
                 return Err(CircuitError::Length { what, got, expected }.into());
+            }
+            if values.point(side).is_some() != committed {
+                return Err(CircuitError::Commitment { side: what, committed }.into());
             }
         }
     }

@@ -6,13 +6,15 @@ use ark_bn254::{Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{PrimeGroup, ScalarMul};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 
+use zeroize::Zeroizing;
+
 use crate::circuit::layout::Columns;
 use crate::circuit::{Shape, Weights};
 use crate::columns::LimbColumns;
 use crate::kernels::from_raw;
 use crate::keys::{Level, ModelSecret, ProvingKey};
 use crate::opening::prove::Folds;
-use crate::prove::{FoldedModel, Prover, Request, Session};
+use crate::prove::{FoldedModel, MaskedTensors, Prover, Request, Session, Tensors};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::setup;
@@ -22,6 +24,7 @@ use crate::sumcheck::functions::Functions;
 use crate::sumcheck::phi::{EvalOrder, phi};
 use crate::sumcheck::prove::Output;
 use crate::sumcheck::verify::cubic;
+use crate::tensor::{SampleSecrets, TensorSecret};
 use crate::transcript::{Challenges1, Challenges2};
 use crate::verify::Verifier;
 use crate::witness::Witness;
@@ -57,6 +60,12 @@ pub(crate) trait Cheat: core::fmt::Debug {
     }
     /// On what M2 sends for the model.
     fn model(&self, _: &LimbColumns, _: &mut FoldedModel, _: &Challenges1) {}
+    /// The tensors behind the points, before anything is sent.
+    fn tensors(&self, _: &mut [Tensors]) {}
+    /// On what M2 sends for committed tensors.
+    fn masked(&self, _: &[Tensors], _: &mut [MaskedTensors], _: &Challenges1) {}
+    /// The masked tensors of M3.
+    fn combined(&self, _: &mut [Zeroizing<Vec<Fr>>]) {}
     /// After M3.
     fn forge(&self) -> Forge {
         Forge::No
@@ -229,6 +238,15 @@ impl Fixture {
             .collect()
     }
 
+    /// Fixed secrets for the committed sides.
+    pub(crate) fn secrets(&self, samples: usize) -> Vec<SampleSecrets> {
+        let committed = self.verifier.key().shape().committed();
+        let secret = |on: bool, k: usize| on.then(|| TensorSecret::from_bytes([k as u8 + 1; 32]));
+        let sample =
+            |k| SampleSecrets { inputs: secret(committed.inputs, k), outputs: secret(committed.outputs, k + 64) };
+        (0..samples).map(sample).collect()
+    }
+
     /// A proof by a prover that runs under `rules` and cheats as told.
     pub(crate) fn cheat(
         &self,
@@ -239,7 +257,8 @@ impl Fixture {
         let session = Session { rules: Rules { dropped }, cheat: Some(cheat), marker: core::marker::PhantomData };
         // Fixed, so that what is recorded is the same every time.
         let randomness = Randomness::from_seed([0x5e; 32]);
-        let (statements, proof) = self.prover.prove_session(MODEL, requests, randomness, session).unwrap();
+        let secrets = self.secrets(requests.len());
+        let (statements, proof) = self.prover.prove_session(MODEL, requests, &secrets, randomness, session).unwrap();
         (statements, proof.to_bytes())
     }
 
@@ -251,7 +270,9 @@ impl Fixture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::Saturation;
+    use crate::circuit::{Committed, Saturation};
+    use crate::error::ProveError;
+    use crate::tensor::CommittedTensor;
 
     #[test]
     fn honest_proofs_verify() {
@@ -267,5 +288,59 @@ mod tests {
             let result = fixture.verifier.verify(&statements, &proof.to_bytes());
             assert!(result.is_ok(), "{result:?}");
         }
+    }
+
+    #[test]
+    fn honest_proofs_of_committed_tensors_verify() {
+        let narrow = Some(vec![Saturation::Narrow]);
+        for (dims, saturation, level, samples) in [
+            (vec![5, 7, 3], None, Level::One, 1),
+            (vec![5, 7, 3], narrow, Level::One, 3),
+            (vec![5, 9, 3], None, Level::Two { rho2: 2 }, 2),
+            (vec![4, 30], None, Level::One, 1),
+            (vec![600, 1], None, Level::One, 5),
+        ] {
+            for (inputs, outputs) in [(true, false), (false, true), (true, true)] {
+                let shape = Shape::new(dims.clone(), saturation.clone()).unwrap();
+                let shape = shape.with_committed(Committed { inputs, outputs }).unwrap();
+                let fixture = Fixture::new(shape, level, 3, samples);
+                let requests = fixture.requests(samples, 5);
+                let secrets = fixture.secrets(samples);
+                let (statements, proof) = fixture.prover.prove_committed(MODEL, &requests, &secrets).unwrap();
+                let result = fixture.verifier.verify(&statements, &proof.to_bytes());
+                assert!(result.is_ok(), "{dims:?} {inputs} {outputs} {result:?}");
+                for ((statement, request), secrets) in statements.iter().zip(&requests).zip(&secrets) {
+                    let values = &statement.values;
+                    if let Some(secret) = &secrets.inputs {
+                        let inputs: Vec<i64> = request.inputs.iter().map(|x| i64::from(*x)).collect();
+                        assert_eq!(values.input_point, CommittedTensor::new(srs(), &inputs, secret).ok());
+                        assert!(values.inputs.is_empty());
+                    }
+                    if let Some(secret) = &secrets.outputs {
+                        let outputs = fixture.prover.infer(&request.inputs).unwrap();
+                        assert_eq!(values.output_point, CommittedTensor::new(srs(), &outputs, secret).ok());
+                        assert!(values.outputs.is_empty());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_those_of_the_committed_sides() {
+        let shape = Shape::new(vec![5, 3], None).unwrap();
+        let committed = shape.clone().with_committed(Committed { inputs: true, outputs: false }).unwrap();
+        let (hidden, public) = (Fixture::new(committed, Level::One, 3, 2), Fixture::new(shape, Level::One, 3, 2));
+        let requests = hidden.requests(2, 5);
+        let both = Committed { inputs: true, outputs: true };
+        let refused = |f: &Fixture, secrets: &[SampleSecrets]| {
+            matches!(f.prover.prove_committed(MODEL, &requests, secrets), Err(ProveError::Secrets { .. }))
+        };
+        assert!(matches!(hidden.prover.prove(MODEL, &requests), Err(ProveError::Secrets { sample: 0 })));
+        assert!(refused(&hidden, &hidden.secrets(1)));
+        assert!(refused(&hidden, &hidden.secrets(3)));
+        assert!(refused(&hidden, &[hidden.secrets(1), vec![SampleSecrets::default()]].concat()));
+        assert!(refused(&hidden, &vec![SampleSecrets::generate(both).unwrap(); 2]));
+        assert!(refused(&public, &hidden.secrets(2)));
     }
 }

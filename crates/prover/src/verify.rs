@@ -3,8 +3,8 @@
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 
-use crate::circuit::Layout;
 use crate::circuit::layout::Columns;
+use crate::circuit::{Layout, Side};
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
 use crate::many;
@@ -115,7 +115,12 @@ impl Verifier {
     }
 
     fn proof_shape(&self, size: Columns) -> ProofShape {
-        ProofShape { ell: self.vk.shape().limbs(), levels: self.vk.level().count(), size }
+        ProofShape {
+            ell: self.vk.shape().limbs(),
+            levels: self.vk.level().count(),
+            size,
+            committed: self.vk.shape().committed().count(),
+        }
     }
 
     pub(crate) fn verify_rules(
@@ -193,11 +198,18 @@ impl Verifier {
             .zip(&self.powers)
             .map(|(root, power)| Modulus { root, power })
             .collect();
+        let committed: Vec<(Side, Vec<G1Affine>)> = shape
+            .committed()
+            .sides()
+            .map(|side| (side, statements.iter().filter_map(|s| s.values.point(side)).map(|p| p.0).collect()))
+            .collect();
         let instance = Instance {
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.tau.0,
             c_d: m2.c_d,
+            mu: m2.mu,
+            committed: &committed,
             kappa: size.kappa,
             r: &r,
         };

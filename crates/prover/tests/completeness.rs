@@ -6,8 +6,11 @@ mod common;
 
 use common::{MODEL, Xorshift, needed, requests, srs, weights};
 use proptest::prelude::*;
-use zkinfer_prover::circuit::{Saturation, Shape};
-use zkinfer_prover::{Level, ModelSecret, ProveError, Prover, RangeKind, Request, Verifier, setup};
+use zkinfer_prover::circuit::{Committed, Saturation, Shape};
+use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::{
+    CommittedTensor, Level, ModelSecret, ProveError, Prover, RangeKind, Request, SampleSecrets, Verifier, setup,
+};
 
 /// Plain integer inference, written without looking at the crate's own.
 fn reference(shape: &Shape, weights: &[u8], inputs: &[u16]) -> Vec<i64> {
@@ -34,6 +37,11 @@ fn reference(shape: &Shape, weights: &[u8], inputs: &[u16]) -> Vec<i64> {
     wires
 }
 
+/// No side, one, or both.
+fn committed(choice: u8) -> Committed {
+    Committed { inputs: choice & 1 != 0, outputs: choice & 2 != 0 }
+}
+
 fn arbitrary_shape() -> impl Strategy<Value = Shape> {
     (prop::collection::vec(1usize..40, 2..6), 0usize..3, any::<u64>()).prop_map(|(dims, saturating, seed)| {
         let mut rng = Xorshift::new(seed);
@@ -56,7 +64,9 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn honest_proofs_verify(shape in arbitrary_shape(), samples in 1usize..6, rho2 in 0u8..5, seed in any::<u64>()) {
+    fn honest_proofs_verify(shape in arbitrary_shape(), samples in 1usize..6, rho2 in 0u8..5, choice in 0u8..4, seed in any::<u64>()) {
+        let committed = committed(choice);
+        let shape = shape.with_committed(committed).unwrap();
         let level = Level::Two { rho2 };
         let level = if rho2 > 0 && level.is_valid(&shape) { level } else { Level::One };
         prop_assert!(needed(&shape, samples) <= srs().powers().len());
@@ -70,11 +80,28 @@ proptest! {
         let prover = Prover::new(key, srs(), samples).unwrap();
         // Saturating shapes take any input; plain ones overflow on large activations.
         let limit = if shape.saturation().is_some() { 65536 } else { 256 };
-        match prover.prove(MODEL, &requests(&shape, samples, limit, seed)) {
+        let requests = requests(&shape, samples, limit, seed);
+        let secrets: Vec<SampleSecrets> = (0..samples).map(|_| SampleSecrets::generate(committed).unwrap()).collect();
+        match prover.prove_committed(MODEL, &requests, &secrets) {
             Ok((statements, proof)) => {
-                for statement in &statements {
+                for ((statement, request), secrets) in statements.iter().zip(&requests).zip(&secrets) {
                     let values = &statement.values;
-                    prop_assert_eq!(&values.outputs, &reference(&shape, &bytes, &values.inputs));
+                    let outputs = reference(&shape, &bytes, &request.inputs);
+                    match &secrets.inputs {
+                        None => prop_assert_eq!(&values.inputs, &request.inputs),
+                        Some(secret) => {
+                            let inputs: Vec<u32> = request.inputs.iter().map(|x| u32::from(*x)).collect();
+                            prop_assert_eq!(values.input_point, CommittedTensor::new(srs(), &inputs, secret).ok());
+                        }
+                    }
+                    match &secrets.outputs {
+                        None => prop_assert_eq!(&values.outputs, &outputs),
+                        Some(secret) => {
+                            prop_assert_eq!(values.output_point, CommittedTensor::new(srs(), &outputs, secret).ok());
+                        }
+                    }
+                    let read = zkinfer_prover::PublicValues::from_bytes(&shape, &values.to_bytes()).unwrap();
+                    prop_assert_eq!(&read, values);
                 }
                 let proof = proof.to_bytes();
                 prop_assert_eq!(proof.len(), verifier.proof_len(samples).unwrap());
@@ -99,6 +126,19 @@ fn bounds_of_the_shapes_are_reached() {
         let (statements, proof) = common::prove(&prover, samples, 2);
         verifier.verify(&statements, &proof).unwrap();
     }
+}
+
+/// More outputs than there are other positions: only their commitment makes the columns longer.
+#[test]
+fn wide_committed_outputs_verify() {
+    let shape = common::shape(&[2, 300], None).with_committed(committed(2)).unwrap();
+    let srs = test_srs(needed(&shape, 1)).unwrap();
+    let key = setup::generate(weights(&shape, 6), &ModelSecret::from_bytes([1; 32]), None, &srs).unwrap();
+    let verifier = Verifier::new(key.verifying_key().clone(), srs.pinned()).unwrap();
+    let prover = Prover::new(key, &srs, 1).unwrap();
+    let secrets = [SampleSecrets::generate(committed(2)).unwrap()];
+    let (statements, proof) = prover.prove_committed(MODEL, &requests(&shape, 1, 256, 2), &secrets).unwrap();
+    verifier.verify(&statements, &proof.to_bytes()).unwrap();
 }
 
 #[test]

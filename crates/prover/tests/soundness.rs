@@ -6,9 +6,10 @@
 mod common;
 
 use common::{MODEL, pair, prove, shape, srs};
-use zkinfer_prover::circuit::Saturation;
+use zkinfer_prover::circuit::{Committed, Saturation};
 use zkinfer_prover::{
-    CircuitError, EncodingError, KeyError, Level, PublicValues, Statement, Verifier, VerifyError, VerifyingKey,
+    CircuitError, EncodingError, KeyError, Level, PublicValues, SampleSecrets, Statement, Verifier, VerifyError,
+    VerifyingKey,
 };
 
 /// r and q, big-endian.
@@ -110,7 +111,10 @@ fn a1_the_number_of_samples_is_bound() {
     assert!(verifier.verify(&four[..3], &proof).is_err());
     let (three, proof) = prove(&prover, 3, 4);
     verifier.verify(&three, &proof).unwrap();
-    let zero = Statement { values: PublicValues { inputs: vec![0; 5], outputs: vec![0; 3] }, ..three[2].clone() };
+    let zero = Statement {
+        values: PublicValues { inputs: vec![0; 5], outputs: vec![0; 3], ..PublicValues::default() },
+        ..three[2].clone()
+    };
     assert!(verifier.verify(&[&three[..], &[zero]].concat(), &proof).is_err());
 }
 
@@ -250,5 +254,104 @@ fn random_bytes_never_panic() {
         let cut = rng.below(200) as usize;
         let _ = VerifyingKey::from_bytes(&bytes[..cut]);
         let _ = zkinfer_prover::ProvingKey::from_bytes(&bytes[..cut]);
+    }
+}
+
+/// A model with both sides committed, and an honest proof of `samples` samples.
+fn committed(samples: usize) -> (Verifier, Vec<Statement>, Vec<u8>) {
+    let committed = Committed { inputs: true, outputs: true };
+    let (prover, verifier) = pair(&shape(&[5, 6, 3], None).with_committed(committed).unwrap(), Level::One, samples, 4);
+    let requests = common::requests(verifier.key().shape(), samples, 256, 4);
+    let secrets: Vec<SampleSecrets> = (0..samples).map(|_| SampleSecrets::generate(committed).unwrap()).collect();
+    let (statements, proof) = prover.prove_committed(MODEL, &requests, &secrets).unwrap();
+    (verifier, statements, proof.to_bytes())
+}
+
+#[test]
+fn every_changed_word_of_a_committed_proof_is_refused() {
+    let (verifier, statements, proof) = committed(2);
+    verifier.verify(&statements, &proof).unwrap();
+    assert_eq!(proof.len(), verifier.proof_len(2).unwrap());
+    for word in 0..proof.len() / 32 {
+        let mut bad = proof.clone();
+        bad[32 * word + 31] ^= 1;
+        assert!(verifier.verify(&statements, &bad).is_err(), "word {word}");
+    }
+    for len in [proof.len() - 64, proof.len() - 32, proof.len() + 32, proof.len() + 64] {
+        let mut bad = proof.clone();
+        bad.resize(len, 0);
+        assert!(matches!(verifier.verify(&statements, &bad), Err(VerifyError::Encoding(_))));
+    }
+}
+
+#[test]
+fn committed_statements_are_bound() {
+    let (verifier, statements, proof) = committed(2);
+    let other = committed(2).1;
+    let refused = |change: &dyn Fn(&mut Vec<Statement>)| {
+        let mut bad = statements.clone();
+        change(&mut bad);
+        verifier.verify(&bad, &proof).unwrap_err()
+    };
+    // Another point of the same tensor, the points of the other sample, of the other side.
+    assert!(matches!(refused(&|s| s[0].values.input_point = other[0].values.input_point), VerifyError::Rejected(_)));
+    refused(&|s| s[1].values.output_point = other[1].values.output_point);
+    refused(&|s| s.swap(0, 1));
+    refused(&|s| {
+        let values = &mut s[0].values;
+        core::mem::swap(&mut values.input_point, &mut values.output_point);
+    });
+    refused(&|s| s[1].context_id[0] ^= 1);
+    // V1: a point or elements, as the key says, and never both.
+    let commitment =
+        |e: VerifyError| matches!(e, VerifyError::Circuit(CircuitError::Commitment { committed: true, .. }));
+    assert!(commitment(refused(&|s| s[0].values.input_point = None)));
+    assert!(commitment(refused(&|s| s[1].values.output_point = None)));
+    let length = |e: VerifyError| matches!(e, VerifyError::Circuit(CircuitError::Length { .. }));
+    assert!(length(refused(&|s| s[0].values.inputs = vec![0; 5])));
+    assert!(length(refused(&|s| s[0].values.outputs = vec![0; 3])));
+}
+
+/// The same commitment to weights with other flags is another key: statements cannot be reread.
+#[test]
+fn public_and_committed_statements_do_not_mix() {
+    let (hidden, statements, proof) = committed(1);
+    let (prover, public) = pair(&shape(&[5, 6, 3], None), Level::One, 1, 4);
+    let (clear, clear_proof) = prove(&prover, 1, 4);
+    assert_eq!(hidden.key().commitment(), public.key().commitment());
+    assert_ne!(hidden.key().digest(), public.key().digest());
+    assert!(public.verify(&statements, &proof).is_err());
+    assert!(hidden.verify(&clear, &clear_proof).is_err());
+    let both = Statement {
+        values: PublicValues { input_point: statements[0].values.input_point, ..clear[0].values.clone() },
+        ..clear[0].clone()
+    };
+    assert!(matches!(
+        public.verify(&[both], &clear_proof),
+        Err(VerifyError::Circuit(CircuitError::Commitment { committed: false, .. }))
+    ));
+}
+
+#[test]
+fn public_values_of_committed_sides_are_read_strictly() {
+    let (verifier, statements, _) = committed(1);
+    let shape = verifier.key().shape();
+    let bytes = statements[0].values.to_bytes();
+    assert_eq!(bytes.len(), 128);
+    assert_eq!(PublicValues::from_bytes(shape, &bytes).unwrap(), statements[0].values);
+    for len in [0, 64, 127, 129] {
+        let mut bad = bytes.clone();
+        bad.resize(len, 0);
+        assert!(matches!(PublicValues::from_bytes(shape, &bad), Err(CircuitError::Length { .. })));
+    }
+    for side in [0, 64] {
+        let mut bad = bytes.clone();
+        bad[side + 63] ^= 1;
+        let error = PublicValues::from_bytes(shape, &bad).unwrap_err();
+        assert!(matches!(error, CircuitError::Point { reason: EncodingError::OffCurve, .. }));
+        let mut bad = bytes.clone();
+        bad[side..side + 32].copy_from_slice(&Q);
+        let error = PublicValues::from_bytes(shape, &bad).unwrap_err();
+        assert!(matches!(error, CircuitError::Point { reason: EncodingError::Coordinate, .. }));
     }
 }

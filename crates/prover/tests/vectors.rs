@@ -9,7 +9,7 @@ use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ff::{BigInteger, PrimeField};
 use serde_json::Value;
 use zkinfer_prover::srs::test_srs;
-use zkinfer_prover::{PublicValues, Statement, Verifier, VerifyingKey, session_id, srs_id};
+use zkinfer_prover::{CommittedTensor, PublicValues, Statement, Verifier, VerifyingKey, session_id, srs_id};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -44,6 +44,21 @@ fn scalars(value: &Value) -> Vec<Vec<u8>> {
     }
 }
 
+/// A side is a list of elements, or the point of a committed one as a string.
+fn values(statement: &Value) -> PublicValues {
+    let mut values = PublicValues::default();
+    let point = |v: &Value| CommittedTensor::from_bytes(&bytes(v).try_into().unwrap()).unwrap();
+    match &statement["inputs"] {
+        Value::Array(list) => values.inputs = list.iter().map(|x| x.as_u64().unwrap() as u16).collect(),
+        text => values.input_point = Some(point(text)),
+    }
+    match &statement["outputs"] {
+        Value::Array(list) => values.outputs = list.iter().map(|o| o.as_i64().unwrap()).collect(),
+        text => values.output_point = Some(point(text)),
+    }
+    values
+}
+
 #[test]
 fn vectors_verify_with_their_challenges() {
     let srs = test_srs(2).unwrap();
@@ -57,10 +72,7 @@ fn vectors_verify_with_their_challenges() {
             .map(|s| Statement {
                 model_id: array(&s["model_id"]),
                 context_id: array(&s["context_id"]),
-                values: PublicValues {
-                    inputs: s["inputs"].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as u16).collect(),
-                    outputs: s["outputs"].as_array().unwrap().iter().map(|o| o.as_i64().unwrap()).collect(),
-                },
+                values: values(s),
             })
             .collect();
         // The pinned points of the vector are those of the TEST SRS.

@@ -40,6 +40,7 @@ fn read(json: &str) -> Case {
         values: PublicValues {
             inputs: serde_json::from_value(statement["inputs"].clone()).expect("inputs"),
             outputs: serde_json::from_value(statement["outputs"].clone()).expect("outputs"),
+            ..PublicValues::default()
         },
     });
     let verifier = Verifier::new(key.clone(), SRS.pinned()).expect("the TEST SRS is large enough");

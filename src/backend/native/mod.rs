@@ -8,11 +8,13 @@
 //! ceremony ([`SrsSource::Ptau`]) is proven and verified off-chain, and its capabilities and warnings say so.
 
 mod calibration;
+mod carried;
 mod files;
 mod memory;
 mod srs;
 
 pub use calibration::Source;
+pub use carried::verify_with_key_object;
 pub use srs::SrsSource;
 
 use super::{

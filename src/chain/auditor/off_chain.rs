@@ -9,6 +9,8 @@ pub struct OffChainRequest {
     pub statement: Statement,
     /// What its model id is made of. `adapter_id` tells the backend.
     pub model: ModelParts,
+    /// The model's own code, as it stands on the chain; `None` when it has none.
+    pub model_code: Option<Bytes>,
     /// The canonical proof bytes.
     pub proof: Bytes,
 }

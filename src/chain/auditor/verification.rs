@@ -82,6 +82,7 @@ async fn off_chain_again(
             let request = OffChainRequest {
                 statement: submission.statement.clone(),
                 model: model.parts,
+                model_code: model.model_code.clone(),
                 proof: submission.proof.clone(),
             };
             let answer = tokio::task::spawn_blocking(move || verifier.verify(&request)).await;

@@ -31,7 +31,10 @@ impl Layout {
             next += d + 1;
             starts.push(next);
         }
-        let positions = next.max(FIRST + TABLE);
+        let mut positions = next.max(FIRST + TABLE);
+        if shape.committed().outputs {
+            positions = positions.max(FIRST + shape.outputs());
+        }
         let nu = positions.next_power_of_two().trailing_zeros() as usize;
         Self { starts, positions, nu, rows: shape.rows() }
     }
@@ -132,6 +135,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::Committed;
 
     #[test]
     fn segments_follow_the_specification() {
@@ -145,6 +149,17 @@ mod tests {
         let columns = layout.columns(5).unwrap();
         assert_eq!((columns.k(), columns.variables(), columns.first_real()), (8, 14, 16));
         assert!(layout.columns(0).is_err() && layout.columns(MAX_SAMPLES + 1).is_err());
+    }
+
+    /// The outputs are wires of no layer: only their commitment needs positions for them.
+    #[test]
+    fn committed_outputs_fit_the_positions() {
+        let shape = |committed| Shape::new(vec![4, 600], None).unwrap().with_committed(committed);
+        let both = Committed { inputs: true, outputs: true };
+        let layout = |committed| Layout::new(&shape(committed).unwrap());
+        assert_eq!((layout(both).positions, layout(both).nu), (602, 10));
+        let inputs = layout(Committed { outputs: false, ..both });
+        assert_eq!((inputs.positions, inputs.nu), (258, 9));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! `pieces` is the one description of a public function from which the prover's table and the
 //! verifier's closed form are both made; [`weights`] are the secret parameters.
 
+mod committed;
 pub mod ir;
 pub mod layout;
 pub(crate) mod pieces;
 pub mod shape;
 pub mod weights;
 
+pub use committed::{Committed, Side};
 pub use ir::{Family, Op};
 pub use layout::Layout;
 pub use shape::{Saturation, Shape};

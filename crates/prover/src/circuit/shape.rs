@@ -1,5 +1,6 @@
 //! §1: the public shape of a multi-layer perceptron.
 
+use super::{Committed, Side};
 use crate::error::CircuitError;
 
 /// Most layers (§1.1).
@@ -39,11 +40,13 @@ impl Saturation {
     }
 }
 
-/// Dimensions `d_0..d_L` and, if the shape saturates, `hi_1..hi_{L-1}`. Always within §1.1.
+/// Dimensions `d_0..d_L`, if the shape saturates `hi_1..hi_{L-1}`, and the committed sides. Always
+/// within §1.1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape {
     dims: Vec<usize>,
     saturation: Option<Vec<Saturation>>,
+    committed: Committed,
 }
 
 /// Fails unless `min <= got <= max`.
@@ -73,9 +76,34 @@ impl Shape {
                 expected: dims.len() - 2,
             });
         }
-        let shape = Self { dims, saturation };
+        let shape = Self { dims, saturation, committed: Committed::default() };
         bound("nu", super::Layout::new(&shape).nu, 1, MAX_NU)?;
         Ok(shape)
+    }
+
+    /// The same network with other committed sides (§10). [`Self::new`] commits to none.
+    ///
+    /// # Errors
+    /// `nu` leaves the bounds of §1.1: committed outputs need a position each.
+    pub fn with_committed(mut self, committed: Committed) -> Result<Self, CircuitError> {
+        self.committed = committed;
+        bound("nu", super::Layout::new(&self).nu, 1, MAX_NU)?;
+        Ok(self)
+    }
+
+    /// The committed sides.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        self.committed
+    }
+
+    /// The number of elements on a side.
+    #[must_use]
+    pub fn width(&self, side: Side) -> usize {
+        match side {
+            Side::Inputs => self.inputs(),
+            Side::Outputs => self.outputs(),
+        }
     }
 
     /// `d_0..d_L`.

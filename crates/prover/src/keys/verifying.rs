@@ -3,7 +3,7 @@
 use ark_bn254::{Fr, G1Affine};
 
 use crate::circuit::shape::{MAX_LAYERS, bound};
-use crate::circuit::{Layout, Saturation, Shape};
+use crate::circuit::{Committed, Layout, Saturation, Shape};
 use crate::encoding::{Reader, keccak, point_bytes, tag};
 use crate::error::{EncodingError, KeyError};
 use crate::mle;
@@ -12,6 +12,9 @@ use crate::mle;
 const VERSION: u16 = 1;
 /// Flag bit 0: the shape saturates.
 const SATURATING: u8 = 1;
+/// Flag bits 1 and 2: inputs, outputs are committed (§10).
+const COMMITTED_INPUTS: u8 = 2;
+const COMMITTED_OUTPUTS: u8 = 4;
 
 /// The greatest setup, in additions, with one level by default: about two and a half seconds of one processor without
 /// vector kernels.
@@ -122,7 +125,13 @@ impl VerifyingKey {
         let saturation = self.shape.saturation();
         let mut out = Vec::new();
         out.extend(VERSION.to_be_bytes());
-        out.push(if saturation.is_some() { SATURATING } else { 0 });
+        let committed = self.shape.committed();
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        out.push(
+            flag(saturation.is_some(), SATURATING)
+                | flag(committed.inputs, COMMITTED_INPUTS)
+                | flag(committed.outputs, COMMITTED_OUTPUTS),
+        );
         out.push(self.level.byte());
         // At most 32 layers, widths at most 2^16 (§1.1).
         out.extend((self.shape.layers() as u16).to_be_bytes());
@@ -144,7 +153,7 @@ impl VerifyingKey {
             return Err(EncodingError::Version(version).into());
         }
         let flags = reader.u8()?;
-        if flags & !SATURATING != 0 {
+        if flags & !(SATURATING | COMMITTED_INPUTS | COMMITTED_OUTPUTS) != 0 {
             return Err(EncodingError::Flags(flags).into());
         }
         let level = match reader.u8()? {
@@ -157,7 +166,8 @@ impl VerifyingKey {
         let hi = |_| Saturation::from_bound(reader.u16()?).ok_or(EncodingError::Bound);
         let saturation =
             if flags & SATURATING != 0 { Some((1..layers).map(hi).collect::<Result<_, _>>()?) } else { None };
-        let shape = Shape::new(dims, saturation)?;
+        let committed = Committed { inputs: flags & COMMITTED_INPUTS != 0, outputs: flags & COMMITTED_OUTPUTS != 0 };
+        let shape = Shape::new(dims, saturation)?.with_committed(committed)?;
         let key = Self::new(shape, level, reader.bytes()?, reader.point()?)?;
         reader.end()?;
         Ok(key)

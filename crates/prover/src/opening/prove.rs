@@ -193,7 +193,7 @@ impl Folds {
 }
 
 /// `to += weight * from`, on the common length at least.
-fn add(to: &mut Vec<Fr>, from: &[Fr], weight: Fr) {
+pub(crate) fn add(to: &mut Vec<Fr>, from: &[Fr], weight: Fr) {
     if to.len() < from.len() {
         to.resize(from.len(), Fr::ZERO);
     }

@@ -5,6 +5,7 @@ use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
 use ark_ff::{AdditiveGroup, Field};
 
+use crate::circuit::Side;
 use crate::error::Check;
 use crate::mle;
 use crate::proof::Proof;
@@ -76,6 +77,9 @@ pub(crate) struct Instance<'a> {
     pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
     pub(crate) c_d: Fr,
+    pub(crate) mu: Fr,
+    /// The points of the samples, per committed side.
+    pub(crate) committed: &'a [(Side, Vec<G1Affine>)],
     pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
 }
@@ -103,11 +107,20 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
     Ok(v)
 }
 
+/// The power of `delta` of the Schnorr proof of a committed side.
+fn schnorr_weight(side: Side, delta: Fr, rules: Rules) -> Fr {
+    let (rule, weight) = match side {
+        Side::Inputs => (Rule::SchnorrInputs, delta.square()),
+        Side::Outputs => (Rule::SchnorrOutputs, delta.square() * delta),
+    };
+    if rules.on(rule) { weight } else { Fr::ZERO }
+}
+
 /// V5 and V6.
 pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<Equation, Check> {
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
-    let rho = mle::powers(c.rho, order.count());
+    let rho = mle::powers(c.rho, order.count(instance.committed.len()));
     let v = folds(proof, instance.r, &rho, c.x, rules)?;
     let h = proof.fold_values.len();
     let eta = mle::powers(c.eta, 2 * h);
@@ -133,18 +146,33 @@ pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     for (point, j) in proof.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]) {
         term(*point, za * rho[j]);
     }
-    let c_g = za * eta[instance.kappa] * rho[order.g()];
+    let at_kappa = za * eta[instance.kappa];
+    let c_g = at_kappa * rho[order.g()];
     let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
     term(proof.a_d, -delta);
     let mut generator = delta * proof.zr[0] - za * r_a - zb * v_b;
-    term(instance.tau_g1, delta * proof.zr[1]);
-    for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(&proof.zr[2..]) {
+    let mut tau = delta * proof.zr[1];
+    let (zr, responses) = proof.zr[2..].split_at(instance.moduli.len());
+    for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(zr) {
         term(*c_q, c_g * modulus.root);
         term(modulus.power.g1, delta * zr);
         generator -= delta * zr * modulus.root;
     }
+    for (i, ((side, points), [d, a_d])) in instance.committed.iter().zip(&proof.d_committed).enumerate() {
+        let mut weight = at_kappa * rho[order.committed(i)];
+        let delta = schnorr_weight(*side, c.delta, rules);
+        term(*d, weight - delta * instance.c_d);
+        term(*a_d, -delta);
+        for point in points {
+            term(*point, weight);
+            weight *= instance.mu;
+        }
+        generator += delta * responses[2 * i];
+        tau += delta * responses[2 * i + 1];
+    }
+    term(instance.tau_g1, tau);
     term(G1Affine::generator(), generator);
     for (i, point) in (1..h).zip(&proof.c_f) {
         term(*point, za * eta[i] + zb * eta_b(i));

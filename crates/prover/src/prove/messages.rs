@@ -1,14 +1,15 @@
 //! §6: the messages M1 to M7 in order.
 
-use ark_bn254::Fr;
+use ark_bn254::{Fr, G1Affine};
 use zeroize::Zeroizing;
 
+use super::committed::Tensors;
 use super::{Prover, Session};
 use crate::columns::LimbColumns;
 use crate::commit;
 use crate::error::ProveError;
 use crate::mle;
-use crate::opening::prove::{Folds, batch};
+use crate::opening::prove::{Folds, add, batch};
 use crate::proof::{Proof, m2_points};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
@@ -26,6 +27,7 @@ impl Prover {
         &self,
         statements: &[Statement],
         columns: LimbColumns,
+        tensors: &[Tensors],
         randomness: &mut Randomness,
         session: Session<'_>,
     ) -> Result<Proof, ProveError> {
@@ -42,6 +44,8 @@ impl Prover {
         let inverses = Inverses::new(&columns, c1.beta).ok_or(ProveError::Challenge)?;
         let blinding = self.draw_blinding(randomness);
         let masks = MaskColumns::new(size, randomness);
+        #[allow(unused_mut)]
+        let mut masked = self.mask_tensors(tensors, randomness);
         #[cfg(test)]
         let columns = match session.cheat {
             Some(cheat) => cheat.after_m1(columns, &c1),
@@ -55,20 +59,29 @@ impl Prover {
         #[cfg(test)]
         if let Some(cheat) = session.cheat {
             cheat.model(&columns, &mut model, &c1);
+            cheat.masked(tensors, &mut masked, &c1);
         }
         #[allow(unused_mut)]
         let mut sigma = masks.sigma();
-        let points = m2_points(&c_h, &c_s, &model.c_q, model.d, model.a_d);
+        let d_committed: Vec<[G1Affine; 2]> = masked.iter().map(|m| [m.d, m.a_d]).collect();
+        let points = m2_points(&c_h, &c_s, &model.c_q, model.d, model.a_d, &d_committed);
         let (transcript, c2) = transcript.m2(&points, bound_sigma(sigma, rules), size.variables());
 
         // M3, M4
         let functions = Functions::new(vk.shape(), size, &c1, &c2, rules);
+        #[allow(unused_mut)]
+        let mut combined: Vec<_> = masked.iter().zip(tensors).map(|(m, t)| m.combine(t, c2.mu)).collect();
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.combined(&mut combined);
+        }
         let inputs = sumcheck::Inputs {
             columns: &columns,
             inverses: &inverses,
             masks: &masks,
             functions: &functions,
             g: &model.g,
+            committed: &combined,
             c1: &c1,
             c2: &c2,
             rules,
@@ -81,8 +94,11 @@ impl Prover {
         let (transcript, rho) = transcript.m4(&rounds.evals);
 
         // M5
-        let rho = mle::powers(rho, order.count());
-        let inj = Zeroizing::new(model.g.iter().map(|g| *g * rho[order.g()]).collect());
+        let rho = mle::powers(rho, order.count(tensors.len()));
+        let mut inj: Zeroizing<Vec<Fr>> = Zeroizing::new(model.g.iter().map(|g| *g * rho[order.g()]).collect());
+        for (i, x) in combined.iter().enumerate() {
+            add(&mut inj, x, rho[order.committed(i)]);
+        }
         #[allow(unused_mut)]
         let mut folds = Folds::new(batch(&columns, &inverses, &masks, &rho), inj, size.kappa, &rounds.r, rules);
         #[cfg(test)]
@@ -97,7 +113,8 @@ impl Prover {
         forgery.values(&mut fold_values, rho[order.s(1)], &rounds.r);
         let (transcript, eta) = transcript.m6(&fold_values);
         let (transcript, pi_1, pi_2) = folds.open(powers, x, eta, transcript)?;
-        let zr: Vec<Fr> = model.nonces.iter().zip(model.masks.iter()).map(|(a, m)| *a + c2.c_d * m).collect();
+        let mut zr: Vec<Fr> = model.nonces.iter().zip(model.masks.iter()).map(|(a, m)| *a + c2.c_d * m).collect();
+        masked.iter().for_each(|m| zr.extend(m.responses(c2.c_d)));
         transcript.pi_2(&pi_2, &zr);
 
         Ok(Proof {
@@ -107,6 +124,7 @@ impl Prover {
             c_q: model.c_q,
             d: model.d,
             a_d: model.a_d,
+            d_committed,
             sigma,
             rounds: rounds.rounds,
             evals: rounds.evals,
@@ -127,6 +145,15 @@ pub(crate) fn bound_sigma(sigma: Fr, rules: Rules) -> Fr {
 
 /// The transcript up to the public values.
 pub(crate) fn start(vkd: &[u8; 32], statements: &[Statement], rules: Rules) -> Transcript<stage::M1> {
+    if !rules.on(Rule::Points) {
+        // What a test drops: points are bound as if they were all the same.
+        let mut without = statements.to_vec();
+        for values in without.iter_mut().map(|s| &mut s.values) {
+            let points = [&mut values.input_point, &mut values.output_point];
+            points.into_iter().flatten().for_each(|p| p.0 = G1Affine::identity());
+        }
+        return start(vkd, &without, Rules::default());
+    }
     let sid = if rules.on(Rule::StatementId) { session_id(statements) } else { [0; 32] };
     let public: Vec<u8> = statements.iter().flat_map(|s| s.values.to_bytes()).collect();
     Transcript::new(vkd, statements.len(), &sid, &public)

@@ -1,8 +1,12 @@
-//! §6: the prover. [`messages`] runs M1 to M7, [`model`] is what M2 does with the weights.
+//! §6: the prover. [`messages`] runs M1 to M7, [`model`] is what M2 does with the weights,
+//! [`committed`] what it does with committed tensors.
 
+mod committed;
 mod messages;
 mod model;
 
+#[cfg(test)]
+pub(crate) use committed::{MaskedTensors, Tensors};
 pub(crate) use messages::{bound_sigma, start};
 #[cfg(test)]
 pub(crate) use model::FoldedModel;
@@ -24,6 +28,7 @@ use crate::randomness::Randomness;
 use crate::rules::Rules;
 use crate::srs::Srs;
 use crate::statement::{PublicValues, Statement};
+use crate::tensor::SampleSecrets;
 use crate::witness::Witness;
 
 /// One sample to prove.
@@ -119,9 +124,26 @@ impl Prover {
     /// the operating system.
     ///
     /// # Errors
-    /// The number of samples or inputs is wrong, a value is out of range, or there is no randomness.
+    /// The number of samples or inputs is wrong, a value is out of range, there is no randomness, or
+    /// the key commits to a side: that takes secrets, [`Self::prove_committed`].
     pub fn prove(&self, model_id: [u8; 32], requests: &[Request]) -> Result<(Vec<Statement>, Proof), ProveError> {
-        self.prove_session(model_id, requests, Randomness::from_os()?, Session::default())
+        self.prove_committed(model_id, requests, &vec![SampleSecrets::default(); requests.len()])
+    }
+
+    /// Like [`Self::prove`], for keys with committed sides: `secrets` blind the tensors of each
+    /// sample. The statements hold points in the place of what they hide; with its secret, a tensor
+    /// opens its point ([`CommittedTensor::new`](crate::CommittedTensor::new)). The outputs are those
+    /// of [`Self::infer`].
+    ///
+    /// # Errors
+    /// As for [`Self::prove`]; a sample lacks a secret, or has one for a side that is public.
+    pub fn prove_committed(
+        &self,
+        model_id: [u8; 32],
+        requests: &[Request],
+        secrets: &[SampleSecrets],
+    ) -> Result<(Vec<Statement>, Proof), ProveError> {
+        self.prove_session(model_id, requests, secrets, Randomness::from_os()?, Session::default())
     }
 
     /// Like [`Self::prove`], with masks expanded from `seed`. Two proofs from one seed reveal the
@@ -137,13 +159,31 @@ impl Prover {
         requests: &[Request],
         seed: [u8; 32],
     ) -> Result<(Vec<Statement>, Proof), ProveError> {
-        self.prove_session(model_id, requests, Randomness::from_seed(seed), Session::default())
+        let secrets = vec![SampleSecrets::default(); requests.len()];
+        self.prove_committed_with_insecure_test_seed(model_id, requests, &secrets, seed)
+    }
+
+    /// Like [`Self::prove_committed`], with masks expanded from `seed`.
+    ///
+    /// # Errors
+    /// As for [`Self::prove_committed`].
+    #[doc(hidden)]
+    #[cfg(feature = "insecure-test-seed")]
+    pub fn prove_committed_with_insecure_test_seed(
+        &self,
+        model_id: [u8; 32],
+        requests: &[Request],
+        secrets: &[SampleSecrets],
+        seed: [u8; 32],
+    ) -> Result<(Vec<Statement>, Proof), ProveError> {
+        self.prove_session(model_id, requests, secrets, Randomness::from_seed(seed), Session::default())
     }
 
     pub(crate) fn prove_session(
         &self,
         model_id: [u8; 32],
         requests: &[Request],
+        secrets: &[SampleSecrets],
         mut randomness: Randomness,
         session: Session<'_>,
     ) -> Result<(Vec<Statement>, Proof), ProveError> {
@@ -152,6 +192,7 @@ impl Prover {
         if size.real() > self.powers.len() {
             return Err(KeyError::SrsTooSmall { needed: size.real(), got: self.powers.len() }.into());
         }
+        committed::check_secrets(self, requests, secrets)?;
         #[allow(unused_mut)]
         let (mut values, mut witnesses) = self.run(requests)?;
         #[cfg(test)]
@@ -166,12 +207,19 @@ impl Prover {
             cheat.columns(&mut columns);
             cheat.statement(&mut values);
         }
+        #[allow(unused_mut)]
+        let mut tensors = self.tensors(&values, secrets)?;
+        #[cfg(test)]
+        if let Some(cheat) = session.cheat {
+            cheat.tensors(&mut tensors);
+        }
+        self.publish(&mut values, &tensors);
         let statements: Vec<Statement> = values
             .iter()
             .zip(requests)
             .map(|(values, request)| Statement { model_id, context_id: request.context_id, values: values.clone() })
             .collect();
-        let proof = self.prove_columns(&statements, columns, &mut randomness, session)?;
+        let proof = self.prove_columns(&statements, columns, &tensors, &mut randomness, session)?;
         Ok((statements, proof))
     }
 
@@ -181,7 +229,11 @@ impl Prover {
         for (sample, request) in requests.iter().enumerate() {
             check_inputs(self.key.vk.shape(), &request.inputs)?;
             let witness = Witness::new(&self.key.weights, &request.inputs, sample)?;
-            values.push(PublicValues { inputs: request.inputs.clone(), outputs: witness.outputs.clone() });
+            values.push(PublicValues {
+                inputs: request.inputs.clone(),
+                outputs: witness.outputs.clone(),
+                ..PublicValues::default()
+            });
             witnesses.push(witness);
         }
         Ok((values, witnesses))

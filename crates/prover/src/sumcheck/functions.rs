@@ -5,7 +5,7 @@ use ark_ff::{AdditiveGroup, Field};
 
 use crate::circuit::layout::{Columns, FIRST};
 use crate::circuit::pieces::{Pieces, Prefix};
-use crate::circuit::{Layout, Saturation, Shape};
+use crate::circuit::{Layout, Saturation, Shape, Side};
 use crate::mle;
 use crate::rules::{Rule, Rules};
 use crate::statement::PublicValues;
@@ -21,6 +21,8 @@ pub(crate) struct Functions {
     pub(crate) hi: Pieces,
     pub(crate) nw: Pieces,
     pub(crate) m: Pieces,
+    /// `- lambda^{ell+5} E_x` and `lambda_L E_o`, for the committed sides.
+    pub(crate) committed: Vec<Pieces>,
     /// `lambda^0 .. lambda^{ell+5}`.
     pub(crate) lambda: Vec<Fr>,
     /// `lambda_L alpha^{act}`, the weight of the outputs in `Claim_0`.
@@ -44,6 +46,8 @@ pub(crate) struct FunctionValues {
     pub(crate) t: Fr,
     /// `I~ = sum_i 2^i r_i`.
     pub(crate) i: Fr,
+    /// `Z~` times the functions of the committed sides.
+    pub(crate) committed: Vec<Fr>,
 }
 
 impl Functions {
@@ -60,17 +64,40 @@ impl Functions {
             hi: Pieces::default(),
             nw: Pieces::default(),
             m: Pieces::default(),
+            committed: Vec::new(),
             lambda: powers[..ell + 6].to_vec(),
             output_weight: lambda_of(layers) * c1.alpha.pow([layout.act() as u64]),
             constants: Fr::ZERO,
         };
         this.m.push(0, size.samples, Fr::ONE, c2.mu);
         this.s.push(FIRST, layout.positions, Fr::ONE, Fr::ONE);
-        this.e.push(FIRST, layout.constant(1), Fr::ONE, c2.theta);
+        for side in shape.committed().sides() {
+            let mut pieces = Pieces::default();
+            let end = FIRST + shape.width(side);
+            match side {
+                Side::Inputs if rules.on(Rule::CommittedInputs) => {
+                    let end = if rules.on(Rule::TensorEnd) { end } else { end + 1 };
+                    pieces.push(FIRST, end, -powers[ell + 5], c2.theta);
+                }
+                Side::Outputs if rules.on(Rule::CommittedOutputs) => {
+                    // alpha^{act - 2 + p}
+                    let weight = lambda_of(layers) * c1.alpha.pow([(layout.act() - FIRST) as u64]);
+                    let first = if rules.on(Rule::TensorPositions) { FIRST } else { 0 };
+                    pieces.push(first, end, weight, c1.alpha);
+                }
+                _ => {}
+            }
+            this.committed.push(pieces);
+        }
+        if !shape.committed().inputs || rules.on(Rule::CommittedInputs) {
+            this.e.push(FIRST, layout.constant(1), Fr::ONE, c2.theta);
+        }
         for l in 1..=layers {
             let (start, next, constant) = (layout.start(l), layout.start(l + 1), layout.constant(l));
             let from = if l == 1 && !rules.on(Rule::MaskPositions) { 0 } else { start };
-            this.b.push(from, next, lambda_of(l) * c1.alpha.pow([next as u64]), Fr::ONE);
+            if l < layers || !shape.committed().outputs || rules.on(Rule::CommittedOutputs) {
+                this.b.push(from, next, lambda_of(l) * c1.alpha.pow([next as u64]), Fr::ONE);
+            }
             if rules.on(Rule::Constants) {
                 this.e.push(constant, constant + 1, Fr::ONE, c2.theta);
                 this.constants += c2.theta.pow([constant as u64]);
@@ -91,7 +118,8 @@ impl Functions {
         this
     }
 
-    /// `Claim_0` without its mask term `zeta sigma`.
+    /// `Claim_0` without its mask term `zeta sigma`. A committed side has no elements in `values`, so
+    /// what they would add is missing, as §10 has it.
     pub(crate) fn claim(&self, values: &[PublicValues], c1: &Challenges1, c2: &Challenges2, rules: Rules) -> Fr {
         let horner = |base: Fr, scalars: &mut dyn Iterator<Item = Fr>| scalars.fold(Fr::ZERO, |sum, s| sum * base + s);
         let first = c2.theta.pow([FIRST as u64]);
@@ -118,7 +146,9 @@ impl Functions {
         let real = Prefix::eq(xi_p, r_p);
         let eq_k = Prefix::eq(xi_k, r_k).up_to(size.k());
         let index = |bits: &[Fr]| bits.iter().rev().fold(Fr::ZERO, |sum, bit| sum.double() + bit);
+        let first_sample: Fr = r_k.iter().map(|r| Fr::ONE - r).product();
         FunctionValues {
+            committed: self.committed.iter().map(|pieces| first_sample * pieces.evaluate(r_p)).collect(),
             a: self.a.evaluate(r_p),
             b: self.b.evaluate(r_p),
             e: self.e.evaluate(r_p),
@@ -136,6 +166,7 @@ impl Functions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::Committed;
     use crate::testing::Xorshift;
     use proptest::prelude::*;
 
@@ -154,7 +185,8 @@ mod tests {
             let hidden = dims.len() - 2;
             let mut bound = |_| if rng.below(2) == 0 { Saturation::Narrow } else { Saturation::Wide };
             let saturation = saturate.then(|| (0..hidden).map(&mut bound).collect());
-            let shape = Shape::new(dims, saturation).unwrap();
+            let committed = Committed { inputs: rng.below(2) == 0, outputs: rng.below(2) == 0 };
+            let shape = Shape::new(dims, saturation).unwrap().with_committed(committed).unwrap();
             let size = Layout::new(&shape).columns(samples).unwrap();
             let mut scalar = || Fr::from(rng.next()) * Fr::from(rng.next()) + Fr::from(rng.next());
             let c1 = Challenges1 { alpha: scalar(), beta: scalar() };
@@ -171,6 +203,10 @@ mod tests {
             prop_assert_eq!(got.s, dense(&f.s));
             prop_assert_eq!(got.hi, dense(&f.hi));
             prop_assert_eq!(got.nw, dense(&f.nw));
+            for (got, pieces) in got.committed.iter().zip(&f.committed) {
+                let first = mle::evaluate(&[Fr::ONE], r_k);
+                prop_assert_eq!(*got, first * dense(pieces));
+            }
             prop_assert_eq!(got.m, mle::evaluate(&f.m.table(size.k()), r_k));
             let mut es = mle::eq_table(&c2.xi);
             es.iter_mut().enumerate().for_each(|(a, e)| {

@@ -4,6 +4,7 @@
 //! [`masks`] are `S_0..S_3`; [`inverses`] and [`rows`] serve the prover's side, [`prove`];
 //! [`verify`] is the other side.
 
+pub(crate) mod committed;
 pub(crate) mod functions;
 pub(crate) mod inverses;
 pub(crate) mod masks;

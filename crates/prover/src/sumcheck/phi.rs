@@ -6,7 +6,8 @@ use ark_ff::{AdditiveGroup, Field};
 use super::functions::FunctionValues;
 use crate::rules::{Rule, Rules};
 
-/// The order of the evaluations in M4: `L_0..L_ell, H_0..H_ell, S_1, S_2, S_3, G, S_0`.
+/// The order of the evaluations in M4: `L_0..L_ell, H_0..H_ell, S_1, S_2, S_3, G, S_0`, then one per
+/// committed side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EvalOrder {
     /// `ell`.
@@ -34,9 +35,14 @@ impl EvalOrder {
         2 * self.ell + 6
     }
 
-    /// `NE`.
-    pub(crate) fn count(self) -> usize {
-        2 * self.ell + 7
+    /// The masked tensors of the committed side `index`.
+    pub(crate) fn committed(self, index: usize) -> usize {
+        2 * self.ell + 7 + index
+    }
+
+    /// `NE`, with `sides` committed sides.
+    pub(crate) fn count(self, sides: usize) -> usize {
+        self.committed(sides)
     }
 }
 
@@ -72,6 +78,11 @@ pub(crate) fn phi(evals: &[Fr], f: &FunctionValues, ell: usize, beta: Fr, zeta: 
     let sum = lambda[ell + 4] * f.s * (h[..ell].iter().sum::<Fr>() - h[ell]);
     let layer = f.a * z - f.b * evals[order.g()] * y;
     let wires = lambda[ell + 5] * f.e * y;
+    let committed: Fr = f.committed.iter().enumerate().map(|(i, weight)| *weight * evals[order.committed(i)]).sum();
     let mask = evals[order.s(1)] + f.i * (evals[order.s(2)] + f.i * evals[order.s(3)]);
-    f.es * bracket + on(Rule::LookupSum, sum) + f.m * (on(Rule::Layer, layer) + on(Rule::Wires, wires)) + zeta * mask
+    f.es * bracket
+        + on(Rule::LookupSum, sum)
+        + f.m * (on(Rule::Layer, layer) + on(Rule::Wires, wires))
+        + committed
+        + zeta * mask
 }

@@ -9,6 +9,7 @@ use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::committed::CommittedRounds;
 use super::functions::Functions;
 use super::inverses::Inverses;
 use super::masks::{MaskColumns, MaskRounds};
@@ -59,6 +60,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) functions: &'a Functions,
     /// `G` over positions `0..P`.
     pub(crate) g: &'a [Fr],
+    /// The masked tensors of the committed sides, by position.
+    pub(crate) committed: &'a [Zeroizing<Vec<Fr>>],
     pub(crate) c1: &'a Challenges1,
     pub(crate) c2: &'a Challenges2,
     pub(crate) rules: Rules,
@@ -70,19 +73,25 @@ pub(crate) fn prove(inputs: &Inputs<'_>, mut transcript: Transcript<stage::M3>) 
     let order = EvalOrder { ell: inputs.columns.limbs.len() };
     let mut state = State::new(inputs);
     let mut masks = MaskRounds::new(inputs.masks, inputs.c2.zeta);
+    let tables = inputs.functions.committed.iter().zip(inputs.committed);
+    let tables = tables.map(|(e, x)| (e.table(size.positions.min(x.len())), x.clone()));
+    let mut committed = CommittedRounds::new(tables, size.kappa);
     let (mut rounds, mut r) = (Vec::new(), Vec::new());
     for _ in 0..size.variables() {
         let mut e = state.message();
-        e.iter_mut().zip(masks.message()).for_each(|(e, m)| *e += m);
+        for terms in [masks.message(), committed.message()] {
+            e.iter_mut().zip(terms).for_each(|(e, m)| *e += m);
+        }
         let (next, challenge) = transcript.round(&e);
         transcript = next;
         state.fix(challenge);
         masks.fix(challenge);
+        committed.fix(challenge);
         rounds.push(e);
         r.push(challenge);
     }
     let [s1, s2, s3, s0] = inputs.masks.evaluate(&r);
-    let mut evals = vec![Fr::ZERO; order.count()];
+    let mut evals = vec![Fr::ZERO; order.count(inputs.committed.len())];
     if let Rows::Fields(rows) = &state.rows {
         evals[..state.width].copy_from_slice(&rows[..state.width]);
     }
@@ -91,6 +100,7 @@ pub(crate) fn prove(inputs: &Inputs<'_>, mut transcript: Transcript<stage::M3>) 
     evals[order.s(3)] = s3;
     evals[order.g()] = state.positions[7][0];
     evals[order.s0()] = s0;
+    evals[order.committed(0)..].copy_from_slice(&committed.evaluations());
     (transcript, Output { rounds, r, evals })
 }
 

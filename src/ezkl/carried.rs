@@ -1,0 +1,119 @@
+//! Verifying a bundle with what it carries: no artifacts, no backend installation, no cache.
+//!
+//! A bundle that carries its model's code ([`crate::proof::Manifest::model_code`]) can be verified anywhere. The code is
+//! bound by the model id, and by nothing else: the verdict is about that id, and whoever relies on it must know the id.
+//!
+//! | backend | off-chain | embedded EVM |
+//! |---|---|---|
+//! | native | the native verifier, with the key in the key object | this release's `NativeVerifier` |
+//! | EZKL | not available: its verifier needs the verifying key itself | this release's `EzklAdapter` over the generated verifier |
+
+use super::{
+    PipelineError,
+    verification::{as_ms, model_key, run_contracts},
+};
+use crate::{
+    backend::{Control, native},
+    evm::{self, EvmVerification},
+    proof::{Bundle, Statement, Verdict, identity::ModelParts},
+};
+use alloy::primitives::{B256, Bytes};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// What a verification without artifacts found.
+#[derive(Clone, Debug, Serialize)]
+#[must_use = "a report that nobody reads verifies nothing"]
+pub struct CarriedReport {
+    /// What is claimed, in the order that the proof binds.
+    pub statement_ids: Vec<B256>,
+    /// The model it is claimed of.
+    pub model_id: B256,
+    /// The backend's own verifier; `None` when it was not asked, or needs more than the bundle carries.
+    pub off_chain: Option<Verdict>,
+    /// Its wall time.
+    #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
+    pub off_chain_time: Duration,
+    /// The contracts' code in the embedded EVM.
+    pub embedded_evm: EvmVerification,
+    /// Its wall time.
+    #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
+    pub embedded_evm_time: Duration,
+    /// What a reader has to know beside the verdict.
+    pub warnings: Vec<String>,
+}
+
+impl CarriedReport {
+    /// Valid only if the contracts accept, and the backend's verifier does not refuse.
+    pub fn verdict(&self) -> Verdict {
+        match (&self.off_chain, &self.embedded_evm.verdict) {
+            (Some(Verdict::Invalid { reason }), _) | (_, Verdict::Invalid { reason }) => {
+                Verdict::invalid(reason.clone())
+            }
+            (Some(Verdict::Valid) | None, Verdict::Valid) => Verdict::Valid,
+        }
+    }
+
+    /// Whether the verifiers contradict each other: one of them, hence this program, has a defect.
+    #[must_use]
+    pub fn is_contradictory(&self) -> bool {
+        self.off_chain.as_ref().is_some_and(|verdict| verdict.is_valid() != self.embedded_evm.verdict.is_valid())
+    }
+}
+
+/// Verifies a bundle with the code it carries, by every verifier that needs no more.
+///
+/// # Errors
+/// [`PipelineError::NoModelCode`] when it carries none; [`PipelineError::NoAdapter`] when this release has no contract
+/// for it, as for mock bundles; others when no verdict was reached.
+pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedReport, PipelineError> {
+    let code = bundle.manifest().model_code.as_ref().ok_or_else(|| PipelineError::NoModelCode(bundle.model_id()))?;
+    let parts = bundle.manifest().model_parts();
+    let start = Instant::now();
+    let off_chain = if parts.adapter_id == evm::artifacts::native_verifier_id() {
+        control.stage("verify off-chain");
+        Some(native::verify_with_key_object(&parts, code, bundle.statements(), bundle.proof())?)
+    } else {
+        None
+    };
+    let off_chain_time = start.elapsed();
+    let report = verify_in_evm(bundle, code, control)?;
+    Ok(CarriedReport { off_chain, off_chain_time, ..report })
+}
+
+/// Runs this release's contracts, and nothing else, over a model's run-time code, which must be the one that the
+/// bundle's model id names.
+///
+/// # Errors
+/// As [`verify_carried`].
+pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result<CarriedReport, PipelineError> {
+    control.stage("verify in the embedded EVM");
+    let parts = bundle.manifest().model_parts();
+    let start = Instant::now();
+    let adapter = evm::artifacts::adapter(parts.adapter_id).ok_or(PipelineError::NoAdapter(parts.adapter_id))?;
+    // Whoever calls this with other code gets no verdict about it.
+    let found = alloy::primitives::keccak256(code);
+    if found != parts.model_code_hash {
+        return Err(PipelineError::NoModelCode(bundle.model_id()));
+    }
+    let key = model_key(bundle.model_id(), &parts);
+    let embedded_evm = run_contracts(&adapter.deployed_bytecode, code, &key, bundle.statements(), bundle.proof())?;
+    Ok(CarriedReport {
+        statement_ids: bundle.statements().iter().map(Statement::id).collect(),
+        model_id: bundle.model_id(),
+        off_chain: None,
+        off_chain_time: Duration::ZERO,
+        embedded_evm,
+        embedded_evm_time: start.elapsed(),
+        warnings: warnings(&parts),
+    })
+}
+
+/// From the ids alone, never from the manifest's words.
+fn warnings(parts: &ModelParts) -> Vec<String> {
+    let mut warnings = vec![format!("SRS {} is of no known ceremony: TEST SRS; NOT SECURE", parts.srs_id)];
+    if parts.adapter_id == evm::artifacts::ezkl_adapter_id() {
+        warnings.push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
+    }
+    warnings
+}
