@@ -2,7 +2,8 @@
 //!
 //! From the bottom up: [`proof`] is what a proof says and how it travels; [`backend`] is what proves; [`evm`] compiles
 //! and runs the contracts that verify; [`ezkl`] (also [`pipeline`], its name is historic) leads from a model and an
-//! input to a verified [`proof::Bundle`]; [`chain`] posts it and audits what was posted.
+//! input to a verified [`proof::Bundle`]; [`inference`] answers with a model and proves the answers; [`chain`] posts a
+//! claim and audits what was posted; [`storage`] keeps what is made and what travels.
 
 pub mod backend;
 pub mod chain;
@@ -11,6 +12,7 @@ pub mod ezkl;
 mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod inference;
 pub mod model;
 pub mod proof;
 pub mod storage;

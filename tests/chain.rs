@@ -4,13 +4,19 @@
 
 #[path = "chain/audit.rs"]
 mod audit;
+#[path = "chain/batches.rs"]
+mod batches;
 #[path = "chain/devnet.rs"]
 mod devnet;
 #[path = "chain/failures.rs"]
 mod failures;
 #[path = "chain/gas.rs"]
 mod gas;
+#[path = "chain/gas_table.rs"]
+mod gas_table;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
+#[path = "chain/native_world.rs"]
+mod native_world;
 #[path = "chain/world.rs"]
 mod world;

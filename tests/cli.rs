@@ -4,11 +4,17 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/carried.rs"]
+mod carried;
+#[path = "cli/commands.rs"]
+mod commands;
 #[path = "cli/end_to_end.rs"]
 mod end_to_end;
 #[path = "cli/environment.rs"]
 mod environment;
 #[path = "cli/native.rs"]
 mod native;
+#[path = "cli/on_chain.rs"]
+mod on_chain;
 #[path = "cli/program.rs"]
 mod program;

@@ -1,4 +1,4 @@
-use super::ArtifactsError;
+use super::{ArtifactsError, ezkl::EzklError};
 use crate::{FailureClass, model::ModelError, proof::SchemaError, storage::StorageError};
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub enum BackendError {
         /// What the verifier said.
         reason: String,
     },
+    /// EZKL failed, in a way that is known.
+    #[error(transparent)]
+    Ezkl(#[from] EzklError),
     /// The backend reported a failure that has no variant of its own.
     #[error("{backend} failed at {operation}: {message}")]
     Failed {
@@ -84,6 +87,24 @@ pub enum BackendError {
         operation: String,
         /// The limit.
         limit: Duration,
+    },
+    /// The backend's process used more memory than it may; it was killed.
+    #[error("{operation} used {measured_kb} kB of memory and was stopped: the limit is {limit_kb} kB")]
+    MemoryLimit {
+        /// What it was doing.
+        operation: String,
+        /// The limit.
+        limit_kb: u64,
+        /// The resident set that was measured.
+        measured_kb: u64,
+    },
+    /// Every worker is at work, and as many requests wait as may.
+    #[error("{backend} is busy: {waiting} requests wait already. Try again later, or allow more workers")]
+    Busy {
+        /// Which backend.
+        backend: &'static str,
+        /// The requests that wait.
+        waiting: usize,
     },
     /// The caller cancelled.
     #[error("{operation} was cancelled")]
@@ -123,9 +144,12 @@ impl BackendError {
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
+            Self::Ezkl(error) => error.class(),
             Self::NotInstalled { .. }
             | Self::Worker { .. }
             | Self::TimedOut { .. }
+            | Self::MemoryLimit { .. }
+            | Self::Busy { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }
             | Self::Storage(_)

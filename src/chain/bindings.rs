@@ -2,5 +2,5 @@
 
 pub use crate::evm::{
     Refusal,
-    bindings::{IEzklVerifier, IModelRegistry, IProofRegistry, IVerifierAdapter, ModelKey},
+    bindings::{IBatchVerifierAdapter, IEzklVerifier, IModelRegistry, IProofRegistry, IVerifierAdapter, ModelKey},
 };

@@ -1,11 +1,8 @@
-//! Deploying, registering, submitting and reading claims, on development chains.
+//! Deploying and registering, on development chains.
 
 use super::{
     Account, ChainError, Mined, Node, SendOptions,
-    bindings::{
-        IModelRegistry,
-        IProofRegistry::{self, Assurance, ClaimRecorded},
-    },
+    bindings::{IModelRegistry, IProofRegistry},
     sender::send,
 };
 use crate::{
@@ -13,16 +10,15 @@ use crate::{
         CompiledContract, Refusal,
         artifacts::{self, Artifact},
     },
-    proof::{
-        Assignment, Context, Statement,
-        identity::{ModelParts, model_id},
-    },
+    proof::identity::{ModelParts, model_id},
 };
 use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
-    sol_types::{SolCall, SolEvent, SolValue},
+    sol_types::{SolCall, SolValue},
 };
 use serde::Serialize;
+
+pub use super::submission::{Claim, read_claim};
 
 /// A contract that was just deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,29 +68,6 @@ pub struct Registration {
     /// The transaction.
     #[serde(flatten)]
     pub mined: Mined,
-}
-
-/// A claim that is recorded now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Submission {
-    /// The statement's id, derived here and confirmed by the event and the record.
-    pub statement_id: B256,
-    /// The transaction.
-    #[serde(flatten)]
-    pub mined: Mined,
-}
-
-/// A recorded claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Claim {
-    /// Who submitted it.
-    pub submitter: Address,
-    /// The time of its block.
-    pub recorded_at: u64,
-    /// Whether a verifier contract accepted the proof.
-    pub verified: bool,
-    /// Whether the proof could have been copied from somebody else.
-    pub transferable: bool,
 }
 
 /// One account on one development chain.
@@ -227,77 +200,12 @@ impl Client {
         }))
     }
 
-    /// Submits a claim to the registry that its context names, and reads it back.
-    ///
-    /// # Errors
-    /// [`ChainError::WrongContext`] when the statement is not for this chain and account; [`ChainError::Refused`] with
-    /// the contract's reason when the simulation fails, before anything is paid; others of [`ChainError`].
-    pub async fn submit(&self, statement: &Statement, proof: &Bytes) -> Result<Submission, ChainError> {
-        let what = "the submission of the claim";
-        let (registry, assignment) = self.assignment(statement)?;
-        let call = IProofRegistry::submitCall {
-            modelId: statement.model_id,
-            assignment: IProofRegistry::Assignment {
-                submitter: assignment.submitter,
-                consumer: assignment.consumer,
-                job: assignment.job,
-                deadline: assignment.deadline,
-            },
-            publicValues: statement.public_values.as_bytes().clone(),
-            proof: proof.clone(),
-        };
-        let mined = self.send(what, registry, &call).await?;
-        let statement_id = statement.id();
-        let unexpected = |reason: &str| ChainError::Unexpected { what: what.into(), reason: reason.into() };
-        let recorded = mined.receipt.inner.logs().iter().any(|log| {
-            log.address() == registry
-                && ClaimRecorded::decode_log_validate(&log.inner).is_ok_and(|event| event.statementId == statement_id)
-        });
-        if !recorded {
-            return Err(unexpected("the transaction emitted no ClaimRecorded event for the statement"));
-        }
-        match read_claim(&self.node, registry, statement_id).await? {
-            Some(claim) if claim.verified => Ok(Submission { statement_id, mined }),
-            _ => Err(unexpected("the registry has no verified claim of the statement")),
-        }
-    }
-
-    fn assignment<'a>(&self, statement: &'a Statement) -> Result<(Address, &'a Assignment), ChainError> {
-        let Context::Chain { chain_id, registry, assignment } = &statement.context else {
-            return Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()));
-        };
-        if *chain_id != self.node.chain_id() {
-            let here = self.node.chain_id();
-            return Err(ChainError::WrongContext(format!("it is made for chain {chain_id}, and this is chain {here}")));
-        }
-        if assignment.submitter != self.address() {
-            let (theirs, ours) = (assignment.submitter, self.address());
-            return Err(ChainError::WrongContext(format!(
-                "only {theirs} may submit it, and the key is that of {ours}"
-            )));
-        }
-        Ok((*registry, assignment))
-    }
-
-    async fn send<C: SolCall>(&self, what: &str, to: Address, call: &C) -> Result<Mined, ChainError> {
+    /// Calls a contract that is there.
+    pub(super) async fn send<C: SolCall>(&self, what: &str, to: Address, call: &C) -> Result<Mined, ChainError> {
         // A call to an address without code would succeed and do nothing.
         if self.node.code(to).await?.is_empty() {
             return Err(ChainError::Refused { what: what.into(), refusal: Refusal::NoCode(to) });
         }
         send(&self.node, &self.account, &self.options, what, Some(to), call.abi_encode().into()).await
     }
-}
-
-/// Reads a claim at the latest block; `None` when the registry has none of this statement.
-///
-/// # Errors
-/// [`ChainError`].
-pub async fn read_claim(node: &Node, registry: Address, statement_id: B256) -> Result<Option<Claim>, ChainError> {
-    let claim = node.view(registry, &IProofRegistry::claimCall { statementId: statement_id }).await?;
-    Ok((claim.assurance != Assurance::None).then(|| Claim {
-        submitter: claim.submitter,
-        recorded_at: claim.recordedAt,
-        verified: claim.assurance == Assurance::Verified,
-        transferable: claim.transferable,
-    }))
 }

@@ -102,7 +102,10 @@ pub enum ChainError {
         waited: Duration,
     },
     /// Larger than nodes accept.
-    #[error("{what} takes a transaction of {size} bytes, over the {limit} that nodes accept; make the proof smaller")]
+    #[error(
+        "{what} takes a transaction of {size} bytes, over the {limit} that nodes accept; split the batch, with a proof \
+         for each part, or make the proof smaller"
+    )]
     TransactionTooLarge {
         /// What it does.
         what: String,
@@ -110,6 +113,18 @@ pub enum ChainError {
         size: usize,
         /// [`super::sender::MAX_TRANSACTION_BYTES`].
         limit: usize,
+    },
+    /// Dearer than a transaction may be.
+    #[error(
+        "{what} takes {gas} gas, over the {limit} that a transaction may use; split the batch, with a proof for each part"
+    )]
+    TooMuchGas {
+        /// What it does.
+        what: String,
+        /// As the node estimates it.
+        gas: u64,
+        /// The limit of EIP-7825.
+        limit: u64,
     },
     /// The statement is made for somebody or something else.
     #[error("the statement cannot be submitted here: {0}")]
@@ -157,6 +172,7 @@ impl ChainError {
             Self::BadEndpoint { .. }
             | Self::WrongChain { .. }
             | Self::TransactionTooLarge { .. }
+            | Self::TooMuchGas { .. }
             | Self::WrongContext(_)
             | Self::CannotAudit { .. } => FailureClass::BadInput,
             Self::Refused { refusal, .. } => refusal.class(),

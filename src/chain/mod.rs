@@ -11,10 +11,14 @@ pub mod devnet;
 mod error;
 pub mod node;
 pub mod sender;
+mod submission;
 
-pub use auditor::{AuditReport, AuditVerdict, OffChainAnswer, OffChainRequest, OffChainVerifier, audit};
-pub use client::{Client, Contracts, Deployment, Registration, Submission};
+pub use auditor::{
+    AuditReport, AuditVerdict, OffChainAnswer, OffChainRequest, OffChainVerifier, audit, audit_statement,
+};
+pub use client::{Client, Contracts, Deployment, Registration};
 pub use devnet::Devnet;
 pub use error::ChainError;
 pub use node::Node;
 pub use sender::{Account, Mined, SendOptions};
+pub use submission::{BatchSubmission, Claim, Submission};

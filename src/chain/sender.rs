@@ -137,6 +137,9 @@ async fn price(node: &Node, what: &str, request: TransactionRequest) -> Result<T
     let failed = |error| node.error(what, error);
     let from = request.from.unwrap_or_default();
     let estimate = provider.estimate_gas(request.clone()).await.map_err(failed)?;
+    if estimate > MAX_GAS {
+        return Err(ChainError::TooMuchGas { what: what.into(), gas: estimate, limit: MAX_GAS });
+    }
     // A little more than estimated, since the state may change; not much more, since a proof that fails after all can
     // cost the whole limit.
     let gas = estimate.saturating_add(estimate / 16).min(MAX_GAS);

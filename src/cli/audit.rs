@@ -1,12 +1,18 @@
-use super::{Backend, Failure, Outcome, context::Session, report};
+use super::{Backend, Failure, Outcome, context, context::Session, report};
 use alloy::primitives::B256;
+use serde::Serialize;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 use zkinfer::{
+    backend::Control,
     chain::{
-        self, AuditReport, Node,
+        self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
         auditor::{Check, CheckName, CheckOutcome},
     },
+    evm,
     model::Model,
     pipeline::{EZKLIntegration, Reverifier},
 };
@@ -15,11 +21,12 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --model model.onnx    also shows which model it is
-  zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --json
+  zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --json       exit code 1 if there is any objection
+  zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --accept test-srs
 
-The transaction has to be a direct call of ProofRegistry.submit. Every id is derived anew; the proof is verified again by
-the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend when this machine has the
-model's artifacts.";
+The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified again by
+the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
+the chain, an EZKL claim when this machine has the model's artifacts.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,51 +34,115 @@ pub(crate) struct Args {
     #[arg(value_name = "TX")]
     transaction: B256,
 
+    /// Audit this one of the statements of a batch.
+    #[arg(long, value_name = "ID")]
+    statement: Option<B256>,
+
     /// The node to ask.
     #[arg(long, value_name = "URL")]
     rpc: String,
 
-    /// Require the claim to be about this ONNX file and to be verified off-chain; EZKL artifacts are built from it.
+    /// Require the claim to be about this ONNX file and to be verified off-chain. The artifacts of an EZKL claim are built
+    /// from it; those of a native claim have to be here.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    /// Exit with 1 also for a VALID claim if there is an objection: see --accept.
+    #[arg(long)]
+    strict: bool,
+
+    /// With --strict, an objection to pass over; may be given several times.
+    #[arg(long, value_enum, value_name = "OBJECTION", requires = "strict")]
+    accept: Vec<ObjectionKind>,
+}
+
+/// What speaks against relying on a claim although no check failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum ObjectionKind {
+    /// The SRS is of no known ceremony: whoever knows its secret can forge proofs.
+    TestSrs,
+    /// The proof is not bound to the claim: whoever saw it could have submitted it.
+    Transferable,
+    /// A check was skipped.
+    Skipped,
+}
+
+#[derive(Debug, Serialize)]
+struct Objection {
+    kind: ObjectionKind,
+    detail: String,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
     let model = args.model.as_deref().map(Model::read).transpose()?;
-    let integrations = integrations(model.as_ref(), session)?;
-    let reverifier = Reverifier::new(integrations.clone(), session.control().clone());
+    let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
-    let audit = runtime.block_on(chain::audit(&node, args.transaction, Some(Arc::new(reverifier))))?;
-    if let Some(model) = &model {
-        require_model(&audit, model, &integrations)?;
+    let off_chain = Some(verifier.clone() as Arc<dyn OffChainVerifier>);
+    let audit = match args.statement {
+        None => runtime.block_on(chain::audit(&node, args.transaction, off_chain))?,
+        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, off_chain))?,
+    };
+    if let Some(model) = &verifier.model {
+        require_model(&audit, model, verifier.found.get())?;
     }
-    report::result(session, &json!(audit), &text(&audit));
-    Ok(if audit.is_valid() { Outcome::True } else { Outcome::Invalid })
+    let mut object = json!(audit);
+    let mut refused = Vec::new();
+    if args.strict {
+        refused = objections(&audit);
+        refused.retain(|objection| !args.accept.contains(&objection.kind));
+        object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
+    }
+    report::result(session, &object, &text(&audit, &refused));
+    Ok(if audit.is_valid() && refused.is_empty() { Outcome::True } else { Outcome::Invalid })
 }
 
-/// The backends whose artifacts may hold the claim's model. EZKL's are built from the model's file; native ones cannot
-/// be: every setup has a secret of its own.
-fn integrations(model: Option<&Model>, session: &Session) -> Result<Vec<EZKLIntegration>, Failure> {
-    let mut integrations = vec![session.integration(Backend::Native)?];
-    // Without EZKL, the report says what was not checked.
-    if let Ok(ezkl) = session.integration(Backend::Ezkl) {
-        if let Some(model) = model {
-            ezkl.prepare(model, session.control())?;
+/// Verifies with the backend that the claim's adapter names, and touches no other.
+#[derive(Debug)]
+struct ByAdapter {
+    model: Option<Model>,
+    control: Control,
+    found: OnceLock<EZKLIntegration>,
+}
+
+impl ByAdapter {
+    fn integration(&self, adapter_id: B256, model_id: B256) -> Result<EZKLIntegration, Failure> {
+        if adapter_id == evm::artifacts::native_verifier_id() {
+            return context::integration(Backend::Native);
         }
-        integrations.push(ezkl);
+        if adapter_id != evm::artifacts::ezkl_adapter_id() {
+            return Err(Failure::Input(format!("no backend of this release goes with adapter {adapter_id}")));
+        }
+        let ezkl = context::integration(Backend::Ezkl)?;
+        if let Some(model) = &self.model {
+            // Artifacts that were made with other options than the default are found, not made.
+            if !made_from(&ezkl, model_id, model) {
+                ezkl.prepare(model, &self.control)?;
+            }
+        }
+        Ok(ezkl)
     }
-    Ok(integrations)
+}
+
+impl OffChainVerifier for ByAdapter {
+    fn verify(&self, request: &OffChainRequest) -> OffChainAnswer {
+        match self.integration(request.model.adapter_id, request.model_id) {
+            Ok(integration) => {
+                let integration = self.found.get_or_init(|| integration).clone();
+                Reverifier::new(vec![integration], self.control.clone()).verify(request)
+            }
+            // The report says what was not checked.
+            Err(error) => OffChainAnswer::NotAvailable(error.to_string()),
+        }
+    }
 }
 
 /// `--model` asks for two things: that the claim is about this file, and that the backend has verified it.
-fn require_model(audit: &AuditReport, model: &Model, integrations: &[EZKLIntegration]) -> Result<(), Failure> {
+fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIntegration>) -> Result<(), Failure> {
     let claimed = audit.facts.model_id;
-    let made_from_it = |integration: &EZKLIntegration| {
-        integration.find(claimed).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
-    };
-    if !integrations.iter().any(made_from_it) {
+    if !integration.is_some_and(|integration| made_from(integration, claimed, model)) {
         return Err(Failure::Input(format!(
             "the claim is about model {claimed}, and no artifacts on this machine show that this is the file's model"
         )));
@@ -84,12 +155,44 @@ fn require_model(audit: &AuditReport, model: &Model, integrations: &[EZKLIntegra
     }
 }
 
-fn text(audit: &AuditReport) -> String {
+fn made_from(integration: &EZKLIntegration, model_id: B256, model: &Model) -> bool {
+    integration.find(model_id).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
+}
+
+fn objections(audit: &AuditReport) -> Vec<Objection> {
+    let mut found = Vec::new();
+    if audit.facts.srs_ceremony.is_none() {
+        found.push(Objection {
+            kind: ObjectionKind::TestSrs,
+            detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
+        });
+    }
+    if audit.facts.claims.iter().any(|claim| claim.transferable != Some(false)) {
+        found.push(Objection {
+            kind: ObjectionKind::Transferable,
+            detail: "nothing shows that the proof is bound to this claim".into(),
+        });
+    }
+    let skipped = audit.checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped);
+    found.extend(skipped.map(|check| Objection {
+        kind: ObjectionKind::Skipped,
+        detail: format!("not checked: {}: {}", check.name, check.detail),
+    }));
+    found
+}
+
+fn text(audit: &AuditReport, refused: &[Objection]) -> String {
     let mut rows: Vec<(String, String)> = audit
         .checks
         .iter()
         .map(|check| (format!("{:?}", check.outcome).to_lowercase(), format!("{}: {}", check.name, check.detail)))
         .collect();
+    if let Some(batch) = &audit.facts.batch {
+        rows.push(("batch".to_owned(), format!("{} of {} statements", batch.batch_id, batch.batch_size)));
+        rows.extend(audit.facts.claims.iter().map(|claim| ("statement".to_owned(), claim.statement_id.to_string())));
+    }
     rows.extend(audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
-    format!("{}\n{}", audit.summary, report::rows(&rows))
+    rows.extend(refused.iter().map(|objection| ("objection".to_owned(), objection.detail.clone())));
+    let strict = if refused.is_empty() { "" } else { "\nSTRICT: not relied on, because of the objections below" };
+    format!("{}{strict}\n{}", audit.summary, report::rows(&rows))
 }

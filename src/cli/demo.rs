@@ -1,7 +1,7 @@
 //! Everything once, with real parts: the same calls that `prove`, `verify` and `audit` make, on the model that comes with
 //! zkinfer and a development chain.
 
-use super::{Backend, Failure, Outcome, context::Session, digits, report};
+use super::{Backend, Failure, Outcome, context, context::Session, digits, report};
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         return Err(Failure::Input("the mock backend proves nothing, so there is nothing to demonstrate".into()));
     }
     let runtime = session.runtime()?;
-    let integration = session.integration(args.backend)?;
+    let integration = context::integration(args.backend)?;
     let mut table = Table { session, steps: Vec::new() };
     let proven = prove(args, &integration, &mut table)?;
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
@@ -269,7 +269,8 @@ fn report_all(
     posted: &Posted,
 ) -> Result<bool, Failure> {
     // What is proven is what the audit read from the chain, not what this program remembers.
-    let on_chain = PublicValues::from_bytes(posted.audit.facts.public_values.clone());
+    let claimed = posted.audit.facts.claims.first().map(|claim| claim.public_values.clone());
+    let on_chain = PublicValues::from_bytes(claimed.unwrap_or_default());
     let proven_digit = digit(&proven.prepared, &on_chain)?;
     let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
     let mut object = object(integration, table, proven, posted);

@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, context::Session, report};
+use super::{Backend, Failure, Outcome, context::Session, report};
 use serde_json::{Value, json};
 use std::process::Command;
 use zkinfer::{
@@ -11,12 +11,17 @@ use zkinfer::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer doctor
+  zkinfer doctor --backend ezkl               what only EZKL needs is required, too
   zkinfer doctor --rpc http://127.0.0.1:8545 --json
 
 Exit code 0 when everything that is required is there, 3 when something is missing.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Require what this backend needs.
+    #[arg(long, value_enum, default_value = "native")]
+    backend: Backend,
+
     /// Ask this node for its chain id, too.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
@@ -32,15 +37,16 @@ struct Finding {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let tools = Toolchain::from_env();
+    let for_ezkl = args.backend == Backend::Ezkl;
     let cache = Cache::from_env();
     let mut findings = vec![
         finding("cache", true, cache.as_ref().map_err(ToString::to_string).and_then(writable)),
         finding("node", true, version("node", "Install Node.js 20 or newer")),
-        finding("solc", true, tools.solc().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
+        finding("solc", for_ezkl, tools.solc().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
         finding("anvil", true, tools.anvil().map(|tool| shown(&tool)).map_err(|error| error.to_string())),
         finding(
             "ezkl",
-            true,
+            for_ezkl,
             cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session)),
         ),
         finding("native", false, Ok("built in: multi-layer perceptrons".into())),
@@ -68,7 +74,8 @@ const fn finding(name: &'static str, required: bool, result: Result<String, Stri
 fn row(finding: &Finding) -> (String, String) {
     let text = match &finding.result {
         Ok(detail) => format!("ok       {detail}"),
-        Err(problem) => format!("MISSING  {problem}"),
+        Err(problem) if finding.required => format!("MISSING  {problem}"),
+        Err(problem) => format!("absent   {problem}"),
     };
     (finding.name.to_owned(), text)
 }

@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     /// The machine lacks something.
     #[error("{0}")]
     Environment(String),
+    /// What was to be relied on is not true.
+    #[error("{0}")]
+    Invalid(String),
     /// Two verifiers contradict each other: a defect, with what a report of it needs.
     #[error("{0}")]
     Disagreement(String),
@@ -29,6 +32,7 @@ impl Failure {
         match self {
             Self::Pipeline(error) => error.class(),
             Self::Chain(error) => error.class(),
+            Self::Invalid(_) => FailureClass::Invalid,
             Self::Input(_) => FailureClass::BadInput,
             Self::Environment(_) => FailureClass::Environment,
             Self::Disagreement(_) | Self::Internal(_) => FailureClass::Internal,

@@ -1,15 +1,22 @@
 //! Parse, call the library, report. One file per command.
 
+mod account;
 mod audit;
 mod bench;
+mod compile;
 mod context;
 mod demo;
 mod digits;
 mod doctor;
+mod entry;
 mod failure;
+mod inputs;
+mod inspect;
 mod prove;
+mod register;
 mod report;
 mod setup;
+mod submit;
 mod verifier;
 mod verify;
 
@@ -17,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use context::Session;
 use failure::Failure;
 use std::{path::PathBuf, process::ExitCode};
-use zkinfer::proof::bundle::BackendName;
+use zkinfer::{backend::ezkl::Objective, proof::bundle::BackendName};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,6 +38,7 @@ Environment:
   ZKINFER_CACHE_DIR  where artifacts are kept (else $XDG_CACHE_HOME/zkinfer, else ~/.cache/zkinfer)
   ZKINFER_HOME       the project directory with node_modules and tools/solc (else the current directory's ancestors)
   ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
+  ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
 
@@ -51,18 +59,30 @@ enum Command {
     /// Prove a real model's answer, post the proof to a development chain and audit it: everything, end to end.
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::Args),
-    /// Prove one inference and write a bundle.
+    /// Make a model's circuit and keys.
+    #[command(after_help = compile::EXAMPLES)]
+    Compile(compile::Args),
+    /// Prove one inference, or several with one proof, and write a bundle.
     #[command(after_help = prove::EXAMPLES)]
     Prove(prove::Args),
     /// Verify a bundle off-chain and in the embedded EVM.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),
+    /// Show what is in a bundle, artifacts, a verifying key or a schema, with its ids.
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::Args),
     /// Re-verify a claim from its transaction hash: ids, code, proof, on-chain record.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
-    /// Write a model's verifier contract into a Foundry project.
+    /// A model's own code: write it, compile it, put it on a chain.
     #[command(subcommand)]
     Verifier(verifier::Command),
+    /// Enter a model into a registry.
+    #[command(after_help = register::EXAMPLES)]
+    Register(register::Args),
+    /// Submit a bundle's claim to a registry.
+    #[command(after_help = submit::EXAMPLES)]
+    Submit(submit::Args),
     /// Install what a backend needs.
     #[command(subcommand)]
     Setup(setup::Command),
@@ -109,8 +129,8 @@ struct ModelArgs {
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
-    /// Samples that show the native backend which values to expect, in an input file whose one list holds several inputs,
-    /// one after the other [default: those that come with the digits model, else any input in 0 to 1].
+    /// Samples that show which values to expect, in an input file whose lists hold several inputs, one after the other
+    /// [default: native takes those that come with the digits model, else any input in 0 to 1].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 
@@ -118,6 +138,37 @@ struct ModelArgs {
     /// only [default: the TEST SRS].
     #[arg(long, value_name = "FILE")]
     srs: Option<PathBuf>,
+    /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
+    #[arg(long, value_enum)]
+    optimize: Option<Optimize>,
+
+    /// EZKL: kill a worker that uses more memory than this.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    memory_limit_mb: Option<u64>,
+}
+
+/// What a circuit can be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Optimize {
+    /// A short circuit that needs no samples.
+    Balanced,
+    /// The least CPU time for a proof.
+    Latency,
+    /// The least gas for a verification on-chain.
+    Gas,
+    /// The least memory for a proof.
+    Memory,
+}
+
+impl From<Optimize> for Objective {
+    fn from(optimize: Optimize) -> Self {
+        match optimize {
+            Optimize::Balanced => Self::Balanced,
+            Optimize::Latency => Self::Latency,
+            Optimize::Gas => Self::Gas,
+            Optimize::Memory => Self::Memory,
+        }
+    }
 }
 
 /// What a command found out.
@@ -150,6 +201,10 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args, session),
+        Command::Compile(args) => compile::run(&args, session),
+        Command::Inspect(args) => inspect::run(&args, session),
+        Command::Register(args) => register::run(&args, session),
+        Command::Submit(args) => submit::run(&args, session),
         Command::Prove(args) => prove::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),

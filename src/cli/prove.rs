@@ -1,10 +1,17 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, digits, report, verify};
+use super::{
+    Failure, ModelArgs, Outcome, context,
+    context::Session,
+    digits,
+    inputs::{self, Named},
+    report, verify,
+};
 use serde_json::json;
 use std::{path::PathBuf, time::Instant};
 use zkinfer::{
-    model::Input,
-    pipeline::ProofGenerator,
-    proof::{Context, Statement},
+    FailureClass,
+    backend::BackendError,
+    pipeline::{PipelineError, ProofGenerator},
+    proof::{Context, Statement, bundle::MAX_STATEMENTS},
     storage::{check_writable, write_atomic},
 };
 
@@ -14,18 +21,22 @@ Examples:
   zkinfer prove --model model.onnx --input input.json --out answer.bundle.json --json
   zkinfer prove --model mlp.onnx --calibration samples.json --input input.json --out answer.bundle.json
   zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
+  zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
+  zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
 
-The input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
-The bundle is made for no chain. It replaces FILE only when it is complete.";
+An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
+A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
+names. All inputs go into one proof (native; EZKL proves one at a time). The bundle is made for no chain. It replaces FILE only when it is complete.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The input [default: an image of a seven, for the digits model only].
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    /// An input file, or a directory of them; may be given several times [default: an image of a seven, for the digits
+    /// model only].
+    #[arg(long, value_name = "FILE|DIR")]
+    input: Vec<PathBuf>,
 
     /// Where the bundle goes.
     #[arg(long, short, value_name = "FILE")]
@@ -33,22 +44,36 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
-    let input = match (&args.input, &args.model.model) {
-        (Some(path), _) => Input::read(path)?,
-        (None, None) => digits::image(None)?.input,
-        (None, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
+    let inputs = match (args.input.is_empty(), &args.model.model) {
+        (false, _) => inputs::read(&args.input, MAX_STATEMENTS)?,
+        (true, None) => {
+            let image = digits::image(None)?;
+            vec![Named { name: image.name.into(), input: image.input }]
+        }
+        (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
     check_writable(&args.out)?;
     let model = context::model(&args.model)?;
-    input.check(model.inputs())?;
+    for Named { name, input } in &inputs {
+        input.check(model.inputs()).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    }
     let _runtime = session.runtime()?;
-    let integration = session.integration_for(&args.model)?;
+    let integration = context::integration_for(&args.model)?;
+    let max = integration.backend().capabilities().max_batch;
+    if inputs.len() > max {
+        return Err(BackendError::BatchSize { items: inputs.len(), max }.into());
+    }
     let control = session.control();
     let prepared = integration.prepare(&model, control)?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let start = Instant::now();
-    let witness = generator.witness(&input, control)?;
-    let bundle = generator.prove(&witness, Context::Offchain {}, control)?;
+    let mut witnesses = Vec::with_capacity(inputs.len());
+    for (at, Named { name, input }) in inputs.iter().enumerate() {
+        control.stage(&format!("witness {} of {}", at + 1, inputs.len()));
+        witnesses.push(generator.witness(input, control).map_err(|error| named(name, inputs.len(), error))?);
+    }
+    let runs: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
+    let bundle = generator.prove_batch(&runs, control)?;
     let prove_ms = start.elapsed().as_secs_f64() * 1e3;
     write_atomic(&args.out, &bundle.to_json())?;
     let manifest = bundle.manifest();
@@ -58,6 +83,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         "backend": manifest.backend,
         "model_id": bundle.model_id(),
         "statement_ids": ids,
+        "inferences": ids.len(),
         "proof_hash": manifest.proof_hash,
         "proof_bytes": bundle.proof().len(),
         "prove_ms": prove_ms,
@@ -77,4 +103,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     );
     report::result(session, &object, &text);
     Ok(Outcome::True)
+}
+
+/// Of several inputs, the one that is refused is named.
+fn named(name: &str, inputs: usize, error: PipelineError) -> Failure {
+    match error.class() {
+        FailureClass::BadInput if inputs > 1 => Failure::Input(format!("{name}: {error}")),
+        _ => error.into(),
+    }
 }

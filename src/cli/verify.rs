@@ -91,7 +91,7 @@ fn artifacts(
     bundle: &Bundle,
     session: &Session,
 ) -> Result<Option<(EZKLIntegration, Prepared)>, Failure> {
-    let found = session.integration(backend).and_then(|integration| {
+    let found = context::integration(backend).and_then(|integration| {
         let prepared = find(args, backend, bundle.model_id(), &integration, session)?;
         Ok((integration, prepared))
     });
@@ -103,11 +103,9 @@ fn artifacts(
             | PipelineError::Storage(StorageError::NoDirectory),
         )) if args.model.is_none() && bundle.manifest().model_code.is_some() => Ok(None),
         // They cannot be built again: every setup has a secret of its own, hence another id.
-        Err(Failure::Pipeline(PipelineError::UnknownModel(id))) if backend == Backend::Native => {
-            Err(Failure::Input(format!(
-                "there are no artifacts of the native model {id} on this machine, where it has to be verified"
-            )))
-        }
+        Err(Failure::Pipeline(PipelineError::UnknownModel(id))) if backend == Backend::Native => Err(Failure::Input(
+            format!("there are no artifacts of the native model {id} on this machine, where it has to be verified"),
+        )),
         Err(error) => Err(error),
     }
 }
@@ -121,7 +119,12 @@ fn find(
 ) -> Result<Prepared, Failure> {
     let prepared = match &args.model {
         Some(path) if backend == Backend::Ezkl => {
-            integration.prepare(&context::model_at(Some(path))?, session.control())?
+            let model = Model::read(path)?;
+            // Artifacts that were made with other options than the default are found, not made.
+            match integration.find(model_id) {
+                Ok(found) if found.artifacts.identity().onnx_hash == model.hash() => found,
+                _ => integration.prepare(&model, session.control())?,
+            }
         }
         _ => integration.find(model_id)?,
     };

@@ -35,13 +35,30 @@ sol! {
 
     /// What an adapter has besides when one proof can be about several statements.
     #[derive(Debug, PartialEq, Eq)]
-    interface IBatchVerifier {
+    interface IBatchVerifierAdapter {
         function verifyBatch(
             ModelKey calldata model,
             bytes32[] calldata contextIds,
             bytes[] calldata publicValues,
             bytes calldata proof
         ) external view;
+    }
+
+    /// What the native verifier refuses with besides the errors of every adapter.
+    #[derive(Debug, PartialEq, Eq)]
+    interface INativeVerifier {
+        error KeyPrefix();
+        error KeyLength(uint256 length);
+        error KeyVersion();
+        error KeyShape();
+        error KeyPoint();
+        error KeyDigest(bytes32 digest);
+        error UnknownSrs(bytes32 srsId);
+        error SrsTooSmall(uint256 exponent);
+        error BatchSize(uint256 statements);
+        error ScalarOutOfRange(uint256 offset);
+        error PointInvalid(uint256 offset);
+        error PrecompileFailed(uint256 precompile);
     }
 
     #[derive(Debug, PartialEq, Eq)]
@@ -108,6 +125,9 @@ sol! {
         error SubmitterMismatch(address submitter, address caller);
         error DeadlinePassed(uint64 deadline);
         error ClaimExists(bytes32 statementId);
+        error EmptyBatch();
+        error BatchLengths(uint256 assignments, uint256 publicValues);
+        error BatchUnsupported(address adapter);
 
         event ClaimRecorded(
             bytes32 indexed statementId,
@@ -121,9 +141,22 @@ sol! {
             Assurance assurance,
             bool transferable
         );
+        event BatchRecorded(
+            bytes32 indexed batchId,
+            bytes32 indexed modelId,
+            address indexed submitter,
+            uint256 count,
+            bytes32 proofHash
+        );
 
         function submit(bytes32 modelId, Assignment calldata assignment, bytes calldata publicValues, bytes calldata proof)
             external returns (bytes32 statementId);
+        function submitBatch(
+            bytes32 modelId,
+            Assignment[] calldata assignments,
+            bytes[] calldata publicValues,
+            bytes calldata proof
+        ) external returns (bytes32[] memory statementIds);
         function modelRegistry() external view returns (address);
         function claim(bytes32 statementId) external view returns (Claim memory);
         function isVerified(bytes32 statementId) external view returns (bool);
@@ -145,7 +178,7 @@ mod tests {
     use crate::evm::artifacts::{self, Artifact};
     use alloy::{
         json_abi::JsonAbi,
-        sol_types::{SolError, SolEvent, SolInterface},
+        sol_types::{SolEvent, SolInterface},
     };
     use std::collections::BTreeSet;
 
@@ -173,9 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn the_native_verifier_takes_batches() {
+    fn the_native_verifier_takes_batches_and_refuses_with_errors_that_are_known_here() {
         let abi = abi(artifacts::native_verifier());
-        assert!(functions(&abi).is_superset(&IBatchVerifier::IBatchVerifierCalls::selectors().collect()));
+        assert!(functions(&abi).is_superset(&IBatchVerifierAdapter::IBatchVerifierAdapterCalls::selectors().collect()));
+        let known: BTreeSet<[u8; 4]> = INativeVerifier::INativeVerifierErrors::selectors()
+            .chain(IVerifierAdapter::IVerifierAdapterErrors::selectors())
+            .collect();
+        assert_eq!(errors(&abi), known);
     }
 
     #[test]
@@ -196,10 +233,12 @@ mod tests {
     fn the_proof_registry_is_as_its_artifact_says() {
         let abi = abi(artifacts::proof_registry());
         assert_eq!(functions(&abi), IProofRegistry::IProofRegistryCalls::selectors().collect());
-        assert!(errors(&abi).contains(&IProofRegistry::ClaimExists::SELECTOR));
-        assert_eq!(events(&abi), [IProofRegistry::ClaimRecorded::SIGNATURE_HASH.to_string()].into());
-        let event = abi.events().next().unwrap();
-        assert_eq!(event.inputs.iter().filter(|input| input.indexed).count(), 3);
+        assert_eq!(errors(&abi), IProofRegistry::IProofRegistryErrors::selectors().collect());
+        let ours = [IProofRegistry::ClaimRecorded::SIGNATURE_HASH, IProofRegistry::BatchRecorded::SIGNATURE_HASH];
+        assert_eq!(events(&abi), ours.iter().map(ToString::to_string).collect());
+        for event in abi.events() {
+            assert_eq!(event.inputs.iter().filter(|input| input.indexed).count(), 3, "{}", event.name);
+        }
     }
 
     #[test]

@@ -20,9 +20,11 @@ use revm::{
     },
     context_interface::cfg::gas::calculate_initial_tx_gas,
     database::{CacheDB, EmptyDB},
-    primitives::{eip7825::TX_GAS_LIMIT_CAP, hardfork::SpecId},
+    primitives::eip7825::TX_GAS_LIMIT_CAP,
     state::AccountInfo,
 };
+
+pub use revm::primitives::hardfork::SpecId;
 
 /// The rules; see the module's documentation.
 pub const SPEC: SpecId = SpecId::OSAKA;
@@ -68,13 +70,21 @@ pub struct Call {
 pub struct EmbeddedEvm {
     accounts: CacheDB<EmptyDB>,
     chain_id: u64,
+    rules: SpecId,
 }
 
 impl EmbeddedEvm {
     /// An empty machine that tells contracts it is chain `chain_id`.
     #[must_use]
     pub fn new(chain_id: u64) -> Self {
-        Self { accounts: CacheDB::new(EmptyDB::new()), chain_id }
+        Self { accounts: CacheDB::new(EmptyDB::new()), chain_id, rules: SPEC }
+    }
+
+    /// The same machine under other rules than [`SPEC`], to see what a fork costs. The limit of a call's gas stays.
+    #[must_use]
+    pub fn with_rules(mut self, rules: SpecId) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// Puts runtime code at an address and returns its code hash.
@@ -114,7 +124,7 @@ impl EmbeddedEvm {
     pub fn call_from(&self, caller: Address, to: Address, calldata: &Bytes) -> Result<Call, EvmError> {
         let transaction = TxEnv::builder().caller(caller).call(to).data(calldata.clone());
         let result = self.run(transaction)?;
-        let gas = gas_of(result.gas(), calldata);
+        let gas = gas_of(self.rules, result.gas(), calldata);
         let outcome = match result {
             ExecutionResult::Success { output, .. } => Outcome::Returned(output.into_data()),
             ExecutionResult::Revert { output, .. } => Outcome::Reverted(output),
@@ -140,7 +150,7 @@ impl EmbeddedEvm {
         let mut evm = Context::mainnet()
             .with_ref_db(&self.accounts)
             .modify_cfg_chained(|cfg| {
-                cfg.set_spec_and_mainnet_gas_params(SPEC);
+                cfg.set_spec_and_mainnet_gas_params(self.rules);
                 cfg.chain_id = self.chain_id;
             })
             .build_mainnet();
@@ -155,8 +165,8 @@ impl EmbeddedEvm {
     }
 }
 
-fn gas_of(gas: &ResultGas, calldata: &[u8]) -> Gas {
-    let before = calculate_initial_tx_gas(SPEC, calldata, false, 0, 0, 0, None).initial_regular_gas();
+fn gas_of(rules: SpecId, gas: &ResultGas, calldata: &[u8]) -> Gas {
+    let before = calculate_initial_tx_gas(rules, calldata, false, 0, 0, 0, None).initial_regular_gas();
     Gas { transaction: gas.tx_gas_used(), execution: gas.total_gas_spent().saturating_sub(before) }
 }
 
@@ -190,6 +200,14 @@ mod tests {
         // STOP. 100 bytes that are not zero: 400 tokens, floor 10 each (EIP-7623).
         let call = run(&bytes!("00"), &vec![1; 100].into());
         assert_eq!(call.gas, Gas { transaction: 21_000 + 4_000, execution: 0 });
+    }
+
+    #[test]
+    fn older_rules_know_no_floor() {
+        let mut evm = EmbeddedEvm::new(31337).with_rules(SpecId::CANCUN);
+        evm.install(TARGET, &bytes!("00"), "test code").unwrap();
+        let call = evm.call(TARGET, &vec![1; 100].into()).unwrap();
+        assert_eq!(call.gas, Gas { transaction: 21_000 + 1_600, execution: 0 });
     }
 
     #[test]

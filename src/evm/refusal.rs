@@ -1,8 +1,8 @@
 //! Why a contract refused a call: revert data as typed errors.
 
 use super::bindings::{
-    IModelRegistry::IModelRegistryErrors as OfModels, IProofRegistry::IProofRegistryErrors as OfProofs,
-    IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
+    IModelRegistry::IModelRegistryErrors as OfModels, INativeVerifier::INativeVerifierErrors as OfNative,
+    IProofRegistry::IProofRegistryErrors as OfProofs, IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
 };
 use crate::FailureClass;
 use alloy::{
@@ -66,6 +66,47 @@ pub enum Refusal {
     /// The statement is recorded already.
     #[error("statement {0} is recorded already; a claim is made once, so there is nothing left to submit")]
     ClaimExists(B256),
+    /// There is no statement in the batch.
+    #[error("the batch has no statements; a batch takes one at least")]
+    EmptyBatch,
+    /// The lists of a batch differ in length.
+    #[error("the batch has {assignments} assignments and {public_values} lists of public values; it takes one each")]
+    BatchLengths {
+        /// How many contexts.
+        assignments: U256,
+        /// How many lists of public values.
+        public_values: U256,
+    },
+    /// The model's adapter takes one statement per proof.
+    #[error(
+        "the adapter at {0} takes one statement per proof (the proof was not looked at); \
+         prove and submit the statements one by one, or use the native backend"
+    )]
+    BatchUnsupported(Address),
+    /// The native verifier does not take this many statements of this model.
+    #[error("no proof of this model can be about {0} statements; prove fewer at once")]
+    BatchSize(U256),
+    /// A scalar of a native proof is not canonical.
+    #[error("the word at byte {0} of the proof is no scalar; the proof is damaged")]
+    ScalarOutOfRange(U256),
+    /// A point of a native proof is none.
+    #[error("the 64 bytes at byte {0} of the proof are no point; the proof is damaged")]
+    PointInvalid(U256),
+    /// The model's code is no verifying key of the native verifier.
+    #[error("the model's code is no verifying key: {0}; deploy the key object anew and register the model with it")]
+    KeyObject(&'static str),
+    /// The model's code holds a verifying key, but not the model's.
+    #[error("the model's code holds the verifying key with digest {0}, which is not the model's")]
+    KeyDigest(B256),
+    /// The verifier has no points of the model's SRS.
+    #[error("the verifier does not know SRS {0}; each ceremony has a verifier of its own")]
+    UnknownSrs(B256),
+    /// The verifier's points do not reach far enough.
+    #[error("the verifier's SRS does not reach tau^(2^{0}), which the model needs")]
+    SrsTooSmall(U256),
+    /// A precompiled contract failed although its input was checked.
+    #[error("precompiled contract {0} failed; the transaction has too little gas")]
+    PrecompileFailed(U256),
     /// A revert without data.
     #[error("the contract refused without giving a reason")]
     Silent,
@@ -111,12 +152,37 @@ impl Refusal {
                 }
                 OfProofs::DeadlinePassed(error) => Self::DeadlinePassed(error.deadline),
                 OfProofs::ClaimExists(error) => Self::ClaimExists(error.statementId),
+                OfProofs::EmptyBatch(_) => Self::EmptyBatch,
+                OfProofs::BatchLengths(error) => {
+                    Self::BatchLengths { assignments: error.assignments, public_values: error.publicValues }
+                }
+                OfProofs::BatchUnsupported(error) => Self::BatchUnsupported(error.adapter),
             };
+        }
+        if let Ok(error) = OfNative::abi_decode_validate(data) {
+            return Self::of_native(error);
         }
         match GenericContractError::abi_decode_validate(data) {
             Ok(GenericContractError::Revert(error)) => Self::Text(error.reason),
             Ok(GenericContractError::Panic(error)) => Self::Text(error.to_string()),
             Err(_) => Self::Unknown(Bytes::copy_from_slice(data)),
+        }
+    }
+
+    fn of_native(error: OfNative) -> Self {
+        match error {
+            OfNative::KeyPrefix(_) => Self::KeyObject("it does not begin with a zero byte"),
+            OfNative::KeyLength(_) => Self::KeyObject("it has a length that no key has"),
+            OfNative::KeyVersion(_) => Self::KeyObject("it is of a version that the verifier does not know"),
+            OfNative::KeyShape(_) => Self::KeyObject("its shape is outside of the protocol's bounds"),
+            OfNative::KeyPoint(_) => Self::KeyObject("its commitment is no point"),
+            OfNative::KeyDigest(error) => Self::KeyDigest(error.digest),
+            OfNative::UnknownSrs(error) => Self::UnknownSrs(error.srsId),
+            OfNative::SrsTooSmall(error) => Self::SrsTooSmall(error.exponent),
+            OfNative::BatchSize(error) => Self::BatchSize(error.statements),
+            OfNative::ScalarOutOfRange(error) => Self::ScalarOutOfRange(error.offset),
+            OfNative::PointInvalid(error) => Self::PointInvalid(error.offset),
+            OfNative::PrecompileFailed(error) => Self::PrecompileFailed(error.precompile),
         }
     }
 
@@ -133,7 +199,7 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::bindings::{IProofRegistry, IVerifierAdapter};
+    use crate::evm::bindings::{INativeVerifier, IProofRegistry, IVerifierAdapter};
     use alloy::{
         primitives::{address, bytes},
         sol_types::{Revert, SolError},
@@ -146,6 +212,17 @@ mod tests {
             (IVerifierAdapter::ProofInvalid {}.abi_encode(), Refusal::ProofInvalid),
             (IVerifierAdapter::NoCode { account }.abi_encode(), Refusal::NoCode(account)),
             (IProofRegistry::DeadlinePassed { deadline: 7 }.abi_encode(), Refusal::DeadlinePassed(7)),
+            (IProofRegistry::BatchUnsupported { adapter: account }.abi_encode(), Refusal::BatchUnsupported(account)),
+            (IProofRegistry::EmptyBatch {}.abi_encode(), Refusal::EmptyBatch),
+            (
+                INativeVerifier::ScalarOutOfRange { offset: U256::from(64) }.abi_encode(),
+                Refusal::ScalarOutOfRange(U256::from(64)),
+            ),
+            (INativeVerifier::BatchSize { statements: U256::ZERO }.abi_encode(), Refusal::BatchSize(U256::ZERO)),
+            (
+                INativeVerifier::KeyShape {}.abi_encode(),
+                Refusal::KeyObject("its shape is outside of the protocol's bounds"),
+            ),
             (Vec::new(), Refusal::Silent),
             (Revert::from("out of order").abi_encode(), Refusal::Text("out of order".into())),
             (vec![1, 2, 3, 4, 5], Refusal::Unknown(bytes!("0102030405"))),
@@ -162,9 +239,27 @@ mod tests {
         assert!(matches!(Refusal::decode(&data), Refusal::Unknown(_)));
     }
 
+    /// None of the contracts' errors is unknown, whatever its arguments.
+    #[test]
+    fn every_error_of_the_contracts_is_known() {
+        let selectors = OfAdapter::selectors()
+            .chain(OfModels::selectors())
+            .chain(OfProofs::selectors())
+            .chain(OfNative::selectors());
+        for selector in selectors {
+            // Two words of arguments, or one, or none: whichever it takes.
+            let known = (0..3).any(|words| {
+                let data = [&selector[..], &vec![0; 32 * words]].concat();
+                !matches!(Refusal::decode(&data), Refusal::Unknown(_))
+            });
+            assert!(known, "{selector:02x?}");
+        }
+    }
+
     #[test]
     fn only_a_refused_proof_is_invalid() {
         assert_eq!(Refusal::ProofInvalid.class(), FailureClass::Invalid);
+        assert_eq!(Refusal::BatchUnsupported(Address::ZERO).class(), FailureClass::BadInput);
         assert_eq!(Refusal::Silent.class(), FailureClass::BadInput);
     }
 }

@@ -12,7 +12,7 @@
 
 use super::{
     Call, EmbeddedEvm, EvmError, Gas, Outcome, Refusal,
-    bindings::{IBatchVerifier, IEzklVerifier, IVerifierAdapter, ModelKey},
+    bindings::{IBatchVerifierAdapter, IEzklVerifier, IVerifierAdapter, ModelKey},
 };
 use crate::proof::Verdict;
 use alloy::{
@@ -99,9 +99,13 @@ fn through_adapter<C: SolCall>(
 
 /// The call that [`verify_batch_through_adapter`] makes, for making it elsewhere.
 #[must_use]
-pub fn batch_call(key: &ModelKey, statements: &[(B256, Bytes)], proof: &Bytes) -> IBatchVerifier::verifyBatchCall {
+pub fn batch_call(
+    key: &ModelKey,
+    statements: &[(B256, Bytes)],
+    proof: &Bytes,
+) -> IBatchVerifierAdapter::verifyBatchCall {
     let (contexts, values) = statements.iter().cloned().unzip();
-    IBatchVerifier::verifyBatchCall {
+    IBatchVerifierAdapter::verifyBatchCall {
         model: key.clone(),
         contextIds: contexts,
         publicValues: values,

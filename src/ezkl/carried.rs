@@ -77,7 +77,8 @@ pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedRepor
         None
     };
     let off_chain_time = start.elapsed();
-    let report = verify_in_evm(bundle, code, control)?;
+    let mut report = verify_in_evm(bundle, code, control)?;
+    report.warnings.push("the model's code is the bundle's own: compare the model id with the one you rely on".into());
     Ok(CarriedReport { off_chain, off_chain_time, ..report })
 }
 

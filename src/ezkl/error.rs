@@ -62,9 +62,13 @@ impl PipelineError {
             Self::Backend(error) => error.class(),
             Self::Evm(error) => error.class(),
             Self::Artifacts(_) | Self::Storage(_) => FailureClass::Environment,
-            Self::Model(_) | Self::Bundle(_) | Self::Schema(_) | Self::UnknownModel(_) | Self::NoModelCode(_) | Self::NoAdapter(_) | Self::OtherModel { .. } => {
-                FailureClass::BadInput
-            }
+            Self::Model(_)
+            | Self::Bundle(_)
+            | Self::Schema(_)
+            | Self::UnknownModel(_)
+            | Self::NoModelCode(_)
+            | Self::NoAdapter(_)
+            | Self::OtherModel { .. } => FailureClass::BadInput,
         }
     }
 }

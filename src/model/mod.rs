@@ -6,11 +6,13 @@ pub mod mlp;
 mod onnx;
 pub mod quantize;
 pub mod synthetic;
+mod trace;
 
 pub use input::{Input, MAX_INPUT_BYTES};
 pub use lower::{LowerError, OPSETS};
 pub use mlp::Mlp;
 pub use onnx::{Model, TensorInfo};
+pub use trace::LayerRange;
 
 /// The largest ONNX file that is read, in bytes.
 pub const MAX_MODEL_BYTES: u64 = 2 * 1024 * 1024 * 1024;

@@ -7,7 +7,7 @@ use alloy::{
     sol_types::{SolCall, SolValue},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use zkinfer::{
     FailureClass,
     chain::{
@@ -27,7 +27,7 @@ struct Answers(OffChainAnswer);
 
 impl OffChainVerifier for Answers {
     fn verify(&self, request: &OffChainRequest) -> OffChainAnswer {
-        assert_eq!(request.statement.public_values, world::values());
+        assert_eq!(request.statements.iter().map(|s| &s.public_values).collect::<Vec<_>>(), [&world::values()]);
         assert_eq!(request.proof, world::proof());
         self.0.clone()
     }
@@ -68,18 +68,26 @@ async fn an_honest_claim_is_valid_and_says_what_was_not_checked() {
         assert!(report.warnings.iter().any(|warning| warning.contains(word)), "{word}: {:?}", report.warnings);
     }
     let facts = &report.facts;
-    assert_eq!(facts.statement_id, world.statement().id());
+    assert_eq!(facts.claims[0].statement_id, world.statement().id());
+    assert_eq!((facts.claims.len(), facts.batch), (1, None));
     assert_eq!(facts.model_id, world.model_id);
     assert_eq!(facts.adapter_name, Some("EzklAdapter"));
     assert_eq!(facts.model_code, Some(world.verifier.address));
-    assert_eq!(facts.tensors[0].values, [1.5, -1.0]);
-    assert_eq!(facts.tensors[1].values, [3.5]);
+    assert_eq!(facts.claims[0].tensors[0].values, [1.5, -1.0]);
+    assert_eq!(facts.claims[0].tensors[1].values, [3.5]);
 
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["verdict"], "VALID");
     assert_eq!(json["checks"][0]["name"], "transaction");
     assert_eq!(json["checks"][0]["outcome"], "passed");
     assert_eq!(json["facts"]["model_id"], world.model_id.to_string());
+    // A single claim's fields stand among the transaction's, and none that only batches have.
+    let names: BTreeSet<&str> = json["facts"].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = "adapter adapter_id adapter_name block_number block_timestamp chain_id consumer context_id deadline \
+                    embedded_gas gas_used job model_code model_code_hash model_id model_registry proof_bytes proof_hash \
+                    public_values public_values_hash registry schema_hash srs_ceremony srs_id statement_id submitter \
+                    tensors transferable vk_digest";
+    assert_eq!(names, expected.split_whitespace().collect());
 }
 
 #[tokio::test]

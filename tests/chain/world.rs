@@ -139,6 +139,15 @@ impl World {
     }
 }
 
+/// Sends from the client's account, without any of its checks.
+pub(crate) async fn send_from(devnet: &Devnet, client: &Client, to: Address, data: Vec<u8>) -> TransactionReceipt {
+    let provider: RootProvider = ProviderBuilder::default().connect_http(devnet.endpoint().parse().unwrap());
+    let from = client.address();
+    let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
+    let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
+    wait(client.node(), &SendOptions::default(), "a test's transaction", hash).await.unwrap()
+}
+
 pub(crate) async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {
     let schema = Bytes::from(schema().to_bytes());
     let entry = ModelEntry {

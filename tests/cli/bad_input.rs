@@ -154,6 +154,12 @@ fn every_command_has_help_with_examples() {
         &["audit"],
         &["doctor"],
         &["bench"],
+        &["compile"],
+        &["inspect"],
+        &["register"],
+        &["submit"],
+        &["verifier", "compile"],
+        &["verifier", "deploy"],
         &["setup", "ezkl"],
         &["verifier", "generate"],
     ] {

@@ -1,6 +1,6 @@
 //! What the machine lacks is exit code 3 and a sentence that says what to do.
 
-use crate::program::{bundle, command, run, zkinfer};
+use crate::program::{command, run, zkinfer};
 use std::{fs, process::Command};
 use tempfile::TempDir;
 use zkinfer::{
@@ -53,11 +53,12 @@ fn missing_npm_packages_say_what_to_run() {
 
 #[test]
 fn no_directory_for_the_cache_is_said() {
-    let mut verify = command(&["verify", bundle().to_str().unwrap()]);
+    let out = tempfile::tempdir().unwrap();
+    let mut prove = command(&["prove", "--out", out.path().join("bundle.json").to_str().unwrap()]);
     for name in ["ZKINFER_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
-        verify.env_remove(name);
+        prove.env_remove(name);
     }
-    run(&mut verify).expect(3).says("ZKINFER_CACHE_DIR");
+    run(&mut prove).expect(3).says("ZKINFER_CACHE_DIR");
 }
 
 #[test]
@@ -83,10 +84,20 @@ async fn only_development_chains_are_used() {
 
 #[test]
 fn doctor_finds_everything_here() {
-    let run = zkinfer(&["doctor", "--json"]).expect(0);
+    let run = zkinfer(&["doctor", "--backend", "ezkl", "--json"]).expect(0);
     assert_eq!(run.json()["healthy"], true);
     let text = zkinfer(&["doctor"]).expect(0).stdout;
     for name in ["solc", "anvil", "ezkl", "TEST", "accelerators"] {
         assert!(text.contains(name), "{name} is not in: {text}");
     }
+}
+
+/// The default backend needs no EZKL: a machine without it is whole, unless it is asked for.
+#[test]
+fn doctor_requires_ezkl_only_for_ezkl() {
+    let cache = tempfile::tempdir().unwrap();
+    let doctor = |args: &[&str]| run(command(args).env("ZKINFER_CACHE_DIR", cache.path()));
+    let text = doctor(&["doctor"]).expect(0).stdout;
+    assert!(text.contains("absent") && !text.contains("MISSING"), "{text}");
+    assert_eq!(doctor(&["doctor", "--backend", "ezkl", "--json"]).expect(3).json()["healthy"], false);
 }

@@ -57,6 +57,28 @@ pub(crate) fn model(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits").join(name).display().to_string()
 }
 
+/// A cache without EZKL, and a native bundle, that the tests share.
+pub(crate) static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle.json");
+    native(&dir, &["prove", "--out", path.to_str().unwrap()]).expect(0);
+    (dir, path)
+});
+
+/// Runs the program with a cache that has no EZKL in it.
+pub(crate) fn native(dir: &TempDir, args: &[&str]) -> Run {
+    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")))
+}
+
+/// A bundle with a change, in a file of its own.
+pub(crate) fn changed(path: &Path, dir: &TempDir, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let mut json: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut json);
+    let changed = dir.path().join(name);
+    std::fs::write(&changed, serde_json::to_vec(&json).unwrap()).unwrap();
+    changed
+}
+
 /// A bundle of EZKL that the tests share, made by the program itself.
 pub(crate) static BUNDLE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();

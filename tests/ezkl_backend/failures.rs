@@ -1,7 +1,7 @@
 //! Failures are typed, name their cause, and leave the backend usable.
 
 use crate::world::{WORLD, backend, digits, fresh_cache, seven};
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 use zkinfer::{
     FailureClass,
     backend::{BackendError, Control, Item, ProvingBackend},
@@ -30,42 +30,6 @@ fn inputs_of_another_length_are_refused_before_ezkl_sees_them() {
     assert!(matches!(error, BackendError::Model(_)), "{error}");
 }
 
-#[test]
-fn a_time_limit_kills_the_worker_and_the_next_request_works() {
-    let (_dir, cache) = fresh_cache();
-    let backend = backend(&cache);
-    let control = Control::default().with_time_limit(Duration::ZERO);
-    let error = backend.witness(&WORLD.prepared.artifacts, &seven(), &control).unwrap_err();
-    assert!(matches!(error, BackendError::TimedOut { .. }), "{error}");
-    assert_eq!(error.class(), FailureClass::Environment);
-    works(&*backend);
-}
-
-#[test]
-fn cancelling_kills_the_worker_and_the_next_request_works() {
-    let (_dir, cache) = fresh_cache();
-    let backend = backend(&cache);
-    let control = Control::default();
-    control.cancel.cancel();
-    let error = backend.witness(&WORLD.prepared.artifacts, &seven(), &control).unwrap_err();
-    assert!(matches!(error, BackendError::Cancelled { .. }), "{error}");
-    works(&*backend);
-}
-
-#[test]
-fn a_killed_worker_is_a_typed_error_and_the_next_request_works() {
-    let (_dir, cache) = fresh_cache();
-    let backend = backend(&cache);
-    works(&*backend);
-    let pid = backend.worker_pid().unwrap();
-    // SAFETY: a signal to a child of this process that is not reaped yet.
-    assert_eq!(unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) }, 0);
-    let error = backend.witness(&WORLD.prepared.artifacts, &seven(), &Control::default()).unwrap_err();
-    assert!(matches!(&error, BackendError::Worker { what, .. } if what.contains("died")), "{error}");
-    works(&*backend);
-    assert_ne!(backend.worker_pid().unwrap(), pid);
-}
-
 /// A node's keys may lie in its environment.
 #[test]
 #[cfg(target_os = "linux")]
@@ -74,7 +38,7 @@ fn the_worker_sees_little_of_the_environment() {
     let backend = backend(&cache);
     works(&*backend);
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "cargo sets it for this test");
-    let environment = fs::read(format!("/proc/{}/environ", backend.worker_pid().unwrap())).unwrap();
+    let environment = fs::read(format!("/proc/{}/environ", backend.worker_pids()[0])).unwrap();
     let names: Vec<&[u8]> =
         environment.split(|&byte| byte == 0).filter_map(|line| line.split(|&byte| byte == b'=').next()).collect();
     assert!(names.contains(&&b"PATH"[..]) && !names.contains(&&b"CARGO_MANIFEST_DIR"[..]));

@@ -4,12 +4,15 @@ use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use zkinfer::{
     backend::{
-        Control,
+        ArtifactIdentity, Artifacts, BackendError, Control, Item, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions},
     },
-    model::{Input, Model},
+    model::{
+        Input, Model,
+        synthetic::{random_mlp, to_onnx},
+    },
     pipeline::{EZKLIntegration, Prepared, ProofGenerator},
-    proof::{Bundle, Context},
+    proof::{Bundle, Context, Statement, bundle::BackendName},
     storage::Cache,
 };
 
@@ -44,6 +47,28 @@ pub(crate) fn backend_with(cache: &Cache, options: EzklOptions) -> Arc<EzklBacke
     Arc::new(EzklBackend::with_options(cache, options).unwrap())
 }
 
+/// A network whose proof takes a tenth of a second.
+pub(crate) fn tiny_model() -> Model {
+    Model::from_onnx(to_onnx(&random_mlp(&[4, 8, 3], 1).unwrap())).unwrap()
+}
+
+pub(crate) fn tiny_input(i: u32) -> Input {
+    Input::new(vec![(0..4).map(|j| f64::from((i * 7 + j * 3) % 11) / 10.0).collect()]).unwrap()
+}
+
+/// One build of the tiny network that the tests share.
+pub(crate) static TINY: LazyLock<Tiny> = LazyLock::new(|| {
+    let (dir, cache) = fresh_cache();
+    let integration = EZKLIntegration::new(backend(&cache), cache);
+    let prepared = integration.prepare(&tiny_model(), &Control::default()).unwrap();
+    Tiny { prepared, _dir: dir }
+});
+
+pub(crate) struct Tiny {
+    pub(crate) prepared: Prepared,
+    _dir: TempDir,
+}
+
 /// One build of the digits model, and one proof, that the tests share.
 pub(crate) struct World {
     pub(crate) integration: EZKLIntegration,
@@ -67,4 +92,76 @@ pub(crate) fn prove(integration: &EZKLIntegration, prepared: &Prepared, input: &
     let generator = ProofGenerator::new(integration.backend(), prepared);
     let witness = generator.witness(input, &control).unwrap();
     generator.prove(&witness, Context::Offchain {}, &control).unwrap()
+}
+
+/// A model's circuit and keys without a verifier contract: no Solidity compiler is waited for.
+pub(crate) struct Built {
+    pub(crate) backend: Arc<EzklBackend>,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) dir: TempDir,
+    _cache: TempDir,
+}
+
+/// The cache whose SRS files all of these share.
+static SRS: LazyLock<(TempDir, Cache)> = LazyLock::new(fresh_cache);
+
+pub(crate) fn build(model: &Model, options: EzklOptions) -> Result<Built, BackendError> {
+    let (cache_dir, cache) = fresh_cache();
+    std::fs::create_dir_all(SRS.1.root().join("srs")).unwrap();
+    std::os::unix::fs::symlink(SRS.1.root().join("srs"), cache.root().join("srs")).unwrap();
+    let backend = backend_with(&cache, options);
+    let (dir, control) = (tempfile::tempdir().unwrap(), Control::default());
+    let circuit = backend.compile(model, dir.path(), &control)?;
+    let keys = backend.setup(&circuit, dir.path(), &control)?;
+    let identity = ArtifactIdentity {
+        backend: BackendName::Ezkl,
+        backend_version: zkinfer::backend::ezkl::VERSION.into(),
+        onnx_hash: model.hash(),
+        parameters: model.parameters(),
+        adapter_id: keys.adapter_id,
+        model_code_hash: alloy::primitives::B256::ZERO,
+        vk_digest: keys.vk_digest,
+        schema: circuit.schema.to_bytes().into(),
+        srs_id: keys.srs_id,
+        test_srs: keys.test_srs,
+        proof_bytes: keys.proof_bytes,
+        details: circuit.details,
+    };
+    let artifacts = Artifacts::seal(dir.path(), identity).unwrap();
+    Ok(Built { backend, artifacts, dir, _cache: cache_dir })
+}
+
+impl Built {
+    pub(crate) fn statement(&self, witness: &zkinfer::backend::Witness) -> Statement {
+        Statement {
+            model_id: self.artifacts.model_id(),
+            public_values: witness.public_values.clone(),
+            context: Context::Offchain {},
+        }
+    }
+
+    /// Witness, proof, verdict; and another verdict about a proof that was changed.
+    pub(crate) fn proves(&self, input: &Input) -> Statement {
+        let control = Control::default();
+        let witness = self.backend.witness(&self.artifacts, input, &control).unwrap();
+        let statement = self.statement(&witness);
+        let proof = self.backend.prove(&self.artifacts, &[Item { witness: &witness, statement: &statement }], &control);
+        let proof = proof.unwrap();
+        let verify = |proof: &alloy::primitives::Bytes| {
+            self.backend.verify(&self.artifacts, std::slice::from_ref(&statement), proof, &control).unwrap().is_valid()
+        };
+        assert!(verify(&proof));
+        let mut flipped = proof.to_vec();
+        flipped[40] ^= 1;
+        assert!(!verify(&flipped.into()));
+        statement
+    }
+
+    /// The outputs of a statement, as real numbers.
+    pub(crate) fn outputs(&self, statement: &Statement) -> Vec<f64> {
+        let schema = self.artifacts.schema().unwrap();
+        let values = schema.decode(&statement.public_values).unwrap();
+        let at = schema.tensors().len() - 1;
+        values[at].iter().enumerate().map(|(i, &q)| schema.tensors()[at].dequantize(i, q)).collect()
+    }
 }

@@ -1,8 +1,12 @@
 //! What EZKL made of a model: its schema, its instances, its refusals.
 
 use super::{
+    error::EzklError,
     instances,
-    protocol::{Failure, FailureKind, RunArgs},
+    options::Objective,
+    protocol::{Failure, RunArgs, Visibility as WeightVisibility},
+    samples::Parity,
+    tuner::Forecast,
     worker::NAME,
 };
 use crate::{
@@ -15,6 +19,7 @@ use crate::{
 };
 use alloy::primitives::{I256, U256};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
 /// What the tuner chose and EZKL made of it: `details` in the manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,9 +29,33 @@ pub(super) struct Details {
     pub(super) k: u32,
     pub(super) input_scales: Vec<u32>,
     pub(super) output_scales: Vec<u32>,
+    /// Inferences in one circuit.
+    #[serde(default = "one")]
+    pub(super) batch: NonZeroU32,
+    /// What was asked for; `None` when EZKL chose.
+    #[serde(default)]
+    pub(super) objective: Option<Objective>,
+    /// What was predicted, to be compared with what comes true.
+    #[serde(default)]
+    pub(super) forecast: Option<Forecast>,
+    /// The compiled circuit against the float model.
+    #[serde(default)]
+    pub(super) parity: Option<Parity>,
+}
+
+const fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 impl Details {
+    /// Refuses circuits whose verifying key is the same for any weights.
+    pub(super) fn expect_bound_weights(&self) -> Result<(), BackendError> {
+        match self.run_args.param_visibility {
+            WeightVisibility::Fixed => Ok(()),
+            other => Err(EzklError::WeightsNotBound { visibility: format!("{other:?}").to_lowercase() }.into()),
+        }
+    }
+
     /// The largest magnitude of a public value that the circuit admits: `base^legs - 1`.
     pub(super) fn limit(&self) -> Result<u128, BackendError> {
         let RunArgs { decomp_base, decomp_legs, .. } = self.run_args;
@@ -50,22 +79,7 @@ pub(super) fn is_out_of_domain(failure: &Failure) -> bool {
 }
 
 pub(super) fn unsupported(failure: &Failure) -> BackendError {
-    if failure.kind == FailureKind::Protocol {
-        return BackendError::Failed { backend: NAME, operation: "settings".into(), message: failure.text() };
-    }
     BackendError::Unsupported { backend: NAME, reason: failure.text() }
-}
-
-/// Operators that EZKL accepts and computes wrongly: it would prove another function than the file says.
-pub(super) fn refuse_silent_traps(model: &Model) -> Result<(), BackendError> {
-    const IDENTITY_IN_EZKL: [&str; 3] = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"];
-    match IDENTITY_IN_EZKL.iter().find(|operator| model.operators().contains(**operator)) {
-        None => Ok(()),
-        Some(operator) => Err(BackendError::Unsupported {
-            backend: NAME,
-            reason: format!("it treats the operator {operator} as the identity; export the model in floating point"),
-        }),
-    }
 }
 
 pub(super) fn malformed_details(error: &serde_json::Error) -> BackendError {

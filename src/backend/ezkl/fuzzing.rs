@@ -31,7 +31,7 @@ pub(crate) fn answer(operation: u8, line: &[u8]) -> Option<Instances> {
         2 => result::<Compile>(line).map(drop).map(none),
         3 => result::<Setup>(line).map(drop).map(none),
         4 => {
-            let WitnessResult { inputs, outputs } = result::<GenWitness>(line)?;
+            let WitnessResult { inputs, outputs, .. } = result::<GenWitness>(line)?;
             written_again([inputs, outputs].concat())
         }
         5 => {

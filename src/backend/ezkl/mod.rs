@@ -4,19 +4,31 @@
 //! some invalid artifacts silently. So: one process per concurrent proof, every answer read as untrusted, every proof
 //! verified before it is returned, proof lengths exact, weights always `fixed` (the verifying key binds them).
 
+pub mod batch;
 mod circuit;
+mod compile;
+mod error;
+mod explain;
 pub(crate) mod fuzzing;
 mod install;
 mod instances;
 mod options;
+mod pool;
 mod protocol;
 mod run;
+mod samples;
 mod srs;
 mod tuner;
+mod validate;
+mod watch;
 mod worker;
 
+pub use error::{ArtifactFile, EzklError};
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
-pub use options::{EzklOptions, Tuning};
+pub use options::{EzklOptions, Objective, Tuning};
+pub use pool::PoolStatus;
+pub use samples::{OutputParity, Parity};
+pub use tuner::Forecast;
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
@@ -24,22 +36,21 @@ use super::{
 };
 use crate::{
     evm,
-    model::{Input, Model, quantize::Calibration},
+    model::{Input, Model},
     proof::{Statement, Verdict, bundle::BackendName, identity},
     storage::Cache,
 };
 use alloy::primitives::Bytes;
-use circuit::{Details, details, malformed_details, refuse_silent_traps, schema_of, unsupported};
-use protocol::{Calibrate, Compile, GenSettings, GenWitness, Hello, Prove, Request, Setup, VerifierSol};
+use circuit::details;
+use pool::Pool;
+use protocol::{GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
-use worker::{Answer, CallError, NAME, Worker};
+use worker::{Answer, CallError};
 
 /// The one version this release drives.
 pub const VERSION: &str = "23.0.5";
@@ -55,14 +66,14 @@ const VK: &str = "vk.key";
 /// Two powers of the SRS: all that verifying needs.
 const VERIFY_SRS: &str = "verify.srs";
 
-/// The EZKL backend. One worker process, started when it is first needed and again after it was lost.
+/// The EZKL backend, with its pool of worker processes.
 #[derive(Debug)]
 pub struct EzklBackend {
-    installation: Installation,
     options: EzklOptions,
     cache: Cache,
-    worker: Mutex<Option<Worker>>,
+    pool: Pool,
     peak_rss_kb: AtomicU64,
+    proving_cpu_us: AtomicU64,
 }
 
 impl EzklBackend {
@@ -80,8 +91,9 @@ impl EzklBackend {
     /// As [`EzklBackend::new`].
     pub fn with_options(cache: &Cache, options: EzklOptions) -> Result<Self, BackendError> {
         let installation = Installation::find(cache)?;
-        let (worker, peak_rss_kb) = (Mutex::new(None), AtomicU64::new(0));
-        Ok(Self { installation, options, cache: cache.clone(), worker, peak_rss_kb })
+        let pool = Pool::new(installation, &options);
+        let (peak_rss_kb, proving_cpu_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { options, cache: cache.clone(), pool, peak_rss_kb, proving_cpu_us })
     }
 
     /// Starts a worker if none is running, which shows that EZKL loads and is [`VERSION`].
@@ -89,101 +101,63 @@ impl EzklBackend {
     /// # Errors
     /// [`BackendError::NotInstalled`] or [`BackendError::Worker`].
     pub fn start_worker(&self, control: &Control) -> Result<(), BackendError> {
-        self.request(&Hello {}, control).map(|_| ())
+        self.request(&Hello {}, None, control).map(|_| ())
     }
 
-    /// The process id of the running worker, if one runs.
+    /// How the workers are doing.
     #[must_use]
-    pub fn worker_pid(&self) -> Option<u32> {
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Worker::pid)
+    pub fn pool_status(&self) -> PoolStatus {
+        self.pool.status()
     }
 
-    fn call<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, CallError> {
-        let mut slot = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut worker = match slot.take() {
-            Some(worker) => worker,
-            None => self.start(control)?,
-        };
-        let answer = worker.call(request, control);
-        if !matches!(answer, Err(CallError::Lost(_))) {
-            *slot = Some(worker);
-        }
-        let Answer { result, peak_rss_kb } = answer?;
+    /// The process ids of the workers that run.
+    #[must_use]
+    pub fn worker_pids(&self) -> Vec<u32> {
+        self.pool.pids()
+    }
+
+    /// The CPU time, of all threads, that workers took for witnesses and proofs so far.
+    #[must_use]
+    pub fn proving_cpu(&self) -> Duration {
+        Duration::from_micros(self.proving_cpu_us.load(Ordering::Relaxed))
+    }
+
+    /// What the tuner predicted of a circuit; `None` when EZKL chose it.
+    ///
+    /// # Errors
+    /// [`BackendError::Failed`] when the artifacts are not EZKL's.
+    pub fn forecast(artifacts: &Artifacts) -> Result<Option<Forecast>, BackendError> {
+        Ok(details(&artifacts.identity().details)?.forecast)
+    }
+
+    /// How far a circuit was from the float model when it was compiled.
+    ///
+    /// # Errors
+    /// [`BackendError::Failed`] when the artifacts are not EZKL's.
+    pub fn parity_of(artifacts: &Artifacts) -> Result<Option<Parity>, BackendError> {
+        Ok(details(&artifacts.identity().details)?.parity)
+    }
+
+    /// The number of inferences in one proof of a circuit.
+    ///
+    /// # Errors
+    /// [`BackendError::Failed`] when the artifacts are not EZKL's.
+    pub fn batch_of(artifacts: &Artifacts) -> Result<std::num::NonZeroU32, BackendError> {
+        Ok(details(&artifacts.identity().details)?.batch)
+    }
+
+    fn call<R: Request>(&self, request: &R, k: Option<u32>, control: &Control) -> Result<R::Result, CallError> {
+        let Answer { result, peak_rss_kb, cpu } = self.pool.call(request, k, control)?;
         if [GenWitness::OP, Prove::OP].contains(&R::OP) {
             self.peak_rss_kb.fetch_max(peak_rss_kb, Ordering::Relaxed);
+            let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
+            self.proving_cpu_us.fetch_add(micros, Ordering::Relaxed);
         }
         Ok(result)
     }
 
-    fn start(&self, control: &Control) -> Result<Worker, CallError> {
-        let mut worker = Worker::start(&self.installation).map_err(CallError::Lost)?;
-        let hello = worker.call(&Hello {}, control)?.result;
-        tracing::debug!(python = hello.python, ezkl = ?hello.ezkl, "EZKL worker started");
-        if hello.protocol == protocol::VERSION && hello.ezkl.as_deref() == Some(VERSION) {
-            return Ok(worker);
-        }
-        Err(CallError::Lost(BackendError::NotInstalled {
-            backend: NAME,
-            problem: format!("its version is {:?}, this release drives {VERSION}", hello.ezkl),
-            hint: "Delete the installation and run `zkinfer setup ezkl`".into(),
-        }))
-    }
-
-    fn request<R: Request>(&self, request: &R, control: &Control) -> Result<R::Result, BackendError> {
-        self.call(request, control).map_err(|error| error.into_backend(R::OP))
-    }
-
-    /// This project's choice, its settings written to `settings`.
-    fn choose(&self, onnx: &Path, settings: &Path, control: &Control) -> Result<Details, BackendError> {
-        let gen_settings = |run_args| {
-            let request = GenSettings { model: onnx.into(), settings: settings.into(), run_args };
-            self.call(&request, control).map_err(settings_failed)
-        };
-        let choice = tuner::choose(gen_settings)?.ok_or_else(|| BackendError::Unsupported {
-            backend: NAME,
-            reason: "no circuit of at most 2^26 rows covers its values".into(),
-        })?;
-        // The last settings written are a candidate's: write the choice's.
-        let made = gen_settings(choice.run_args)?;
-        Ok(Details {
-            run_args: choice.run_args,
-            rows: made.num_rows,
-            k: choice.run_args.logrows,
-            input_scales: made.model_input_scales,
-            output_scales: made.model_output_scales,
-        })
-    }
-
-    /// EZKL's own choice, its settings written to `settings`.
-    fn let_ezkl_choose(
-        &self,
-        model: &Model,
-        onnx: &Path,
-        settings: &Path,
-        control: &Control,
-    ) -> Result<Details, BackendError> {
-        let samples = match &self.options.calibration {
-            Some(samples) => samples.clone(),
-            None => Input::new(
-                model
-                    .inputs()
-                    .iter()
-                    .map(|tensor| Calibration::default().samples(tensor.elements()).concat())
-                    .collect(),
-            )?,
-        };
-        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
-        let data = private.path().join("calibration.json");
-        fs::write(&data, samples.to_json()).map_err(BackendError::io(&data))?;
-        let request = Calibrate { model: onnx.into(), settings: settings.into(), data };
-        let made = self.call(&request, control).map_err(settings_failed)?;
-        Ok(Details {
-            run_args: made.run_args,
-            rows: made.num_rows,
-            k: made.run_args.logrows,
-            input_scales: made.model_input_scales,
-            output_scales: made.model_output_scales,
-        })
+    fn request<R: Request>(&self, request: &R, k: Option<u32>, control: &Control) -> Result<R::Result, BackendError> {
+        self.call(request, k, control).map_err(|error| error.into_backend(R::OP))
     }
 
     /// The TEST SRS for circuits of 2^k rows, made when it is missing.
@@ -196,13 +170,6 @@ impl EzklBackend {
         }
         srs::write_test_srs(&path, k)?;
         Ok(path)
-    }
-}
-
-fn settings_failed(error: CallError) -> BackendError {
-    match error {
-        CallError::Refused(failure) => unsupported(&failure),
-        CallError::Lost(error) => error,
     }
 }
 
@@ -235,26 +202,17 @@ impl ProvingBackend for EzklBackend {
     }
 
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
-        refuse_silent_traps(model)?;
-        let (onnx, settings) = (dir.join(ONNX), dir.join(SETTINGS));
-        fs::write(&onnx, model.as_onnx()).map_err(BackendError::io(&onnx))?;
-        control.stage("choose circuit parameters");
-        let details = match self.options.tuning {
-            Tuning::Ours => self.choose(&onnx, &settings, control)?,
-            Tuning::EzklDefault => self.let_ezkl_choose(model, &onnx, &settings, control)?,
-        };
-        control.stage("compile");
-        self.request(&Compile { model: onnx, settings, compiled: dir.join(COMPILED) }, control)?;
-        let schema = schema_of(model, &details)?;
-        Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
+        self.compile_model(model, dir, control)
     }
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
         let details = details(&circuit.details)?;
+        // Without bound weights there are no keys, no model id, and nothing to register.
+        details.expect_bound_weights()?;
         control.stage("keys");
         let srs = self.srs(details.k)?;
         let (vk, pk) = (dir.join(VK), dir.join(PK));
-        self.request(&Setup { compiled: dir.join(COMPILED), srs, vk: vk.clone(), pk }, control)?;
+        self.request(&Setup { compiled: dir.join(COMPILED), srs, vk: vk.clone(), pk }, Some(details.k), control)?;
         srs::write_test_srs(&dir.join(VERIFY_SRS), 1)?;
         let vk_digest = identity::ezkl_vk_digest(&fs::read(&vk).map_err(BackendError::io(&vk))?);
         control.stage("self-test");
@@ -279,7 +237,7 @@ impl ProvingBackend for EzklBackend {
             abi: private.path().join("verifier.abi"),
             reusable: false,
         };
-        let contract = self.request(&request, control)?.contract;
+        let contract = self.request(&request, None, control)?.contract;
         let source = fs::read_to_string(&sol).map_err(BackendError::io(&sol))?;
         Ok(ModelCode::Solidity { contract, source })
     }
@@ -288,7 +246,13 @@ impl ProvingBackend for EzklBackend {
         artifacts.expect_backend(BackendName::Ezkl, VERSION)?;
         let schema = artifacts.schema()?;
         input.check(&input_tensors(&schema))?;
-        self.run_witness(artifacts.dir(), &schema, input, control)
+        let details = details(&artifacts.identity().details)?;
+        self.run_witness(artifacts.dir(), details.k, &schema, input, control).map_err(|error| match error {
+            BackendError::OutOfDomain(said) => {
+                BackendError::OutOfDomain(explain::explain(artifacts.dir(), &details, input, &said))
+            }
+            error => error,
+        })
     }
 
     fn prove(&self, artifacts: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError> {
@@ -323,6 +287,7 @@ impl ProvingBackend for EzklBackend {
         if proof.len() as u64 != expected {
             return Ok(Verdict::invalid(format!("the proof has {} bytes, not {expected}", proof.len())));
         }
-        self.check_proof(artifacts.dir(), &artifacts.schema()?, &statement.public_values, proof, control)
+        let k = details(&artifacts.identity().details)?.k;
+        self.check_proof(artifacts.dir(), k, &artifacts.schema()?, &statement.public_values, proof, control)
     }
 }

@@ -2,10 +2,9 @@
 
 use super::{
     COMPILED, EzklBackend, PK, SETTINGS, VERIFY_SRS, VK,
-    circuit::{Details, is_out_of_domain, read_instances, split_column},
+    circuit::{Details, read_instances, split_column},
     instances,
     protocol::{GenWitness, Prove, ProveResult, Request, Verify},
-    worker::CallError,
 };
 use crate::{
     backend::{BackendError, Circuit, Control, Witness, input_tensors},
@@ -28,6 +27,7 @@ impl EzklBackend {
     pub(super) fn run_witness(
         &self,
         dir: &Path,
+        k: u32,
         schema: &Schema,
         input: &Input,
         control: &Control,
@@ -36,10 +36,7 @@ impl EzklBackend {
         let (input_path, path) = (private.path().join("input.json"), private.path().join("witness.json"));
         fs::write(&input_path, input.to_json()).map_err(BackendError::io(&input_path))?;
         let request = GenWitness { input: input_path, compiled: dir.join(COMPILED), witness: path.clone() };
-        let made = self.call(&request, control).map_err(|error| match error {
-            CallError::Refused(failure) if is_out_of_domain(&failure) => BackendError::OutOfDomain(failure.text()),
-            other => other.into_backend(GenWitness::OP),
-        })?;
+        let made = self.request(&request, Some(k), control)?;
         let instances: Vec<&[String]> = made.inputs.iter().chain(&made.outputs).map(Vec::as_slice).collect();
         let public_values = read_instances(schema, &instances, GenWitness::OP)?;
         Ok(Witness::new(public_values, EzklWitness { path, _dir: private }))
@@ -62,7 +59,7 @@ impl EzklBackend {
             srs: self.srs(k)?,
             proof: private.path().join("proof.json"),
         };
-        let ProveResult { instances, proof } = self.request(&request, control)?;
+        let ProveResult { instances, proof } = self.request(&request, Some(k), control)?;
         let unsound = |reason: &str| BackendError::UnsoundProof { reason: reason.into() };
         let proved = split_column(schema, &instances).ok_or_else(|| unsound("its instances have another shape"))?;
         if read_instances(schema, &proved, Prove::OP)? != witness.public_values {
@@ -75,6 +72,7 @@ impl EzklBackend {
     pub(super) fn check_proof(
         &self,
         dir: &Path,
+        k: u32,
         schema: &Schema,
         values: &PublicValues,
         proof: &[u8],
@@ -100,7 +98,7 @@ impl EzklBackend {
             srs: dir.join(VERIFY_SRS),
             reduced_srs: true,
         };
-        let answer = self.request(&request, control)?;
+        let answer = self.request(&request, Some(k), control)?;
         Ok(if answer.valid { Verdict::Valid } else { Verdict::invalid(answer.reason.unwrap_or_default()) })
     }
 
@@ -114,9 +112,9 @@ impl EzklBackend {
         control: &Control,
     ) -> Result<u64, BackendError> {
         let zeros = input_tensors(&circuit.schema).iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
-        let witness = self.run_witness(dir, &circuit.schema, &Input::new(zeros)?, control)?;
+        let witness = self.run_witness(dir, details.k, &circuit.schema, &Input::new(zeros)?, control)?;
         let proof = self.make_proof(dir, details.k, &circuit.schema, &witness, control)?;
-        match self.check_proof(dir, &circuit.schema, &witness.public_values, &proof, control)? {
+        match self.check_proof(dir, details.k, &circuit.schema, &witness.public_values, &proof, control)? {
             Verdict::Valid => Ok(proof.len() as u64),
             Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
         }

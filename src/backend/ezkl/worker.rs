@@ -1,10 +1,13 @@
 //! One EZKL worker process: started, asked, limited, killed.
 
 use super::{
+    error::classify,
     install::Installation,
-    protocol::{Failure, FailureKind, Request, Response},
+    pool::Threads,
+    protocol::{Failure, Request, Response},
+    watch::{POLL, Watch},
 };
-use crate::backend::{BackendError, Control};
+use crate::backend::BackendError;
 use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
@@ -14,17 +17,17 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const PROGRAM: &str = include_str!("../ezkl_worker/worker.py");
 /// A longer answer breaks the protocol. Proofs and instances are a few hundred kilobytes at most.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
-/// How often a waiting caller looks at its cancel token.
-const CANCEL_POLL: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 12;
 /// What of the environment a worker sees.
-const INHERITED: [&str; 5] = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "RAYON_NUM_THREADS"];
+const INHERITED: [&str; 5] = ["PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH", THREADS];
+/// The size of EZKL's thread pool, which it makes once.
+const THREADS: &str = "RAYON_NUM_THREADS";
 pub(super) const NAME: &str = "EZKL";
 
 /// A running worker. It is killed and reaped when this is dropped.
@@ -34,6 +37,7 @@ pub(super) struct Worker {
     responses: Receiver<std::io::Result<Vec<u8>>>,
     log: Arc<Mutex<VecDeque<String>>>,
     next_id: u64,
+    threads: Threads,
 }
 
 /// What a request yielded and what it took.
@@ -41,18 +45,26 @@ pub(super) struct Worker {
 pub(super) struct Answer<T> {
     pub(super) result: T,
     pub(super) peak_rss_kb: u64,
+    /// Of all threads.
+    pub(super) cpu: Duration,
 }
 
 impl Worker {
     /// Starts the embedded program under the installation's Python.
-    pub(super) fn start(installation: &Installation) -> Result<Self, BackendError> {
-        let mut child = Command::new(installation.python())
+    pub(super) fn start(installation: &Installation, threads: Threads) -> Result<Self, BackendError> {
+        let mut command = Command::new(installation.python());
+        command
             // Isolated, no bytecode: neither the current directory nor the user's site-packages are looked at.
             .args(["-I", "-B", "-c", PROGRAM])
             .arg(installation.home())
             // Keys and tokens in this process's environment are not EZKL's business.
             .env_clear()
-            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        // The user's number is the user's decision.
+        if threads == Threads::One && std::env::var_os(THREADS).is_none() {
+            command.env(THREADS, "1");
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -65,20 +77,20 @@ impl Worker {
         };
         let log = Arc::new(Mutex::new(VecDeque::new()));
         drain_log(stderr, Arc::clone(&log));
-        Ok(Self { child, requests, responses: read_lines(stdout), log, next_id: 1 })
+        Ok(Self { child, requests, responses: read_lines(stdout), log, next_id: 1, threads })
     }
 
-    /// Sends one request and waits for its answer, at most `control.time_limit`.
+    /// Sends one request and waits for its answer, as long as `watch` permits.
     ///
     /// After an error other than the worker's own answer the process has been killed: drop it.
-    pub(super) fn call<R: Request>(&mut self, request: &R, control: &Control) -> Result<Answer<R::Result>, CallError> {
+    pub(super) fn call<R: Request>(&mut self, request: &R, watch: &Watch<'_>) -> Result<Answer<R::Result>, CallError> {
         let id = self.next_id;
         self.next_id += 1;
         let line = serde_json::json!({ "id": id, "op": R::OP, "args": request });
         if self.requests.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.requests.flush()).is_err() {
             return Err(self.died(R::OP));
         }
-        let line = self.wait(R::OP, control)?;
+        let line = self.wait(R::OP, watch)?;
         let response: Response<R::Result> = serde_json::from_slice(&line).map_err(|error| {
             self.kill();
             CallError::Lost(broken(R::OP, format!("gave an answer that cannot be read ({error})"), &self.log))
@@ -88,7 +100,11 @@ impl Worker {
             return Err(CallError::Lost(broken(R::OP, "answered another request".into(), &self.log)));
         }
         match (response.result, response.error) {
-            (Some(result), None) => Ok(Answer { result, peak_rss_kb: response.rss_peak_kb }),
+            (Some(result), None) => Ok(Answer {
+                result,
+                peak_rss_kb: response.rss_peak_kb,
+                cpu: Duration::try_from_secs_f64(response.cpu_ms / 1e3).unwrap_or_default(),
+            }),
             (_, Some(failure)) => Err(CallError::Refused(failure)),
             (None, None) => {
                 self.kill();
@@ -97,10 +113,9 @@ impl Worker {
         }
     }
 
-    fn wait(&mut self, op: &'static str, control: &Control) -> Result<Vec<u8>, CallError> {
-        let start = Instant::now();
+    fn wait(&mut self, op: &'static str, watch: &Watch<'_>) -> Result<Vec<u8>, CallError> {
         loop {
-            match self.responses.recv_timeout(CANCEL_POLL) {
+            match self.responses.recv_timeout(POLL) {
                 Ok(Ok(line)) => return Ok(line),
                 Ok(Err(error)) => {
                     self.kill();
@@ -109,16 +124,9 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => return Err(self.died(op)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if control.cancel.is_cancelled() {
+            if let Err(error) = watch.check_process(op, self.child.id()) {
                 self.kill();
-                return Err(CallError::Lost(BackendError::Cancelled { operation: op.into() }));
-            }
-            if start.elapsed() >= control.time_limit {
-                self.kill();
-                return Err(CallError::Lost(BackendError::TimedOut {
-                    operation: format!("{NAME} {op}"),
-                    limit: control.time_limit,
-                }));
+                return Err(CallError::Lost(error));
             }
         }
     }
@@ -131,6 +139,15 @@ impl Worker {
 
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(super) const fn threads(&self) -> Threads {
+        self.threads
+    }
+
+    /// Whether the process still runs.
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn kill(&mut self) {
@@ -162,18 +179,11 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// The general reading of a failure; callers look for the ones they know first.
+    /// As an error of the backend, with a hint.
     pub(super) fn into_backend(self, operation: &str) -> BackendError {
         match self {
             Self::Lost(error) => error,
-            Self::Refused(failure) => {
-                let text = failure.text();
-                let hint = match failure.kind {
-                    FailureKind::Panic => " (a panic inside EZKL)",
-                    _ => "",
-                };
-                BackendError::Failed { backend: NAME, operation: operation.into(), message: format!("{text}{hint}") }
-            }
+            Self::Refused(failure) => classify(operation, &failure),
         }
     }
 }

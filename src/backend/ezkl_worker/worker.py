@@ -82,6 +82,7 @@ SETTINGS_REPORTED = (
     "model_output_scales",
     "required_lookups",
     "required_range_checks",
+    "einsum_params",
     "num_blinding_factors",
     "version",
 )
@@ -240,7 +241,7 @@ def report(out):
     result = {name: settings[name] for name in SETTINGS_REPORTED}
     chosen = settings["run_args"]
     result["logrows"] = chosen["logrows"]
-    result["run_args"] = {name: chosen[name] for name in RUN_ARGS_REQUIRED}
+    result["run_args"] = {name: chosen[name] for name in (*RUN_ARGS_REQUIRED, "lookup_range", "disable_freivalds")}
     for name, value in result["run_args"].items():
         if name.endswith("_visibility"):
             result["run_args"][name] = value.lower() if isinstance(value, str) else "other"
@@ -291,6 +292,8 @@ def op_witness(ezkl, args):
         "rescaled_inputs": pretty.get("rescaled_inputs"),
         "rescaled_outputs": pretty.get("rescaled_outputs"),
         "max_range_size": witness.get("max_range_size"),
+        "min_lookup_inputs": int(witness.get("min_lookup_inputs") or 0),
+        "max_lookup_inputs": int(witness.get("max_lookup_inputs") or 0),
     }
 
 

@@ -44,7 +44,7 @@ pub(super) async fn fetch(
     facts: &mut Facts,
 ) -> Result<Option<AuditedModel>, ChainError> {
     let Some(registry) = facts.model_registry else { return Ok(None) };
-    let wanted = submission.statement.model_id;
+    let wanted = submission.model_id;
     let record = match node.view(registry, &IModelRegistry::modelCall { modelId: wanted }).await {
         Ok(record) => record,
         Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
@@ -79,14 +79,14 @@ pub(super) async fn fetch(
             }
         },
     );
-    check_schema(node, registry, submission, ledger, facts).await?;
+    check_schema(node, registry, submission.model_id, ledger, facts).await?;
     if facts.srs_ceremony.is_none() {
         ledger.warn(format!(
             "NOT SECURE: SRS {} is of no known ceremony (TEST); whoever knows its secret can forge proofs",
             parts.srs_id
         ));
     }
-    if facts.transferable == Some(true) {
+    if facts.transferable() {
         ledger.warn(
             "transferable: the proof is not bound to this claim, so that whoever saw it could have submitted it; \
              the claim does not show that its submitter ran the model",
@@ -118,14 +118,14 @@ fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) 
 async fn check_schema(
     node: &Node,
     registry: Address,
-    submission: &Submission,
+    model_id: B256,
     ledger: &mut Ledger,
     facts: &mut Facts,
 ) -> Result<(), ChainError> {
     let filter = Filter::new()
         .address(registry)
         .event_signature(IModelRegistry::ModelRegistered::SIGNATURE_HASH)
-        .topic1(submission.statement.model_id)
+        .topic1(model_id)
         .from_block(0);
     let logs = match node.provider().get_logs(&filter).await.map_err(|error| node.error("the registration", error)) {
         Ok(logs) => logs,
@@ -146,20 +146,29 @@ async fn check_schema(
         ledger.warn("the public values were not compared with the model's schema");
         return Ok(());
     };
-    let result = decode(&schema, facts.schema_hash, &submission.statement.public_values).map(|tensors| {
-        let count = tensors.len();
-        facts.tensors = tensors;
-        format!("{count} public tensors, every element in its range")
-    });
-    ledger.enter(CheckName::Schema, result);
+    ledger.enter(CheckName::Schema, read_values(&schema, facts));
     Ok(())
 }
 
-fn decode(bytes: &Bytes, hash: Option<B256>, values: &PublicValues) -> Result<Vec<TensorFact>, String> {
-    let schema = Schema::from_bytes(bytes).map_err(|error| error.to_string())?;
-    if Some(schema.hash()) != hash {
+/// Reads the public values of every audited claim.
+fn read_values(schema: &Bytes, facts: &mut Facts) -> Result<String, String> {
+    let schema = Schema::from_bytes(schema).map_err(|error| error.to_string())?;
+    if Some(schema.hash()) != facts.schema_hash {
         return Err("the published schema does not hash to the registered one".into());
     }
+    let several = facts.claims.len() > 1;
+    for claim in &mut facts.claims {
+        let values = PublicValues::from_bytes(claim.public_values.clone());
+        claim.tensors = tensors(&schema, &values).map_err(|error| match several {
+            true => format!("statement {}: {error}", claim.statement_id),
+            false => error,
+        })?;
+    }
+    let count = facts.claims.first().map_or(0, |claim| claim.tensors.len());
+    Ok(format!("{count} public tensors, every element in its range"))
+}
+
+fn tensors(schema: &Schema, values: &PublicValues) -> Result<Vec<TensorFact>, String> {
     let decoded = schema.decode(values).map_err(|error| error.to_string())?;
     let public = schema.tensors().iter().filter(|tensor| tensor.visibility == crate::proof::schema::Visibility::Public);
     Ok(public

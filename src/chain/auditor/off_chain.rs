@@ -1,12 +1,14 @@
 use crate::proof::{Statement, Verdict, identity::ModelParts};
-use alloy::primitives::Bytes;
+use alloy::primitives::{B256, Bytes};
 use std::fmt::Debug;
 
-/// A claim for the backend to verify, with everything that names the artifacts.
+/// A proof for the backend to verify, with everything that names the artifacts.
 #[derive(Clone, Debug)]
 pub struct OffChainRequest {
-    /// The statement, with the context it was made for.
-    pub statement: Statement,
+    /// The model that every statement is about.
+    pub model_id: B256,
+    /// The statements, with the contexts they were made for, in the order that the proof binds; at least one.
+    pub statements: Vec<Statement>,
     /// What its model id is made of. `adapter_id` tells the backend.
     pub model: ModelParts,
     /// The model's own code, as it stands on the chain; `None` when it has none.

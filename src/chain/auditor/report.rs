@@ -1,7 +1,7 @@
 //! What an audit found.
 
 use alloy::primitives::{Address, B256, Bytes};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 macro_rules! check_names {
@@ -34,15 +34,15 @@ macro_rules! check_names {
 check_names! {
     /// The transaction hashes to the hash asked for, and its signature is the sender's.
     Transaction = "the transaction is the one asked for", true;
-    /// The calldata is the canonical encoding of one `submit` call.
+    /// The calldata is the canonical encoding of one `submit` or `submitBatch` call.
     Calldata = "the calldata are canonical", true;
-    /// The sender is the submitter of the statement.
+    /// The sender is the submitter of the statement, of every one in a batch.
     Submitter = "the sender is the statement's submitter", true;
     /// The code of both registries is of this release.
     Registries = "the registries are those of this release", true;
-    /// The `ClaimRecorded` event says what is derived from the calldata.
+    /// The `ClaimRecorded` event, one per statement, says what is derived from the calldata; so does `BatchRecorded`.
     Event = "the event says what the calldata say", true;
-    /// The registry holds the claim now, and it says the same.
+    /// The registry holds the claim now, every one that is audited, and it says the same.
     Claim = "the registry holds the claim", true;
     /// The model's record, and the code at its addresses, hash to the model id.
     ModelId = "the model's record and code hash to its id", true;
@@ -106,6 +106,30 @@ pub struct TensorFact {
     pub values: Vec<f64>,
 }
 
+/// One claim of the transaction, decoded and derived anew.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)] // the words of docs/identities.md
+pub struct ClaimFacts {
+    pub consumer: Address,
+    pub job: B256,
+    pub deadline: u64,
+    pub statement_id: B256,
+    pub context_id: B256,
+    pub public_values: Bytes,
+    pub public_values_hash: B256,
+    pub transferable: Option<bool>,
+    pub tensors: Vec<TensorFact>,
+}
+
+/// Which of the transaction's claims the report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BatchFacts {
+    /// The hash of the ordered statement ids.
+    pub batch_id: B256,
+    /// How many statements the proof is about.
+    pub batch_size: usize,
+}
+
 /// What the transaction claims, decoded and derived anew.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)] // the words of docs/identities.md
@@ -116,17 +140,16 @@ pub struct Facts {
     pub gas_used: u64,
     pub registry: Address,
     pub submitter: Address,
-    pub consumer: Address,
-    pub job: B256,
-    pub deadline: u64,
-    pub statement_id: B256,
     pub model_id: B256,
-    pub context_id: B256,
-    pub public_values: Bytes,
-    pub public_values_hash: B256,
+    /// The audited claims, at least one. In JSON, a single claim's fields stand among these ones here, and several are
+    /// the list `claims`.
+    #[serde(flatten, serialize_with = "claims")]
+    pub claims: Vec<ClaimFacts>,
+    /// Present when the transaction is a batch.
+    #[serde(flatten)]
+    pub batch: Option<BatchFacts>,
     pub proof_hash: B256,
     pub proof_bytes: usize,
-    pub transferable: Option<bool>,
     pub model_registry: Option<Address>,
     pub adapter: Option<Address>,
     pub adapter_id: Option<B256>,
@@ -140,7 +163,36 @@ pub struct Facts {
     pub srs_ceremony: Option<&'static str>,
     /// Gas of the adapter call in the embedded EVM.
     pub embedded_gas: Option<crate::evm::Gas>,
-    pub tensors: Vec<TensorFact>,
+}
+
+impl Facts {
+    /// Whether somebody else could have submitted one of the claims' proof; as far as the events say.
+    #[must_use]
+    pub fn transferable(&self) -> bool {
+        self.claims.iter().any(|claim| claim.transferable == Some(true))
+    }
+
+    /// What a valid audit shows.
+    fn finding(&self) -> String {
+        match (&self.claims[..], &self.batch) {
+            ([_], Some(batch)) if batch.batch_size > 1 => {
+                format!("the model maps these public values, one of {} in the batch", batch.batch_size)
+            }
+            ([_], _) => "the model maps these public values".into(),
+            (claims, _) => format!("the model maps these public values, {} times", claims.len()),
+        }
+    }
+}
+
+fn claims<S: Serializer>(claims: &[ClaimFacts], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Several<'a> {
+        claims: &'a [ClaimFacts],
+    }
+    match claims {
+        [claim] => claim.serialize(serializer),
+        claims => Several { claims }.serialize(serializer),
+    }
 }
 
 /// An audit.
@@ -227,7 +279,7 @@ impl Ledger {
             (None, Some(check)) => {
                 (AuditVerdict::Invalid, format!("INVALID: not checked: {}: {}", check.name, check.detail))
             }
-            (None, None) => (AuditVerdict::Valid, "VALID: the model maps these public values".to_owned()),
+            (None, None) => (AuditVerdict::Valid, format!("VALID: {}", facts.finding())),
         };
         if verdict == AuditVerdict::Valid {
             for check in self.checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped) {

@@ -1,119 +1,161 @@
-//! The transaction, its event and its record.
+//! The transaction, its events and its records.
 
-use super::report::{CheckName, Facts, Ledger};
+use super::report::{BatchFacts, CheckName, ClaimFacts, Facts, Ledger};
 use crate::{
     chain::{
         ChainError, Node,
-        bindings::IProofRegistry::{self, Assurance, ClaimRecorded, submitCall},
+        bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded, submitBatchCall, submitCall},
         client::read_claim,
     },
     evm::{EmbeddedEvm, artifacts},
-    proof::{Assignment, Context, PublicValues, Statement, identity::proof_hash},
+    proof::{
+        Assignment, Context, PublicValues, Statement,
+        identity::{batch_id, proof_hash},
+    },
 };
 use alloy::{
     consensus::{Transaction as _, transaction::SignerRecoverable},
     eips::Encodable2718,
-    primitives::{Address, B256, Bytes, keccak256},
+    primitives::{Address, B256, Bytes, Log, U256, keccak256},
     providers::Provider,
     rpc::types::{Transaction, TransactionReceipt},
     sol_types::{SolCall, SolEvent, SolValue},
 };
 
-/// A successful direct call of `submit`.
+/// A successful direct call of `submit` or `submitBatch`.
 pub(super) struct Submission {
-    pub(super) statement: Statement,
-    pub(super) registry: Address,
+    pub(super) model_id: B256,
+    /// Every statement of the call, at least one.
+    pub(super) statements: Vec<Statement>,
     pub(super) proof: Bytes,
+    /// Whether the call was `submitBatch`.
+    is_batch: bool,
+    /// The audited ones of the statements, by their index.
+    audited: Vec<usize>,
+    registry: Address,
     hash: B256,
     transaction: Transaction,
     receipt: TransactionReceipt,
-    assignment: Assignment,
+    assignments: Vec<Assignment>,
     canonical: Bytes,
     block_number: u64,
     block_timestamp: u64,
 }
 
-/// Fetches and decodes. Whatever is no claim at all ends here.
-pub(super) async fn fetch(node: &Node, hash: B256) -> Result<Submission, ChainError> {
-    let cannot = |reason: &str| ChainError::CannotAudit { hash, reason: reason.into() };
+/// The arguments of a call, and their standard encoding.
+pub(super) struct Decoded {
+    model_id: B256,
+    items: Vec<(Assignment, PublicValues)>,
+    proof: Bytes,
+    is_batch: bool,
+    pub(super) canonical: Bytes,
+}
+
+/// Fetches and decodes. Whatever is no claim at all ends here. `only` is the one statement that is audited.
+pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result<Submission, ChainError> {
+    let cannot = |reason: String| ChainError::CannotAudit { hash, reason };
     let Some(transaction) = node.transaction(hash).await? else {
-        return Err(cannot("the node knows no such transaction; check the hash and the chain"));
+        return Err(cannot("the node knows no such transaction; check the hash and the chain".into()));
     };
     let Some(receipt) = node.receipt(hash).await? else {
-        return Err(cannot("it is in no block yet; wait for it"));
+        return Err(cannot("it is in no block yet; wait for it".into()));
     };
     if !receipt.status() {
-        return Err(cannot("the transaction failed, so that it recorded nothing"));
+        return Err(cannot("the transaction failed, so that it recorded nothing".into()));
     }
     let Some(registry) = transaction.to() else {
-        return Err(cannot("it creates a contract instead of calling one"));
+        return Err(cannot("it creates a contract instead of calling one".into()));
     };
-    let input = transaction.input().clone();
-    let call = read_call(&input).map_err(cannot)?;
-    let canonical = call.abi_encode().into();
-    let assignment = Assignment {
-        submitter: call.assignment.submitter,
-        consumer: call.assignment.consumer,
-        job: call.assignment.job,
-        deadline: call.assignment.deadline,
-    };
-    let block = receipt.block_hash.ok_or_else(|| cannot("it is in no block yet; wait for it"))?;
+    let call = decode(transaction.input()).map_err(|reason| cannot(reason.into()))?;
+    let block = receipt.block_hash.ok_or_else(|| cannot("it is in no block yet; wait for it".into()))?;
     let block = node
         .provider()
         .get_block_by_hash(block)
         .await
         .map_err(|error| node.error("the transaction's block", error))?
-        .ok_or_else(|| cannot("its block is gone: the chain was reorganized; ask again later"))?;
-    Ok(Submission {
-        statement: Statement {
-            model_id: call.modelId,
-            public_values: PublicValues::from_bytes(call.publicValues),
+        .ok_or_else(|| cannot("its block is gone: the chain was reorganized; ask again later".into()))?;
+    let (assignments, values): (Vec<_>, Vec<_>) = call.items.into_iter().unzip();
+    let statements: Vec<Statement> = assignments
+        .iter()
+        .zip(values)
+        .map(|(&assignment, public_values)| Statement {
+            model_id: call.model_id,
+            public_values,
             context: Context::Chain { chain_id: node.chain_id(), registry, assignment },
+        })
+        .collect();
+    let audited = match only {
+        None => (0..statements.len()).collect(),
+        Some(id) => match statements.iter().position(|statement| statement.id() == id) {
+            Some(index) => vec![index],
+            None => return Err(cannot(format!("it makes no claim of statement {id}"))),
         },
-        registry,
+    };
+    Ok(Submission {
+        model_id: call.model_id,
+        statements,
         proof: call.proof,
+        is_batch: call.is_batch,
+        audited,
+        registry,
         hash,
         transaction,
         receipt,
-        assignment,
-        canonical,
+        assignments,
+        canonical: call.canonical,
         block_number: block.header.number,
         block_timestamp: block.header.timestamp,
     })
 }
 
-/// Reads the calldata of a submission.
-///
 /// Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
-pub(super) fn read_call(calldata: &[u8]) -> Result<submitCall, &'static str> {
-    if calldata.get(..4) != Some(&submitCall::SELECTOR) {
-        return Err("it is no direct call of a proof registry's `submit`");
+pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
+    if input.starts_with(&submitBatchCall::SELECTOR) {
+        let call = submitBatchCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submitBatch`")?;
+        // The registry of this release refuses both; another contract may not.
+        if call.assignments.is_empty() || call.assignments.len() != call.publicValues.len() {
+            return Err("its batch is empty, or its lists differ in length");
+        }
+        let canonical = call.abi_encode().into();
+        let values = call.publicValues.into_iter().map(PublicValues::from_bytes);
+        let items = call.assignments.iter().map(assignment).zip(values).collect();
+        return Ok(Decoded { model_id: call.modelId, items, proof: call.proof, is_batch: true, canonical });
     }
-    submitCall::abi_decode(calldata).map_err(|_| "its calldata are no arguments of `submit`")
+    if !input.starts_with(&submitCall::SELECTOR) {
+        return Err("it is no direct call of a proof registry's `submit` or `submitBatch`");
+    }
+    let call = submitCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submit`")?;
+    let canonical = call.abi_encode().into();
+    let items = vec![(assignment(&call.assignment), PublicValues::from_bytes(call.publicValues))];
+    Ok(Decoded { model_id: call.modelId, items, proof: call.proof, is_batch: false, canonical })
+}
+
+fn assignment(assignment: &IProofRegistry::Assignment) -> Assignment {
+    let &IProofRegistry::Assignment { submitter, consumer, job, deadline } = assignment;
+    Assignment { submitter, consumer, job, deadline }
 }
 
 impl Submission {
+    /// The statement, if the call was `submit`.
+    pub(super) fn single(&self) -> Option<&Statement> {
+        self.statements.first().filter(|_| !self.is_batch)
+    }
+
     /// What follows from the transaction alone.
     pub(super) fn facts(&self, chain_id: u64) -> Facts {
-        let values = self.statement.public_values.as_bytes();
+        let ids: Vec<B256> = self.statements.iter().map(Statement::id).collect();
         Facts {
             chain_id,
             block_number: self.block_number,
             block_timestamp: self.block_timestamp,
             gas_used: self.receipt.gas_used,
             registry: self.registry,
-            submitter: self.assignment.submitter,
-            consumer: self.assignment.consumer,
-            job: self.assignment.job,
-            deadline: self.assignment.deadline,
-            statement_id: self.statement.id(),
-            model_id: self.statement.model_id,
-            context_id: self.statement.context.id(),
-            public_values: values.clone(),
-            public_values_hash: keccak256(values),
+            submitter: self.assignments.first().map_or(Address::ZERO, |assignment| assignment.submitter),
+            model_id: self.model_id,
+            claims: self.audited().map(|(statement, assignment)| claim_facts(statement, assignment)).collect(),
+            batch: self.is_batch.then(|| BatchFacts { batch_id: batch_id(&ids), batch_size: ids.len() }),
             proof_hash: proof_hash(&self.proof),
             proof_bytes: self.proof.len(),
-            transferable: None,
             model_registry: None,
             adapter: None,
             adapter_id: None,
@@ -125,22 +167,30 @@ impl Submission {
             srs_id: None,
             srs_ceremony: None,
             embedded_gas: None,
-            tensors: Vec::new(),
         }
     }
 
-    /// The checks of the transaction, the registries, the event and the record.
+    fn audited(&self) -> impl Iterator<Item = (&Statement, &Assignment)> {
+        let both = |&index: &usize| Some((self.statements.get(index)?, self.assignments.get(index)?));
+        self.audited.iter().filter_map(both)
+    }
+
+    /// The checks of the transaction, the registries, the events and the records.
     pub(super) async fn check(&self, node: &Node, ledger: &mut Ledger, facts: &mut Facts) -> Result<(), ChainError> {
         ledger.enter(CheckName::Transaction, self.authentic());
         ledger.enter(CheckName::Calldata, self.canonical());
         ledger.enter(CheckName::Submitter, self.submitter());
         let registries = self.registries(node, facts).await?;
         ledger.enter(CheckName::Registries, registries);
-        let event = self.event(facts);
-        facts.transferable = event.as_ref().ok().map(|event| event.transferable);
-        ledger.enter(CheckName::Event, event.map(|_| "every field is as derived from the calldata".into()));
-        let claim = self.claim(node, facts).await?;
-        ledger.enter(CheckName::Claim, claim);
+        let events = self.events(facts);
+        if let Ok(transferable) = &events {
+            for (claim, index) in facts.claims.iter_mut().zip(&self.audited) {
+                claim.transferable = transferable.get(*index).copied();
+            }
+        }
+        ledger.enter(CheckName::Event, events.map(|_| "every field is as derived from the calldata".into()));
+        let claims = self.claims(node, facts).await?;
+        ledger.enter(CheckName::Claim, claims);
         Ok(())
     }
 
@@ -170,10 +220,9 @@ impl Submission {
 
     fn submitter(&self) -> Result<String, String> {
         let sender = self.transaction.inner.signer();
-        if sender == self.assignment.submitter {
-            Ok(format!("{sender}"))
-        } else {
-            Err(format!("sent by {sender} for {}", self.assignment.submitter))
+        match self.assignments.iter().find(|assignment| assignment.submitter != sender) {
+            None => Ok(format!("{sender}")),
+            Some(assignment) => Err(format!("sent by {sender} for {}", assignment.submitter)),
         }
     }
 
@@ -198,30 +247,46 @@ impl Submission {
         Ok(Ok(format!("ProofRegistry {} over ModelRegistry {models}", self.registry)))
     }
 
-    /// The one event of the registry in this transaction.
-    fn event(&self, facts: &Facts) -> Result<ClaimRecorded, String> {
-        let mut logs = self.receipt.inner.logs().iter().filter(|log| log.address() == self.registry);
-        let (Some(log), None) = (logs.next(), logs.next()) else {
-            return Err("the registry did not emit exactly one event".into());
-        };
-        let event = ClaimRecorded::decode_log_validate(&log.inner).map_err(|error| error.to_string())?.data;
-        let expected = ClaimRecorded {
-            statementId: facts.statement_id,
-            modelId: facts.model_id,
-            submitter: facts.submitter,
-            consumer: facts.consumer,
-            job: facts.job,
-            deadline: facts.deadline,
-            publicValuesHash: facts.public_values_hash,
-            proofHash: facts.proof_hash,
-            assurance: Assurance::Verified,
-            // The only word of the event that does not follow from the calldata. The record is compared with it.
-            transferable: event.transferable,
-        };
-        if event == expected { Ok(event) } else { Err(format!("it says {event:?}, and the calldata {expected:?}")) }
+    /// The events of the registry in this transaction: one per statement, in order, and that of the batch. Returns the
+    /// only word of each that does not follow from the calldata; the record is compared with it.
+    fn events(&self, facts: &Facts) -> Result<Vec<bool>, String> {
+        let logs: Vec<&Log> =
+            self.receipt.inner.logs().iter().map(|log| &log.inner).filter(|log| log.address == self.registry).collect();
+        let expected = self.statements.len() + usize::from(self.is_batch);
+        if logs.len() != expected {
+            return Err(format!("the registry did not emit exactly {expected} event(s), but {}", logs.len()));
+        }
+        let (claims, batch) = logs.split_at(self.statements.len());
+        if let (Some(log), Some(batch)) = (batch.first(), &facts.batch) {
+            let event = BatchRecorded::decode_log_validate(log).map_err(|error| error.to_string())?.data;
+            let expected = BatchRecorded {
+                batchId: batch.batch_id,
+                modelId: self.model_id,
+                submitter: facts.submitter,
+                count: U256::from(batch.batch_size),
+                proofHash: facts.proof_hash,
+            };
+            if event != expected {
+                return Err(format!("it says {event:?}, and the calldata {expected:?}"));
+            }
+        }
+        let items = self.statements.iter().zip(&self.assignments).zip(claims);
+        items.map(|((statement, assignment), log)| claim_event(log, statement, assignment, facts.proof_hash)).collect()
     }
 
-    async fn claim(&self, node: &Node, facts: &Facts) -> Result<Result<String, String>, ChainError> {
+    /// The records of the audited claims.
+    async fn claims(&self, node: &Node, facts: &Facts) -> Result<Result<String, String>, ChainError> {
+        for claim in &facts.claims {
+            if let Err(reason) = self.claim(node, claim).await? {
+                let several = self.statements.len() > 1;
+                return Ok(Err(if several { format!("statement {}: {reason}", claim.statement_id) } else { reason }));
+            }
+        }
+        let count = if self.is_batch { format!("{} recorded", facts.claims.len()) } else { "recorded".into() };
+        Ok(Ok(format!("{count} at {} as verified", self.block_timestamp)))
+    }
+
+    async fn claim(&self, node: &Node, facts: &ClaimFacts) -> Result<Result<String, String>, ChainError> {
         let claim = match read_claim(node, self.registry, facts.statement_id).await {
             Ok(Some(claim)) => claim,
             Ok(None) => return Ok(Err("it has no claim of this statement".into())),
@@ -230,17 +295,55 @@ impl Submission {
             }
             Err(error) => return Err(error),
         };
-        Ok(if !claim.verified || claim.submitter != self.assignment.submitter {
+        let sender = self.transaction.inner.signer();
+        Ok(if !claim.verified || claim.submitter != sender {
             Err("its record is of another submitter, or not of a verified proof".into())
-        } else if claim.recorded_at != self.block_timestamp || claim.recorded_at > self.assignment.deadline {
+        } else if claim.recorded_at != self.block_timestamp || claim.recorded_at > facts.deadline {
             Err(format!(
                 "it was recorded at {}, but the block is of {} and the deadline {}",
-                claim.recorded_at, self.block_timestamp, self.assignment.deadline
+                claim.recorded_at, self.block_timestamp, facts.deadline
             ))
         } else if facts.transferable.is_some_and(|transferable| transferable != claim.transferable) {
             Err("its record and the event disagree about whether the proof is transferable".into())
         } else {
-            Ok(format!("recorded at {} as verified", claim.recorded_at))
+            Ok(String::new())
         })
+    }
+}
+
+fn claim_facts(statement: &Statement, assignment: &Assignment) -> ClaimFacts {
+    let values = statement.public_values.as_bytes();
+    ClaimFacts {
+        consumer: assignment.consumer,
+        job: assignment.job,
+        deadline: assignment.deadline,
+        statement_id: statement.id(),
+        context_id: statement.context.id(),
+        public_values: values.clone(),
+        public_values_hash: keccak256(values),
+        transferable: None,
+        tensors: Vec::new(),
+    }
+}
+
+/// Whether the event says what the calldata say, and then what it says of `transferable`.
+fn claim_event(log: &Log, statement: &Statement, assignment: &Assignment, proof_hash: B256) -> Result<bool, String> {
+    let event = ClaimRecorded::decode_log_validate(log).map_err(|error| error.to_string())?.data;
+    let expected = ClaimRecorded {
+        statementId: statement.id(),
+        modelId: statement.model_id,
+        submitter: assignment.submitter,
+        consumer: assignment.consumer,
+        job: assignment.job,
+        deadline: assignment.deadline,
+        publicValuesHash: keccak256(statement.public_values.as_bytes()),
+        proofHash: proof_hash,
+        assurance: Assurance::Verified,
+        transferable: event.transferable,
+    };
+    if event == expected {
+        Ok(event.transferable)
+    } else {
+        Err(format!("it says {event:?}, and the calldata {expected:?}"))
     }
 }

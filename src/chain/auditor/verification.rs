@@ -1,4 +1,4 @@
-//! Verifying the proof of a claim again, in three places.
+//! Verifying the proof of a claim, or of a batch, again, in three places.
 
 use super::{
     OffChainAnswer, OffChainRequest, OffChainVerifier,
@@ -10,10 +10,11 @@ use crate::{
     chain::{ChainError, Node},
     evm::{
         EvmError,
-        verify::{adapter_call, verify_through_adapter},
+        verify::{adapter_call, batch_call, verify_batch_through_adapter, verify_through_adapter},
     },
-    proof::Verdict,
+    proof::{Statement, Verdict},
 };
+use alloy::primitives::{B256, Bytes};
 use std::sync::Arc;
 
 pub(super) async fn check(
@@ -24,7 +25,7 @@ pub(super) async fn check(
     ledger: &mut Ledger,
     facts: &mut Facts,
 ) -> Result<(), ChainError> {
-    on_chain(node, submission, model, ledger, facts).await?;
+    on_chain(node, submission, model, ledger).await?;
     embedded(submission, model, ledger, facts);
     off_chain_again(submission, model, off_chain, ledger).await;
     Ok(())
@@ -36,14 +37,19 @@ async fn on_chain(
     submission: &Submission,
     model: &AuditedModel,
     ledger: &mut Ledger,
-    facts: &Facts,
 ) -> Result<(), ChainError> {
-    let call =
-        adapter_call(&model.key, facts.context_id, submission.statement.public_values.as_bytes(), &submission.proof);
-    let result = match node.view(model.adapter, &call).await {
+    let (key, proof) = (&model.key, &submission.proof);
+    let answer = match submission.single() {
+        Some(statement) => {
+            let (context_id, values) = parts(statement);
+            node.view(model.adapter, &adapter_call(key, context_id, &values, proof)).await.map(|_| ())
+        }
+        None => node.view(model.adapter, &batch_call(key, &batch(submission), proof)).await.map(|_| ()),
+    };
+    let result = match answer {
         // Without code the call "succeeds".
-        Ok(_) if model.adapter_code.is_empty() => Err(format!("there is no code at {}", model.adapter)),
-        Ok(_) => Ok(format!("{} returned at the latest block", model.adapter)),
+        Ok(()) if model.adapter_code.is_empty() => Err(format!("there is no code at {}", model.adapter)),
+        Ok(()) => Ok(format!("{} returned at the latest block", model.adapter)),
         Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => Err(error.to_string()),
         Err(error) => return Err(error),
     };
@@ -52,14 +58,14 @@ async fn on_chain(
 }
 
 fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, facts: &mut Facts) {
-    let verification = verify_through_adapter(
-        &model.adapter_code,
-        model.model_code.as_ref(),
-        &model.key,
-        facts.context_id,
-        submission.statement.public_values.as_bytes(),
-        &submission.proof,
-    );
+    let (adapter, code, key, proof) = (&model.adapter_code, model.model_code.as_ref(), &model.key, &submission.proof);
+    let verification = match submission.single() {
+        Some(statement) => {
+            let (context_id, values) = parts(statement);
+            verify_through_adapter(adapter, code, key, context_id, &values, proof)
+        }
+        None => verify_batch_through_adapter(adapter, code, key, &batch(submission), proof),
+    };
     facts.embedded_gas = verification.as_ref().ok().map(|verification| verification.gas);
     let result =
         verification.map_err(|error: EvmError| error.to_string()).and_then(|verification| match verification.verdict {
@@ -67,6 +73,15 @@ fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, 
             Verdict::Invalid { reason } => Err(reason),
         });
     ledger.enter(CheckName::EmbeddedVerification, result);
+}
+
+/// What an adapter is told of a statement.
+fn parts(statement: &Statement) -> (B256, Bytes) {
+    (statement.context.id(), statement.public_values.as_bytes().clone())
+}
+
+fn batch(submission: &Submission) -> Vec<(B256, Bytes)> {
+    submission.statements.iter().map(parts).collect()
 }
 
 async fn off_chain_again(
@@ -80,7 +95,8 @@ async fn off_chain_again(
         None => OffChainAnswer::NotAvailable("no backend was asked".into()),
         Some(verifier) => {
             let request = OffChainRequest {
-                statement: submission.statement.clone(),
+                model_id: submission.model_id,
+                statements: submission.statements.clone(),
                 model: model.parts,
                 model_code: model.model_code.clone(),
                 proof: submission.proof.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zkinfer::{
     backend::{
         ProvingBackend,
-        ezkl::{EzklBackend, EzklOptions, Tuning},
+        ezkl::{EzklBackend, EzklOptions, Objective, Tuning},
         native::NativeBackend,
     },
     model::Input,
@@ -48,7 +48,7 @@ impl Contender {
         };
         match self {
             Self::Native => Ok(Arc::new(samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration))),
-            Self::Ezkl => ezkl(Tuning::Ours),
+            Self::Ezkl => ezkl(Tuning::Ours(Objective::Latency)),
             Self::EzklDefault => ezkl(Tuning::EzklDefault),
         }
     }

@@ -1,0 +1,192 @@
+//! From a model to a circuit: checked, enlarged to a batch, tuned, compiled, tried out.
+
+use super::{
+    COMPILED, EzklBackend, ONNX, SETTINGS, batch,
+    circuit::{Details, malformed_details, schema_of},
+    options::{Objective, Tuning},
+    protocol::{Calibrate, Compile, GenSettings, GenWitness, RunArgs, SettingsResult},
+    samples::{Samples, is_batch},
+    tuner::{self, Ask},
+    validate,
+    worker::{CallError, NAME},
+};
+use crate::{
+    backend::{BackendError, Circuit, Control},
+    model::Model,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Room beside the integers that were seen to enter a lookup, on each side, in addition to as much again.
+const LOOKUP_MARGIN: i64 = 16;
+/// How often the admitted range is widened by [`WIDER_LOG2`] when samples turn out to need more than their float values say.
+const WIDENINGS: u32 = 4;
+const WIDER_LOG2: u32 = 3;
+
+/// A model on its way to a circuit.
+struct Job<'a> {
+    backend: &'a EzklBackend,
+    /// As large as its batch.
+    model: Model,
+    samples: Samples,
+    dir: &'a Path,
+    control: &'a Control,
+}
+
+impl EzklBackend {
+    pub(super) fn compile_model(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
+        validate::check(model)?;
+        let larger = batch::enlarge(model, self.options.batch)?;
+        let samples = Samples::of(&self.options, model, larger.inputs())?;
+        let onnx = dir.join(ONNX);
+        fs::write(&onnx, larger.as_onnx()).map_err(BackendError::io(&onnx))?;
+        let job = Job { backend: self, model: larger, samples, dir, control };
+        control.stage("choose circuit parameters");
+        let details = match self.options.tuning {
+            Tuning::Ours(objective) => job.tune(objective)?,
+            Tuning::EzklDefault => job.let_ezkl_choose()?,
+        };
+        self.expect_accuracy(&details)?;
+        let schema = schema_of(&job.model, &details)?;
+        Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
+    }
+}
+
+impl Job<'_> {
+    fn onnx(&self) -> PathBuf {
+        self.dir.join(ONNX)
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.dir.join(SETTINGS)
+    }
+
+    fn gen_settings(&self, run_args: RunArgs) -> Result<SettingsResult, BackendError> {
+        self.backend.request(
+            &GenSettings { model: self.onnx(), settings: self.settings(), run_args },
+            None,
+            self.control,
+        )
+    }
+
+    /// Compiles with the settings that were made last.
+    fn compile(&self, k: u32) -> Result<(), BackendError> {
+        let request = Compile { model: self.onnx(), settings: self.settings(), compiled: self.dir.join(COMPILED) };
+        self.backend.request(&request, Some(k), self.control).map(|_| ())
+    }
+
+    /// This project's choice: the cheapest scales that are accurate enough, each with its best circuit.
+    fn tune(&self, objective: Objective) -> Result<Details, BackendError> {
+        let calibrated = self.samples.given;
+        let needed = if calibrated { self.samples.magnitude_log2(&self.model)? } else { tuner::MAX_MAGNITUDE_LOG2 };
+        let (scales, magnitude_log2) = match objective {
+            Objective::Balanced => (vec![tuner::SCALES], needed.max(tuner::MAX_MAGNITUDE_LOG2)),
+            _ if calibrated => (self.samples.scales(), needed),
+            _ => (vec![tuner::SCALES], needed),
+        };
+        let mut found = None;
+        for scales in scales {
+            let ask = Ask {
+                objective,
+                scales,
+                magnitude_log2,
+                batch: is_batch(self.backend.options.batch),
+                lookup_range: None,
+            };
+            let details = self.settle(ask)?;
+            let accurate = details
+                .parity
+                .as_ref()
+                .is_some_and(|parity| parity.relative_error() <= self.backend.options.error_bound());
+            found = Some(details);
+            if accurate {
+                break;
+            }
+        }
+        found.ok_or_else(no_circuit)
+    }
+
+    /// The best circuit at given scales, compiled, and shown by witnesses to hold the samples.
+    fn settle(&self, mut ask: Ask) -> Result<Details, BackendError> {
+        let probe = self.gen_settings(ask.probe())?;
+        if !probe.required_lookups.is_empty() {
+            ask.lookup_range = Some(self.lookup_range(&ask)?);
+        }
+        let mut widenings = 0;
+        loop {
+            let choice = tuner::choose(&ask, |args| self.gen_settings(args))?.ok_or_else(no_circuit)?;
+            // The last settings written are a candidate's: write the choice's.
+            let made = self.gen_settings(choice.run_args)?;
+            let mut details = self.details(choice.run_args, made);
+            (details.objective, details.forecast) = (Some(ask.objective), Some(choice.forecast));
+            self.try_out(&mut details)?;
+            let outside = details.parity.as_ref().is_some_and(|parity| parity.out_of_domain() > 0);
+            if !(outside && self.samples.given) || widenings == WIDENINGS {
+                return Ok(details);
+            }
+            widenings += 1;
+            ask.magnitude_log2 += WIDER_LOG2;
+        }
+    }
+
+    /// Compiles and compares with the float model.
+    fn try_out(&self, details: &mut Details) -> Result<(), BackendError> {
+        self.compile(details.k)?;
+        let schema = schema_of(&self.model, details)?;
+        let Self { backend, model, samples, dir, control } = self;
+        details.parity = Some(backend.parity(model, samples, dir, details.k, &schema, control)?);
+        Ok(())
+    }
+
+    /// The integers that enter lookups on the samples, with as much again on each side.
+    fn lookup_range(&self, ask: &Ask) -> Result<(i64, i64), BackendError> {
+        let probe = ask.probe();
+        self.gen_settings(probe)?;
+        self.compile(probe.logrows)?;
+        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
+        let (input, witness) = (private.path().join("input.json"), private.path().join("witness.json"));
+        let (mut low, mut high) = (0, 0);
+        for sample in &self.samples.inputs {
+            fs::write(&input, sample.to_json()).map_err(BackendError::io(&input))?;
+            let request =
+                GenWitness { input: input.clone(), compiled: self.dir.join(COMPILED), witness: witness.clone() };
+            let made = self.backend.request(&request, Some(probe.logrows), self.control)?;
+            (low, high) = (low.min(made.min_lookup_inputs), high.max(made.max_lookup_inputs));
+        }
+        let wider = |bound: i64, margin: i64| bound.saturating_mul(2).saturating_add(margin);
+        Ok((wider(low, -LOOKUP_MARGIN), wider(high, LOOKUP_MARGIN)))
+    }
+
+    /// EZKL's own choice.
+    fn let_ezkl_choose(&self) -> Result<Details, BackendError> {
+        let private = tempfile::tempdir().map_err(BackendError::io(&std::env::temp_dir()))?;
+        let data = private.path().join("calibration.json");
+        fs::write(&data, self.samples.joined()?.to_json()).map_err(BackendError::io(&data))?;
+        let request = Calibrate { model: self.onnx(), settings: self.settings(), data };
+        let made = self.backend.call(&request, None, self.control);
+        let made = made.map_err(|error| CallError::into_backend(error, "calibrate"))?;
+        let mut details = self.details(made.run_args, made.settings);
+        self.try_out(&mut details)?;
+        Ok(details)
+    }
+
+    fn details(&self, run_args: RunArgs, made: SettingsResult) -> Details {
+        Details {
+            run_args,
+            rows: made.num_rows,
+            k: run_args.logrows,
+            input_scales: made.model_input_scales,
+            output_scales: made.model_output_scales,
+            batch: self.backend.options.batch,
+            objective: None,
+            forecast: None,
+            parity: None,
+        }
+    }
+}
+
+fn no_circuit() -> BackendError {
+    BackendError::Unsupported { backend: NAME, reason: "no circuit of at most 2^26 rows covers its values".into() }
+}

@@ -1,0 +1,258 @@
+//! Samples of inputs: what they say of a model, and how far its circuit is from it.
+
+use super::{EzklBackend, batch, circuit::Details, options::EzklOptions, tuner, worker::NAME};
+use crate::{
+    backend::{BackendError, Control},
+    model::{
+        Input, Model, TensorInfo,
+        quantize::{Accuracy, Calibration},
+    },
+    proof::{Schema, schema::Direction},
+};
+use serde::{Deserialize, Serialize};
+use std::{num::NonZeroU32, path::Path};
+
+/// Samples that a circuit is tried out on.
+const TRIED: usize = 16;
+/// Samples that are looked at.
+const MAX_SAMPLES: usize = 1024;
+/// As many when they are made up, and tell little.
+const MADE_UP: usize = 4;
+/// Values may be four times as large as the samples lead to.
+const HEADROOM_LOG2: u32 = 2;
+
+/// Inputs of a model, one after the other.
+#[derive(Debug)]
+pub(super) struct Samples {
+    pub(super) inputs: Vec<Input>,
+    /// Given by the caller, not made up.
+    pub(super) given: bool,
+}
+
+/// How far a circuit's answers are from the float model's, per output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Parity {
+    /// Whether the samples were given by the caller; else they are made up, numbers between 0 and 1.
+    pub given: bool,
+    /// In the order of the model.
+    pub outputs: Vec<OutputParity>,
+}
+
+/// How far one output's values are from the float model's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct OutputParity {
+    /// The output.
+    pub name: String,
+    /// The float model's greatest magnitude on the samples.
+    pub greatest: f64,
+    /// The circuit against it.
+    pub accuracy: Accuracy,
+}
+
+impl Parity {
+    /// The greatest error, as a part of the greatest output; infinite when no sample could be computed.
+    #[must_use]
+    pub fn relative_error(&self) -> f64 {
+        let of = |output: &OutputParity| match output.accuracy {
+            Accuracy { samples, out_of_range, .. } if samples == out_of_range => f64::INFINITY,
+            Accuracy { max_abs_error, .. } => max_abs_error / output.greatest.max(f64::MIN_POSITIVE),
+        };
+        self.outputs.iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// Samples that the circuit could not compute.
+    #[must_use]
+    pub fn out_of_domain(&self) -> usize {
+        self.outputs.first().map_or(0, |output| output.accuracy.out_of_range)
+    }
+}
+
+impl Samples {
+    /// The caller's samples of `single`, else some that are made up, in batches that fill `tensors`.
+    pub(super) fn of(options: &EzklOptions, single: &Model, tensors: &[TensorInfo]) -> Result<Self, BackendError> {
+        let given = options.calibration.is_some();
+        let lists: Vec<Vec<f64>> = match &options.calibration {
+            Some(samples) => samples.tensors().to_vec(),
+            None => single.inputs().iter().map(|tensor| made_up(tensor.elements())).collect(),
+        };
+        let items = items(single.inputs(), &lists)?;
+        let inputs = items.chunks(options.batch.get() as usize).take(MAX_SAMPLES);
+        let inputs = inputs.map(|items| batch::fill(tensors, items)).collect::<Result<_, _>>()?;
+        Ok(Self { inputs, given })
+    }
+
+    /// All of them in one input file, as EZKL's calibration takes them.
+    pub(super) fn joined(&self) -> Result<Input, BackendError> {
+        let tensors = self.inputs.first().map_or(0, |input| input.tensors().len());
+        let list = |at: usize| self.inputs.iter().flat_map(|input| input.tensors()[at].iter().copied()).collect();
+        Ok(Input::new((0..tensors).map(list).collect())?)
+    }
+
+    /// The base-2 logarithm of a bound on all values that these inputs lead to, with head-room.
+    pub(super) fn magnitude_log2(&self, model: &Model) -> Result<u32, BackendError> {
+        let mut most = 1.0f64;
+        for input in &self.inputs {
+            most = model.trace(input)?.iter().fold(most, |most, layer| most.max(layer.max_abs));
+        }
+        // Finite floats of 32 bits: at most 2^128.
+        Ok(most.log2().ceil() as u32 + HEADROOM_LOG2)
+    }
+
+    /// Fraction bits of inputs and weights that are worth trying, the cheapest first.
+    pub(super) fn scales(&self) -> Vec<(i32, i32)> {
+        let exact = |bits: i32| {
+            let all = self.inputs.iter().flat_map(|input| input.tensors().iter().flatten());
+            all.map(|x| x * 2f64.powi(bits)).all(|x| x.fract() == 0.0)
+        };
+        let inputs = (2..=6).find(|&bits| exact(bits)).unwrap_or(7);
+        vec![(inputs, 4), (inputs, 5), (inputs, 6), tuner::SCALES, (9, 9), (11, 11)]
+    }
+}
+
+fn made_up(elements: usize) -> Vec<f64> {
+    Calibration::default().samples(elements).into_iter().take(MADE_UP).flatten().collect()
+}
+
+/// Splits one list per tensor into inputs.
+fn items(tensors: &[TensorInfo], lists: &[Vec<f64>]) -> Result<Vec<Input>, BackendError> {
+    let refuse = |why: String| BackendError::Model(crate::model::ModelError::MalformedInput(why));
+    if lists.len() != tensors.len() {
+        return Err(refuse(format!(
+            "the samples have {} lists, the model takes {} tensors",
+            lists.len(),
+            tensors.len()
+        )));
+    }
+    let mut count = None;
+    for (tensor, list) in tensors.iter().zip(lists) {
+        let elements = tensor.elements().max(1);
+        if list.is_empty()
+            || list.len() % elements != 0
+            || *count.get_or_insert(list.len() / elements) != list.len() / elements
+        {
+            return Err(refuse(format!(
+                "the samples of `{}` are {} numbers: not the same whole number of inputs of {elements} for every tensor",
+                tensor.name,
+                list.len()
+            )));
+        }
+    }
+    (0..count.unwrap_or(0))
+        .map(|item| {
+            let of = |(tensor, list): (&TensorInfo, &Vec<f64>)| {
+                list.iter().skip(item * tensor.elements()).take(tensor.elements()).copied().collect()
+            };
+            Ok(Input::new(tensors.iter().zip(lists).map(of).collect())?)
+        })
+        .collect()
+}
+
+impl EzklBackend {
+    /// Runs the compiled circuit in `dir` on samples, beside the float model.
+    pub(super) fn parity(
+        &self,
+        model: &Model,
+        samples: &Samples,
+        dir: &Path,
+        k: u32,
+        schema: &Schema,
+        control: &Control,
+    ) -> Result<Parity, BackendError> {
+        let of = |tensor: &TensorInfo| OutputParity {
+            name: tensor.name.clone(),
+            greatest: 0.0,
+            accuracy: Accuracy::default(),
+        };
+        let mut outputs: Vec<OutputParity> = model.outputs().iter().map(of).collect();
+        for input in samples.inputs.iter().take(TRIED) {
+            let float = model.run(input)?;
+            let witness = match self.run_witness(dir, k, schema, input, control) {
+                Ok(witness) => Some(witness),
+                Err(BackendError::OutOfDomain(_) | BackendError::Schema(_)) => None,
+                Err(error) => return Err(error),
+            };
+            let quantized = witness.map(|witness| real_outputs(schema, &witness.public_values)).transpose()?;
+            for (at, (output, float)) in outputs.iter_mut().zip(&float).enumerate() {
+                let float: Vec<f64> = float.iter().map(|&x| f64::from(x)).collect();
+                output.greatest = float.iter().fold(output.greatest, |most, x| most.max(x.abs()));
+                output.accuracy.add(quantized.as_ref().and_then(|outputs| outputs.get(at)).map(Vec::as_slice), &float);
+            }
+        }
+        Ok(Parity { given: samples.given, outputs })
+    }
+
+    /// Refuses a circuit that keeps less than the caller's accuracy.
+    pub(super) fn expect_accuracy(&self, details: &Details) -> Result<(), BackendError> {
+        let (Some(bound), Some(parity)) = (self.options.max_error, &details.parity) else { return Ok(()) };
+        let error = parity.relative_error();
+        if error <= bound {
+            return Ok(());
+        }
+        Err(BackendError::Unsupported {
+            backend: NAME,
+            reason: format!(
+                "at the largest scales that are tried, an output is off by {:.3} % of the greatest one, more than the {:.3} % allowed",
+                error * 100.0,
+                bound * 100.0
+            ),
+        })
+    }
+}
+
+/// The outputs as real numbers.
+fn real_outputs(schema: &Schema, values: &crate::proof::PublicValues) -> Result<Vec<Vec<f64>>, BackendError> {
+    let decoded = schema.decode(values)?;
+    let outputs = schema.tensors().iter().zip(decoded).filter(|(tensor, _)| tensor.direction == Direction::Output);
+    Ok(outputs.map(|(tensor, q)| q.into_iter().enumerate().map(|(i, q)| tensor.dequantize(i, q)).collect()).collect())
+}
+
+/// One is enough to tell.
+pub(super) const fn is_batch(batch: NonZeroU32) -> bool {
+    batch.get() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(elements: u64) -> TensorInfo {
+        TensorInfo { name: "x".into(), shape: vec![1, elements] }
+    }
+
+    #[test]
+    fn samples_are_whole_inputs() {
+        let two = [tensor(2), tensor(1)];
+        let inputs = items(&two, &[vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0]]).unwrap();
+        assert_eq!(inputs.len(), 2);
+        assert_eq!(inputs[1].tensors(), [vec![3.0, 4.0], vec![6.0]]);
+        for lists in [
+            vec![vec![1.0, 2.0]],
+            vec![vec![1.0], vec![1.0]],
+            vec![vec![1.0, 2.0], vec![1.0, 2.0]],
+            vec![vec![], vec![]],
+        ] {
+            assert!(items(&two, &lists).is_err(), "{lists:?}");
+        }
+    }
+
+    #[test]
+    fn inputs_that_are_exact_get_few_bits() {
+        let of = |x: f64| Samples { inputs: vec![Input::new(vec![vec![0.0, x]]).unwrap()], given: true }.scales()[0].0;
+        assert_eq!((of(3.0 / 16.0), of(1.0), of(0.3)), (4, 2, 7));
+    }
+
+    #[test]
+    fn errors_are_told_relative_to_the_greatest_output() {
+        let mut accuracy = Accuracy::default();
+        accuracy.add(None, &[2.0]);
+        let mut parity =
+            Parity { given: true, outputs: vec![OutputParity { name: "y".into(), greatest: 4.0, accuracy }] };
+        assert_eq!((parity.relative_error(), parity.out_of_domain()), (f64::INFINITY, 1));
+        parity.outputs[0].accuracy.add(Some(&[3.0]), &[4.0]);
+        assert_eq!(parity.relative_error(), 0.25);
+    }
+}

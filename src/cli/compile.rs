@@ -1,0 +1,65 @@
+use super::{Failure, ModelArgs, Outcome, context, context::Session, report};
+use serde_json::{Value, json};
+use zkinfer::{backend::Artifacts, proof::identity::schema_hash};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zkinfer compile --model mlp.onnx --calibration samples.json
+  zkinfer compile --backend ezkl --model model.onnx --json
+  zkinfer compile --backend ezkl --model model.onnx --optimize gas --calibration samples.json
+
+Makes the model's artifacts, its circuit and keys, in the cache directory, where `prove` finds them. Nothing is done when
+they are there already. With --optimize, give the same options to `prove`: other options are another model.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    let model = context::model(&args.model)?;
+    let _runtime = session.runtime()?;
+    let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
+    let mut object = object(&prepared.artifacts);
+    object["built"] = json!(prepared.built);
+    object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
+    let word = if prepared.built { "Built" } else { "Found" };
+    let text = format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts));
+    report::result(session, &object, &text);
+    Ok(Outcome::True)
+}
+
+/// What artifacts are, for `inspect` too. The ids are computed from their parts.
+pub(crate) fn object(artifacts: &Artifacts) -> Value {
+    let identity = artifacts.identity();
+    json!({
+        "artifacts": artifacts.dir(),
+        "backend": identity.backend,
+        "backend_version": identity.backend_version,
+        "model_id": identity.model_id(),
+        "adapter_id": identity.adapter_id,
+        "model_code_hash": identity.model_code_hash,
+        "vk_digest": identity.vk_digest,
+        "schema_hash": schema_hash(&identity.schema),
+        "srs_id": identity.srs_id,
+        "test_srs": identity.test_srs,
+        "onnx_blake3": identity.onnx_hash,
+        "params": identity.parameters,
+        "proof_bytes": identity.proof_bytes,
+        "details": identity.details,
+    })
+}
+
+pub(crate) fn rows(artifacts: &Artifacts) -> String {
+    let identity = artifacts.identity();
+    report::rows(&[
+        ("backend".into(), format!("{} {}", identity.backend, identity.backend_version)),
+        ("model id".into(), identity.model_id().to_string()),
+        ("parameters".into(), identity.parameters.to_string()),
+        ("proof".into(), format!("{} bytes", identity.proof_bytes)),
+        ("code hash".into(), identity.model_code_hash.to_string()),
+        ("SRS".into(), format!("{}{}", identity.srs_id, if identity.test_srs { ", TEST: NOT SECURE" } else { "" })),
+        ("details".into(), identity.details.to_string()),
+    ])
+}

@@ -1,0 +1,188 @@
+//! `verifier deploy`, `register`, `submit` and `audit --strict`, on a development node.
+
+use crate::program::{NATIVE, Run, bundle, changed, command, native, run};
+use serde_json::{Value, json};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use tempfile::TempDir;
+use zkinfer::{chain::Devnet, evm::Toolchain};
+
+/// The second account of development nodes.
+const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+struct Chain {
+    devnet: Devnet,
+    deployed: Value,
+}
+
+impl Chain {
+    /// A node with the registries, and the bundle's model registered.
+    async fn with(dir: &TempDir, bundle: &Path) -> Self {
+        let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
+        let chain = Self { devnet, deployed: Value::Null };
+        let bundle = bundle.to_str().unwrap();
+        let deployed = chain.signed(dir, &["verifier", "deploy", "--bundle", bundle, "--registries"]).expect(0).json();
+        let chain = Self { deployed, ..chain };
+        let registered = chain.signed(dir, &[&["register", "--bundle", bundle][..], &chain.addresses()].concat());
+        assert_eq!(registered.expect(0).json()["model_id"], chain.deployed["model_id"]);
+        chain
+    }
+
+    fn at(&self, name: &str) -> &str {
+        self.deployed[name].as_str().unwrap()
+    }
+
+    fn addresses(&self) -> [&str; 6] {
+        [
+            "--model-registry",
+            self.at("model_registry"),
+            "--adapter",
+            self.at("adapter"),
+            "--model-code",
+            self.at("model_code"),
+        ]
+    }
+
+    /// With the development account.
+    fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
+        native(dir, &[args, &["--rpc", &self.devnet.endpoint(), "--dev-account", "--json"]].concat())
+    }
+
+    fn submit(&self, dir: &TempDir, bundle: &Path, more: &[&str]) -> Run {
+        let args = ["submit", bundle.to_str().unwrap(), "--registry", self.at("proof_registry")];
+        self.signed(dir, &[&args, more].concat())
+    }
+
+    fn audit(&self, dir: &TempDir, submission: &Value, more: &[&str]) -> Run {
+        let transaction = submission["transaction_hash"].as_str().unwrap();
+        native(dir, &[&["audit", transaction, "--rpc", &self.devnet.endpoint(), "--json"], more].concat())
+    }
+}
+
+/// A bundle made for no chain is proven again for the registry; what is on the chain is audited, strictly too.
+#[tokio::test]
+async fn a_native_bundle_goes_on_chain_by_separate_commands() {
+    let (dir, bundle) = &*NATIVE;
+    let chain = Chain::with(dir, bundle).await;
+    let out = dir.path().join("submitted.json");
+    let submission = chain.submit(dir, bundle, &["--out", out.to_str().unwrap()]).expect(0).json();
+    assert_eq!(submission["proved_again"], true);
+    // What was submitted is a bundle for that registry: valid, and on the chain already.
+    native(dir, &["verify", out.to_str().unwrap()]).expect(0);
+    chain.submit(dir, &out, &[]).expect(2).says("refused before anything was sent");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let audit = chain.audit(&elsewhere, &submission, &[]).expect(0).json();
+    let off_chain = audit["checks"].as_array().unwrap().iter().find(|check| check["name"] == "off-chain-verification");
+    assert_eq!(off_chain.unwrap()["outcome"], "passed", "the key is on the chain");
+    let strict = chain.audit(dir, &submission, &["--strict"]).expect(1).json();
+    let objections = strict["strict"]["objections"].as_array().unwrap();
+    assert_eq!(objections.iter().map(|objection| &objection["kind"]).collect::<Vec<_>>(), [&json!("test-srs")]);
+    assert_eq!((&strict["verdict"], &strict["strict"]["passed"]), (&json!("VALID"), &json!(false)));
+    chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0);
+    chain.audit(dir, &submission, &["--accept", "test-srs"]).expect(2);
+    // The file's model: only where artifacts show it.
+    let digits = crate::program::model("digits.onnx");
+    chain.audit(dir, &submission, &["--model", &digits]).expect(0);
+    chain.audit(&elsewhere, &submission, &["--model", &digits]).expect(2).says("the claim is about model");
+
+    a_batch_is_one_transaction(&chain, dir);
+    // Proving again takes the artifacts.
+    chain.submit(&elsewhere, bundle, &[]).expect(2).says("Submit it from the machine that proved it");
+    refused(&chain, dir, bundle);
+    registering_is_checked_first(&chain, dir, bundle);
+    keys_are_read_with_care(&chain, dir, bundle);
+}
+
+/// Several inferences, one proof, one transaction, a claim each.
+fn a_batch_is_one_transaction(chain: &Chain, dir: &TempDir) {
+    let path = dir.path().join("batch-of-two.json");
+    let inputs = ["inputs/test-1157-is-0.json", "inputs/test-0442-is-1.json"].map(crate::program::model);
+    let args = ["prove", "--input", &inputs[0], "--input", &inputs[1], "--out", path.to_str().unwrap()];
+    native(dir, &args).expect(0);
+    let submission = chain.submit(dir, &path, &[]).expect(0).json();
+    let ids = submission["statement_ids"].as_array().unwrap();
+    assert_eq!((ids.len(), &submission["proved_again"]), (2, &json!(true)));
+    let audit = chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0).json();
+    assert_eq!(audit["facts"]["batch_id"], submission["batch_id"]);
+    let one = chain.audit(dir, &submission, &["--statement", ids[1].as_str().unwrap()]).expect(0).json();
+    assert_eq!(one["facts"]["statement_id"], ids[1]);
+    // The same inference twice is one statement: a registry records it once.
+    let args = ["prove", "--input", &inputs[0], "--input", &inputs[0], "--out", path.to_str().unwrap()];
+    native(dir, &args).expect(0);
+    chain.submit(dir, &path, &[]).expect(2).says("refused before anything was sent");
+}
+
+fn refused(chain: &Chain, dir: &TempDir, bundle: &Path) {
+    let forged = changed(bundle, dir, "false-answer.json", |json| {
+        let values = json["statements"][0]["publicValues"].as_str().unwrap();
+        let last = if values.ends_with('0') { "1" } else { "0" };
+        json["statements"][0]["publicValues"] = format!("{}{last}", &values[..values.len() - 1]).into();
+    });
+    chain.submit(dir, &forged, &[]).expect(1).says("does not map");
+    let mock = dir.path().join("mock.json");
+    native(dir, &["prove", "--backend", "mock", "--out", mock.to_str().unwrap()]).expect(0);
+    chain.submit(dir, &mock, &[]).expect(2).says("MOCK");
+    chain.signed(dir, &["verifier", "deploy", "--bundle", mock.to_str().unwrap()]).expect(2).says("MOCK");
+    chain.signed(dir, &["verifier", "deploy", "--backend", "mock"]).expect(2).says("mock");
+    let zero = format!("0x{}", "00".repeat(20));
+    let args = ["submit", bundle.to_str().unwrap(), "--registry", &zero];
+    chain.signed(dir, &args).expect(2);
+    chain.submit(dir, bundle, &["--deadline-in", "0"]).expect(2);
+}
+
+fn registering_is_checked_first(chain: &Chain, dir: &TempDir, bundle: &Path) {
+    let bundle = bundle.to_str().unwrap();
+    let [models, at, adapter, adapter_at, code, code_at] = chain.addresses();
+    let swapped = ["register", "--bundle", bundle, models, at, adapter, code_at, code, adapter_at];
+    chain.signed(dir, &swapped).expect(2).says("hashes to");
+    let nothing = format!("0x{}", "11".repeat(20));
+    let args = ["register", "--bundle", bundle, models, at, adapter, adapter_at, code, &nothing];
+    chain.signed(dir, &args).expect(2).says("there is no code");
+    // An adapter that is there is used again, if it is the one.
+    let args = ["verifier", "deploy", "--bundle", bundle, "--adapter", adapter_at];
+    let again = chain.signed(dir, &args).expect(0).json();
+    assert_eq!((&again["adapter"], again["deployments"].as_array().unwrap().len()), (&json!(adapter_at), 1));
+    let args = ["verifier", "deploy", "--bundle", bundle, "--adapter", code_at];
+    chain.signed(dir, &args).expect(2).says("hashes to");
+}
+
+fn keys_are_read_with_care(chain: &Chain, dir: &TempDir, bundle: &Path) {
+    let (bundle, rpc) = (bundle.to_str().unwrap(), chain.devnet.endpoint());
+    let args = ["submit", bundle, "--registry", chain.at("proof_registry"), "--rpc", &rpc, "--json"];
+    let with_env = |key: Option<&str>, more: &[&str]| {
+        let mut command = command(&[&args[..], more].concat());
+        command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env_remove("ZKINFER_PRIVATE_KEY");
+        if let Some(key) = key {
+            command.env("ZKINFER_PRIVATE_KEY", key);
+        }
+        run(&mut command)
+    };
+    with_env(None, &[]).expect(2).says("nobody signs");
+    let slip = with_env(Some(&OTHER_KEY[1..]), &[]).expect(2).says("no private key");
+    assert!(!slip.stderr.contains(&OTHER_KEY[1..9]) && !slip.stdout.contains(&OTHER_KEY[1..9]));
+    let file = dir.path().join("key.hex");
+    fs::write(&file, OTHER_KEY).unwrap();
+    let key_file = ["--key-file", file.to_str().unwrap()];
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    with_env(None, &key_file).expect(2).says("chmod 600");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    with_env(None, &[&key_file[..], &["--dev-account"]].concat()).expect(2);
+    let submission = with_env(None, &key_file).expect(0).json();
+    assert_eq!(submission["submitter"], "0x70997970c51812dc3a010c7d01b50e0d17dc79c8");
+    let (from_env, more) = (with_env(Some(OTHER_KEY), &["--job", &format!("0x{}", "22".repeat(32))]), "another job");
+    assert_ne!(from_env.expect(0).json()["statement_id"], submission["statement_id"], "{more}");
+}
+
+/// What EZKL proved is submitted as it is, from anywhere: the bundle carries the verifier. The audit objects.
+#[tokio::test]
+async fn an_ezkl_bundle_goes_on_chain_without_ezkl() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let chain = Chain::with(&elsewhere, bundle()).await;
+    let submission = chain.submit(&elsewhere, bundle(), &[]).expect(0).json();
+    assert_eq!(submission["proved_again"], false);
+    let strict = chain.audit(&elsewhere, &submission, &["--strict", "--accept", "test-srs"]).expect(1).json();
+    let objections = strict["strict"]["objections"].to_string();
+    assert!(objections.contains("transferable") && objections.contains("skipped"), "{objections}");
+    let args = ["--strict", "--accept", "test-srs", "--accept", "transferable", "--accept", "skipped"];
+    chain.audit(&elsewhere, &submission, &args).expect(0);
+}

@@ -1,0 +1,114 @@
+//! Models that EZKL would compute wrongly, or not at all, are refused before it sees them, and the node is named.
+
+use crate::{
+    onnx::{conv, ints, one_node, text, weights, window},
+    world::{backend, digits, fresh_cache},
+};
+use tract_onnx::pb;
+use zkinfer::{
+    FailureClass,
+    backend::{BackendError, Control, ProvingBackend, ezkl::EzklBackend},
+    model::{
+        Model, ModelError,
+        synthetic::{Graph, float, int},
+    },
+};
+
+/// Compiles without any worker being started: the refusal is not EZKL's.
+fn refused(model: &Model, words: &[&str]) {
+    let (_dir, cache) = fresh_cache();
+    let backend: std::sync::Arc<EzklBackend> = backend(&cache);
+    let dir = tempfile::tempdir().unwrap();
+    let error = backend.compile(model, dir.path(), &Control::default()).unwrap_err();
+    assert!(matches!(error, BackendError::Unsupported { .. }), "{error}");
+    assert_eq!(error.class(), FailureClass::BadInput);
+    let text = error.to_string();
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    assert_eq!(backend.pool_status().started, 0, "EZKL was asked");
+}
+
+#[test]
+fn quantization_operators_are_identities_in_ezkl() {
+    let mut graph = Graph::new(13, &[1, 4]);
+    let scale = graph.constant(&[], &[0.1]);
+    let y = graph.node("QuantizeLinear", &["x", &scale], vec![]);
+    let y = graph.node("DequantizeLinear", &[&y, &scale], vec![]);
+    let model = Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap();
+    refused(&model, &["QuantizeLinear", "identity", "QuantizeLinear_n0"]);
+    let mut graph = Graph::new(13, &[1, 4]);
+    let zero = graph.node("Identity", &["x"], vec![]);
+    let scale = graph.constant(&[], &[0.1]);
+    let quantized = graph.node("QuantizeLinear", &[&zero, &scale], vec![]);
+    let y = graph.node("DequantizeLinear", &[&quantized, &scale], vec![]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["QuantizeLinear_n1"]);
+}
+
+#[test]
+fn windows_need_strides_and_have_no_dilations() {
+    let mut graph = Graph::new(13, &[1, 1, 6, 6]);
+    let mut attributes = window(3, 1);
+    attributes.push(ints("dilations", &[2, 2]));
+    let y = conv(&mut graph, attributes);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 2, 2, 2])).unwrap(), &["dilations [2, 2]", "Conv_n0"]);
+    let mut graph = Graph::new(13, &[1, 1, 6, 6]);
+    let y = conv(&mut graph, vec![ints("kernel_shape", &[3, 3])]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 2, 4, 4])).unwrap(), &["strides", "Conv_n0"]);
+}
+
+#[test]
+fn operators_that_ezkl_does_not_know_are_named() {
+    refused(&one_node("IsNaN", &[1, 4], &[1, 4], vec![]), &["IsNaN", "IsNaN_n0"]);
+    let mut graph = Graph::new(13, &[1, 4]);
+    let divisor = graph.constant(&[], &[0.5]);
+    let y = graph.node("Mod", &["x", &divisor], vec![int("fmod", 1)]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["Mod", "Mod_n0"]);
+}
+
+#[test]
+fn what_a_known_operator_cannot_do_is_named() {
+    let mut graph = Graph::new(13, &[1, 4]);
+    let constant = graph.constant(&[1, 4], &weights(4));
+    let y = graph.node("Max", &["x", &constant], vec![]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["Max", "one number", "Max_n0"]);
+
+    let mut graph = Graph::new(13, &[1, 4]);
+    let y = graph.node("Pow", &["x", "x"], vec![]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["exponent", "Pow_n0"]);
+
+    let mut graph = Graph::new(13, &[1, 4]);
+    let y = graph.node("Cast", &["x"], vec![int("to", 7)]);
+    let y = graph.node("Cast", &[&y], vec![int("to", 1)]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["rounds", "Cast_n0"]);
+
+    let mut graph = Graph::new(11, &[1, 1, 2, 2]);
+    let (roi, scales) = (graph.constant(&[0], &[]), graph.constant(&[4], &[1.0, 1.0, 2.0, 2.0]));
+    let y = graph.node("Resize", &["x", &roi, &scales], vec![text("mode", "linear")]);
+    if let Ok(model) = Model::from_onnx(graph.finish(&y, &[1, 1, 4, 4])) {
+        refused(&model, &["Resize", "c0"].map(|word| if word == "c0" { "" } else { "" }));
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    // EZKL would turn a NaN weight into 0.
+    let mut graph = Graph::new(13, &[1, 4]);
+    let w = graph.constant(&[4, 1], &[0.5, f32::NAN, 0.5, 0.5]);
+    let y = graph.node("MatMul", &["x", &w], vec![]);
+    let error = Model::from_onnx(graph.finish(&y, &[1, 1])).unwrap_err();
+    assert!(matches!(&error, ModelError::NotFinite { tensor, index: 1, .. } if tensor == "c0"), "{error}");
+    let model = one_node("LeakyRelu", &[1, 4], &[1, 4], vec![float("alpha", f32::NAN)]);
+    refused(&model, &["alpha", "not finite", "LeakyRelu_n0"]);
+}
+
+#[test]
+fn operators_of_other_domains_and_inputs_of_other_types_are_refused() {
+    use prost::Message;
+    let change = |change: &dyn Fn(&mut pb::GraphProto)| {
+        let mut proto = pb::ModelProto::decode(digits().as_onnx()).unwrap();
+        change(proto.graph.as_mut().unwrap());
+        Model::from_onnx(proto.encode_to_vec())
+    };
+    if let Ok(model) = change(&|graph| graph.node[0].domain = "com.example".into()) {
+        refused(&model, &["com.example"]);
+    }
+}
