@@ -121,7 +121,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
         Backend::Native => Arc::new(NativeBackend::new()),
-        Backend::Mock => Arc::new(MockBackend),
+        Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))
 }
