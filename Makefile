@@ -12,8 +12,10 @@ FORGE := node_modules/.bin/forge
 ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants clean preflight build ezkl
+.PHONY: help setup demo demo-ezkl test fixtures check mutants clean preflight build ezkl fuzz soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +47,20 @@ mutants: node_modules/.installed ## Take every check out of the native verifier,
 	$(FORGE) build
 	node tools/mutations.mjs
 	$(FORGE) test --match-contract NativeVerifierMutants
+
+# The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
+# fuzz/artifacts; a finding becomes a seed.
+fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each (needs `cargo install cargo-fuzz`)
+	@$(CARGO) fuzz --version >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 3; }
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) fuzz build --sanitizer none
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target; \
+	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1; \
+	done
+
+soak: mutants fuzz ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

@@ -2,13 +2,17 @@
 //!
 //! From the bottom up: [`proof`] is what a proof says and how it travels; [`backend`] is what proves; [`evm`] compiles
 //! and runs the contracts that verify; [`ezkl`] (also [`pipeline`], its name is historic) leads from a model and an
-//! input to a verified [`proof::Bundle`]; [`chain`] posts it and audits what was posted.
+//! input to a verified [`proof::Bundle`]; [`inference`] answers with a model and proves the answers; [`chain`] posts a
+//! claim and audits what was posted; [`storage`] keeps what is made and what travels.
 
 pub mod backend;
 pub mod chain;
 pub mod evm;
 pub mod ezkl;
 mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod inference;
 pub mod model;
 pub mod proof;
 pub mod storage;

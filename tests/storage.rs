@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "storage/artifacts.rs"]
+mod artifacts;
 #[path = "storage/cache.rs"]
 mod cache;
 #[path = "storage/contract.rs"]

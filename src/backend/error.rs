@@ -112,6 +112,14 @@ pub enum BackendError {
         /// What it was doing.
         operation: String,
     },
+    /// The file with the powers of tau cannot be used: not one, damaged, or too small for the model.
+    #[error("the SRS in {path} cannot be used: {reason}")]
+    Srs {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// The cache cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -150,6 +158,7 @@ impl BackendError {
             Self::Unsupported { .. }
             | Self::OutOfDomain(_)
             | Self::BatchSize { .. }
+            | Self::Srs { .. }
             | Self::Model(_)
             | Self::Schema(_) => FailureClass::BadInput,
         }

@@ -6,7 +6,7 @@ use zkinfer::{
         Control, Progress, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Tuning},
         mock::MockBackend,
-        native::NativeBackend,
+        native::{NativeBackend, SrsSource},
     },
     model::{Input, Model},
     pipeline::EZKLIntegration,
@@ -78,18 +78,29 @@ impl Session {
 
 /// The backend that was asked for, as it was asked for.
 pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     if args.backend != Backend::Ezkl && (args.optimize.is_some() || args.memory_limit_mb.is_some()) {
         return Err(Failure::Input("only EZKL takes --optimize and --memory-limit-mb".into()));
     }
+    if args.backend != Backend::Native && args.srs.is_some() {
+        return Err(Failure::Input("only the native backend takes --srs".into()));
+    }
+    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
-        (Backend::Native, Some(samples)) => Arc::new(NativeBackend::with_calibration(samples)),
+        (Backend::Native, samples) => Arc::new(native(args, samples)),
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples))?),
+        (Backend::Mock, None) => Arc::new(MockBackend),
         (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
-        (backend, None) => return integration(backend),
     };
     Ok(EZKLIntegration::new(backend, cache))
+}
+
+fn native(args: &ModelArgs, samples: Option<Input>) -> NativeBackend {
+    let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+    match &args.srs {
+        Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
+        None => backend,
+    }
 }
 
 fn ezkl_options(args: &ModelArgs, samples: Option<Input>) -> EzklOptions {

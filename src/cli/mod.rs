@@ -89,6 +89,9 @@ enum Command {
     /// Measure backends side by side on one model.
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::Args),
+    /// The process that `bench` measures.
+    #[command(hide = true)]
+    BenchChild(bench::ChildArgs),
     /// Show which tools are there, which are missing, and what to do about it.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
@@ -130,6 +133,11 @@ struct ModelArgs {
     /// [default: native takes those that come with the digits model, else any input in 0 to 1].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+
+    /// Powers of tau of a ceremony (.ptau) that the native backend sets the model up with; such models are verified off-chain
+    /// only [default: the TEST SRS].
+    #[arg(long, value_name = "FILE")]
+    srs: Option<PathBuf>,
 
     /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
     #[arg(long, value_enum)]
@@ -204,6 +212,7 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),
+        Command::BenchChild(args) => bench::run_child(&args, session),
         Command::Doctor(args) => doctor::run(&args, session),
     }
 }

@@ -44,7 +44,7 @@ pub struct Prepared {
     /// Whether they were built just now.
     pub built: bool,
     /// Keeps them in the cache as long as they are used.
-    _lease: Lease,
+    _lease: Option<Lease>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -171,7 +171,7 @@ impl EZKLIntegration {
         if code_hash != artifacts.identity().model_code_hash {
             return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
         }
-        Ok(Prepared { artifacts, verifier, built: false, _lease: lease })
+        Ok(Prepared { artifacts, verifier, built: false, _lease: Some(lease) })
     }
 
     /// Everything that decides what is built.
@@ -189,6 +189,12 @@ impl EZKLIntegration {
 }
 
 impl Prepared {
+    /// Artifacts in a directory of the caller's, outside of every cache, with no contract.
+    #[must_use]
+    pub const fn outside_cache(artifacts: Artifacts) -> Self {
+        Self { artifacts, verifier: None, built: false, _lease: None }
+    }
+
     /// Where the generated verifier's source lies; `None` when the model has none.
     #[must_use]
     pub fn verifier_source(&self) -> Option<PathBuf> {

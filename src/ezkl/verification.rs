@@ -33,13 +33,16 @@ pub struct VerificationReport {
     /// Its wall time.
     #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
     pub off_chain_time: Duration,
-    /// The contracts' code in the embedded EVM; `None` when the backend has no contract.
+    /// The contracts' code in the embedded EVM; `None` when no contract verifies proofs of this model.
     pub embedded_evm: Option<EvmVerification>,
     /// Its wall time.
     #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
     pub embedded_evm_time: Duration,
     /// What a reader has to know beside the verdict.
     pub warnings: Vec<String>,
+    /// Whether the backend's verdicts mean anything.
+    #[serde(skip)]
+    pub proves: bool,
 }
 
 pub(super) fn as_ms<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -51,6 +54,7 @@ impl VerificationReport {
     pub fn verdict(&self) -> Verdict {
         match (&self.off_chain, self.embedded_evm.as_ref().map(|evm| &evm.verdict)) {
             (Verdict::Valid, Some(Verdict::Valid)) => Verdict::Valid,
+            (Verdict::Valid, None) if self.proves => Verdict::Valid,
             (Verdict::Valid, None) => Verdict::invalid("no contract verifies proofs of this backend"),
             (Verdict::Invalid { reason }, _) => Verdict::invalid(reason.clone()),
             (_, Some(Verdict::Invalid { reason })) => Verdict::invalid(reason.clone()),
@@ -91,6 +95,7 @@ impl<'a> ProofVerifier<'a> {
             embedded_evm,
             embedded_evm_time: start.elapsed(),
             warnings: self.warnings(),
+            proves: self.backend.capabilities().proves,
         })
     }
 
@@ -117,6 +122,9 @@ impl<'a> ProofVerifier<'a> {
         }
         if identity.test_srs {
             warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
+        }
+        if capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none() {
+            warnings.push("off-chain only: no contract of this release verifies proofs under this SRS".to_owned());
         }
         if !capabilities.binds_statement {
             warnings

@@ -107,17 +107,26 @@ fn what_native_cannot_do_is_bad_input() {
 #[test]
 fn bench_measures_a_synthetic_network() {
     let (dir, _) = &*NATIVE;
-    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--json"];
+    let args = ["bench", "--backend", "native", "--shape", "16-24-12-4", "--runs", "2", "--scalar", "--json"];
     let report = native(dir, &args).expect(0).json();
-    let row = &report["backends"][0];
+    let model = &report["models"][0];
+    assert_eq!((&model["model"], model["params"].as_u64()), (&"16-24-12-4".into(), Some(760)));
+    assert_eq!(report["kernels"], "scalar");
+    let row = &model["backends"][0];
     assert_eq!((&row["backend"], row["accuracy"]["samples"].as_u64()), (&"native".into(), Some(32)));
-    assert!(report["model"].as_str().unwrap().contains("random weights"));
-    for name in ["prove_ms", "verify_ms", "proof_bytes"] {
+    for name in ["setup_ms", "prove_ms", "verify_ms", "proof_bytes", "peak_rss_mb"] {
         assert!(row[name].as_f64().unwrap() > 0.0, "{name}");
     }
+    let batch = native(dir, &[&args[..], &["--batch", "3"]].concat()).expect(0).json();
+    let batch = &batch["models"][0];
+    assert_eq!(batch["batch"], 3);
+    assert!(batch["backends"][0]["proof_bytes"].as_u64() > row["proof_bytes"].as_u64(), "a proof of more statements");
     for shape in ["16", "0-4", "x-4"] {
         native(dir, &["bench", "--backend", "native", "--shape", shape]).expect(2);
     }
+    native(dir, &["bench", "--models", "goals", "--batch", "2"]).expect(2);
+    // Nothing is installed in this cache.
+    native(dir, &["bench", "--backend", "ezkl", "--shape", "4-3"]).expect(3).says("setup ezkl");
 }
 
 /// What native cannot prove names the operator and the backend that may.

@@ -9,6 +9,7 @@ mod circuit;
 mod compile;
 mod error;
 mod explain;
+pub(crate) mod fuzzing;
 mod install;
 mod instances;
 mod options;

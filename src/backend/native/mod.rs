@@ -4,15 +4,18 @@
 //! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
 //! alone. Every setup draws a new model secret: the same model set up twice has two commitments, hence two model ids.
 //!
-//! Not built yet: any SRS but the TEST one.
+//! The contract that verifies native proofs knows the points of the TEST SRS alone: a model that is set up under a user's
+//! ceremony ([`SrsSource::Ptau`]) is proven and verified off-chain, and its capabilities and warnings say so.
 
 mod calibration;
 mod carried;
 mod files;
 mod memory;
+mod srs;
 
 pub use calibration::Source;
 pub use carried::verify_with_key_object;
+pub use srs::SrsSource;
 
 use super::{
     Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend,
@@ -33,21 +36,22 @@ use crate::{
 use alloy::primitives::{B256, Bytes, I256};
 use files::{PK, SECRET, VK, WEIGHTS};
 use serde::{Deserialize, Serialize};
+use srs::SrsStore;
 use std::{
     fs,
     path::Path,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
 use zkinfer_prover::{
-    CircuitError, KeyError, ModelSecret, PinnedSrs, ProveError, Prover, ProvingKey, PublicValues, Request,
+    CircuitError, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues, Request,
     Statement as ProverStatement, Verifier, VerifyingKey,
     circuit::{Layout, Saturation, Shape, Weights},
     setup,
-    srs::test_srs,
+    srs::Srs,
 };
 
 /// Recorded in artifacts; artifacts of another version are refused.
@@ -60,7 +64,7 @@ const ADVICE: &str = "try `--backend ezkl`";
 #[derive(Debug, Default)]
 pub struct NativeBackend {
     calibration: Option<Input>,
-    pinned: OnceLock<PinnedSrs>,
+    srs: SrsStore,
     loaded: Mutex<Option<Loaded>>,
     peak_rss_kb: AtomicU64,
 }
@@ -127,13 +131,10 @@ impl NativeBackend {
         Self { calibration: Some(samples), ..Self::default() }
     }
 
-    /// The points of the TEST SRS that verifiers use.
-    fn pinned(&self) -> Result<&PinnedSrs, BackendError> {
-        if let Some(pinned) = self.pinned.get() {
-            return Ok(pinned);
-        }
-        let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
-        Ok(self.pinned.get_or_init(|| srs.pinned().clone()))
+    /// Sets models up under this SRS instead of the TEST one. Models that are set up keep theirs.
+    #[must_use]
+    pub fn with_srs(self, source: SrsSource) -> Self {
+        Self { srs: SrsStore::new(source), ..self }
     }
 
     /// The prover of a model, with its tables, for proofs of at least `samples` statements.
@@ -150,7 +151,10 @@ impl NativeBackend {
         if key.verifying_key().digest() != vk_digest {
             return Err(damaged(&path, &"it is the key of another model"));
         }
-        let prover = Arc::new(make_prover(key, samples)?);
+        let columns = Layout::new(key.verifying_key().shape()).columns(samples);
+        let needed = columns.map_err(|error| failed("load", error))?.real();
+        let srs = self.srs.for_proving(artifacts, needed)?;
+        let prover = Arc::new(Prover::new(key, &srs, samples).map_err(|error| failed("load", error))?);
         *slot = Some(Loaded { vk_digest, capacity: samples, prover: prover.clone() });
         Ok(prover)
     }
@@ -162,7 +166,7 @@ impl NativeBackend {
         if key.digest() != artifacts.identity().vk_digest {
             return Err(damaged(&path, &"it is the key of another model"));
         }
-        Verifier::new(key, self.pinned()?).map_err(|error| damaged(&path, &error))
+        Verifier::new(key, &*self.srs.for_verifying(artifacts)?).map_err(|error| damaged(&path, &error))
     }
 }
 
@@ -174,14 +178,16 @@ impl ProvingBackend for NativeBackend {
             proves: true,
             binds_statement: true,
             max_batch: MAX_STATEMENTS,
-            on_chain: true,
+            on_chain: self.srs.is_on_chain(),
             weights: "hidden, behind a commitment blinded by the model secret; the shape is public",
             accelerators: vec![],
         }
     }
 
     fn recipe(&self, _: &Model) -> String {
-        self.calibration.as_ref().map_or_else(String::new, |input| blake3::hash(&input.to_json()).to_hex().to_string())
+        let samples = self.calibration.as_ref().map(|input| blake3::hash(&input.to_json()).to_hex().to_string());
+        let parts = [samples.unwrap_or_default(), self.srs.recipe()];
+        parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
     fn peak_rss_kb(&self) -> Option<u64> {
@@ -213,14 +219,15 @@ impl ProvingBackend for NativeBackend {
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
         let deadline = Deadline::start(control, "setup")?;
-        control.stage("keys");
         let shape = shape_of(&circuit.details)?;
         let path = dir.join(WEIGHTS);
         let bytes = files::read_secret(&path)?;
         let weights = Weights::from_bytes(shape, &bytes).map_err(|error| damaged(&path, &error))?;
-        let layout = Layout::new(weights.shape());
-        let srs = test_srs(layout.degree_bound().max(layout.positions)).map_err(|error| failed("setup", error))?;
+        control.stage("powers of tau");
+        let srs = self.srs.for_setup(weights.shape())?;
         deadline.check("setup")?;
+        self.srs.keep(&srs, weights.shape(), dir)?;
+        control.stage("keys");
         let secret = ModelSecret::generate().map_err(|error| failed("setup", error))?;
         let key = setup::generate(weights, &secret, None, &srs).map_err(|error| failed("setup", error))?;
         files::write_secret(&dir.join(SECRET), secret.expose())?;
@@ -235,18 +242,24 @@ impl ProvingBackend for NativeBackend {
         let (vk_digest, srs_id, test_srs) = (vk.digest().into(), (*vk.srs_id()).into(), srs.kind().is_test());
         let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
-        self_test(key, circuit, &verifier)?;
+        self_test(key, &srs, circuit, &verifier)?;
+        // A contract with the table of another ceremony is other code, hence another adapter: there is none yet.
+        let on_chain = *srs.id() == *self.srs.test()?.id();
         Ok(Keys {
             vk_digest,
             srs_id,
             test_srs,
-            adapter_id: evm::artifacts::native_verifier_id(),
+            adapter_id: if on_chain { evm::artifacts::native_verifier_id() } else { B256::ZERO },
             proof_bytes: proof_bytes as u64,
         })
     }
 
-    /// The key object: a zero byte, so that nobody can call into it, and the verifying key.
+    /// The key object: a zero byte, so that nobody can call into it, and the verifying key. Nothing for a key that the
+    /// contract would refuse.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
+        if dir.join(srs::SRS).exists() {
+            return Ok(ModelCode::None);
+        }
         let path = dir.join(VK);
         let key = fs::read(&path).map_err(BackendError::io(&path))?;
         Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: [&[0][..], &key].concat().into() })
@@ -328,21 +341,14 @@ fn request(item: &Item<'_>) -> Result<Request, BackendError> {
     Ok(Request { inputs: data.inputs.clone(), context_id: item.statement.context.id().0 })
 }
 
-/// A prover for at most `samples` statements per proof.
-fn make_prover(key: ProvingKey, samples: usize) -> Result<Prover, BackendError> {
-    let columns = Layout::new(key.verifying_key().shape()).columns(samples).map_err(|error| failed("load", error))?;
-    let srs = test_srs(columns.real()).map_err(|error| failed("load", error))?;
-    Prover::new(key, &srs, samples).map_err(|error| failed("load", error))
-}
-
 /// Proves and verifies the input of zeros: keys, shape and SRS belong together.
-fn self_test(key: ProvingKey, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
+fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
     let zero_point = circuit.schema.tensors().first().map_or(0, |tensor| tensor.zero_point);
     let zero = u16::try_from(zero_point).unwrap_or_default();
     let inputs = vec![zero; verifier.key().shape().inputs()];
     let request = Request { inputs, context_id: [0; 32] };
-    let (statements, proof) =
-        make_prover(key, 1)?.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
+    let prover = Prover::new(key, srs, 1).map_err(|error| failed("self-test", error))?;
+    let (statements, proof) = prover.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
     let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
     verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
 }

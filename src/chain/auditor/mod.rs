@@ -8,6 +8,7 @@
 //! several. The contracts are called at the latest block, because ordinary nodes keep no old state; that says the same,
 //! since the code that is called is compared with the hashes in the model id.
 
+pub(crate) mod fuzzing;
 mod model;
 mod off_chain;
 mod report;

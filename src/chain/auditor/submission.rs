@@ -43,12 +43,12 @@ pub(super) struct Submission {
 }
 
 /// The arguments of a call, and their standard encoding.
-struct Decoded {
+pub(super) struct Decoded {
     model_id: B256,
     items: Vec<(Assignment, PublicValues)>,
     proof: Bytes,
     is_batch: bool,
-    canonical: Bytes,
+    pub(super) canonical: Bytes,
 }
 
 /// Fetches and decodes. Whatever is no claim at all ends here. `only` is the one statement that is audited.
@@ -109,7 +109,7 @@ pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result
 }
 
 /// Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
-fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
+pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
     if input.starts_with(&submitBatchCall::SELECTOR) {
         let call = submitBatchCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submitBatch`")?;
         // The registry of this release refuses both; another contract may not.

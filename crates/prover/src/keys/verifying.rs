@@ -16,6 +16,16 @@ const SATURATING: u8 = 1;
 const COMMITTED_INPUTS: u8 = 2;
 const COMMITTED_OUTPUTS: u8 = 4;
 
+/// The greatest setup, in additions, with one level by default: about two and a half seconds of one processor without
+/// vector kernels.
+const ONE_LEVEL_ADDITIONS: u64 = 1 << 23;
+
+/// Additions of a one-level setup: row `i` is in `C_f` and in the quotient points `P_d`, `d < i`.
+fn one_level_additions(shape: &Shape) -> u64 {
+    // Widths are at most 2^16 and layers 32 (§1.1): below 2^53.
+    shape.dims().windows(2).map(|d| (d[0] as u64 + 1) * (d[1] as u64 * (d[1] as u64 + 1) / 2)).sum()
+}
+
 /// How the quotients of `f` are cached (§3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level {
@@ -29,12 +39,14 @@ pub enum Level {
 }
 
 impl Level {
-    /// The default of §3: two levels above a million parameters, if the shape allows it.
+    /// The default of §3: two levels where one would cost more than 2^23 additions at setup, if the shape allows them.
+    ///
+    /// Counted, not measured: a model has the same key on every machine.
     #[must_use]
     pub fn default_for(shape: &Shape) -> Self {
         let rho2 = shape.rows().next_power_of_two().trailing_zeros() as u8 / 2;
         let two = Self::Two { rho2 };
-        if shape.parameters() > 1_000_000 && two.is_valid(shape) { two } else { Self::One }
+        if one_level_additions(shape) > ONE_LEVEL_ADDITIONS && two.is_valid(shape) { two } else { Self::One }
     }
 
     /// Whether `2 <= R2 < R` holds for two levels.
@@ -196,5 +208,27 @@ impl VerifyingKey {
         // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
         let inner = (0..rows).filter(|i| i % r2 != 0).map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
         vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The additions that a setup really does are the row lengths, each as often as there are points it is in.
+    #[test]
+    fn the_default_level_follows_from_the_additions() {
+        let shape = |dims: &[usize]| Shape::new(dims.to_vec(), None).unwrap();
+        let small = shape(&[3, 4, 2]);
+        let rows = [[Some(3), Some(4)], [Some(3), Some(4)], [Some(3), None], [Some(3), None]];
+        let terms = |row: [Option<u64>; 2]| row.into_iter().flatten().map(|inputs| inputs + 1).sum::<u64>();
+        let counted = rows.into_iter().enumerate().map(|(i, row)| (i as u64 + 1) * terms(row)).sum();
+        assert_eq!(one_level_additions(&small), counted);
+        assert_eq!(Level::default_for(&shape(&[64, 128, 64, 10])), Level::One);
+        assert_eq!(Level::default_for(&shape(&[256, 512, 256, 10])), Level::Two { rho2: 4 });
+        assert_eq!(Level::default_for(&shape(&[1024, 1024, 1024, 10])), Level::Two { rho2: 5 });
+        // One row: there are no two levels.
+        assert_eq!(Level::default_for(&shape(&[1 << 16, 1])), Level::One);
+        assert!(one_level_additions(&shape(&[1 << 16, 1 << 16])) > ONE_LEVEL_ADDITIONS);
     }
 }

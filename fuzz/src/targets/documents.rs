@@ -1,0 +1,57 @@
+//! Schemas, bundles, manifests of artifacts.
+
+use alloy::primitives::I256;
+use zkinfer::{
+    backend::Artifacts,
+    proof::{Bundle, Schema, identity},
+};
+
+/// Public values beyond this are not made up: fuzzing is to stay fast.
+const MAX_VALUES: usize = 1 << 16;
+
+/// Canonical bytes of a schema; public values by it are written and read again.
+pub(super) fn schema(bytes: &[u8]) -> bool {
+    let Ok(schema) = Schema::from_bytes(bytes) else { return false };
+    assert_eq!(schema.to_bytes(), bytes, "one encoding");
+    if schema.byte_len() <= MAX_VALUES {
+        let least = |t: &zkinfer::proof::TensorSchema| vec![t.min.max(-I256::ONE).min(t.max); t.elements()];
+        let values: Vec<Vec<I256>> = schema.tensors().iter().map(least).collect();
+        if let Ok(encoded) = schema.encode(&values) {
+            assert_eq!(encoded.as_bytes().len(), schema.byte_len(), "the length it says");
+            assert_eq!(schema.decode(&encoded).expect("what is written is read"), values);
+        }
+    }
+    true
+}
+
+/// A bundle: what is read has no contradiction, and is written and read as the same.
+pub(super) fn bundle(bytes: &[u8]) -> bool {
+    let Ok(bundle) = Bundle::from_json(bytes) else { return false };
+    let manifest = bundle.manifest();
+    assert_eq!(identity::proof_hash(bundle.proof()), manifest.proof_hash, "the proof is the one that it names");
+    assert!(!bundle.statements().is_empty(), "it is about something");
+    let schema = bundle.schema().expect("a bundle has a schema");
+    for statement in bundle.statements() {
+        assert_eq!(statement.model_id, bundle.model_id(), "one model");
+        assert!(schema.decode(&statement.public_values).is_ok(), "its values are canonical");
+    }
+    assert_eq!(Bundle::from_json(&bundle.to_json()).expect("what is written is read"), bundle);
+    true
+}
+
+/// The manifest of an artifacts directory that has no other file.
+pub(super) fn manifest(bytes: &[u8]) -> bool {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(dir.path().join("manifest.json"), bytes).expect("a small file");
+    let peeked = Artifacts::peek(dir.path());
+    let opened = Artifacts::open(dir.path());
+    let Ok(artifacts) = opened else { return false };
+    assert_eq!(peeked.expect("what opens can be peeked at"), *artifacts.identity());
+    assert!(artifacts.schema().is_ok(), "the schema was read");
+    // The directory is empty: whatever the manifest names is missing.
+    assert!(artifacts.file("key").is_err() && artifacts.file("../key").is_err(), "no file is found");
+    let again = tempfile::tempdir().expect("a temporary directory");
+    let sealed = Artifacts::seal(again.path(), artifacts.identity().clone()).expect("what was read can be written");
+    assert_eq!(sealed.identity(), artifacts.identity(), "and means the same");
+    true
+}

@@ -1,0 +1,421 @@
+//! The seeds: valid ones, and broken ones that were worth thinking of.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, I256, keccak256},
+    sol_types::{SolCall, SolError, SolValue},
+};
+use zkinfer::{
+    backend::{ArtifactIdentity, Artifacts},
+    chain::bindings::{IModelRegistry, IProofRegistry, IVerifierAdapter},
+    model::synthetic::{Graph, random_mlp, to_onnx},
+    proof::{
+        Assignment, Bundle, Context, Manifest, Schema, Statement, TensorSchema,
+        bundle::BackendName,
+        identity::{self, ModelParts},
+        schema::{Direction, NO_AXIS, Visibility},
+    },
+};
+use zkinfer_prover::{
+    ModelSecret, VerifyingKey,
+    circuit::{Shape, Weights},
+    setup,
+    srs::{Ptau, Srs, test_srs, write_test_ptau},
+};
+
+type Seeds = Vec<(&'static str, Vec<u8>)>;
+
+/// The seeds of every target, by file name.
+pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
+    vec![
+        ("native_proof", native_proof()),
+        ("native_values", native_values()),
+        ("native_vk", native_vk()),
+        ("native_pk", native_pk()),
+        ("native_weights", native_weights()),
+        ("ptau", ptau()),
+        ("srs_excerpt", srs_excerpt()),
+        ("onnx", onnx()),
+        ("input", input()),
+        ("schema", schema()),
+        ("bundle", bundle()),
+        ("manifest", manifest()),
+        ("worker", worker()),
+        ("calldata", calldata()),
+        ("revert", revert()),
+    ]
+}
+
+/// A field of a known-answer vector, and its first statement's public values.
+fn vector(json: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let hex = |name: &str| alloy::hex::decode(json[name].as_str().unwrap()).unwrap();
+    let numbers = |name: &str| serde_json::from_value::<Vec<i64>>(json["statements"][0][name].clone()).unwrap();
+    let inputs = numbers("inputs").into_iter().flat_map(|x| (x as u16).to_be_bytes());
+    let values = inputs.chain(numbers("outputs").into_iter().flat_map(i64::to_be_bytes)).collect();
+    (hex("vk"), hex("proof"), values)
+}
+
+const SINGLE: &str = include_str!("../fixtures/native/single.json");
+const TWO_LEVEL: &str = include_str!("../fixtures/native/saturating-two-level.json");
+
+fn with_first(first: u8, rest: &[u8]) -> Vec<u8> {
+    [&[first], rest].concat()
+}
+
+fn changed(bytes: &[u8], at: usize, to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+fn native_proof() -> Seeds {
+    let (_, proof, _) = vector(SINGLE);
+    vec![
+        ("ok-single", with_first(0, &proof)),
+        ("bad-short", with_first(0, &proof[..200])),
+        ("bad-identity-first", with_first(0, &changed(&proof, 0, &[0; 64]))),
+        ("bad-no-vector", vec![9; 40]),
+    ]
+}
+
+fn native_values() -> Seeds {
+    let ((_, _, single), (_, _, two_level)) = (vector(SINGLE), vector(TWO_LEVEL));
+    let last = single.len() - 1;
+    vec![
+        ("ok-single", with_first(0, &single)),
+        ("ok-batch-first", with_first(3, &two_level)),
+        ("bad-output", with_first(0, &changed(&single, last, &[single[last] ^ 1]))),
+        ("bad-length", with_first(0, &single[1..])),
+    ]
+}
+
+fn native_vk() -> Seeds {
+    let ((single, ..), (two_level, ..)) = (vector(SINGLE), vector(TWO_LEVEL));
+    vec![
+        ("ok-single", single.clone()),
+        ("ok-saturating-two-level", two_level),
+        ("bad-version", changed(&single, 1, &[2])),
+        ("bad-levels", changed(&single, 3, &[1])),
+        ("bad-flags", changed(&single, 2, &[2])),
+        ("bad-layers", changed(&single, 4, &[0xff, 0xff])),
+        ("bad-width", changed(&single, 6, &[0xff; 4])),
+        ("bad-commitment", changed(&single, single.len() - 64, &[0; 64])),
+    ]
+}
+
+fn native_pk() -> Seeds {
+    let shape = Shape::new(vec![3, 4, 2], None).unwrap();
+    let rows = vec![vec![10, -20, 30, -40, 50, -60, 70, -80, 90, -100, 110, -127], vec![1, -2, 3, -4, 5, -6, 7, -8]];
+    let weights = Weights::new(shape, rows, vec![vec![1, -2, 300, -400], vec![5, 6]]).unwrap();
+    let secret = ModelSecret::from_bytes([3; 32]);
+    let key = setup::generate(weights, &secret, None, &test_srs(1 << 12).unwrap()).unwrap();
+    let bytes = key.to_bytes().to_vec();
+    let end = bytes.len();
+    let swapped = [&bytes[..end - 128], &bytes[end - 64..], &bytes[end - 128..end - 64]].concat();
+    vec![
+        ("ok-small", bytes.clone()),
+        ("bad-quotients-swapped", swapped),
+        ("bad-key-length", changed(&bytes, 0, &[0xff; 4])),
+        ("bad-short", bytes[..end - 1].to_vec()),
+    ]
+}
+
+fn native_weights() -> Seeds {
+    let small =
+        [&[1, 1, 0, 0, 1][..], &[1, 0xff, 0, 0, 0, 9], &[2, 3, 0xff, 0xff, 0xff, 0], &[7, 8, 0, 0, 1, 0]].concat();
+    vec![
+        ("ok-two-layers", small.clone()),
+        ("bad-minus-128", changed(&small, 5, &[0x80])),
+        ("bad-short", small[..small.len() - 1].to_vec()),
+    ]
+}
+
+fn test_ptau(power: u32) -> Vec<u8> {
+    let mut file = Vec::new();
+    write_test_ptau(power, &mut file).unwrap();
+    file
+}
+
+fn ptau() -> Seeds {
+    const SNARKJS: &[u8] = include_bytes!("../../crates/prover/src/srs/fixtures/snarkjs-contributed-5.ptau");
+    let (small, larger) = (test_ptau(1), test_ptau(3));
+    // Head (12), header section (56), head of tauG1 (12), then three points of 64 bytes.
+    let one = small[80..144].to_vec();
+    vec![
+        ("ok-power-1", small.clone()),
+        ("ok-power-3", larger.clone()),
+        ("bad-tau-is-one", changed(&changed(&small, 144, &one), 208, &one)),
+        ("bad-snarkjs-cut", SNARKJS[..300].to_vec()),
+        ("bad-power", changed(&small, 60, &[28])),
+        ("bad-section-length", changed(&small, 72, &[0xff; 8])),
+        ("bad-sections", changed(&small, 8, &[0xff; 4])),
+        ("bad-version", changed(&small, 4, &[2])),
+    ]
+}
+
+fn srs_excerpt() -> Seeds {
+    let srs = Srs::from_ptau(&Ptau::from_bytes(test_ptau(2)).unwrap(), 7).unwrap();
+    let mut bytes = Vec::new();
+    srs.write_excerpt(5, &mut bytes).unwrap();
+    let end = bytes.len();
+    vec![
+        ("ok-five-powers", bytes.clone()),
+        ("bad-pinned-count", changed(&bytes, 16, &[0xff; 4])),
+        ("bad-powers-count", changed(&bytes, 20, &[0xff; 4])),
+        ("bad-power-twice", changed(&bytes, end - 192, &bytes[end - 256..end - 192])),
+        ("bad-short", bytes[..end - 1].to_vec()),
+    ]
+}
+
+fn onnx() -> Seeds {
+    let mlp = random_mlp(&[3, 4, 2], 1).unwrap();
+    let mut clipped = mlp.clone();
+    clipped.hidden[0].upper = Some(6.0);
+    let file = to_onnx(&mlp);
+    let one_node = |operator: &str| {
+        let mut graph = Graph::new(13, &[1, 3]);
+        let output = graph.node(operator, &["x"], vec![]);
+        graph.finish(&output, &[1, 3])
+    };
+    // Shapes without the data that they speak of.
+    let shaped = |shape: &[i64]| {
+        let mut graph = Graph::new(13, &[1, 3]);
+        let weights = graph.constant(shape, &[]);
+        let output = graph.node("MatMul", &["x", &weights], vec![]);
+        graph.finish(&output, &[1, 2])
+    };
+    let wide_input = {
+        let mut graph = Graph::new(13, &[1 << 20, 1 << 20]);
+        let output = graph.node("Relu", &["x"], vec![]);
+        graph.finish(&output, &[1 << 20, 1 << 20])
+    };
+    vec![
+        ("ok-relu", file.clone()),
+        ("ok-clip", to_onnx(&clipped)),
+        ("bad-sigmoid", one_node("Sigmoid")),
+        ("bad-unknown-operator", one_node("Nonsense")),
+        ("bad-huge-weights", shaped(&[1 << 40, 1 << 20])),
+        ("bad-large-weights", shaped(&[1 << 16, 1 << 16])),
+        ("bad-negative-shape", shaped(&[-3, 2])),
+        ("bad-huge-input", wide_input),
+        ("bad-cut", file[..file.len() / 2].to_vec()),
+    ]
+}
+
+fn text(seeds: &[(&'static str, &str)]) -> Seeds {
+    seeds.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())).collect()
+}
+
+fn input() -> Seeds {
+    text(&[
+        ("ok-two-samples", r#"{"input_data": [[0.5, 1, -2e3, 1e-300, 0, 0, 0, 0]]}"#),
+        ("ok-empty", r#"{"input_data": []}"#),
+        ("bad-nan", r#"{"input_data": [[NaN]]}"#),
+        ("bad-overflow", r#"{"input_data": [[1e400]]}"#),
+        ("bad-nested", r#"{"input_data": [[[[[[[[1]]]]]]]]}"#),
+        ("bad-unknown-key", r#"{"input_data": [[1]], "output_data": [[1]]}"#),
+        ("bad-key-twice", r#"{"input_data": [[1]], "input_data": [[2]]}"#),
+        ("bad-text", "PK\u{3}\u{4}"),
+    ])
+}
+
+fn tensors() -> Schema {
+    let tensor = |name: &str, direction, elements, width, is_signed, min: i64, max: i64| TensorSchema {
+        name: name.into(),
+        direction,
+        visibility: Visibility::Public,
+        shape: vec![1, elements],
+        width,
+        is_signed,
+        min: I256::try_from(min).unwrap(),
+        max: I256::try_from(max).unwrap(),
+        scales: vec![0.25],
+        axis: NO_AXIS,
+        zero_point: 0,
+    };
+    let input = tensor("x", Direction::Input, 4, 2, false, 0, 65_535);
+    let output = tensor("y", Direction::Output, 2, 8, true, i64::MIN, i64::MAX);
+    Schema::new(vec![input, output]).unwrap()
+}
+
+fn schema() -> Seeds {
+    let bytes = tensors().to_bytes();
+    let end = bytes.len();
+    vec![
+        ("ok-two-tensors", bytes.clone()),
+        ("bad-trailing-word", [&bytes[..], &[0; 32]].concat()),
+        ("bad-offset", changed(&bytes, 31, &[0xff])),
+        ("bad-count", changed(&bytes, 32, &[0xff; 32])),
+        ("bad-cut", bytes[..end - 32].to_vec()),
+    ]
+}
+
+fn parts() -> ModelParts {
+    ModelParts {
+        adapter_id: B256::repeat_byte(1),
+        model_code_hash: B256::repeat_byte(2),
+        vk_digest: B256::repeat_byte(3),
+        schema_hash: tensors().hash(),
+        srs_id: B256::repeat_byte(4),
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment { submitter: Address::repeat_byte(8), consumer: Address::ZERO, job: B256::ZERO, deadline: u64::MAX }
+}
+
+fn bundle() -> Seeds {
+    let schema = tensors();
+    let three = |t: &TensorSchema| vec![I256::unchecked_from(3); t.elements()];
+    let values: Vec<Vec<I256>> = schema.tensors().iter().map(three).collect();
+    let (proof, parts) = (Bytes::from(vec![7; 64]), parts());
+    let chain = Context::Chain { chain_id: 31_337, registry: Address::repeat_byte(9), assignment: assignment() };
+    let statement = |context| Statement {
+        model_id: identity::model_id(&parts),
+        public_values: schema.encode(&values).unwrap(),
+        context,
+    };
+    let manifest = Manifest {
+        backend: BackendName::Mock,
+        backend_version: "1".into(),
+        adapter_id: parts.adapter_id,
+        model_code_hash: parts.model_code_hash,
+        model_code: None,
+        vk_digest: parts.vk_digest,
+        schema: schema.to_bytes().into(),
+        schema_hash: parts.schema_hash,
+        srs_id: parts.srs_id,
+        test_srs: true,
+        transferable: true,
+        weights: "none".into(),
+        proof_hash: identity::proof_hash(&proof),
+        created_at_ms: 1_790_000_000_000,
+    };
+    let write = |statements| Bundle::new(statements, proof.clone(), manifest.clone()).unwrap().to_json();
+    let single = write(vec![statement(chain)]);
+    let batch = write(vec![statement(Context::Offchain {}), statement(chain)]);
+    let edit = |from: &str, to: &str| {
+        let text = String::from_utf8(single.clone()).unwrap();
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1).into_bytes()
+    };
+    vec![
+        ("ok-single", single.clone()),
+        ("ok-batch", batch),
+        ("bad-proof", edit("\"0x0707", "\"0x0708")),
+        ("bad-model", edit("\"modelId\": \"0x", "\"modelId\": \"0xff")),
+        ("bad-no-statement", edit("\"statements\"", "\"statementz\"")),
+        ("bad-version", edit("\"version\"", "\"version\": 0, \"version\"")),
+        ("bad-cut", single[..single.len() / 2].to_vec()),
+    ]
+}
+
+fn manifest() -> Seeds {
+    let parts = parts();
+    let identity = ArtifactIdentity {
+        backend: BackendName::Native,
+        backend_version: "1".into(),
+        onnx_hash: "00".repeat(32),
+        parameters: 14,
+        adapter_id: parts.adapter_id,
+        model_code_hash: parts.model_code_hash,
+        vk_digest: parts.vk_digest,
+        schema: tensors().to_bytes().into(),
+        srs_id: parts.srs_id,
+        test_srs: true,
+        proof_bytes: 4_032,
+        details: serde_json::json!({ "dims": [3, 2] }),
+    };
+    let written = |file: Option<&str>| {
+        let dir = tempfile::tempdir().unwrap();
+        if let Some(name) = file {
+            std::fs::write(dir.path().join(name), b"key").unwrap();
+        }
+        Artifacts::seal(dir.path(), identity.clone()).unwrap();
+        std::fs::read(dir.path().join("manifest.json")).unwrap()
+    };
+    let (empty, with_key) = (written(None), written(Some("key")));
+    let elsewhere = String::from_utf8(with_key.clone()).unwrap().replace("\"key\"", "\"../key\"");
+    vec![
+        ("ok-empty", empty.clone()),
+        ("bad-file-missing", with_key),
+        ("bad-file-elsewhere", elsewhere.into_bytes()),
+        ("bad-cut", empty[..empty.len() - 3].to_vec()),
+    ]
+}
+
+fn worker() -> Seeds {
+    let five = format!("05{}", "00".repeat(31));
+    let minus_one = "000000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430";
+    let answer =
+        |operation: u8, result: &str| with_first(operation, format!("{{\"id\": 1, \"result\": {result}}}").as_bytes());
+    let prove = |instance: &str, proof: &str| {
+        answer(5, &format!("{{\"instances\": [[\"{instance}\"]], \"proof\": \"{proof}\"}}"))
+    };
+    let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21]}"#;
+    vec![
+        ("ok-hello", answer(0, r#"{"protocol": 1, "ezkl": "23.0.5", "python": "3.11.2"}"#)),
+        ("ok-settings", answer(1, settings)),
+        ("ok-witness", answer(4, &format!("{{\"inputs\": [[\"{five}\"]], \"outputs\": [[\"{minus_one}\"]]}}"))),
+        ("ok-proof", prove(&five, "0x0011")),
+        ("ok-verdict", answer(6, r#"{"valid": false, "reason": "no"}"#)),
+        ("bad-failure", with_first(5, br#"{"id": 1, "error": {"kind": "panic", "message": "x"}, "rss_peak_kb": 1}"#)),
+        ("bad-field-element", prove(&"ff".repeat(32), "0x00")),
+        ("bad-digits", prove("0x05", "0x00")),
+        ("bad-proof", prove(&five, "0x0")),
+        ("bad-operation", answer(200, "{}")),
+    ]
+}
+
+fn calldata() -> Seeds {
+    let assignment = assignment();
+    let call = IProofRegistry::submitCall {
+        modelId: B256::repeat_byte(5),
+        assignment: IProofRegistry::Assignment {
+            submitter: assignment.submitter,
+            consumer: assignment.consumer,
+            job: assignment.job,
+            deadline: 1_790_000_000,
+        },
+        publicValues: vec![1; 40].into(),
+        proof: vec![2; 70].into(),
+    };
+    let bytes = call.abi_encode();
+    // Selector, model, four words of the assignment: then the offsets of values and proof.
+    let (values_at, proof_at) = (4 + 5 * 32, 4 + 6 * 32);
+    let offset = bytes[proof_at..proof_at + 32].to_vec();
+    vec![
+        ("ok-submission", bytes.clone()),
+        ("bad-selector", changed(&bytes, 0, &[0xff])),
+        ("bad-one-for-both", changed(&bytes, values_at, &offset)),
+        ("bad-offset", changed(&bytes, proof_at, &[0xff; 32])),
+        ("bad-length", changed(&bytes, values_at + 64, &[0xff; 32])),
+        ("bad-trailing", [&bytes[..], &[0; 32]].concat()),
+        ("bad-cut", bytes[..bytes.len() - 40].to_vec()),
+    ]
+}
+
+fn revert() -> Seeds {
+    let account = Address::repeat_byte(7);
+    let text = [&keccak256("Error(string)")[..4], &("no".to_owned(),).abi_encode_params()].concat();
+    vec![
+        ("ok-invalid", IVerifierAdapter::ProofInvalid {}.abi_encode()),
+        ("ok-no-code", IVerifierAdapter::NoCode { account }.abi_encode()),
+        ("ok-unknown-model", IModelRegistry::UnknownModel { modelId: B256::repeat_byte(5) }.abi_encode()),
+        ("ok-deadline", IProofRegistry::DeadlinePassed { deadline: 7 }.abi_encode()),
+        ("ok-text", text.clone()),
+        ("bad-text-cut", text[..text.len() - 40].to_vec()),
+        ("bad-unknown", vec![1, 2, 3, 4, 5]),
+        ("bad-empty", vec![]),
+    ]
+}
+
+/// The vectors' keys are keys: a change of their form shows here first.
+#[test]
+fn the_vectors_are_read() {
+    for json in [SINGLE, TWO_LEVEL] {
+        let (key, proof, values) = vector(json);
+        assert!(VerifyingKey::from_bytes(&key).is_ok());
+        assert!(proof.len() > 3_000 && !values.is_empty());
+    }
+}

@@ -1,0 +1,89 @@
+//! The bounded cache under the pipeline: artifacts in use stay whole, evicted ones are built again.
+
+use std::{fs, path::Path, sync::Arc};
+use zkinfer::{
+    backend::{Artifacts, Control, ProvingBackend, mock::MockBackend, native::NativeBackend},
+    model::{
+        Model,
+        synthetic::{random_mlp, to_onnx},
+    },
+    pipeline::{EZKLIntegration, PipelineError},
+    storage::Cache,
+};
+
+fn model(seed: u64) -> Model {
+    Model::from_onnx(to_onnx(&random_mlp(&[8, 16, 4], seed).unwrap())).unwrap()
+}
+
+/// A cache that keeps nothing which is not in use.
+fn tiny(root: &Path, backend: Arc<dyn ProvingBackend>) -> (Cache, EZKLIntegration) {
+    let cache = Cache::at(root.into()).with_max_bytes(1);
+    (cache.clone(), EZKLIntegration::new(backend, cache))
+}
+
+/// (mock) Eviction does not depend on what is kept.
+#[test]
+fn artifacts_in_use_stay_and_others_are_built_again() {
+    let (dir, control) = (tempfile::tempdir().unwrap(), Control::default());
+    let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend));
+    let first = integration.prepare(&model(1), &control).unwrap();
+    let held = first.clone();
+    drop(first);
+    let second = integration.prepare(&model(2), &control).unwrap();
+    assert_eq!((integration.builds(), cache.evictions()), (2, 0), "both are in use");
+    assert!(!integration.prepare(&model(1), &control).unwrap().built);
+    let second_id = second.artifacts.model_id();
+    drop(second);
+    let third = integration.prepare(&model(3), &control).unwrap();
+    assert_eq!(cache.evictions(), 1);
+    assert!(matches!(integration.find(second_id), Err(PipelineError::UnknownModel(_))));
+    for used in [&held, &third] {
+        Artifacts::open(used.artifacts.dir()).unwrap();
+        drop(integration.find(used.artifacts.model_id()).unwrap());
+    }
+    assert!(integration.prepare(&model(2), &control).unwrap().built, "built again");
+    assert_eq!(fs::read_dir(dir.path().join("staging")).unwrap().count(), 0);
+}
+
+/// What a native setup draws cannot be drawn again: its artifacts are the only ones of their model id.
+#[test]
+fn native_artifacts_are_never_evicted() {
+    let (dir, control) = (tempfile::tempdir().unwrap(), Control::default());
+    let (cache, integration) = tiny(dir.path(), Arc::new(NativeBackend::new()));
+    let first = integration.prepare(&model(1), &control).unwrap().artifacts.model_id();
+    let second = integration.prepare(&model(2), &control).unwrap().artifacts.model_id();
+    assert_ne!(first, second);
+    assert_eq!(cache.evictions(), 0);
+    for id in [first, second] {
+        assert_eq!(integration.find(id).unwrap().artifacts.model_id(), id);
+    }
+}
+
+/// (mock) Every caller has a cache value of its own, as processes have: all they share is the directory.
+#[test]
+fn concurrent_callers_never_lose_what_they_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let evictions: u64 = std::thread::scope(|scope| {
+        let work = |seed| {
+            let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend));
+            for round in 0..8_u64 {
+                let prepared = integration.prepare(&model((seed + round) % 3), &Control::default()).unwrap();
+                Artifacts::open(prepared.artifacts.dir()).unwrap();
+                // Looking for what others may be evicting finds it or not, and never half of it.
+                match integration.find(model_id_of_nobody()) {
+                    Err(PipelineError::UnknownModel(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+                Artifacts::open(prepared.artifacts.dir()).unwrap();
+            }
+            cache.evictions()
+        };
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || work(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(evictions > 0, "nothing was evicted: the test tests nothing");
+}
+
+fn model_id_of_nobody() -> alloy::primitives::B256 {
+    alloy::primitives::B256::repeat_byte(7)
+}
