@@ -100,7 +100,7 @@ fn a_caller_that_cancelled_gets_no_answer() {
 /// (mock) The engine knows no backend: one that proves nothing answers, and its bundle does not verify.
 #[test]
 fn a_mock_answers_and_proves_nothing() {
-    let world = world(small(), Arc::new(MockBackend), EngineOptions::default());
+    let world = world(small(), Arc::new(MockBackend::default()), EngineOptions::default());
     let (answer, handle) = world.engine.run_then_prove(&small_input(), OFFCHAIN, &Control::default()).unwrap();
     assert!(answer.distance.largest <= 2f64.powi(-16), "{:?}", answer.distance);
     let bundle = handle.wait().unwrap();
