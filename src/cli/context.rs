@@ -48,6 +48,15 @@ impl Session {
         &self.control
     }
 
+    /// Turns the progress line into a bar over so many items.
+    pub(crate) fn bar(&self, items: u64) -> ProgressBar {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_bar} {pos}/{len} {msg}") {
+            self.spinner.set_style(style);
+        }
+        self.spinner.set_length(items);
+        self.spinner.clone()
+    }
+
     /// Clears the progress line: a report follows.
     pub(crate) fn finish(&self) {
         self.spinner.finish_and_clear();
@@ -89,7 +98,7 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
         (Backend::Native, samples) => Arc::new(native(args, samples)),
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples))?),
-        (Backend::Mock, None) => Arc::new(MockBackend),
+        (Backend::Mock, None) => Arc::new(MockBackend::default()),
         (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
     };
     Ok(EZKLIntegration::new(backend, cache))
@@ -123,7 +132,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
         Backend::Native => Arc::new(NativeBackend::new()),
-        Backend::Mock => Arc::new(MockBackend),
+        Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))
 }
