@@ -1,6 +1,7 @@
 //! A backend that proves NOTHING. It is for tests of callers: fast, deterministic, and marked in everything it makes.
 //!
 //! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
+//! A [`Profile`] gives it latencies on a [`VirtualClock`], memory and failures.
 
 use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness};
 use crate::{
@@ -13,15 +14,66 @@ use crate::{
     },
 };
 use alloy::primitives::{B256, Bytes, I256, keccak256};
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 const ONNX: &str = "model.onnx";
 const VERSION: &str = "1";
 const SCALE_LOG2: i32 = 16;
 
+/// Time that passes only when it is told to: what takes an hour on it takes none. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct VirtualClock(Arc<AtomicU64>);
+
+impl VirtualClock {
+    /// Lets time pass; all of it together is at most 584 years.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// Since the clock was made.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// How a mock behaves: by default, everything takes no time and no memory and works.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// Virtual time of a witness.
+    pub witness: Duration,
+    /// Virtual time of the proofs, one after the other, from the start again when they are used up.
+    pub proofs: Vec<Duration>,
+    /// The resident set that is reported from the first proof on.
+    pub memory_kb: Option<u64>,
+    /// Proofs that fail, by their number from 0, and what they say.
+    pub failures: BTreeMap<u64, String>,
+}
+
 /// See the [module](self).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MockBackend;
+#[derive(Clone, Debug, Default)]
+pub struct MockBackend {
+    profile: Profile,
+    clock: VirtualClock,
+    proofs: Arc<AtomicU64>,
+}
+
+impl MockBackend {
+    /// A mock that takes its time on `clock`.
+    #[must_use]
+    pub fn with_profile(profile: Profile, clock: VirtualClock) -> Self {
+        Self { profile, clock, proofs: Arc::default() }
+    }
+}
 
 impl ProvingBackend for MockBackend {
     fn capabilities(&self) -> Capabilities {
@@ -38,7 +90,7 @@ impl ProvingBackend for MockBackend {
     }
 
     fn peak_rss_kb(&self) -> Option<u64> {
-        None
+        self.profile.memory_kb.filter(|_| self.proofs.load(Ordering::SeqCst) > 0)
     }
 
     fn compile(&self, model: &Model, dir: &Path, _: &Control) -> Result<Circuit, BackendError> {
@@ -78,7 +130,9 @@ impl ProvingBackend for MockBackend {
         Ok(ModelCode::None)
     }
 
-    fn witness(&self, artifacts: &Artifacts, input: &Input, _: &Control) -> Result<Witness, BackendError> {
+    fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
+        obey(control, "witness")?;
+        self.clock.advance(self.profile.witness);
         let model = Model::read(&artifacts.file(ONNX)?)?;
         let outputs = model.run(input)?.into_iter().map(|values| values.into_iter().map(f64::from).collect());
         let quantize = |values: Vec<f64>| {
@@ -88,7 +142,17 @@ impl ProvingBackend for MockBackend {
         Ok(Witness::new(artifacts.schema()?.encode(&values)?, ()))
     }
 
-    fn prove(&self, _: &Artifacts, items: &[Item<'_>], _: &Control) -> Result<Bytes, BackendError> {
+    fn prove(&self, _: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError> {
+        obey(control, "prove")?;
+        let number = self.proofs.fetch_add(1, Ordering::SeqCst);
+        if let Some(at) = number.checked_rem(self.profile.proofs.len() as u64) {
+            // Below the length, hence an index.
+            self.clock.advance(self.profile.proofs[at as usize]);
+        }
+        if let Some(message) = self.profile.failures.get(&number) {
+            let message = message.clone();
+            return Err(BackendError::Failed { backend: "mock", operation: "prove".into(), message });
+        }
         Item::check(items, MAX_STATEMENTS)?;
         items.iter().try_for_each(|item| item.witness.data::<()>().map(drop))?;
         Ok(mock_proof(items.iter().map(|item| item.statement)))
@@ -109,6 +173,13 @@ impl ProvingBackend for MockBackend {
             Verdict::invalid("MOCK: not the mock proof of this statement")
         })
     }
+}
+
+fn obey(control: &Control, operation: &str) -> Result<(), BackendError> {
+    if control.cancel.is_cancelled() {
+        return Err(BackendError::Cancelled { operation: operation.into() });
+    }
+    Ok(())
 }
 
 /// Anybody can compute it.

@@ -79,6 +79,31 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
         proof: &Bytes,
         control: &Control,
     ) -> Result<Verdict, BackendError>;
+
+    /// Verifies several proofs, each of its own ordered statements; says of each what [`ProvingBackend::verify`] says of it
+    /// alone. Backends that can check many at once do.
+    ///
+    /// # Errors
+    /// As [`ProvingBackend::verify`]; then nothing is said of any of them.
+    fn verify_many(
+        &self,
+        artifacts: &Artifacts,
+        proofs: &[(&[Statement], &Bytes)],
+        control: &Control,
+    ) -> Result<ManyVerdicts, BackendError> {
+        let one = |(statements, proof): &(&[Statement], &Bytes)| self.verify(artifacts, statements, proof, control);
+        let verdicts = proofs.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+        Ok(ManyVerdicts { checks: verdicts.len(), verdicts })
+    }
+}
+
+/// What [`ProvingBackend::verify_many`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManyVerdicts {
+    /// In the order of the proofs.
+    pub verdicts: Vec<Verdict>,
+    /// How many final checks were computed: one per proof, or fewer when they were checked together.
+    pub checks: usize,
 }
 
 /// What a backend can do. Honest: nothing that is planned.

@@ -111,6 +111,22 @@ impl Node {
         self.provider.call(request).await.map_err(|error| self.error(what, error))
     }
 
+    /// What a transaction would use, at the latest block.
+    ///
+    /// # Errors
+    /// [`ChainError::Refused`] with the contract's reason.
+    pub async fn estimate_gas(&self, what: &str, request: TransactionRequest) -> Result<u64, ChainError> {
+        self.provider.estimate_gas(request).await.map_err(|error| self.error(what, error))
+    }
+
+    /// The number of the latest block.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub async fn latest_block(&self) -> Result<u64, ChainError> {
+        self.provider.get_block_number().await.map_err(|error| self.error("the latest block's number", error))
+    }
+
     /// The runtime code at an address, empty when there is none.
     ///
     /// # Errors

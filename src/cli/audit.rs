@@ -10,7 +10,7 @@ use zkinfer::{
     backend::Control,
     chain::{
         self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
-        auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
+        auditor::{Check, CheckName, CheckOutcome},
     },
     evm,
     model::Model,
@@ -24,8 +24,8 @@ Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --json       exit code 1 if there is any objection
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --accept test-srs
 
-The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified
-again by the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
+The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified again by
+the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
 the chain, an EZKL claim when this machine has the model's artifacts.";
 
 #[derive(Debug, clap::Args)]
@@ -80,9 +80,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = args.model.as_deref().map(Model::read).transpose()?;
     let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
+    let off_chain = Some(verifier.clone() as Arc<dyn OffChainVerifier>);
     let audit = match args.statement {
-        None => runtime.block_on(chain::audit(&node, args.transaction, Some(verifier.clone())))?,
-        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, Some(verifier.clone())))?,
+        None => runtime.block_on(chain::audit(&node, args.transaction, off_chain))?,
+        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, off_chain))?,
     };
     if let Some(model) = &verifier.model {
         require_model(&audit, model, verifier.found.get())?;
@@ -107,7 +108,7 @@ struct ByAdapter {
 }
 
 impl ByAdapter {
-    fn integration(&self, adapter_id: B256) -> Result<EZKLIntegration, Failure> {
+    fn integration(&self, adapter_id: B256, model_id: B256) -> Result<EZKLIntegration, Failure> {
         if adapter_id == evm::artifacts::native_verifier_id() {
             return context::integration(Backend::Native);
         }
@@ -116,7 +117,10 @@ impl ByAdapter {
         }
         let ezkl = context::integration(Backend::Ezkl)?;
         if let Some(model) = &self.model {
-            ezkl.prepare(model, &self.control)?;
+            // Artifacts that were made with other options than the default are found, not made.
+            if !made_from(&ezkl, model_id, model) {
+                ezkl.prepare(model, &self.control)?;
+            }
         }
         Ok(ezkl)
     }
@@ -124,7 +128,7 @@ impl ByAdapter {
 
 impl OffChainVerifier for ByAdapter {
     fn verify(&self, request: &OffChainRequest) -> OffChainAnswer {
-        match self.integration(request.model.adapter_id) {
+        match self.integration(request.model.adapter_id, request.model_id) {
             Ok(integration) => {
                 let integration = self.found.get_or_init(|| integration).clone();
                 Reverifier::new(vec![integration], self.control.clone()).verify(request)
@@ -138,10 +142,7 @@ impl OffChainVerifier for ByAdapter {
 /// `--model` asks for two things: that the claim is about this file, and that the backend has verified it.
 fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIntegration>) -> Result<(), Failure> {
     let claimed = audit.facts.model_id;
-    let made_from_it = |integration: &EZKLIntegration| {
-        integration.find(claimed).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
-    };
-    if !integration.is_some_and(made_from_it) {
+    if !integration.is_some_and(|integration| made_from(integration, claimed, model)) {
         return Err(Failure::Input(format!(
             "the claim is about model {claimed}, and no artifacts on this machine show that this is the file's model"
         )));
@@ -154,6 +155,10 @@ fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIn
     }
 }
 
+fn made_from(integration: &EZKLIntegration, model_id: B256, model: &Model) -> bool {
+    integration.find(model_id).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
+}
+
 fn objections(audit: &AuditReport) -> Vec<Objection> {
     let mut found = Vec::new();
     if audit.facts.srs_ceremony.is_none() {
@@ -162,8 +167,7 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
             detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
         });
     }
-    let bound = |claim: &ClaimFacts| claim.transferable == Some(false);
-    if audit.facts.claims.is_empty() || !audit.facts.claims.iter().all(bound) {
+    if audit.facts.claims.iter().any(|claim| claim.transferable != Some(false)) {
         found.push(Objection {
             kind: ObjectionKind::Transferable,
             detail: "nothing shows that the proof is bound to this claim".into(),

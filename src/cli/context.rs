@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
     backend::{
         Control, Progress, ProvingBackend,
-        ezkl::EzklBackend,
+        ezkl::{EzklBackend, EzklOptions, Tuning},
         mock::MockBackend,
         native::{NativeBackend, SrsSource},
     },
@@ -76,21 +76,43 @@ impl Session {
     }
 }
 
-/// The backend that was asked for, with the calibration and the powers of tau that were given.
+/// The backend that was asked for, as it was asked for.
 pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-    if args.backend != Backend::Native {
-        return match (&args.calibration, &args.srs) {
-            (None, None) => integration(args.backend),
-            (Some(_), _) => Err(Failure::Input("only the native backend takes --calibration".into())),
-            (_, Some(_)) => Err(Failure::Input("only the native backend takes --srs".into())),
-        };
-    }
     let samples = args.calibration.as_deref().map(Input::read).transpose()?;
-    let mut backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
-    if let Some(path) = &args.srs {
-        backend = backend.with_srs(SrsSource::Ptau(path.clone()));
+    if args.backend != Backend::Ezkl && (args.optimize.is_some() || args.memory_limit_mb.is_some()) {
+        return Err(Failure::Input("only EZKL takes --optimize and --memory-limit-mb".into()));
     }
-    Ok(EZKLIntegration::new(Arc::new(backend), Cache::from_env()?))
+    if args.backend != Backend::Native && args.srs.is_some() {
+        return Err(Failure::Input("only the native backend takes --srs".into()));
+    }
+    let cache = Cache::from_env()?;
+    let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
+        (Backend::Native, samples) => {
+            let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+            Arc::new(match &args.srs {
+                Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
+                None => backend,
+            })
+        }
+        (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples))?),
+        (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
+        (Backend::Mock, None) => return integration(Backend::Mock),
+    };
+    Ok(EZKLIntegration::new(backend, cache))
+}
+
+fn ezkl_options(args: &ModelArgs, samples: Option<Input>) -> EzklOptions {
+    let mut options = EzklOptions::new();
+    if let Some(objective) = args.optimize {
+        options = options.tuning(Tuning::Ours(objective.into()));
+    }
+    if let Some(samples) = samples {
+        options = options.calibration(samples);
+    }
+    if let Some(megabytes) = args.memory_limit_mb {
+        options = options.memory_limit_kb(megabytes * 1024);
+    }
+    options
 }
 
 /// A backend with the user's cache.
@@ -99,7 +121,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
         Backend::Native => Arc::new(NativeBackend::new()),
-        Backend::Mock => Arc::new(MockBackend),
+        Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))
 }

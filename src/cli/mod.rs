@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use context::Session;
 use failure::Failure;
 use std::{path::PathBuf, process::ExitCode};
-use zkinfer::proof::bundle::BackendName;
+use zkinfer::{backend::ezkl::Objective, proof::bundle::BackendName};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -129,8 +129,8 @@ struct ModelArgs {
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
-    /// Samples that show the native backend which values to expect, in an input file whose one list holds several inputs,
-    /// one after the other [default: those that come with the digits model, else any input in 0 to 1].
+    /// Samples that show which values to expect, in an input file whose lists hold several inputs, one after the other
+    /// [default: native takes those that come with the digits model, else any input in 0 to 1].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 
@@ -138,6 +138,37 @@ struct ModelArgs {
     /// only [default: the TEST SRS].
     #[arg(long, value_name = "FILE")]
     srs: Option<PathBuf>,
+    /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
+    #[arg(long, value_enum)]
+    optimize: Option<Optimize>,
+
+    /// EZKL: kill a worker that uses more memory than this.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    memory_limit_mb: Option<u64>,
+}
+
+/// What a circuit can be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Optimize {
+    /// A short circuit that needs no samples.
+    Balanced,
+    /// The least CPU time for a proof.
+    Latency,
+    /// The least gas for a verification on-chain.
+    Gas,
+    /// The least memory for a proof.
+    Memory,
+}
+
+impl From<Optimize> for Objective {
+    fn from(optimize: Optimize) -> Self {
+        match optimize {
+            Optimize::Balanced => Self::Balanced,
+            Optimize::Latency => Self::Latency,
+            Optimize::Gas => Self::Gas,
+            Optimize::Memory => Self::Memory,
+        }
+    }
 }
 
 /// What a command found out.

@@ -10,7 +10,7 @@ use zkinfer::{
     evm,
     model::Input,
     pipeline::{PipelineError, ProofGenerator},
-    proof::{Assignment, Bundle, Context, schema::Direction},
+    proof::{Assignment, Bundle, Context, Statement, schema::Direction},
     storage::{check_writable, write_atomic},
 };
 
@@ -23,7 +23,8 @@ Examples:
 
 The model has to be registered. A native proof binds its context: a bundle made for no chain is proven again for this
 registry and account, which takes the model's artifacts. An EZKL proof is submitted as it is. The registry's answer is
-simulated first, so that a proof it refuses costs nothing.";
+simulated first, so that a proof it refuses costs nothing. The statements of a batch are recorded by one transaction, all
+or none; they must differ.";
 
 /// The model's registry entry, its key and its weights are elsewhere; a claim is short-lived.
 const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 3600;
@@ -61,12 +62,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = verify::read(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
-    if bundle.is_batch() {
-        return Err(Failure::Input(format!(
-            "the bundle is about {} statements; this release submits one at a time",
-            bundle.statements().len()
-        )));
-    }
     if let Some(path) = &args.out {
         check_writable(path)?;
     }
@@ -78,8 +73,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         write_atomic(path, &bundle.to_json())?;
     }
     session.control().stage("submit proof");
-    let submission = runtime.block_on(client.submit(bundle.statement(), bundle.proof()))?;
-    let mut object = json!(submission);
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+    let (mut object, mined) = if bundle.is_batch() {
+        let submission = runtime.block_on(client.submit_batch(bundle.statements(), bundle.proof()))?;
+        (json!(submission), submission.mined)
+    } else {
+        let submission = runtime.block_on(client.submit(bundle.statement(), bundle.proof()))?;
+        (json!(submission), submission.mined)
+    };
+    object["statement_ids"] = json!(ids);
     object["model_id"] = json!(bundle.model_id());
     object["registry"] = json!(args.registry);
     object["submitter"] = json!(client.address());
@@ -88,10 +90,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         "Recorded as Verified{}\n{}",
         if proved_again { "; proven again for this registry" } else { "" },
         report::rows(&[
-            ("statement".into(), submission.statement_id.to_string()),
+            ("statement".into(), verify::listed(&ids)),
             ("model id".into(), bundle.model_id().to_string()),
-            ("transaction".into(), submission.mined.transaction_hash.to_string()),
-            ("gas".into(), submission.mined.gas_used.to_string()),
+            ("transaction".into(), mined.transaction_hash.to_string()),
+            ("gas".into(), mined.gas_used.to_string()),
         ])
     );
     report::result(session, &object, &text);
@@ -106,10 +108,15 @@ fn for_registry(
     now: u64,
     session: &Session,
 ) -> Result<(Bundle, bool), Failure> {
-    if let Context::Chain { registry, .. } = bundle.statement().context {
-        if registry != args.registry {
-            return Err(Failure::Input(format!("the bundle is made for registry {registry}, not {}", args.registry)));
-        }
+    let made_for = |statement: &Statement| match statement.context {
+        Context::Chain { registry, .. } => Some(registry),
+        Context::Offchain {} => None,
+    };
+    let registries: Vec<Address> = bundle.statements().iter().filter_map(made_for).collect();
+    if let Some(registry) = registries.iter().find(|registry| **registry != args.registry) {
+        return Err(Failure::Input(format!("the bundle is made for registry {registry}, not {}", args.registry)));
+    }
+    if registries.len() == bundle.statements().len() {
         return Ok((bundle, false));
     }
     let context = Context::Chain {
@@ -130,7 +137,7 @@ fn for_registry(
     Ok((bundle.with_context(context).map_err(bound)?, false))
 }
 
-/// Proves the bundle's statement for another context, from its public inputs.
+/// Proves the bundle's statements for another context, from their public inputs.
 fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<Bundle, Failure> {
     let control = session.control();
     let (integration, prepared) = entry::find(bundle).map_err(|error| match error {
@@ -141,17 +148,22 @@ fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<B
         other => other,
     })?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let witness = generator.witness(&inputs(bundle)?, control)?;
-    if witness.public_values != bundle.statement().public_values {
-        return Err(Failure::Invalid("INVALID: the model does not map the bundle's inputs to its outputs".into()));
+    let mut witnesses = Vec::with_capacity(bundle.statements().len());
+    for statement in bundle.statements() {
+        let witness = generator.witness(&inputs(bundle, statement)?, control)?;
+        if witness.public_values != statement.public_values {
+            return Err(Failure::Invalid("INVALID: the model does not map the bundle's inputs to its outputs".into()));
+        }
+        witnesses.push(witness);
     }
-    Ok(generator.prove(&witness, context, control)?)
+    let runs: Vec<_> = witnesses.iter().map(|witness| (witness, context)).collect();
+    Ok(generator.prove_batch(&runs, control)?)
 }
 
 /// The real numbers that the public inputs mean. Scales are powers of two, so that they are exact.
-fn inputs(bundle: &Bundle) -> Result<Input, Failure> {
+fn inputs(bundle: &Bundle, statement: &Statement) -> Result<Input, Failure> {
     let schema = bundle.schema().map_err(PipelineError::from)?;
-    let decoded = schema.decode(&bundle.statement().public_values).map_err(PipelineError::from)?;
+    let decoded = schema.decode(&statement.public_values).map_err(PipelineError::from)?;
     let inputs = schema.tensors().iter().zip(decoded).filter(|(tensor, _)| tensor.direction == Direction::Input);
     let numbers = inputs.map(|(tensor, elements)| {
         elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect()

@@ -119,7 +119,12 @@ fn find(
 ) -> Result<Prepared, Failure> {
     let prepared = match &args.model {
         Some(path) if backend == Backend::Ezkl => {
-            integration.prepare(&context::model_at(Some(path))?, session.control())?
+            let model = Model::read(path)?;
+            // Artifacts that were made with other options than the default are found, not made.
+            match integration.find(model_id) {
+                Ok(found) if found.artifacts.identity().onnx_hash == model.hash() => found,
+                _ => integration.prepare(&model, session.control())?,
+            }
         }
         _ => integration.find(model_id)?,
     };

@@ -1,10 +1,11 @@
 use crate::{
     FailureClass,
     backend::{ArtifactsError, BackendError},
+    chain::ChainError,
     evm::EvmError,
     model::ModelError,
-    proof::{BundleError, SchemaError},
-    storage::StorageError,
+    proof::{BundleError, SchemaError, StructureError, bundle::BackendName},
+    storage::{StorageError, StoreError},
 };
 use alloy::primitives::B256;
 
@@ -52,19 +53,136 @@ pub enum PipelineError {
         /// The given one's.
         found: B256,
     },
+    /// The bundles make no structure.
+    #[error(transparent)]
+    Structure(#[from] StructureError),
+    /// A request that cannot be meant.
+    #[error("`{field}` {reason}")]
+    InvalidInput {
+        /// Which part of the request, such as `model` or `input[0]`.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The caller cancelled.
+    #[error("{what} was cancelled")]
+    Cancelled {
+        /// What.
+        what: &'static str,
+    },
+    /// The SRS file that was asked for is not there or cannot be read.
+    #[error("the SRS {path} cannot be read: {source}")]
+    MissingSrs {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An accelerator that is not there was asked for. Nothing falls back silently.
+    #[error("there is no accelerator `{asked}` here; {backend} has: {}", listed(available))]
+    AcceleratorAbsent {
+        /// As asked for.
+        asked: String,
+        /// Which backend was asked.
+        backend: BackendName,
+        /// What it has; the CPU is always there.
+        available: Vec<String>,
+    },
+    /// The model has operators that the backend cannot prove.
+    #[error("{backend} cannot prove these operators: {} ({reason})", operators.join(", "))]
+    UnsupportedOperators {
+        /// Which backend.
+        backend: BackendName,
+        /// All of them, sorted.
+        operators: Vec<String>,
+        /// What the backend said.
+        reason: String,
+    },
+    /// The circuit has more constraints than were allowed.
+    #[error("the circuit has {constraints} constraints; at most {limit} are allowed")]
+    CircuitTooLarge {
+        /// What it has.
+        constraints: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The queue is full.
+    #[error("the queue holds its {capacity} requests; wait until some are done")]
+    QueueFull {
+        /// Its bound.
+        capacity: usize,
+    },
+    /// A proof takes more memory than is allowed.
+    #[error("a proof of this model takes {needed_kb} kB of memory; at most {limit_kb} kB are allowed")]
+    MemoryLimit {
+        /// Predicted or measured.
+        needed_kb: u64,
+        /// The limit.
+        limit_kb: u64,
+    },
+    /// The journal is not one of this batch, is in use, or is damaged.
+    #[error("the journal {path} {problem}")]
+    Journal {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A content store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stored artifacts are not what they should be.
+    #[error("stored artifacts: {0}")]
+    Remote(String),
+    /// What is meant for chains was asked of a bundle of the mock backend.
+    #[error("MOCK: a bundle of the mock backend proves nothing and goes to no chain")]
+    Mock,
+    /// The chain gave no answer.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+fn listed(available: &[String]) -> String {
+    available.join(", ")
 }
 
 impl PipelineError {
+    /// For a request's field.
+    pub(super) fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { field: field.into(), reason: reason.into() }
+    }
+
+    /// Whether the caller stopped it.
+    #[must_use]
+    pub const fn is_cancellation(&self) -> bool {
+        matches!(self, Self::Cancelled { .. } | Self::Backend(BackendError::Cancelled { .. }))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
             Self::Backend(error) => error.class(),
             Self::Evm(error) => error.class(),
-            Self::Artifacts(_) | Self::Storage(_) => FailureClass::Environment,
+            Self::Chain(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::Artifacts(_)
+            | Self::Storage(_)
+            | Self::Cancelled { .. }
+            | Self::MissingSrs { .. }
+            | Self::AcceleratorAbsent { .. }
+            | Self::QueueFull { .. }
+            | Self::MemoryLimit { .. }
+            | Self::Journal { .. }
+            | Self::Remote(_) => FailureClass::Environment,
             Self::Model(_)
             | Self::Bundle(_)
             | Self::Schema(_)
+            | Self::Structure(_)
+            | Self::InvalidInput { .. }
+            | Self::UnsupportedOperators { .. }
+            | Self::CircuitTooLarge { .. }
+            | Self::Mock
             | Self::UnknownModel(_)
             | Self::NoModelCode(_)
             | Self::NoAdapter(_)

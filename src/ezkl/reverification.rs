@@ -24,12 +24,11 @@ impl Reverifier {
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
-        let statements = &request.statements;
         let (integration, prepared) = match (self.find(request.model_id), &request.model_code) {
             (Err(PipelineError::UnknownModel(_)), Some(code))
                 if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
             {
-                return Ok(native::verify_with_key_object(&request.model, code, statements, &request.proof)?);
+                return Ok(native::verify_with_key_object(&request.model, code, &request.statements, &request.proof)?);
             }
             (found, _) => found?,
         };
@@ -40,7 +39,7 @@ impl Reverifier {
                 request.model.model_code_hash
             )));
         }
-        Ok(integration.backend().verify(&prepared.artifacts, statements, &request.proof, &self.control)?)
+        Ok(integration.backend().verify(&prepared.artifacts, &request.statements, &request.proof, &self.control)?)
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {

@@ -281,10 +281,39 @@ fn expect(field: &'static str, expected: B256, found: B256) -> Result<(), Bundle
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::proof::{Assignment, schema::tests::two_tensors};
     use alloy::primitives::{Address, I256};
+
+    /// A bundle whose values are all `number`.
+    pub(crate) fn numbered(number: i64) -> Bundle {
+        numbered_batch(number, 1)
+    }
+
+    pub(crate) fn numbered_batch(number: i64, statements: usize) -> Bundle {
+        let one = bundle();
+        let schema = one.schema().unwrap();
+        let statement = |i: usize| {
+            let value = I256::unchecked_from(number + i as i64);
+            let values: Vec<_> = schema.tensors().iter().map(|t| vec![value; t.elements()]).collect();
+            let context = if i % 2 == 0 { one.statement().context } else { Context::Offchain {} };
+            Statement { public_values: schema.encode(&values).unwrap(), context, ..one.statement().clone() }
+        };
+        let proof = Bytes::from([vec![number as u8; 40], (0..60).collect()].concat());
+        let manifest = Manifest {
+            proof_hash: identity::proof_hash(&proof),
+            created_at_ms: number as u64,
+            ..one.manifest().clone()
+        };
+        Bundle::new((0..statements).map(statement).collect(), proof, manifest).unwrap()
+    }
+
+    pub(crate) fn with_weights(bundle: &Bundle, weights: &str) -> Bundle {
+        let mut bundle = bundle.clone();
+        bundle.manifest.weights = weights.into();
+        bundle
+    }
 
     fn bundle() -> Bundle {
         let schema = two_tensors();

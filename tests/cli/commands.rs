@@ -35,6 +35,23 @@ fn compile_builds_once_and_inspect_shows_what_it_built() {
     native(&dir, &["inspect", vk.to_str().unwrap()]).expect(2).says("--as");
 }
 
+/// Other options are another model, which is found again by its bundle and its file.
+#[test]
+fn ezkl_circuits_are_made_for_what_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("bundle.json").display().to_string();
+    let args = ["--backend", "ezkl", "--optimize", "gas", "--memory-limit-mb", "4000", "--json"];
+    let compiled = zkinfer(&[&["compile"], &args[..]].concat()).expect(0).json();
+    let default = zkinfer(&["compile", "--backend", "ezkl", "--json"]).expect(0).json();
+    assert_ne!(compiled["model_id"], default["model_id"]);
+    let proved = zkinfer(&[&["prove", "--out", &out], &args[..]].concat()).expect(0).json();
+    assert_eq!((&proved["model_id"], &proved["artifacts_built"]), (&compiled["model_id"], &json!(false)));
+    zkinfer(&["verify", &out, "--model", &model("digits.onnx")]).expect(0);
+    for option in [["--optimize", "gas"], ["--memory-limit-mb", "100"]] {
+        zkinfer(&[&["compile"], &option[..]].concat()).expect(2).says("only EZKL");
+    }
+}
+
 #[test]
 fn inspect_reads_bundles_schemas_and_keys() {
     let (dir, path) = &*NATIVE;

@@ -85,11 +85,31 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     chain.audit(dir, &submission, &["--model", &digits]).expect(0);
     chain.audit(&elsewhere, &submission, &["--model", &digits]).expect(2).says("the claim is about model");
 
+    a_batch_is_one_transaction(&chain, dir);
     // Proving again takes the artifacts.
     chain.submit(&elsewhere, bundle, &[]).expect(2).says("Submit it from the machine that proved it");
     refused(&chain, dir, bundle);
     registering_is_checked_first(&chain, dir, bundle);
     keys_are_read_with_care(&chain, dir, bundle);
+}
+
+/// Several inferences, one proof, one transaction, a claim each.
+fn a_batch_is_one_transaction(chain: &Chain, dir: &TempDir) {
+    let path = dir.path().join("batch-of-two.json");
+    let inputs = ["inputs/test-1157-is-0.json", "inputs/test-0442-is-1.json"].map(crate::program::model);
+    let args = ["prove", "--input", &inputs[0], "--input", &inputs[1], "--out", path.to_str().unwrap()];
+    native(dir, &args).expect(0);
+    let submission = chain.submit(dir, &path, &[]).expect(0).json();
+    let ids = submission["statement_ids"].as_array().unwrap();
+    assert_eq!((ids.len(), &submission["proved_again"]), (2, &json!(true)));
+    let audit = chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0).json();
+    assert_eq!(audit["facts"]["batch_id"], submission["batch_id"]);
+    let one = chain.audit(dir, &submission, &["--statement", ids[1].as_str().unwrap()]).expect(0).json();
+    assert_eq!(one["facts"]["statement_id"], ids[1]);
+    // The same inference twice is one statement: a registry records it once.
+    let args = ["prove", "--input", &inputs[0], "--input", &inputs[0], "--out", path.to_str().unwrap()];
+    native(dir, &args).expect(0);
+    chain.submit(dir, &path, &[]).expect(2).says("refused before anything was sent");
 }
 
 fn refused(chain: &Chain, dir: &TempDir, bundle: &Path) {

@@ -4,7 +4,7 @@ use crate::world::{DIGITS, OFFCHAIN, assert_proves, digits, seven, small, small_
 use std::sync::Arc;
 use zkinfer::{
     FailureClass,
-    backend::{CancelToken, Control, mock::MockBackend, native::NativeBackend},
+    backend::{Control, mock::MockBackend, native::NativeBackend},
     inference::{EngineOptions, InferenceEngine, InferenceError},
     model::{Input, Model, synthetic::Graph},
     pipeline::{EZKLIntegration, PipelineError},
@@ -91,7 +91,7 @@ fn a_model_that_the_backend_cannot_prove_is_refused_at_the_start() {
 
 #[test]
 fn a_caller_that_cancelled_gets_no_answer() {
-    let control = Control { cancel: CancelToken::default(), ..Control::default() };
+    let control = Control::default();
     control.cancel.cancel();
     assert!(matches!(DIGITS.engine.run(&seven(), &control), Err(InferenceError::Cancelled)));
     assert!(matches!(DIGITS.engine.run_with_proof(&seven(), OFFCHAIN, &control), Err(InferenceError::Cancelled)));
@@ -100,7 +100,7 @@ fn a_caller_that_cancelled_gets_no_answer() {
 /// (mock) The engine knows no backend: one that proves nothing answers, and its bundle does not verify.
 #[test]
 fn a_mock_answers_and_proves_nothing() {
-    let world = world(small(), Arc::new(MockBackend), EngineOptions::default());
+    let world = world(small(), Arc::new(MockBackend::default()), EngineOptions::default());
     let (answer, handle) = world.engine.run_then_prove(&small_input(), OFFCHAIN, &Control::default()).unwrap();
     assert!(answer.distance.largest <= 2f64.powi(-16), "{:?}", answer.distance);
     let bundle = handle.wait().unwrap();

@@ -105,7 +105,7 @@ fn cancelling_and_a_time_limit_are_obeyed() {
 #[test]
 fn artifacts_of_another_backend_are_refused() {
     let (_dir, cache) = fresh_cache();
-    let mock = EZKLIntegration::new(Arc::new(zkinfer::backend::mock::MockBackend), cache);
+    let mock = EZKLIntegration::new(Arc::new(zkinfer::backend::mock::MockBackend::default()), cache);
     let prepared = mock.prepare(&digits(), &Control::default()).unwrap();
     let error = WORLD.backend.witness(&prepared.artifacts, &seven(), &Control::default()).unwrap_err();
     assert!(matches!(error, BackendError::Artifacts(_)), "{error} (EZKL is {})", ezkl::VERSION);

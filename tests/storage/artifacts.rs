@@ -25,7 +25,7 @@ fn tiny(root: &Path, backend: Arc<dyn ProvingBackend>) -> (Cache, EZKLIntegratio
 #[test]
 fn artifacts_in_use_stay_and_others_are_built_again() {
     let (dir, control) = (tempfile::tempdir().unwrap(), Control::default());
-    let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend));
+    let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend::default()));
     let first = integration.prepare(&model(1), &control).unwrap();
     let held = first.clone();
     drop(first);
@@ -64,9 +64,9 @@ fn native_artifacts_are_never_evicted() {
 fn concurrent_callers_never_lose_what_they_use() {
     let dir = tempfile::tempdir().unwrap();
     let evictions: u64 = std::thread::scope(|scope| {
-        let work = |seed| {
-            let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend));
-            for round in 0..8_u64 {
+        let work = |seed: u64| {
+            let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend::default()));
+            for round in 0..8 {
                 let prepared = integration.prepare(&model((seed + round) % 3), &Control::default()).unwrap();
                 Artifacts::open(prepared.artifacts.dir()).unwrap();
                 // Looking for what others may be evicting finds it or not, and never half of it.

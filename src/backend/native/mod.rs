@@ -18,8 +18,8 @@ pub use carried::verify_with_key_object;
 pub use srs::SrsSource;
 
 use super::{
-    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend,
-    Witness, refused_statements,
+    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode,
+    ProvingBackend, Witness, refused_statements,
 };
 use crate::{
     evm,
@@ -47,11 +47,12 @@ use std::{
     time::Instant,
 };
 use zkinfer_prover::{
-    CircuitError, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues, Request,
+    CircuitError, Claim, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues, Request,
     Statement as ProverStatement, Verifier, VerifyingKey,
     circuit::{Layout, Saturation, Shape, Weights},
     setup,
     srs::Srs,
+    verify_many,
 };
 
 /// Recorded in artifacts; artifacts of another version are refused.
@@ -308,26 +309,51 @@ impl ProvingBackend for NativeBackend {
         proof: &Bytes,
         control: &Control,
     ) -> Result<Verdict, BackendError> {
+        let many = self.verify_many(artifacts, &[(statements, proof)], control)?;
+        Ok(many.verdicts.into_iter().next().unwrap_or_else(|| Verdict::invalid("there is no verdict")))
+    }
+
+    /// With one product of pairings for all, when all are valid.
+    fn verify_many(
+        &self,
+        artifacts: &Artifacts,
+        proofs: &[(&[Statement], &Bytes)],
+        control: &Control,
+    ) -> Result<ManyVerdicts, BackendError> {
         Deadline::start(control, "verify")?;
-        if let Some(refused) = refused_statements(artifacts, statements, MAX_STATEMENTS) {
-            return Ok(refused);
+        let refused = |statements| refused_statements(artifacts, statements, MAX_STATEMENTS);
+        let mut verdicts: Vec<Option<Verdict>> = proofs.iter().map(|(statements, _)| refused(statements)).collect();
+        if verdicts.iter().all(Option::is_some) {
+            return Ok(ManyVerdicts { verdicts: verdicts.into_iter().flatten().collect(), checks: 0 });
         }
         let (schema, verifier) = (artifacts.schema()?, self.verifier(artifacts)?);
-        let mut proven = Vec::with_capacity(statements.len());
-        for statement in statements {
-            if let Err(error) = schema.decode(&statement.public_values) {
-                return Ok(Verdict::invalid(error.to_string()));
+        let mut open = Vec::new();
+        for (at, (statements, proof)) in proofs.iter().enumerate() {
+            if verdicts[at].is_some() {
+                continue;
             }
-            match prover_statement(verifier.key().shape(), statement) {
-                Ok(statement) => proven.push(statement),
-                Err(error) => return Ok(Verdict::invalid(error.to_string())),
+            match proven_statements(&schema, verifier.key().shape(), statements) {
+                Ok(proven) => open.push((at, proven, *proof)),
+                Err(reason) => verdicts[at] = Some(Verdict::invalid(reason)),
             }
         }
-        Ok(match verifier.verify(&proven, proof) {
-            Ok(()) => Verdict::Valid,
-            Err(error) => Verdict::invalid(error.to_string()),
-        })
+        let claims: Vec<Claim<'_>> =
+            open.iter().map(|(_, statements, proof)| Claim { verifier: &verifier, statements, proof }).collect();
+        let found = verify_many(&claims);
+        for ((at, ..), verdict) in open.iter().zip(found.verdicts) {
+            verdicts[*at] = Some(verdict.map_or_else(|error| Verdict::invalid(error.to_string()), |()| Verdict::Valid));
+        }
+        Ok(ManyVerdicts { verdicts: verdicts.into_iter().flatten().collect(), checks: found.products })
     }
+}
+
+/// Statements as the prover crate has them, or why they are none of this model's.
+fn proven_statements(schema: &Schema, shape: &Shape, statements: &[Statement]) -> Result<Vec<ProverStatement>, String> {
+    let read = |statement: &Statement| {
+        schema.decode(&statement.public_values).map_err(|error| error.to_string())?;
+        prover_statement(shape, statement).map_err(|error| error.to_string())
+    };
+    statements.iter().map(read).collect()
 }
 
 /// A statement as the prover crate has it.

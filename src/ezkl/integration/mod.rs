@@ -1,13 +1,23 @@
 //! The lifecycle of artifacts: built once per model and backend, kept by content, built again when damaged.
 
+mod config;
+mod info;
+mod metered;
+mod remote;
+
+pub use config::IntegrationConfig;
+pub use info::{BackendInfo, CircuitInfo, Compatibility, IntegrationStatus, ResourceMetrics};
+pub use remote::{Contents, StoredArtifacts};
+
 use super::PipelineError;
 use crate::{
-    backend::{ArtifactIdentity, Artifacts, ArtifactsError, Control, ModelCode, ProvingBackend},
+    backend::{ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, ProvingBackend},
     evm::{CompiledContract, Compiler},
     model::Model,
     storage::{Cache, Lease},
 };
 use alloy::primitives::B256;
+use metered::Metered;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -29,8 +39,9 @@ const RECIPE: u32 = 1;
 /// A backend with its artifacts.
 #[derive(Debug, Clone)]
 pub struct EZKLIntegration {
-    backend: Arc<dyn ProvingBackend>,
+    backend: Arc<Metered>,
     cache: Cache,
+    config: IntegrationConfig,
     builds: Arc<AtomicU64>,
 }
 
@@ -61,13 +72,100 @@ impl EZKLIntegration {
     /// Keeps the backend's artifacts in `cache`.
     #[must_use]
     pub fn new(backend: Arc<dyn ProvingBackend>, cache: Cache) -> Self {
-        Self { backend, cache, builds: Arc::new(AtomicU64::new(0)) }
+        let config = IntegrationConfig::default();
+        Self { backend: Arc::new(Metered::new(backend)), cache, config, builds: Arc::new(AtomicU64::new(0)) }
     }
 
-    /// The backend.
+    /// As [`EZKLIntegration::new`], with what is asked for besides.
+    ///
+    /// # Errors
+    /// [`PipelineError::AcceleratorAbsent`] or [`PipelineError::MissingSrs`] when it is not there: nothing is replaced in
+    /// silence.
+    pub fn with_config(
+        backend: Arc<dyn ProvingBackend>,
+        cache: Cache,
+        config: IntegrationConfig,
+    ) -> Result<Self, PipelineError> {
+        config.check(&*backend)?;
+        Ok(Self { config, ..Self::new(backend, cache) })
+    }
+
+    /// The backend. What it does is counted: see [`EZKLIntegration::metrics`].
     #[must_use]
     pub fn backend(&self) -> &dyn ProvingBackend {
         &*self.backend
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn config(&self) -> &IntegrationConfig {
+        &self.config
+    }
+
+    /// What the backend is and takes.
+    #[must_use]
+    pub fn info(&self) -> BackendInfo {
+        let capabilities = self.backend.capabilities();
+        let own = info::max_constraints(capabilities.backend);
+        BackendInfo {
+            backend: capabilities.backend,
+            version: capabilities.version,
+            max_constraints: self.config.max_constraints.map_or(own, |limit| limit.min(own)),
+            operators: info::operators(capabilities.backend),
+            max_batch: capabilities.max_batch,
+            accelerators: capabilities.accelerators,
+        }
+    }
+
+    /// Whether it takes requests.
+    #[must_use]
+    pub fn status(&self) -> IntegrationStatus {
+        match self.cached_circuits() {
+            Ok(cached_circuits) => IntegrationStatus { ready: true, problem: None, cached_circuits },
+            Err(error) => IntegrationStatus { ready: false, problem: Some(error.to_string()), cached_circuits: 0 },
+        }
+    }
+
+    /// What was measured so far.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when the cache cannot be read.
+    pub fn metrics(&self) -> Result<ResourceMetrics, PipelineError> {
+        let (compile, setup) = self.backend.times();
+        Ok(ResourceMetrics {
+            peak_rss_kb: self.backend.peak_rss_kb(),
+            compile,
+            setup,
+            builds: self.builds(),
+            cached_circuits: self.cached_circuits()?,
+            proofs: self.backend.proofs.load(Ordering::Relaxed),
+            proven_statements: self.backend.statements.load(Ordering::Relaxed),
+            verifications: self.backend.verifications.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Whether all operators of a model are known to the backend.
+    #[must_use]
+    pub fn compatibility(&self, model: &Model) -> Compatibility {
+        Compatibility::of(model, self.backend.capabilities().backend)
+    }
+
+    /// Backends stop at the first operator that they do not take: names all of them.
+    fn name_operators(&self, model: &Model, error: PipelineError) -> PipelineError {
+        match (error, self.compatibility(model).unsupported) {
+            (PipelineError::Backend(BackendError::Unsupported { reason, .. }), operators) if !operators.is_empty() => {
+                let backend = self.backend.capabilities().backend;
+                PipelineError::UnsupportedOperators { backend, operators, reason }
+            }
+            (error, _) => error,
+        }
+    }
+
+    fn cached_circuits(&self) -> Result<usize, PipelineError> {
+        let (root, ours) = (self.cache.dir("artifacts")?, self.backend.capabilities().backend);
+        let entries = fs::read_dir(&root).map_err(|source| io(&root, source))?;
+        let dirs = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        Ok(dirs.filter(|dir| Artifacts::peek(dir).is_ok_and(|found| found.backend == ours)).count())
     }
 
     /// How often artifacts were built, not found.
@@ -87,7 +185,7 @@ impl EZKLIntegration {
         let _lock = self.cache.lock(&format!("artifacts-{key}"))?;
         if dir.exists() {
             match self.open(&dir) {
-                Ok(found) => return Ok(found),
+                Ok(found) => return self.within_limit(found),
                 Err(error) => {
                     tracing::warn!(%error, "artifacts in the cache are damaged and are built again");
                     fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
@@ -95,14 +193,14 @@ impl EZKLIntegration {
             }
         }
         let staging = self.cache.staging()?;
-        self.build(model, staging.path(), control)?;
+        self.build(model, staging.path(), control).map_err(|error| self.name_operators(model, error))?;
         fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         self.builds.fetch_add(1, Ordering::Relaxed);
         let prepared = Prepared { built: true, ..self.open(&dir)? };
         if let Err(error) = self.cache.evict("artifacts", |dir| dir.join(DRAWN_SECRET).exists()) {
             tracing::warn!(%error, "the cache was not cut down to its limit");
         }
-        Ok(prepared)
+        self.within_limit(prepared)
     }
 
     /// The artifacts of a model that was prepared on this machine before.
@@ -172,6 +270,14 @@ impl EZKLIntegration {
             return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
         }
         Ok(Prepared { artifacts, verifier, built: false, _lease: Some(lease) })
+    }
+
+    fn within_limit(&self, prepared: Prepared) -> Result<Prepared, PipelineError> {
+        let Some(limit) = self.config.max_constraints else { return Ok(prepared) };
+        match CircuitInfo::of(&prepared)?.constraints {
+            constraints if constraints > limit => Err(PipelineError::CircuitTooLarge { constraints, limit }),
+            _ => Ok(prepared),
+        }
     }
 
     /// Everything that decides what is built.

@@ -1,6 +1,22 @@
 //! Verifying bundles: by the backend, and by the contracts' own code in the embedded EVM.
 
-use super::{PipelineError, Prepared};
+mod cache;
+mod check;
+mod metrics;
+mod on_chain;
+mod optimistic;
+mod policy;
+
+pub use check::{BundleResult, Status, Verification};
+pub use metrics::VerifierMetrics;
+pub use on_chain::{OnChainVerification, OnChainVerifier};
+pub use optimistic::PendingVerification;
+pub use policy::{CLOCK_SKEW, Constraint, ConstraintResult, Expected, Mode, OLD, Policy, TrustLevel, Warning};
+
+use super::{
+    PipelineError, Prepared,
+    clock::{Clock, SystemClock},
+};
 use crate::{
     backend::{Control, ProvingBackend},
     evm::{self, EvmError, EvmVerification, bindings::ModelKey},
@@ -8,16 +24,25 @@ use crate::{
 };
 use alloy::primitives::{Address, B256, Bytes, address};
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Where the model's code stands in the embedded EVM. No verifier looks at its own address.
 const MODEL_CODE: Address = address!("0x5afe000000000000000000000000000000000003");
+
+/// Verdicts that a verifier keeps unless told otherwise.
+const CACHED_VERDICTS: usize = 1024;
 
 /// Verifies with one model's artifacts.
 #[derive(Debug)]
 pub struct ProofVerifier<'a> {
     backend: &'a dyn ProvingBackend,
     prepared: &'a Prepared,
+    cache: cache::VerdictCache,
+    metrics: metrics::Counters,
+    clock: Arc<dyn Clock>,
 }
 
 /// What a verification found.
@@ -71,8 +96,39 @@ impl VerificationReport {
 impl<'a> ProofVerifier<'a> {
     /// Uses the verifying parts of artifacts that `backend` made.
     #[must_use]
-    pub const fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
-        Self { backend, prepared }
+    pub fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
+        Self {
+            backend,
+            prepared,
+            cache: cache::VerdictCache::new(CACHED_VERDICTS),
+            metrics: metrics::Counters::default(),
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+
+    /// Keeps at most so many verdicts of [`ProofVerifier::check`]; 0 keeps none.
+    #[must_use]
+    pub fn with_cache(mut self, verdicts: usize) -> Self {
+        self.cache = cache::VerdictCache::new(verdicts);
+        self
+    }
+
+    /// Reads the time from another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What [`ProofVerifier::check`] has done so far.
+    #[must_use]
+    pub fn metrics(&self) -> VerifierMetrics {
+        self.metrics.snapshot()
+    }
+
+    /// Counts gas that was paid for a verification on a chain.
+    pub fn record_on_chain(&self, verification: &OnChainVerification) {
+        self.metrics.pay(verification.gas_paid());
     }
 
     /// Verifies a bundle twice: by the backend's verifier, and by the model's verifier contract in the embedded EVM.
@@ -113,24 +169,21 @@ impl<'a> ProofVerifier<'a> {
         run_contracts(&adapter.deployed_bytecode, &code.runtime_code, &key, statements, proof).map(Some)
     }
 
-    /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
     fn warnings(&self) -> Vec<String> {
+        self.known_warnings().iter().map(ToString::to_string).collect()
+    }
+
+    /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
+    fn known_warnings(&self) -> Vec<Warning> {
         let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
-        let mut warnings = Vec::new();
-        if !capabilities.proves {
-            warnings.push("MOCK: this bundle proves nothing".to_owned());
-        }
-        if identity.test_srs {
-            warnings.push("TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE".to_owned());
-        }
-        if capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none() {
-            warnings.push("off-chain only: no contract of this release verifies proofs under this SRS".to_owned());
-        }
-        if !capabilities.binds_statement {
-            warnings
-                .push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
-        }
-        warnings
+        let off_chain_only = capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none();
+        let found = [
+            (!capabilities.proves, Warning::Mock),
+            (identity.test_srs, Warning::TestSrs),
+            (off_chain_only, Warning::OffChainOnly),
+            (!capabilities.binds_statement, Warning::Transferable),
+        ];
+        found.into_iter().filter_map(|(is, warning)| is.then_some(warning)).collect()
     }
 }
 

@@ -1,0 +1,306 @@
+//! One batch while it runs.
+
+use super::{
+    Aggregation, BatchConfig, BatchEvent, BatchItem, BatchMetrics, BatchReport, BatchStatus, ItemReport, Outcome,
+    journal::{Journal, Record},
+};
+use crate::{
+    backend::{Control, Witness},
+    ezkl::{PipelineError, ProofGenerator},
+    proof::{Bundle, Verdict},
+};
+use alloy::primitives::B256;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+pub(super) struct Run<'a> {
+    generator: &'a ProofGenerator<'a>,
+    config: &'a BatchConfig,
+    items: &'a [BatchItem],
+    observe: &'a (dyn Fn(&BatchEvent) + Sync),
+    control: &'a Control,
+    state: Mutex<State>,
+}
+
+struct State {
+    outcomes: Vec<Option<Outcome>>,
+    /// The item that each statement was asked for by first.
+    seen: HashMap<B256, usize>,
+    journal: Option<Journal>,
+    metrics: BatchMetrics,
+    busy: usize,
+    /// A journal that cannot be written ends the batch: what is proven on would be proven again.
+    broken: Option<PipelineError>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        generator: &'a ProofGenerator<'a>,
+        config: &'a BatchConfig,
+        items: &'a [BatchItem],
+        journal: Option<Journal>,
+        observe: &'a (dyn Fn(&BatchEvent) + Sync),
+        control: &'a Control,
+    ) -> Self {
+        let state = State {
+            outcomes: vec![None; items.len()],
+            seen: HashMap::new(),
+            journal,
+            metrics: BatchMetrics::default(),
+            busy: 0,
+            broken: None,
+        };
+        Self { generator, config, items, observe, control, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the journal has, after checking it like a stranger's: the proof verifies, and its statement is what the
+    /// item's input leads to. What does not is proven again.
+    pub(super) fn recover(&self, records: Vec<Record>) -> Result<(), PipelineError> {
+        let artifacts = &self.generator.prepared().artifacts;
+        for Record { items, bundle } in records {
+            let verdict =
+                self.generator.backend().verify(artifacts, bundle.statements(), bundle.proof(), self.control)?;
+            let bundle = Arc::new(bundle);
+            for (index, statement) in items {
+                if verdict != Verdict::Valid || !self.is_of(index, statement, &bundle)? {
+                    tracing::warn!(index, "the journal's proof is not of this item, which is proven again");
+                    continue;
+                }
+                let mut state = self.state();
+                state.seen.insert(bundle.statements()[statement].id(), index);
+                state.metrics.recovered += 1;
+                state.outcomes[index] = Some(Outcome::Proven { bundle: bundle.clone(), statement, recovered: true });
+                drop(state);
+                (self.observe)(&BatchEvent::Recovered { index });
+            }
+        }
+        Ok(())
+    }
+
+    fn is_of(&self, index: usize, statement: usize, bundle: &Bundle) -> Result<bool, PipelineError> {
+        let (Some(item), Some(statement)) = (self.items.get(index), bundle.statements().get(statement)) else {
+            return Ok(false);
+        };
+        if self.generator.check(&item.request).is_err() {
+            return Ok(false);
+        }
+        let witness = self.generator.witness(&item.request.input, self.control)?;
+        Ok(*statement == self.generator.statement(&witness, item.request.context))
+    }
+
+    /// The items without an outcome.
+    pub(super) fn open(&self) -> Vec<usize> {
+        let state = self.state();
+        (0..self.items.len()).filter(|&index| state.outcomes[index].is_none()).collect()
+    }
+
+    /// Whether nothing is known of a proof's memory, and it has to be.
+    pub(super) fn is_first_measurement(&self) -> bool {
+        self.config.limits.memory_kb.is_some() && self.generator.backend().peak_rss_kb().is_none()
+    }
+
+    /// How many workers may run; `None` when a proof does not fit into the limit, which every open item then says.
+    pub(super) fn admit(&self) -> Option<usize> {
+        let workers = self.config.workers();
+        let Some(limit_kb) = self.config.limits.memory_kb else { return Some(workers) };
+        match self.generator.backend().peak_rss_kb() {
+            None => Some(1),
+            Some(needed_kb) if needed_kb > limit_kb => {
+                let error = PipelineError::MemoryLimit { needed_kb, limit_kb };
+                self.open().into_iter().for_each(|index| self.settle(index, Outcome::of_error(&error)));
+                None
+            }
+            Some(needed_kb) => {
+                let fitting = usize::try_from(limit_kb / needed_kb.max(1)).unwrap_or(usize::MAX);
+                Some(fitting.clamp(1, workers))
+            }
+        }
+    }
+
+    /// Proves some items.
+    pub(super) fn prove(&self, chunk: &[usize], workers: usize) -> Result<(), PipelineError> {
+        if self.config.aggregation == Aggregation::InCircuit {
+            self.prove_together(chunk);
+        } else {
+            let next = Mutex::new(chunk.iter().copied());
+            let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+            thread::scope(|scope| {
+                for worker in 0..workers.min(chunk.len()) {
+                    scope.spawn(move || {
+                        while let Some(index) = take() {
+                            self.prove_one(index, worker);
+                        }
+                    });
+                }
+            });
+        }
+        self.state().broken.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether no more items are to be begun.
+    fn is_over(&self) -> bool {
+        let measured = || self.generator.backend().peak_rss_kb().unwrap_or(0);
+        self.control.cancel.is_cancelled()
+            || self.state().broken.is_some()
+            || self.config.limits.memory_kb.is_some_and(|limit| measured() > limit)
+    }
+
+    fn prove_one(&self, index: usize, worker: usize) {
+        if self.is_over() {
+            return;
+        }
+        self.enter(index, worker);
+        let proven = self.witness(index).and_then(|found| match found {
+            Found::Duplicate(of) => Ok(Outcome::Duplicate { of }),
+            Found::Run(witness) => {
+                let context = self.items[index].request.context;
+                let bundle = self.generator.prove(&witness, context, self.control)?;
+                self.record(&bundle, &[(index, 0)])?;
+                Ok(Outcome::Proven { bundle: Arc::new(bundle), statement: 0, recovered: false })
+            }
+        });
+        self.leave();
+        self.settle(index, proven.unwrap_or_else(|error| Outcome::of_error(&error)));
+    }
+
+    /// Witnesses first, so that a bad item is found before it can spoil the proof of the others.
+    fn prove_together(&self, chunk: &[usize]) {
+        let mut runs: Vec<(usize, Box<Witness>)> = Vec::new();
+        for &index in chunk {
+            if self.is_over() {
+                return;
+            }
+            self.enter(index, 0);
+            let found = self.witness(index);
+            self.leave();
+            match found {
+                Ok(Found::Run(witness)) => runs.push((index, witness)),
+                Ok(Found::Duplicate(of)) => self.settle(index, Outcome::Duplicate { of }),
+                Err(error) => self.settle(index, Outcome::of_error(&error)),
+            }
+        }
+        for group in runs.chunks(self.generator.backend().capabilities().max_batch.max(1)) {
+            if self.is_over() {
+                return;
+            }
+            let numbered: Vec<(usize, usize)> =
+                group.iter().enumerate().map(|(statement, (index, _))| (*index, statement)).collect();
+            let pairs: Vec<_> =
+                group.iter().map(|(index, witness)| (&**witness, self.items[*index].request.context)).collect();
+            let proven = self.generator.prove_batch(&pairs, self.control).and_then(|bundle| {
+                self.record(&bundle, &numbered)?;
+                Ok(Arc::new(bundle))
+            });
+            for (index, statement) in numbered {
+                let outcome = match &proven {
+                    Ok(bundle) => Outcome::Proven { bundle: bundle.clone(), statement, recovered: false },
+                    Err(error) => Outcome::of_error(error),
+                };
+                self.settle(index, outcome);
+            }
+        }
+    }
+
+    fn witness(&self, index: usize) -> Result<Found, PipelineError> {
+        let request = &self.items[index].request;
+        self.generator.check(request)?;
+        let witness = self.generator.witness(&request.input, self.control)?;
+        if self.config.deduplicate {
+            let id = self.generator.statement(&witness, request.context).id();
+            let first = *self.state().seen.entry(id).or_insert(index);
+            if first != index {
+                return Ok(Found::Duplicate(first));
+            }
+        }
+        Ok(Found::Run(Box::new(witness)))
+    }
+
+    /// Writes a proof into the journal, before anybody hears of it.
+    fn record(&self, bundle: &Bundle, items: &[(usize, usize)]) -> Result<(), PipelineError> {
+        let mut state = self.state();
+        state.metrics.proofs += 1;
+        let written = state.journal.as_mut().map_or(Ok(()), |journal| journal.append(bundle, items));
+        written.map_err(|error| {
+            let message = error.to_string();
+            state.broken = Some(error);
+            PipelineError::invalid("journal", message)
+        })
+    }
+
+    fn enter(&self, index: usize, worker: usize) {
+        let mut state = self.state();
+        state.busy += 1;
+        state.metrics.max_busy = state.metrics.max_busy.max(state.busy);
+        drop(state);
+        (self.observe)(&BatchEvent::Started { index, worker });
+    }
+
+    fn leave(&self) {
+        self.state().busy -= 1;
+    }
+
+    fn settle(&self, index: usize, outcome: Outcome) {
+        let success = outcome.is_success();
+        self.state().outcomes[index] = Some(outcome);
+        (self.observe)(&BatchEvent::Finished { index, success });
+    }
+
+    pub(super) fn report(&self, index: usize) -> ItemReport {
+        let outcome = self.state().outcomes[index].clone().unwrap_or(Outcome::Cancelled);
+        ItemReport { index, id: self.items[index].id.clone(), outcome }
+    }
+
+    /// Ends the batch: what is open says why.
+    pub(super) fn finish(&self, time: Duration, stopped: bool) -> BatchReport {
+        let over = stopped || self.control.cancel.is_cancelled();
+        let peak_rss_kb = self.generator.backend().peak_rss_kb();
+        if !over && let (Some(limit_kb), Some(needed_kb)) = (self.config.limits.memory_kb, peak_rss_kb) {
+            let error = PipelineError::MemoryLimit { needed_kb, limit_kb };
+            self.open().into_iter().for_each(|index| self.settle(index, Outcome::of_error(&error)));
+        }
+        let mut items: Vec<ItemReport> = (0..self.items.len()).map(|index| self.report(index)).collect();
+        // What is not proven is no better said twice.
+        for at in 0..items.len() {
+            if let Outcome::Duplicate { of } = items[at].outcome
+                && !items[of].outcome.is_success()
+            {
+                items[at].outcome = items[of].outcome.clone();
+            }
+        }
+        let mut metrics = std::mem::take(&mut self.state().metrics);
+        metrics.time = time;
+        metrics.peak_rss_kb = peak_rss_kb;
+        for item in &items {
+            match item.outcome {
+                Outcome::Proven { recovered: false, .. } => metrics.proven += 1,
+                Outcome::Proven { .. } => {}
+                Outcome::Duplicate { .. } => metrics.duplicates += 1,
+                Outcome::Failed { .. } => metrics.failed += 1,
+                Outcome::Cancelled => metrics.cancelled += 1,
+            }
+        }
+        let status = if metrics.cancelled > 0 {
+            BatchStatus::Cancelled
+        } else if metrics.failed == 0 {
+            BatchStatus::Complete
+        } else if metrics.failed < items.len() {
+            BatchStatus::PartialSuccess
+        } else {
+            BatchStatus::Failed
+        };
+        BatchReport { status, items, structure: None, root: None, metrics }
+    }
+}
+
+enum Found {
+    Run(Box<Witness>),
+    Duplicate(usize),
+}

@@ -1,0 +1,193 @@
+//! Making proofs: an input in, a verified bundle out.
+
+mod incremental;
+pub(crate) mod request;
+mod stream;
+
+pub use incremental::{IncrementalProof, IncrementalResult, IncrementalStatus};
+pub use request::{MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse};
+pub use stream::{OutputChunk, Streamed};
+
+use super::{
+    PipelineError, Prepared,
+    clock::{Clock, SystemClock, now_ms},
+    integration::CircuitInfo,
+};
+use crate::{
+    backend::{Control, Item, ProvingBackend, Witness},
+    model::Input,
+    proof::{Bundle, Context, Manifest, Schema, Statement, identity},
+};
+use request::Hasher;
+
+/// Proves with one model.
+#[derive(Debug)]
+pub struct ProofGenerator<'a> {
+    backend: &'a dyn ProvingBackend,
+    prepared: &'a Prepared,
+}
+
+impl<'a> ProofGenerator<'a> {
+    /// Uses artifacts that `backend` made.
+    #[must_use]
+    pub const fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
+        Self { backend, prepared }
+    }
+
+    pub(super) const fn backend(&self) -> &'a dyn ProvingBackend {
+        self.backend
+    }
+
+    pub(super) const fn prepared(&self) -> &'a Prepared {
+        self.prepared
+    }
+
+    /// Runs the circuit on an input: the quantized answer, before it is proven.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn witness(&self, input: &Input, control: &Control) -> Result<Witness, PipelineError> {
+        control.stage("witness");
+        Ok(self.backend.witness(&self.prepared.artifacts, input, control)?)
+    }
+
+    /// Proves a run for a context. The proof in the bundle has been verified.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn prove(&self, witness: &Witness, context: Context, control: &Control) -> Result<Bundle, PipelineError> {
+        self.prove_batch(&[(witness, context)], control)
+    }
+
+    /// Proves several runs, each for its context, with one proof, which has been verified.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; a backend that cannot prove so many at once says so.
+    pub fn prove_batch(&self, runs: &[(&Witness, Context)], control: &Control) -> Result<Bundle, PipelineError> {
+        let artifacts = &self.prepared.artifacts;
+        let statements: Vec<Statement> =
+            runs.iter().map(|(witness, context)| self.statement(witness, *context)).collect();
+        let items: Vec<Item<'_>> =
+            runs.iter().zip(&statements).map(|((witness, _), statement)| Item { witness, statement }).collect();
+        control.stage("prove");
+        let proof = self.backend.prove(artifacts, &items, control)?;
+        let (capabilities, of) = (self.backend.capabilities(), artifacts.identity());
+        let manifest = Manifest {
+            backend: of.backend,
+            backend_version: of.backend_version.clone(),
+            adapter_id: of.adapter_id,
+            model_code_hash: of.model_code_hash,
+            model_code: self.prepared.verifier.as_ref().map(|contract| contract.runtime_code.clone()),
+            vk_digest: of.vk_digest,
+            schema: of.schema.clone(),
+            schema_hash: identity::schema_hash(&of.schema),
+            srs_id: of.srs_id,
+            test_srs: of.test_srs,
+            transferable: !capabilities.binds_statement,
+            weights: capabilities.weights.into(),
+            proof_hash: identity::proof_hash(&proof),
+            created_at_ms: now_ms(),
+        };
+        Ok(Bundle::new(statements, proof, manifest)?)
+    }
+
+    /// What a run would be claimed as.
+    #[must_use]
+    pub fn statement(&self, witness: &Witness, context: Context) -> Statement {
+        Statement {
+            model_id: self.prepared.artifacts.model_id(),
+            public_values: witness.public_values.clone(),
+            context,
+        }
+    }
+
+    /// Refuses a request that cannot be meant: before any work is spent on it.
+    ///
+    /// # Errors
+    /// [`PipelineError::InvalidInput`] names the field.
+    pub fn check(&self, request: &ProofRequest) -> Result<(), PipelineError> {
+        request.check(self.prepared.artifacts.identity())
+    }
+
+    /// Runs and proves a request.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; [`PipelineError::InvalidInput`] names the field of a request that cannot be meant.
+    pub fn generate(&self, request: &ProofRequest, control: &Control) -> Result<ProofResponse, PipelineError> {
+        self.generate_with(request, control, |_, _| Ok(None))
+    }
+
+    /// Starts a chain of inferences, each on the answer of the one before.
+    ///
+    /// # Errors
+    /// As [`ProofGenerator::check`].
+    pub fn start_incremental(&'a self, request: ProofRequest) -> Result<IncrementalProof<'a>, PipelineError> {
+        self.check(&request)?;
+        Ok(IncrementalProof::new(self, request))
+    }
+
+    fn generate_with(
+        &self,
+        request: &ProofRequest,
+        control: &Control,
+        between: impl FnOnce(&Schema, &Witness) -> Result<Option<Streamed>, PipelineError>,
+    ) -> Result<ProofResponse, PipelineError> {
+        let clock = SystemClock::default();
+        let start = clock.elapsed();
+        self.check(request)?;
+        let before_witness = clock.elapsed();
+        let witness = self.witness(&request.input, control)?;
+        let after_witness = clock.elapsed();
+        let schema = self.prepared.artifacts.schema()?;
+        let streamed = between(&schema, &witness)?;
+        let before_proof = clock.elapsed();
+        let bundle = self.prove(&witness, request.context, control)?;
+        let after_proof = clock.elapsed();
+        let metadata = self.metadata(request, &schema, &bundle, streamed)?;
+        let total = clock.elapsed() - start;
+        let (witness, proof) = (after_witness - before_witness, after_proof - before_proof);
+        let metrics = ProofMetrics {
+            witness,
+            proof,
+            // What is left: the parts add up to the total, to the nanosecond.
+            overhead: total.saturating_sub(witness + proof),
+            total,
+            peak_rss_kb: self.backend.peak_rss_kb(),
+        };
+        Ok(ProofResponse { bundle, metadata, metrics })
+    }
+
+    fn metadata(
+        &self,
+        request: &ProofRequest,
+        schema: &Schema,
+        bundle: &Bundle,
+        streamed: Option<Streamed>,
+    ) -> Result<ProofMetadata, PipelineError> {
+        let (statement, identity) = (bundle.statement(), self.prepared.artifacts.identity());
+        let mut circuit = Hasher::new("zkinfer circuit v1");
+        circuit.text(identity.backend.as_str());
+        circuit.text(&identity.backend_version);
+        circuit.text(&identity.onnx_hash);
+        circuit.text(&identity.details.to_string());
+        let values = schema.decode(&statement.public_values)?;
+        let metadata = ProofMetadata {
+            model: request.model.clone(),
+            circuit_hash: alloy::primitives::hex::encode(circuit.finish()),
+            constraints: CircuitInfo::of(self.prepared)?.constraints,
+            public_value_bytes: statement.public_values.as_bytes().len(),
+            public_inputs: values.iter().map(Vec::len).sum(),
+            prover_id: request.prover_id.clone(),
+            version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
+            timestamp_ms: bundle.manifest().created_at_ms,
+            proof_hash: bundle.manifest().proof_hash,
+            proof_bytes: bundle.proof().len(),
+            statement_id: statement.id(),
+            parameters: request.parameters.clone(),
+            streamed,
+            steps: None,
+            digest: alloy::primitives::B256::ZERO,
+        };
+        Ok(metadata.sealed())
+    }
+}

@@ -1,0 +1,141 @@
+//! Verifying by contracts on a chain: a call that costs nothing, or a claim that stays.
+
+use crate::{
+    chain::{ChainError, Client, Node},
+    evm::{self, Refusal, bindings::ModelKey},
+    ezkl::PipelineError,
+    proof::{Bundle, Statement, Verdict, bundle::BackendName},
+};
+use alloy::{
+    primitives::{Address, B256, Bytes, keccak256},
+    rpc::types::TransactionRequest,
+    sol_types::SolCall,
+};
+use serde::Serialize;
+
+/// Verifies with the contracts at two addresses.
+#[derive(Clone, Debug)]
+pub struct OnChainVerifier {
+    node: Node,
+    adapter: Address,
+    model_code: Address,
+}
+
+/// What a chain said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OnChainVerification {
+    /// What the contract answered.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The contract that answered: the adapter, or the registry.
+    pub contract: Address,
+    /// The block that it was asked at, or that has the transaction.
+    pub block: u64,
+    /// What it costs as a transaction: estimated by the node for a call, used by a transaction. 0 when refused.
+    pub gas: u64,
+    /// The transaction, when it is a claim.
+    pub transaction: Option<B256>,
+}
+
+impl OnChainVerification {
+    /// The gas that was paid for: a call is free.
+    #[must_use]
+    pub const fn gas_paid(&self) -> u64 {
+        if self.transaction.is_some() { self.gas } else { 0 }
+    }
+}
+
+impl OnChainVerifier {
+    /// Uses a deployed adapter and the model's own code, zero when it has none.
+    #[must_use]
+    pub const fn new(node: Node, adapter: Address, model_code: Address) -> Self {
+        Self { node, adapter, model_code }
+    }
+
+    /// Asks the adapter, by `eth_call` at the latest block. Both contracts must be the ones of the bundle's model id.
+    ///
+    /// # Errors
+    /// [`PipelineError::Mock`]; [`PipelineError::Chain`] when the chain gave no verdict.
+    pub async fn verify(&self, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
+        refuse_mock(bundle)?;
+        let block = self.node.latest_block().await?;
+        let answer =
+            |verdict, gas| OnChainVerification { verdict, contract: self.adapter, block, gas, transaction: None };
+        let manifest = bundle.manifest();
+        for (what, address, expected) in [
+            ("adapter", self.adapter, manifest.adapter_id),
+            ("model's code", self.model_code, manifest.model_code_hash),
+        ] {
+            let code = self.node.code(address).await?;
+            let found = if code.is_empty() { B256::ZERO } else { keccak256(&code) };
+            if found != expected {
+                let reason = format!("the {what} at {address} has code hash {found}, the bundle's model {expected}");
+                return Ok(answer(Verdict::invalid(reason), 0));
+            }
+        }
+        let request = TransactionRequest::default().to(self.adapter).input(self.calldata(bundle).into());
+        match self.node.simulate("the verification", request.clone()).await {
+            Ok(_) => Ok(answer(Verdict::Valid, self.node.estimate_gas("the verification", request).await?)),
+            Err(ChainError::Refused { refusal, .. }) => Ok(answer(Verdict::invalid(refusal.to_string()), 0)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn calldata(&self, bundle: &Bundle) -> Bytes {
+        let manifest = bundle.manifest();
+        let key = ModelKey {
+            modelId: bundle.model_id(),
+            modelCode: self.model_code,
+            vkDigest: manifest.vk_digest,
+            schemaHash: manifest.schema_hash,
+            srsId: manifest.srs_id,
+        };
+        let values = |statement: &Statement| (statement.context.id(), statement.public_values.as_bytes().clone());
+        match bundle.statements() {
+            [statement] => {
+                let (context, values) = values(statement);
+                evm::verify::adapter_call(&key, context, &values, bundle.proof()).abi_encode().into()
+            }
+            batch => {
+                let batch: Vec<_> = batch.iter().map(values).collect();
+                evm::verify::batch_call(&key, &batch, bundle.proof()).abi_encode().into()
+            }
+        }
+    }
+
+    /// Submits the bundle's statement as a claim to the registry that its context names, and reads it back.
+    ///
+    /// # Errors
+    /// [`PipelineError::Mock`]; [`PipelineError::InvalidInput`] for a batch; [`PipelineError::Chain`].
+    pub async fn submit(client: &Client, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
+        refuse_mock(bundle)?;
+        if bundle.is_batch() {
+            return Err(PipelineError::invalid("bundle", "has several statements; the registry takes one"));
+        }
+        let contract = match bundle.statement().context {
+            crate::proof::Context::Chain { registry, .. } => registry,
+            crate::proof::Context::Offchain {} => Address::ZERO,
+        };
+        let refused = |verdict| OnChainVerification { verdict, contract, block: 0, gas: 0, transaction: None };
+        match client.submit(bundle.statement(), bundle.proof()).await {
+            Ok(submission) => {
+                let mined = &submission.mined;
+                Ok(OnChainVerification {
+                    verdict: Verdict::Valid,
+                    contract,
+                    block: mined.block_number,
+                    gas: mined.gas_used,
+                    transaction: Some(mined.transaction_hash),
+                })
+            }
+            Err(ChainError::Refused { refusal: refusal @ Refusal::ProofInvalid, .. }) => {
+                Ok(refused(Verdict::invalid(refusal.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn refuse_mock(bundle: &Bundle) -> Result<(), PipelineError> {
+    if bundle.manifest().backend == BackendName::Mock { Err(PipelineError::Mock) } else { Ok(()) }
+}
