@@ -241,7 +241,7 @@ impl ProvingBackend for EzklBackend {
         let schema = artifacts.schema()?;
         input.check(&input_tensors(&schema))?;
         let details = details(&artifacts.identity().details)?;
-        self.run_witness(artifacts.dir(), details.k, &schema, input, control).map_err(|error| match error {
+        self.run_witness(artifacts.dir(), &details, &schema, input, control).map_err(|error| match error {
             BackendError::OutOfDomain(said) => {
                 BackendError::OutOfDomain(explain::explain(artifacts.dir(), &details, input, &said))
             }
