@@ -29,6 +29,7 @@ pub use options::{EzklOptions, Objective, Tuning};
 pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
 pub use tuner::Forecast;
+pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
