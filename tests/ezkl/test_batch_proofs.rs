@@ -3,17 +3,18 @@
 use super::world::{World, input, native, on_both_backends, policy};
 use std::{
     ops::ControlFlow,
-    sync::{Barrier, Mutex, mpsc},
+    sync::{Arc, Barrier, Mutex, mpsc},
     time::Duration,
 };
 use zkinfer::{
     backend::{
         BackendError, Control,
+        ezkl::{EzklBackend, EzklOptions, batch},
         mock::{MockBackend, Profile, VirtualClock},
     },
     model::Input,
     pipeline::{
-        PipelineError, ProofRequest,
+        BatchProofGenerator, EZKLIntegration, PipelineError, ProofGenerator, ProofRequest, ProofVerifier,
         batch_proofs::{
             Aggregation, BatchConfig, BatchEvent, BatchItem, BatchReport, BatchStatus, Outcome, Priority, RequestQueue,
             Strategy,
@@ -21,6 +22,7 @@ use zkinfer::{
         verification::{Mode, Status},
     },
     proof::{Compression, Encoding, Structure},
+    storage::Cache,
 };
 
 on_both_backends! {
@@ -346,7 +348,56 @@ fn duplicates_are_proven_once(world: &World) {
     assert_eq!(report.status, BatchStatus::Complete);
 }
 
-/// Native: one proof for all that can be proven, the others reported. EZKL's proofs are of one statement each.
+/// EZKL: a circuit that takes four at once. Bad items and duplicates take no place in it, and the journal knows the places.
+#[test]
+fn a_circuit_that_takes_four() {
+    let (control, dir) = (Control::default(), tempfile::tempdir().unwrap());
+    let (root, four) = (dir.path().join("cache"), std::num::NonZeroU32::new(4).unwrap());
+    std::fs::create_dir(&root).unwrap();
+    drop(super::world::backend_at("ezkl", &root)); // borrows the installation
+    let cache = Cache::at(root);
+    let backend = Arc::new(EzklBackend::with_options(&cache, EzklOptions::new().batch(four)).unwrap());
+    let integration = EZKLIntegration::new(backend, cache);
+    let prepared = integration.prepare(&super::world::model(0), &control).unwrap();
+    let request = |number| ProofRequest::new(prepared.artifacts.model_id().to_string(), input(number));
+    let mut items: Vec<_> = (0..7).map(|i| BatchItem::new(format!("item {i}"), request(i))).collect();
+    items[2].request.input = Input::new(vec![vec![0.5; 7]]).unwrap();
+    items[6].request = request(1);
+    let config = BatchConfig {
+        journal: Some(dir.path().join("journal")),
+        ..BatchConfig::new(SEQUENTIAL).aggregated(Aggregation::InCircuit)
+    };
+    let new = || {
+        let generator = ProofGenerator::new(integration.backend(), &prepared);
+        BatchProofGenerator::new(generator, config.clone()).unwrap()
+    };
+    let report = new().run(&items, &control).unwrap();
+    let metrics = &report.metrics;
+    assert_eq!((metrics.proofs, metrics.proven, metrics.failed, metrics.duplicates), (2, 5, 1, 1), "four and one");
+    let verifier = ProofVerifier::new(integration.backend(), &prepared);
+    let found = verifier.check(report.structure.as_ref().unwrap(), &policy(Mode::Full), &control).unwrap();
+    assert_eq!(found.status, Status::Valid);
+    let schema = prepared.artifacts.schema().unwrap();
+    let of_item = batch::item_schema(&schema, four).unwrap();
+    let assert_places = |report: &BatchReport| {
+        for (index, expected) in [(0, 0), (1, 1), (3, 2), (4, 3), (5, 0)] {
+            let item = &report.items[index];
+            let Outcome::Proven { slot: Some(slot), .. } = item.outcome else { panic!("{item:?}") };
+            assert_eq!(slot, expected);
+            let values = batch::split(&schema, four, &item.statement().unwrap().public_values).unwrap();
+            let values = of_item.decode(&values[slot].public_values).unwrap();
+            let answer = values[1].iter().enumerate().map(|(i, &q)| of_item.tensors()[1].dequantize(i, q));
+            let float = super::world::model(0).run(&input(index)).unwrap();
+            answer.zip(&float[0]).for_each(|(proven, float)| assert!((proven - f64::from(*float)).abs() < 0.05));
+        }
+    };
+    assert_places(&report);
+    let again = new().run(&items, &control).unwrap();
+    assert_eq!((again.metrics.recovered, again.metrics.proofs, again.metrics.duplicates), (5, 0, 1));
+    assert_places(&again);
+}
+
+/// Native: one proof for all that can be proven, the others reported. EZKL's ordinary circuits are of one statement each.
 #[test]
 fn one_proof_for_many() {
     let world = native();
