@@ -30,6 +30,7 @@ pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
 pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;
+pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
