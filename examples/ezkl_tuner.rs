@@ -1,11 +1,11 @@
 //! EZKL with the tuner's circuits beside EZKL's own calibration, in one run, and what was predicted beside what came true.
 //!
 //! ```text
-//! cargo run --release --example ezkl_tuner -- [RUNS] [WIDTHS…]
-//! cargo run --release --example ezkl_tuner -- 5 4-8-3 64-128-64-10
+//! cargo run --example ezkl_tuner -- [RUNS] [WIDTHS…]
+//! cargo run --example ezkl_tuner -- 5 4-8-3 64-128-64-10
 //! ```
 //!
-//! Needs `zkinfer setup ezkl`. CPU time is that of the worker process, all threads, for a witness and its proof: unlike wall
+//! Needs `zkinfer setup ezkl`. The build profile does not matter: EZKL is another process. CPU time is that of the worker process, all threads, for a witness and its proof: unlike wall
 //! time it does not depend much on what else the machine does. Networks are synthetic perceptrons with seeded weights;
 //! both sides get the same 16 random samples.
 

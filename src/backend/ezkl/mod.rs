@@ -30,6 +30,7 @@ pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
 pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;
+pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
@@ -241,7 +242,7 @@ impl ProvingBackend for EzklBackend {
         let schema = artifacts.schema()?;
         input.check(&input_tensors(&schema))?;
         let details = details(&artifacts.identity().details)?;
-        self.run_witness(artifacts.dir(), details.k, &schema, input, control).map_err(|error| match error {
+        self.run_witness(artifacts.dir(), &details, &schema, input, control).map_err(|error| match error {
             BackendError::OutOfDomain(said) => {
                 BackendError::OutOfDomain(explain::explain(artifacts.dir(), &details, input, &said))
             }

@@ -18,7 +18,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
     providers::Provider,
     rpc::types::{Transaction, TransactionReceipt},
-    sol_types::{SolCall, SolValue},
+    sol_types::{SolCall, SolValue, abi::AbiDecoderConfig},
 };
 
 /// A successful direct call of `submit` or `submitBatch`.
@@ -108,9 +108,13 @@ pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result
 }
 
 /// Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
+///
+/// Arguments that share bytes of the calldata are copied: a bound keeps a small batch from taking the memory of a large one.
 pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
+    let config = AbiDecoderConfig::new().validate(false).memory_limit(input.len().saturating_mul(2));
     if input.starts_with(&submitBatchCall::SELECTOR) {
-        let call = submitBatchCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submitBatch`")?;
+        let call = submitBatchCall::abi_decode_with_config(input, config)
+            .map_err(|_| "its calldata are no arguments of `submitBatch`")?;
         // The registry of this release refuses both; another contract may not.
         if call.assignments.is_empty() || call.assignments.len() != call.publicValues.len() {
             return Err("its batch is empty, or its lists differ in length");
@@ -123,7 +127,8 @@ pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
     if !input.starts_with(&submitCall::SELECTOR) {
         return Err("it is no direct call of a proof registry's `submit` or `submitBatch`");
     }
-    let call = submitCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submit`")?;
+    let call =
+        submitCall::abi_decode_with_config(input, config).map_err(|_| "its calldata are no arguments of `submit`")?;
     let canonical = call.abi_encode().into();
     let items = vec![(assignment(&call.assignment), PublicValues::from_bytes(call.publicValues))];
     Ok(Decoded { model_id: call.modelId, items, proof: call.proof, is_batch: false, canonical })
