@@ -356,7 +356,8 @@ fn address() -> Seeds {
         ("ok-blob", &blob),
         ("ok-raw", &raw),
         ("bad-cut", &blob[..blob.len() - 4]),
-        ("bad-base", &blob.to_uppercase()),
+        ("ok-upper-case", &blob.to_uppercase()),
+        ("bad-base", "q0123"),
         ("bad-empty", ""),
     ])
 }
