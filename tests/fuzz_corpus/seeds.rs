@@ -356,7 +356,8 @@ fn address() -> Seeds {
         ("ok-blob", &blob),
         ("ok-raw", &raw),
         ("bad-cut", &blob[..blob.len() - 4]),
-        ("bad-base", &blob.to_uppercase()),
+        ("ok-upper-case", &blob.to_uppercase()),
+        ("bad-base", "q0123"),
         ("bad-empty", ""),
     ])
 }
@@ -403,7 +404,8 @@ fn worker() -> Seeds {
     let prove = |instance: &str, proof: &str| {
         answer(5, &format!("{{\"instances\": [[\"{instance}\"]], \"proof\": \"{proof}\"}}"))
     };
-    let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21]}"#;
+    let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21], "model_instance_shapes": [[1, 4]],
+        "required_lookups": [], "required_range_checks": [[-1, 1]]}"#;
     vec![
         ("ok-hello", answer(0, r#"{"protocol": 1, "ezkl": "23.0.5", "python": "3.11.2"}"#)),
         ("ok-settings", answer(1, settings)),
