@@ -50,7 +50,7 @@ pub enum EzklError {
     },
     /// Circuit, keys and witness do not fit together.
     #[error(
-        "EZKL cannot lay out the circuit at {operation} ({said}). Its files may be of several models, or a witness may be cut: compile the model again"
+        "EZKL cannot lay out the circuit at {operation} ({said}). Its files may be of several models, its SRS too small, or its witness cut: compile the model again"
     )]
     Layout {
         /// What it was doing.

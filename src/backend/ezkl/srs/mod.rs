@@ -80,8 +80,8 @@ impl SrsStore {
         Self { cache: cache.clone(), checked: Mutex::default() }
     }
 
-    /// Checks a user's file and copies it into the cache. The file itself is only read. Checking takes a few milliseconds per
-    /// thousand rows: every point, all powers, all Lagrange points.
+    /// Checks a user's file and copies it into the cache. The file itself is only read. Checks every point, all powers and all
+    /// Lagrange points, which takes seconds for large files.
     ///
     /// # Errors
     /// [`SrsStoreError`].
