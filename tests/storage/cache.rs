@@ -172,6 +172,7 @@ fn the_limit_comes_from_the_environment() {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "cache::other_environment", "--nocapture"])
             .env(ROLE, "x")
+            .env("ZKINFER_CACHE_DIR", "cache")
             .env("ZKINFER_CACHE_MAX_BYTES", value)
             .output()
             .unwrap();
