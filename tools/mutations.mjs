@@ -53,6 +53,26 @@ const MUTANTS = {
   ],
   Schnorr: [['NativeOpening', 'uint256 delta = c.delta;', 'uint256 delta = 0;']],
   V7: [['NativeOpening', 'return Bn254.pairingsAreOne(pairs, two ? 4 : 3);', 'return true;']],
+  CommittedInputs: [
+    ['NativeSumcheck', 'f.e = NativePrefix.interval(theta, n, 2, key.starts[2]);', 'f.e = NativePrefix.interval(theta, n, key.starts[2] - 1, key.starts[2]);'],
+    ['NativeSumcheck', 'sum = R - mulmod(weight, NativePrefix.interval(theta, n, 2, 2 + key.dims[0]), R);', 'theta; weight;'],
+  ],
+  CommittedOutputs: [
+    ['NativeSumcheck', 'f.b = addmod(f.b, mulmod(weight, upTo + R - before, R), R);', 'if (l < key.layers) $&'],
+    ['NativeSumcheck', 'sum += mulmod(weight, NativePrefix.interval(alpha, n, 2, 2 + key.dims[key.layers]), R);', 'alpha;'],
+  ],
+  TensorPositions: [
+    ['NativeSumcheck', 'NativePrefix.interval(alpha, n, 2, 2 + key.dims[key.layers])', 'NativePrefix.interval(alpha, n, 0, 2 + key.dims[key.layers])'],
+  ],
+  TensorEnd: [['NativeSumcheck', 'NativePrefix.interval(theta, n, 2, 2 + key.dims[0])', 'NativePrefix.interval(theta, n, 2, 3 + key.dims[0])']],
+  SchnorrInputs: [
+    ['NativeOpening', '_mask(proof, response, c, s, sum, masks, scalar, weight);\n                (masks', '_mask(proof, response, c, s, sum, masks, scalar, 0);\n                (masks'],
+  ],
+  SchnorrOutputs: [['NativeOpening', 'weight = mulmod(weight, c.delta, R);', 'weight = 0;']],
+  Points: [
+    ['NativeTranscript', 'abi.encode(START, digest, samples, statement.id)', 'abi.encode(START, digest, samples, 0)'],
+    ['NativeTranscript', 'uint256 length = statement.length;', 'uint256 length = 0; statement.length;'],
+  ],
   StatementId: [['NativeTranscript', 'abi.encode(START, digest, samples, statement.id)', 'abi.encode(START, digest, samples, 0)']],
   Sigma: [
     [

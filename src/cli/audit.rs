@@ -10,7 +10,7 @@ use zkinfer::{
     backend::Control,
     chain::{
         self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
-        auditor::{Check, CheckName, CheckOutcome},
+        auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
     },
     evm,
     model::Model,
@@ -24,8 +24,8 @@ Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --json       exit code 1 if there is any objection
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --accept test-srs
 
-The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified again by
-the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
+The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified
+again by the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
 the chain, an EZKL claim when this machine has the model's artifacts.";
 
 #[derive(Debug, clap::Args)]
@@ -80,10 +80,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = args.model.as_deref().map(Model::read).transpose()?;
     let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
-    let off_chain = Some(verifier.clone() as Arc<dyn OffChainVerifier>);
     let audit = match args.statement {
-        None => runtime.block_on(chain::audit(&node, args.transaction, off_chain))?,
-        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, off_chain))?,
+        None => runtime.block_on(chain::audit(&node, args.transaction, Some(verifier.clone())))?,
+        Some(id) => runtime.block_on(chain::audit_statement(&node, args.transaction, id, Some(verifier.clone())))?,
     };
     if let Some(model) = &verifier.model {
         require_model(&audit, model, verifier.found.get())?;
@@ -167,7 +166,8 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
             detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
         });
     }
-    if audit.facts.claims.iter().any(|claim| claim.transferable != Some(false)) {
+    let bound = |claim: &ClaimFacts| claim.transferable == Some(false);
+    if audit.facts.claims.is_empty() || !audit.facts.claims.iter().all(bound) {
         found.push(Objection {
             kind: ObjectionKind::Transferable,
             detail: "nothing shows that the proof is bound to this claim".into(),

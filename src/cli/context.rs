@@ -48,6 +48,15 @@ impl Session {
         &self.control
     }
 
+    /// Turns the progress line into a bar over so many items.
+    pub(crate) fn bar(&self, items: u64) -> ProgressBar {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_bar} {pos}/{len} {msg}") {
+            self.spinner.set_style(style);
+        }
+        self.spinner.set_length(items);
+        self.spinner.clone()
+    }
+
     /// Clears the progress line: a report follows.
     pub(crate) fn finish(&self) {
         self.spinner.finish_and_clear();
@@ -78,27 +87,29 @@ impl Session {
 
 /// The backend that was asked for, as it was asked for.
 pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     if args.backend != Backend::Ezkl && (args.optimize.is_some() || args.memory_limit_mb.is_some()) {
         return Err(Failure::Input("only EZKL takes --optimize and --memory-limit-mb".into()));
     }
     if args.backend != Backend::Native && args.srs.is_some() {
         return Err(Failure::Input("only the native backend takes --srs".into()));
     }
+    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
-        (Backend::Native, samples) => {
-            let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
-            Arc::new(match &args.srs {
-                Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
-                None => backend,
-            })
-        }
+        (Backend::Native, samples) => Arc::new(native(args, samples)),
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples))?),
+        (Backend::Mock, None) => Arc::new(MockBackend::default()),
         (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
-        (Backend::Mock, None) => return integration(Backend::Mock),
     };
     Ok(EZKLIntegration::new(backend, cache))
+}
+
+fn native(args: &ModelArgs, samples: Option<Input>) -> NativeBackend {
+    let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+    match &args.srs {
+        Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
+        None => backend,
+    }
 }
 
 fn ezkl_options(args: &ModelArgs, samples: Option<Input>) -> EzklOptions {

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod batch;
 mod bench;
 mod compile;
 mod context;
@@ -65,6 +66,9 @@ enum Command {
     /// Prove one inference, or several with one proof, and write a bundle.
     #[command(after_help = prove::EXAMPLES)]
     Prove(prove::Args),
+    /// Prove many inferences and write a bundle for each, or for each chunk.
+    #[command(after_help = batch::EXAMPLES)]
+    Batch(batch::Args),
     /// Verify a bundle off-chain and in the embedded EVM.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),
@@ -138,6 +142,7 @@ struct ModelArgs {
     /// only [default: the TEST SRS].
     #[arg(long, value_name = "FILE")]
     srs: Option<PathBuf>,
+
     /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
     #[arg(long, value_enum)]
     optimize: Option<Optimize>,
@@ -178,6 +183,8 @@ enum Outcome {
     True,
     /// What was checked is not true.
     Invalid,
+    /// It is done, but for what was refused; the report says why.
+    Refused,
     /// The examination is done, and something is missing.
     Missing,
 }
@@ -189,6 +196,7 @@ pub(crate) fn main() -> ExitCode {
     match run(cli.command, &session) {
         Ok(Outcome::True) => ExitCode::SUCCESS,
         Ok(Outcome::Invalid) => ExitCode::from(1),
+        Ok(Outcome::Refused) => ExitCode::from(2),
         Ok(Outcome::Missing) => ExitCode::from(3),
         Err(failure) => {
             session.finish();
@@ -206,6 +214,7 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Register(args) => register::run(&args, session),
         Command::Submit(args) => submit::run(&args, session),
         Command::Prove(args) => prove::run(&args, session),
+        Command::Batch(args) => batch::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),
         Command::Verifier(command) => verifier::run(&command, session),

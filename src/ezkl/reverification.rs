@@ -24,6 +24,7 @@ impl Reverifier {
     }
 
     fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
+        let statements = &request.statements;
         let (integration, prepared) = match (self.find(request.model_id), &request.model_code) {
             (Err(PipelineError::UnknownModel(_)), Some(code))
                 if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
@@ -39,7 +40,7 @@ impl Reverifier {
                 request.model.model_code_hash
             )));
         }
-        Ok(integration.backend().verify(&prepared.artifacts, &request.statements, &request.proof, &self.control)?)
+        Ok(integration.backend().verify(&prepared.artifacts, statements, &request.proof, &self.control)?)
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {

@@ -153,6 +153,7 @@ fn every_command_has_help_with_examples() {
         &["verify"],
         &["audit"],
         &["doctor"],
+        &["batch"],
         &["bench"],
         &["compile"],
         &["inspect"],

@@ -112,6 +112,48 @@ fn several_inputs_are_proven_at_once() {
     zkinfer(&args).expect(2).says("1 to 1 statements");
 }
 
+/// Every input a bundle, or a proof of them all; a bad one keeps nothing from the others; a journal is gone on from.
+#[test]
+fn a_batch_proves_what_it_can() {
+    let (dir, _) = &*NATIVE;
+    let requests = dir.path().join("requests.jsonl");
+    let line = |name: &str| fs::read_to_string(model(name)).unwrap().replace('\n', " ");
+    let (zero, one) = (line("inputs/test-1157-is-0.json"), line("inputs/test-0442-is-1.json"));
+    fs::write(&requests, format!("{zero}\n{one}\n{{\"input_data\": [[1]]}}\n{zero}\n")).unwrap();
+    let (out, journal) = (dir.path().join("batch"), dir.path().join("journal"));
+    let (requests, out) = (requests.display().to_string(), out.display().to_string());
+    let batch = |more: &[&str]| {
+        native(dir, &[&["batch", "--input", &requests, "--out", &out, "--json"], more].concat()).expect(2).json()
+    };
+    let report = batch(&["--journal", journal.to_str().unwrap()]);
+    let outcomes = |report: &Value| -> Vec<String> {
+        report["items"].as_array().unwrap().iter().map(|item| item["outcome"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(outcomes(&report), ["proven", "proven", "failed", "duplicate"]);
+    assert_eq!((&report["status"], &report["bundles"]), (&json!("partialSuccess"), &json!(2)));
+    let items = report["items"].as_array().unwrap();
+    assert!(items[2]["input"].as_str().unwrap().ends_with("requests.jsonl:3"));
+    assert_eq!(items[0]["statement_id"], items[3]["statement_id"]);
+    for item in [0, 1] {
+        let verified = native(dir, &["verify", items[item]["bundle"].as_str().unwrap(), "--json"]).expect(0).json();
+        assert_eq!(verified["statement_ids"][0], items[item]["statement_id"]);
+    }
+    // Nothing is proven twice.
+    fs::remove_file(items[0]["bundle"].as_str().unwrap()).unwrap();
+    let again = batch(&["--journal", journal.to_str().unwrap()]);
+    assert_eq!((&again["metrics"]["proven"], &again["metrics"]["recovered"]), (&json!(0), &json!(2)));
+    assert!(PathBuf::from(items[0]["bundle"].as_str().unwrap()).exists());
+    // One proof of the whole chunk.
+    let report = batch(&["--one-proof"]);
+    assert_eq!((outcomes(&report)[2].as_str(), &report["bundles"]), ("failed", &json!(1)));
+    native(dir, &["verify", report["items"][1]["bundle"].as_str().unwrap()]).expect(0);
+    native(dir, &["batch", "--input", &model("inputs"), "--out", &out, "--workers", "2"]).expect(0);
+    native(dir, &["batch", "--input", &requests]).expect(2);
+    native(dir, &["batch", "--input", &requests, "--out", &out, "--chunk", "0"]).expect(2);
+    let args = ["batch", "--backend", "ezkl", "--one-proof", "--input", &requests, "--out", &out];
+    zkinfer(&args).expect(2).says("1 to 1 statements");
+}
+
 /// EZKL's verifier compiles again to the code hash that the model id names; native's key object needs no compiler.
 #[test]
 fn a_models_code_is_written_and_compiled() {

@@ -96,7 +96,7 @@ fn native_vk() -> Seeds {
         ("ok-saturating-two-level", two_level),
         ("bad-version", changed(&single, 1, &[2])),
         ("bad-levels", changed(&single, 3, &[1])),
-        ("bad-flags", changed(&single, 2, &[2])),
+        ("bad-flags", changed(&single, 2, &[8])),
         ("bad-layers", changed(&single, 4, &[0xff, 0xff])),
         ("bad-width", changed(&single, 6, &[0xff; 4])),
         ("bad-commitment", changed(&single, single.len() - 64, &[0; 64])),
@@ -253,7 +253,7 @@ fn schema() -> Seeds {
 fn parts() -> ModelParts {
     ModelParts {
         adapter_id: B256::repeat_byte(1),
-        model_code_hash: B256::repeat_byte(2),
+        model_code_hash: keccak256([2]),
         vk_digest: B256::repeat_byte(3),
         schema_hash: tensors().hash(),
         srs_id: B256::repeat_byte(4),
@@ -280,7 +280,7 @@ fn bundle() -> Seeds {
         backend_version: "1".into(),
         adapter_id: parts.adapter_id,
         model_code_hash: parts.model_code_hash,
-        model_code: None,
+        model_code: Some(vec![2].into()),
         vk_digest: parts.vk_digest,
         schema: schema.to_bytes().into(),
         schema_hash: parts.schema_hash,
