@@ -406,10 +406,12 @@ fn worker() -> Seeds {
     };
     let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21], "model_instance_shapes": [[1, 4]],
         "required_lookups": [], "required_range_checks": [[-1, 1]]}"#;
+    let bounds = "\"min_lookup_inputs\": -1, \"max_lookup_inputs\": 1";
+    let witness = format!("{{\"inputs\": [[\"{five}\"]], \"outputs\": [[\"{minus_one}\"]], {bounds}}}");
     vec![
         ("ok-hello", answer(0, r#"{"protocol": 1, "ezkl": "23.0.5", "python": "3.11.2"}"#)),
         ("ok-settings", answer(1, settings)),
-        ("ok-witness", answer(4, &format!("{{\"inputs\": [[\"{five}\"]], \"outputs\": [[\"{minus_one}\"]]}}"))),
+        ("ok-witness", answer(4, &witness)),
         ("ok-proof", prove(&five, "0x0011")),
         ("ok-verdict", answer(6, r#"{"valid": false, "reason": "no"}"#)),
         ("bad-failure", with_first(5, br#"{"id": 1, "error": {"kind": "panic", "message": "x"}, "rss_peak_kb": 1}"#)),
