@@ -18,5 +18,7 @@ mod gas_table;
 mod lifecycle;
 #[path = "chain/native_world.rs"]
 mod native_world;
+#[path = "chain/registry_fixture.rs"]
+mod registry_fixture;
 #[path = "chain/world.rs"]
 mod world;

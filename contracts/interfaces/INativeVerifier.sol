@@ -6,6 +6,9 @@ import {IVerifierAdapter, ModelKey} from "./IVerifierAdapter.sol";
 /// @title INativeVerifier
 /// @notice The verifier of the native proof system (docs/protocol.md). One contract for every model: a model's own code is its verifying
 /// key, as data.
+///
+/// The key says which sides of the model are public and which are committed (docs/protocol.md, §10). The public values of a sample have
+/// the elements of a public side, and the 64 bytes of a commitment in place of those of a committed one.
 /// @dev Malformed input has an error of its own; a proof that is well-formed and not accepted is `ProofInvalid`. Offsets are in bytes,
 /// from the beginning of the proof.
 ///
@@ -46,6 +49,9 @@ interface INativeVerifier is IVerifierAdapter {
 
     /// @notice The 64 bytes at `offset` of the proof are not a point.
     error PointInvalid(uint256 offset);
+
+    /// @notice The 64 bytes at `offset` of the public values of a sample are not a point. They are a commitment, by the key.
+    error CommitmentInvalid(uint256 offset);
 
     /// @notice A precompiled contract failed. Its input has been checked, so it lacked gas.
     error PrecompileFailed(uint256 precompile);

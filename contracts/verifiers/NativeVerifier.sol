@@ -24,8 +24,8 @@ import {TestSrs} from "../libraries/native/TestSrs.sol";
 /// What a proof says, and what is checked: docs/protocol.md, whose numbers (§, V) the comments of the libraries use. V1: `NativeKey`,
 /// `NativeProof`, `NativeStatement`. V2: `NativeTranscript`. V3, V4: `NativeSumcheck`. V5 to V7: `NativeOpening`.
 ///
-/// `schemaHash` of the model is not read: the verifying key says how many inputs and outputs there are and their widths are fixed, and the
-/// schema names what the same bytes mean. The model id is the caller's word, as for every adapter.
+/// `schemaHash` of the model is not read: the verifying key says how many inputs and outputs there are, which side is committed, and widths
+/// are fixed; the schema names what the same bytes mean. The model id is the caller's word, as for every adapter.
 ///
 /// No immutables: the code hash, which is the adapter's id, is the same on every chain.
 contract NativeVerifier is INativeVerifier {
@@ -96,6 +96,6 @@ contract NativeVerifier is INativeVerifier {
         // V3 and V4.
         if (!NativeSumcheck.check(key, statement, proof, c)) revert ProofInvalid();
         // V5, V6 and V7.
-        if (!NativeOpening.check(key, proof, c)) revert ProofInvalid();
+        if (!NativeOpening.check(key, statement, proof, c)) revert ProofInvalid();
     }
 }

@@ -58,6 +58,7 @@ sol! {
         error BatchSize(uint256 statements);
         error ScalarOutOfRange(uint256 offset);
         error PointInvalid(uint256 offset);
+        error CommitmentInvalid(uint256 offset);
         error PrecompileFailed(uint256 precompile);
     }
 

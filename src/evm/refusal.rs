@@ -92,6 +92,9 @@ pub enum Refusal {
     /// A point of a native proof is none.
     #[error("the 64 bytes at byte {0} of the proof are no point; the proof is damaged")]
     PointInvalid(U256),
+    /// A commitment among the public values is no point.
+    #[error("the 64 bytes at byte {0} of the public values are no commitment, which the model's key says they are")]
+    CommitmentInvalid(U256),
     /// The model's code is no verifying key of the native verifier.
     #[error("the model's code is no verifying key: {0}; deploy the key object anew and register the model with it")]
     KeyObject(&'static str),
@@ -182,6 +185,7 @@ impl Refusal {
             OfNative::BatchSize(error) => Self::BatchSize(error.statements),
             OfNative::ScalarOutOfRange(error) => Self::ScalarOutOfRange(error.offset),
             OfNative::PointInvalid(error) => Self::PointInvalid(error.offset),
+            OfNative::CommitmentInvalid(error) => Self::CommitmentInvalid(error.offset),
             OfNative::PrecompileFailed(error) => Self::PrecompileFailed(error.precompile),
         }
     }

@@ -59,7 +59,7 @@ impl Answer {
         let decoded = schema.decode(values).map_err(PipelineError::from)?;
         // Only public tensors are decoded, in order.
         let public = schema.tensors().iter().filter(|tensor| tensor.visibility == Visibility::Public);
-        let outputs = public.zip(decoded).filter(|(tensor, _)| is_output(&tensor));
+        let outputs = public.zip(decoded).filter(|(tensor, _)| is_output(tensor));
         let outputs: Vec<_> = outputs.map(|(tensor, integers)| AnswerTensor::new(tensor, integers)).collect();
         let outputs = with_float(outputs, float)?;
         let distance = Distance::measure(&outputs);

@@ -297,7 +297,7 @@ pub(crate) mod tests {
         let statement = |i: usize| {
             let value = I256::unchecked_from(number + i as i64);
             let values: Vec<_> = schema.tensors().iter().map(|t| vec![value; t.elements()]).collect();
-            let context = if i % 2 == 0 { one.statement().context } else { Context::Offchain {} };
+            let context = if i.is_multiple_of(2) { one.statement().context } else { Context::Offchain {} };
             Statement { public_values: schema.encode(&values).unwrap(), context, ..one.statement().clone() }
         };
         let proof = Bytes::from([vec![number as u8; 40], (0..60).collect()].concat());

@@ -122,7 +122,8 @@ impl Recursive {
         }
         let mut level: Vec<Branch> = bundles.into_iter().map(|bundle| Branch::Leaf(Box::new(bundle))).collect();
         for _ in 1..depth {
-            if level.len() <= 1 {
+            // The root takes them as they are.
+            if level.len() <= fan.max(2) {
                 break;
             }
             let mut above = Vec::new();

@@ -47,7 +47,7 @@ pub(super) fn encode_base64url(bytes: &[u8]) -> String {
 /// RFC 4648 with `+`, `/` and padding: what HTTP headers of tus carry.
 pub(super) fn encode_base64(bytes: &[u8]) -> String {
     let mut text = encode_base64url(bytes).replace('-', "+").replace('_', "/");
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

@@ -1,7 +1,7 @@
 //! Batches: one native proof of several statements, on a real development node, from the prover to the audit.
 
 use crate::{
-    native_world::{NativeWorld, Prover},
+    native_world::{NativeWorld, SMALL as PROVER},
     world::{self, World},
 };
 use alloy::{
@@ -10,7 +10,6 @@ use alloy::{
     sol_types::{SolCall, SolValue},
 };
 use serde_json::json;
-use std::sync::LazyLock;
 use zkinfer::{
     FailureClass,
     chain::{
@@ -22,9 +21,6 @@ use zkinfer::{
     },
     proof::{Context, PublicValues, Statement, identity::batch_id},
 };
-
-/// A small network, set up once for all tests.
-static PROVER: LazyLock<Prover> = LazyLock::new(|| Prover::of(&[6, 8, 3]));
 
 async fn new_world() -> NativeWorld {
     NativeWorld::with(&PROVER).await
@@ -195,7 +191,7 @@ async fn what_does_not_fit_into_a_transaction_is_to_be_split() {
 #[tokio::test]
 async fn what_takes_more_gas_than_a_transaction_may_have_is_to_be_split() {
     let world = new_world().await;
-    let bundle = PROVER.prove(&world.contexts(490));
+    let bundle = PROVER.prove(&world.contexts(480));
     let error = world.client.submit_batch(bundle.statements(), bundle.proof()).await.unwrap_err();
     assert!(matches!(error, ChainError::TooMuchGas { .. }), "{error:?}");
     assert!(error.to_string().contains("split the batch"), "{error}");

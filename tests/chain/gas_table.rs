@@ -16,7 +16,10 @@ use alloy::{
 };
 use std::{path::Path, process::Command, sync::Arc};
 use zkinfer::{
-    backend::{Control, ezkl::EzklBackend},
+    backend::{
+        Control,
+        ezkl::{EzklBackend, EzklOptions, Objective, Tuning},
+    },
     chain::{
         Account, Client, Devnet, Node,
         bindings::{IEzklVerifier, ModelKey},
@@ -137,8 +140,8 @@ sol! {
     }
 }
 
-/// EZKL's two kinds of contracts on the same networks, with the circuits that zkinfer chooses. `ZKINFER_SHAPES` names
-/// other networks: `64-32-10,256-512-256-10`. The last one takes minutes and gigabytes.
+/// EZKL's two kinds of contracts on the same networks, with two of the circuits that zkinfer chooses. `ZKINFER_SHAPES`
+/// names other networks: `64-32-10,256-512-256-10`. The last one takes many minutes and gigabytes.
 #[tokio::test]
 #[ignore = "EZKL sets up several networks: minutes"]
 async fn ezkl() {
@@ -146,13 +149,16 @@ async fn ezkl() {
     head();
     for shape in shapes.split(',') {
         let widths: Vec<usize> = shape.split('-').map(|width| width.parse().unwrap()).collect();
-        ezkl_rows(&widths).await;
+        for (label, objective) in [("balanced", Objective::Balanced), ("for gas", Objective::Gas)] {
+            ezkl_rows(&widths, label, objective).await;
+        }
     }
 }
 
-async fn ezkl_rows(widths: &[usize]) {
+async fn ezkl_rows(widths: &[usize], label: &str, objective: Objective) {
     let (dir, cache) = cache_with_ezkl();
-    let backend = Arc::new(EzklBackend::new(&cache).unwrap());
+    let options = EzklOptions::new().tuning(Tuning::Ours(objective));
+    let backend = Arc::new(EzklBackend::with_options(&cache, options).unwrap());
     let integration = EZKLIntegration::new(backend, cache);
     let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(widths, 1).unwrap())).unwrap();
     let control = Control::default();
@@ -196,7 +202,7 @@ async fn ezkl_rows(widths: &[usize]) {
     let (cancun, osaka) = direct(&prepared.verifier.as_ref().unwrap().runtime_code, &calldata);
     let adapter = &artifacts::ezkl_adapter().deployed_bytecode;
     let recorded = client.submit(bundle.statement(), proof).await.unwrap().mined.gas_used;
-    let name = name(widths);
+    let name = format!("{} ({label})", name(widths));
     let plain = format!("{name}, EZKL plain");
     Row { name: plain, statements: 1, proof: proof.len(), calldata: calldata.len(), cancun, osaka, recorded }.print();
     let (calldata, cancun, osaka) = verifier_alone(&prepared, adapter, &bundle);

@@ -6,7 +6,7 @@ use alloy::{
     providers::{ProviderBuilder, RootProvider},
     rpc::types::TransactionReceipt,
 };
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use zkinfer::{
     backend::{Control, native::NativeBackend},
@@ -62,6 +62,9 @@ impl Prover {
         Arc::new(Reverifier::new(vec![self.integration.clone()], Control::default()))
     }
 }
+
+/// A small network, set up once for all tests.
+pub(crate) static SMALL: LazyLock<Prover> = LazyLock::new(|| Prover::of(&[6, 8, 3]));
 
 /// The contracts, with the model registered.
 pub(crate) struct NativeWorld {

@@ -97,6 +97,14 @@ fn what_native_cannot_do_is_bad_input() {
     let samples = model("calibration.json");
     let args = ["prove", "--backend", "mock", "--calibration", &samples, "--out", &out];
     native(dir, &args).expect(2).says("no --calibration");
+    let ceremony = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/prover/src/srs/fixtures/snarkjs-contributed-5.ptau");
+    native(dir, &["prove", "--backend", "native", "--srs", ceremony, "--out", &out])
+        .expect(2)
+        .says("of power 13 or more");
+    native(dir, &["prove", "--backend", "native", "--srs", &samples, "--out", &out]).expect(2).says("not a .ptau file");
+    native(dir, &["prove", "--backend", "mock", "--srs", ceremony, "--out", &out])
+        .expect(2)
+        .says("only the native backend");
     let huge = dir.path().join("huge.json");
     fs::write(&huge, serde_json::json!({ "input_data": [vec![1e30; 64]] }).to_string()).unwrap();
     let args = ["prove", "--backend", "native", "--model", &model("digits.onnx"), "--input", huge.to_str().unwrap()];

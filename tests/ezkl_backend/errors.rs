@@ -169,6 +169,7 @@ fn witnesses_that_were_changed_are_told_apart() {
         (Damage::Empty, "damaged"),
         (Damage::Text("{}"), "damaged"),
         (Damage::Text("changed"), "unsound"),
+        (Damage::Text("short"), "layout"),
     ]
     .into_iter()
     .enumerate()
@@ -178,13 +179,15 @@ fn witnesses_that_were_changed_are_told_apart() {
         let witness = TINY.backend.witness(&TINY.artifacts, &input, &Control::default()).unwrap();
         let statement = TINY.statement(&witness);
         let path = witness_file(&format!("{:02x}{}", 40 + i, "00".repeat(31)));
-        if expected == "unsound" {
-            let text = fs::read_to_string(&path).unwrap();
-            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            json["outputs"][0][0] = format!("01{}", "00".repeat(31)).into();
+        let edit = |edit: &dyn Fn(&mut serde_json::Value)| {
+            let mut json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            edit(&mut json);
             fs::write(&path, json.to_string()).unwrap();
-        } else {
-            damage(&path, &what);
+        };
+        match expected {
+            "unsound" => edit(&|json| json["outputs"][0][0] = format!("01{}", "00".repeat(31)).into()),
+            "layout" => edit(&|json| drop(json["inputs"][0].as_array_mut().unwrap().pop())),
+            _ => damage(&path, &what),
         }
         let items = [Item { witness: &witness, statement: &statement }];
         let error = TINY.backend.prove(&TINY.artifacts, &items, &Control::default()).unwrap_err();
@@ -192,6 +195,7 @@ fn witnesses_that_were_changed_are_told_apart() {
             BackendError::UnsoundProof { .. } => "unsound",
             BackendError::Ezkl(EzklError::MissingFile { .. }) => "missing",
             BackendError::Ezkl(EzklError::DamagedFile { file: ArtifactFile::Witness, .. }) => "damaged",
+            BackendError::Ezkl(EzklError::Layout { .. }) => "layout",
             _ => "?",
         };
         assert_eq!(found, expected, "{error:?}");

@@ -1,12 +1,13 @@
 //! The tuner's circuits against EZKL's own.
 
-use crate::world::{WORLD, backend_with, digits, fresh_cache, seven};
+use crate::world::{TINY, WORLD, backend_with, build, digits, fresh_cache, seven, tiny_input, tiny_model};
 use zkinfer::{
     backend::{
-        Control, ProvingBackend,
-        ezkl::{EzklOptions, Tuning},
+        BackendError, Control, ProvingBackend,
+        ezkl::{EzklBackend, EzklOptions, Forecast, Objective, Tuning},
     },
     model::Input,
+    pipeline::ProofVerifier,
 };
 
 const SAMPLES: &[u8] = include_bytes!("../../models/digits/calibration.json");
@@ -27,4 +28,87 @@ fn ezkls_own_choice_is_larger_and_right() {
     assert_ne!(theirs.recipe(&digits()), WORLD.backend.recipe(&digits()));
     let float = digits().run(&seven()).unwrap();
     assert_eq!(circuit.schema.tensors()[1].elements(), float[0].len());
+}
+
+fn samples(scale: f64) -> Input {
+    let lists = (0..8).flat_map(|i| tiny_input(i).tensors()[0].clone()).map(|x| x * scale);
+    Input::new(vec![lists.collect()]).unwrap()
+}
+
+fn near(predicted: u64, real: u64, percent: u64) {
+    assert!(predicted.abs_diff(real) * 100 <= real * percent, "{predicted} predicted, {real} in reality");
+}
+
+/// What was predicted before the circuit was compiled, beside what came true.
+#[test]
+fn forecasts_come_true() {
+    let (artifacts, bundle) = (&WORLD.prepared.artifacts, &WORLD.bundle);
+    let Forecast { k, rows, proof_bytes, verifier_bytes, gas, .. } = EzklBackend::forecast(artifacts).unwrap().unwrap();
+    let identity = artifacts.identity();
+    assert_eq!(
+        (u64::from(k), rows),
+        (identity.details["k"].as_u64().unwrap(), identity.details["rows"].as_u64().unwrap())
+    );
+    assert_eq!(proof_bytes, identity.proof_bytes);
+    near(verifier_bytes, WORLD.prepared.verifier.as_ref().unwrap().runtime_code.len() as u64, 3);
+    let verifier = ProofVerifier::new(&*WORLD.backend, &WORLD.prepared);
+    let real = verifier.embedded(bundle.statements(), bundle.proof()).unwrap().unwrap().gas.transaction;
+    // The adapter around the verifier, which the forecast leaves out, is the rest.
+    near(gas, real, 15);
+    let parity = EzklBackend::parity_of(artifacts).unwrap().unwrap();
+    assert!(parity.relative_error() < 0.02 && !parity.given, "{parity:?}");
+}
+
+/// With samples the digits model gets a smaller circuit than without, and keeps within the accuracy that is aimed at.
+#[test]
+fn samples_buy_a_smaller_circuit() {
+    let options =
+        EzklOptions::new().tuning(Tuning::Ours(Objective::Latency)).calibration(Input::from_json(SAMPLES).unwrap());
+    let built = build(&digits(), options).unwrap();
+    let k = |details: &serde_json::Value| details["k"].as_u64().unwrap();
+    assert!(k(&built.artifacts.identity().details) < k(&WORLD.prepared.artifacts.identity().details));
+    let parity = EzklBackend::parity_of(&built.artifacts).unwrap().unwrap();
+    assert!(parity.given && parity.relative_error() <= 0.01 && parity.out_of_domain() == 0, "{parity:?}");
+    built.proves(&seven());
+}
+
+#[test]
+fn gas_and_memory_buy_one_column() {
+    for objective in [Objective::Gas, Objective::Memory] {
+        let built = build(&tiny_model(), EzklOptions::new().tuning(Tuning::Ours(objective))).unwrap();
+        let forecast = EzklBackend::forecast(&built.artifacts).unwrap().unwrap();
+        let balanced = EzklBackend::forecast(&TINY.prepared.artifacts).unwrap().unwrap();
+        match objective {
+            Objective::Gas => {
+                assert_eq!(built.artifacts.identity().proof_bytes, 1_952);
+                assert!(forecast.gas < balanced.gas);
+            }
+            _ => assert!(forecast.peak_rss_kb <= balanced.peak_rss_kb),
+        }
+        assert_eq!(forecast.proof_bytes, built.artifacts.identity().proof_bytes);
+        built.proves(&tiny_input(4));
+    }
+}
+
+/// Values that the samples show are admitted, with room, and the choice is proven on them.
+#[test]
+fn samples_widen_the_range() {
+    let wide = samples(1_000.0);
+    let tuning = EzklOptions::new().tuning(Tuning::Ours(Objective::Latency));
+    let built = build(&tiny_model(), tuning.clone().calibration(wide.clone())).unwrap();
+    let parity = EzklBackend::parity_of(&built.artifacts).unwrap().unwrap();
+    assert!(parity.out_of_domain() == 0 && parity.given, "{parity:?}");
+    let twice = Input::new(vec![wide.tensors()[0][..4].iter().map(|x| 2.0 * x).collect()]).unwrap();
+    built.backend.witness(&built.artifacts, &twice, &Control::default()).unwrap();
+}
+
+#[test]
+fn accuracy_that_cannot_be_kept_is_an_error() {
+    let options =
+        EzklOptions::new().tuning(Tuning::Ours(Objective::Latency)).calibration(samples(0.37)).max_error(1e-12);
+    let error = build(&tiny_model(), options).map(|_| ()).unwrap_err();
+    assert!(matches!(error, BackendError::Unsupported { .. }) && error.to_string().contains('%'), "{error}");
+    let short = Input::new(vec![vec![0.5; 7]]).unwrap();
+    let error = build(&tiny_model(), EzklOptions::new().calibration(short)).map(|_| ()).unwrap_err();
+    assert!(matches!(error, BackendError::Model(_)), "{error}");
 }

@@ -9,11 +9,13 @@ use zkinfer::{
     chain::bindings::{IModelRegistry, IProofRegistry, IVerifierAdapter},
     model::synthetic::{Graph, random_mlp, to_onnx},
     proof::{
-        Assignment, Bundle, Context, Manifest, Schema, Statement, TensorSchema,
+        Aggregated, Assignment, Bundle, Compression, Context, Encoding, Manifest, Recursive, Schema, Statement,
+        Structure, TensorSchema,
         bundle::BackendName,
         identity::{self, ModelParts},
         schema::{Direction, NO_AXIS, Visibility},
     },
+    storage::{Base, CidDialect, ContentAddress},
 };
 use zkinfer_prover::{
     ModelSecret, VerifyingKey,
@@ -38,6 +40,8 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("input", input()),
         ("schema", schema()),
         ("bundle", bundle()),
+        ("structure", structure()),
+        ("address", address()),
         ("manifest", manifest()),
         ("worker", worker()),
         ("calldata", calldata()),
@@ -96,7 +100,7 @@ fn native_vk() -> Seeds {
         ("ok-saturating-two-level", two_level),
         ("bad-version", changed(&single, 1, &[2])),
         ("bad-levels", changed(&single, 3, &[1])),
-        ("bad-flags", changed(&single, 2, &[2])),
+        ("bad-flags", changed(&single, 2, &[8])),
         ("bad-layers", changed(&single, 4, &[0xff, 0xff])),
         ("bad-width", changed(&single, 6, &[0xff; 4])),
         ("bad-commitment", changed(&single, single.len() - 64, &[0; 64])),
@@ -253,7 +257,7 @@ fn schema() -> Seeds {
 fn parts() -> ModelParts {
     ModelParts {
         adapter_id: B256::repeat_byte(1),
-        model_code_hash: B256::repeat_byte(2),
+        model_code_hash: keccak256([2]),
         vk_digest: B256::repeat_byte(3),
         schema_hash: tensors().hash(),
         srs_id: B256::repeat_byte(4),
@@ -264,7 +268,8 @@ fn assignment() -> Assignment {
     Assignment { submitter: Address::repeat_byte(8), consumer: Address::ZERO, job: B256::ZERO, deadline: u64::MAX }
 }
 
-fn bundle() -> Seeds {
+/// One bundle about one statement, one about two.
+fn bundles() -> [Bundle; 2] {
     let schema = tensors();
     let three = |t: &TensorSchema| vec![I256::unchecked_from(3); t.elements()];
     let values: Vec<Vec<I256>> = schema.tensors().iter().map(three).collect();
@@ -280,7 +285,7 @@ fn bundle() -> Seeds {
         backend_version: "1".into(),
         adapter_id: parts.adapter_id,
         model_code_hash: parts.model_code_hash,
-        model_code: None,
+        model_code: Some(vec![2].into()),
         vk_digest: parts.vk_digest,
         schema: schema.to_bytes().into(),
         schema_hash: parts.schema_hash,
@@ -291,9 +296,12 @@ fn bundle() -> Seeds {
         proof_hash: identity::proof_hash(&proof),
         created_at_ms: 1_790_000_000_000,
     };
-    let write = |statements| Bundle::new(statements, proof.clone(), manifest.clone()).unwrap().to_json();
-    let single = write(vec![statement(chain)]);
-    let batch = write(vec![statement(Context::Offchain {}), statement(chain)]);
+    let bundle = |statements| Bundle::new(statements, proof.clone(), manifest.clone()).unwrap();
+    [bundle(vec![statement(chain)]), bundle(vec![statement(Context::Offchain {}), statement(chain)])]
+}
+
+fn bundle() -> Seeds {
+    let [single, batch] = bundles().map(|bundle| bundle.to_json());
     let edit = |from: &str, to: &str| {
         let text = String::from_utf8(single.clone()).unwrap();
         assert!(text.contains(from), "{from}");
@@ -308,6 +316,50 @@ fn bundle() -> Seeds {
         ("bad-version", edit("\"version\"", "\"version\": 0, \"version\"")),
         ("bad-cut", single[..single.len() / 2].to_vec()),
     ]
+}
+
+/// A zstd frame of one raw block: the same bytes whatever the library's version. For 256 to 65,791 bytes.
+fn stored(plain: &[u8]) -> Vec<u8> {
+    let size = (plain.len() - 256) as u16;
+    let block = 1 | (plain.len() as u32) << 3;
+    let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x60], &size.to_le_bytes()[..], &block.to_le_bytes()[..3], plain].concat();
+    [b"zkiz", &(plain.len() as u64).to_be_bytes()[..], &frame].concat()
+}
+
+fn structure() -> Seeds {
+    let [single, batch] = bundles();
+    let write = |structure: &Structure| structure.encode(Encoding::Compact, Compression::None);
+    let list = Structure::Aggregated(Aggregated::new(vec![single.clone(), batch.clone()]).unwrap());
+    let tree = Structure::Recursive(Recursive::balanced(vec![single.clone(), batch, single.clone()], 2).unwrap());
+    let compact = write(&single.into());
+    let mut bomb = stored(&compact);
+    bomb[4..12].copy_from_slice(&(1u64 << 40).to_be_bytes());
+    vec![
+        ("ok-single", compact.clone()),
+        ("ok-list", write(&list)),
+        ("ok-tree", write(&tree)),
+        ("ok-tree-standard", tree.encode(Encoding::Standard, Compression::None)),
+        ("ok-stored", stored(&compact)),
+        ("bad-bomb", bomb),
+        ("bad-trailing", [&compact[..], &[0]].concat()),
+        ("bad-version", changed(&compact, 4, &[0xff])),
+        ("bad-cut", compact[..compact.len() - 1].to_vec()),
+    ]
+}
+
+fn address() -> Seeds {
+    let address = ContentAddress::of(b"zkinfer");
+    let blob = address.to_cid(CidDialect::Blob, Base::Base32);
+    let raw = address.to_cid(CidDialect::Raw, Base::Base58Btc);
+    text(&[
+        ("ok-url", &address.to_url()),
+        ("ok-blob", &blob),
+        ("ok-raw", &raw),
+        ("bad-cut", &blob[..blob.len() - 4]),
+        ("ok-upper-case", &blob.to_uppercase()),
+        ("bad-base", "q0123"),
+        ("bad-empty", ""),
+    ])
 }
 
 fn manifest() -> Seeds {
@@ -352,7 +404,8 @@ fn worker() -> Seeds {
     let prove = |instance: &str, proof: &str| {
         answer(5, &format!("{{\"instances\": [[\"{instance}\"]], \"proof\": \"{proof}\"}}"))
     };
-    let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21]}"#;
+    let settings = r#"{"num_rows": 5, "model_input_scales": [7], "model_output_scales": [21], "model_instance_shapes": [[1, 4]],
+        "required_lookups": [], "required_range_checks": [[-1, 1]]}"#;
     vec![
         ("ok-hello", answer(0, r#"{"protocol": 1, "ezkl": "23.0.5", "python": "3.11.2"}"#)),
         ("ok-settings", answer(1, settings)),
@@ -369,18 +422,36 @@ fn worker() -> Seeds {
 
 fn calldata() -> Seeds {
     let assignment = assignment();
+    let assignment = IProofRegistry::Assignment {
+        submitter: assignment.submitter,
+        consumer: assignment.consumer,
+        job: assignment.job,
+        deadline: 1_790_000_000,
+    };
     let call = IProofRegistry::submitCall {
         modelId: B256::repeat_byte(5),
-        assignment: IProofRegistry::Assignment {
-            submitter: assignment.submitter,
-            consumer: assignment.consumer,
-            job: assignment.job,
-            deadline: 1_790_000_000,
-        },
+        assignment: assignment.clone(),
         publicValues: vec![1; 40].into(),
         proof: vec![2; 70].into(),
     };
     let bytes = call.abi_encode();
+    let batch = |count: usize, bytes: usize| IProofRegistry::submitBatchCall {
+        modelId: B256::repeat_byte(5),
+        assignments: vec![assignment.clone(); count],
+        publicValues: (0..count).map(|i| vec![i as u8; bytes].into()).collect(),
+        proof: vec![2; 70].into(),
+    };
+    // Twelve statements whose values are the first one's: every offset is changed to it.
+    let (many, large) = (12, 2_000);
+    let mut shared = batch(many, 0);
+    shared.publicValues[0] = vec![7; large].into();
+    let mut shared = shared.abi_encode();
+    // Selector, four words, the count and the assignments, the count of values: then their offsets.
+    let offsets = 4 + 4 * 32 + 32 + many * 4 * 32 + 32;
+    let first = shared[offsets..offsets + 32].to_vec();
+    for i in 1..many {
+        shared[offsets + i * 32..offsets + (i + 1) * 32].copy_from_slice(&first);
+    }
     // Selector, model, four words of the assignment: then the offsets of values and proof.
     let (values_at, proof_at) = (4 + 5 * 32, 4 + 6 * 32);
     let offset = bytes[proof_at..proof_at + 32].to_vec();
@@ -392,6 +463,9 @@ fn calldata() -> Seeds {
         ("bad-length", changed(&bytes, values_at + 64, &[0xff; 32])),
         ("bad-trailing", [&bytes[..], &[0; 32]].concat()),
         ("bad-cut", bytes[..bytes.len() - 40].to_vec()),
+        ("ok-batch", batch(3, 40).abi_encode()),
+        ("bad-batch-empty", batch(0, 0).abi_encode()),
+        ("bad-batch-shared-values", shared),
     ]
 }
 

@@ -4,7 +4,7 @@ use crate::world::{DIGITS, OFFCHAIN, assert_proves, digits, seven, small, small_
 use std::sync::Arc;
 use zkinfer::{
     FailureClass,
-    backend::{CancelToken, Control, mock::MockBackend, native::NativeBackend},
+    backend::{Control, mock::MockBackend, native::NativeBackend},
     inference::{EngineOptions, InferenceEngine, InferenceError},
     model::{Input, Model, synthetic::Graph},
     pipeline::{EZKLIntegration, PipelineError},
@@ -91,7 +91,7 @@ fn a_model_that_the_backend_cannot_prove_is_refused_at_the_start() {
 
 #[test]
 fn a_caller_that_cancelled_gets_no_answer() {
-    let control = Control { cancel: CancelToken::default(), ..Control::default() };
+    let control = Control::default();
     control.cancel.cancel();
     assert!(matches!(DIGITS.engine.run(&seven(), &control), Err(InferenceError::Cancelled)));
     assert!(matches!(DIGITS.engine.run_with_proof(&seven(), OFFCHAIN, &control), Err(InferenceError::Cancelled)));

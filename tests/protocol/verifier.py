@@ -332,13 +332,15 @@ class Key:
         reader = Reader(data)
         check(reader.int(2) == 1, "V1 version")
         flags = reader.int(1)
-        check(flags in (0, 1), "V1 flags")
+        check(flags < 8, "V1 flags")
+        # §10: which sides are committed.
+        self.hides_x, self.hides_o = bool(flags & 2), bool(flags & 4)
         self.rho2 = reader.int(1)
         self.L = reader.int(2)
         check(1 <= self.L <= 32, "V1 layers")
         self.d = [reader.int(4) for _ in range(self.L + 1)]
         check(all(1 <= d <= 2**16 for d in self.d), "V1 width")
-        self.hi = [reader.int(2) for _ in range(self.L - 1)] if flags else None
+        self.hi = [reader.int(2) for _ in range(self.L - 1)] if flags & 1 else None
         check(self.hi is None or all(hi in (255, 65535) for hi in self.hi), "V1 hi")
         self.srs_id = reader.bytes(32)
         self.C_f = reader.point()
@@ -352,6 +354,8 @@ class Key:
             self.s.append(self.c[layer] + 1)
         self.act = self.s[self.L + 1]
         self.P = max(self.act, 258)
+        if self.hides_o:
+            self.P = max(self.P, 2 + self.d[self.L])
         self.nu = (self.P - 1).bit_length()
         check(self.nu <= 20, "V1 nu")
         self.R = max(self.d[1:])
@@ -417,7 +421,8 @@ def multilinear(values, point):
 
 
 def verify(vk_bytes, srs, statements, proof):
-    """Raises Invalid, or returns all challenges by name. statements: (model id, context id, x, o)."""
+    """Raises Invalid, or returns all challenges by name. statements: (model id, context id, x, o), where x and
+    o are lists of integers, or the 64 bytes of a point if the key commits to that side."""
     # V1
     vk = Key(vk_bytes)
     check(vk.srs_id == srs.id, "V1 srs")
@@ -428,11 +433,17 @@ def verify(vk_bytes, srs, statements, proof):
     check(l <= 26, "V1 variables")
     K, h = 2**kappa, l - 3
     check(len({s[0] for s in statements}) == 1, "V1 models")
+    C_x, C_o = [], []
     for _, _, x, o in statements:
-        check(len(x) == vk.d[0] and len(o) == vk.d[L], "V1 lengths")
-        check(all(0 <= v < 2**16 for v in x), "V1 input range")
-        check(all(-(2**63) <= v < 2**63 for v in o), "V1 output range")
-    NE, jG = 2 * ell + 7, 2 * ell + 5
+        for values, hidden, points, width in ((x, vk.hides_x, C_x, vk.d[0]), (o, vk.hides_o, C_o, vk.d[L])):
+            check(isinstance(values, bytes) == hidden, "V1 commitment")
+            check(len(values) == (64 if hidden else width), "V1 lengths")
+            if hidden:
+                points.append(Reader(values).point())
+        check(vk.hides_x or all(0 <= v < 2**16 for v in x), "V1 input range")
+        check(vk.hides_o or all(-(2**63) <= v < 2**63 for v in o), "V1 output range")
+    hidden = [points for points, hides in ((C_x, vk.hides_x), (C_o, vk.hides_o)) if hides]
+    NE, jG = 2 * ell + 7 + len(hidden), 2 * ell + 5
     reader = Reader(proof)
     marks = []
 
@@ -444,7 +455,9 @@ def verify(vk_bytes, srs, statements, proof):
     C_H = [reader.point() for _ in range(ell + 1)]
     C_S = [reader.point() for _ in range(4)]  # S1 S2 S3 S0
     C_q = [reader.point() for _ in range(t)]
-    D, A_D, sigma = reader.point(), reader.point(), reader.scalar()
+    D, A_D = reader.point(), reader.point()
+    D_hidden = [(reader.point(), reader.point()) for _ in hidden]
+    sigma = reader.scalar()
     mark()
     rounds = []
     for _ in range(l):
@@ -461,6 +474,7 @@ def verify(vk_bytes, srs, statements, proof):
     mark()
     pi_2 = reader.point()
     zr = [reader.scalar() for _ in range(t + 2)]
+    z_hidden = [(reader.scalar(), reader.scalar()) for _ in hidden]
     mark()
     reader.end()
     bounds = [0] + marks
@@ -468,7 +482,8 @@ def verify(vk_bytes, srs, statements, proof):
 
     # §4 statement and V2
     public = [
-        b"".join(v.to_bytes(2, "big") for v in x) + b"".join(v.to_bytes(8, "big", signed=True) for v in o)
+        (x if vk.hides_x else b"".join(v.to_bytes(2, "big") for v in x))
+        + (o if vk.hides_o else b"".join(v.to_bytes(8, "big", signed=True) for v in o))
         for _, _, x, o in statements
     ]
     ids = [
@@ -507,8 +522,9 @@ def verify(vk_bytes, srs, statements, proof):
     constants = sum(pow(theta, vk.c[layer], r) for layer in range(1, L + 1))
     for k, (_, _, xs, os) in enumerate(statements):
         m = pow(mu, k, r)
-        claim -= m * lam_layer[L] * pow(alpha, vk.act, r) * sum(pow(alpha, i, r) * o for i, o in enumerate(os))
-        inputs = sum(pow(theta, 2 + i, r) * v for i, v in enumerate(xs))
+        if not vk.hides_o:
+            claim -= m * lam_layer[L] * pow(alpha, vk.act, r) * sum(pow(alpha, i, r) * o for i, o in enumerate(os))
+        inputs = 0 if vk.hides_x else sum(pow(theta, 2 + i, r) * v for i, v in enumerate(xs))
         claim += m * pow(lam, ell + 5, r) * (inputs + constants)
     claim %= r
     for (e0, e2, e3), at in zip(rounds, point):
@@ -557,6 +573,16 @@ def verify(vk_bytes, srs, statements, proof):
     phi = ES * bracket + pow(lam, ell + 4, r) * S * (sum(Hc[:ell]) - Hc[ell])
     phi += M * (A * zz - B * G * y + pow(lam, ell + 5, r) * E * y)
     phi += zeta * (S1 + I * S2 + I * I * S3)
+    # §10: Z is 1 for the first sample only.
+    Z = 1
+    for v in r_k:
+        Z = Z * (1 - v) % r
+    at_r = ev[2 * ell + 7 :]
+    if vk.hides_x:
+        phi -= pow(lam, ell + 5, r) * Z * interval(by_theta, 2, 2 + vk.d[0]) * at_r[0]
+    if vk.hides_o:
+        E_o = pow(alpha, vk.act - 2, r) * interval(by_alpha, 2, 2 + vk.d[L])
+        phi += lam_layer[L] * Z * E_o * at_r[-1]
     check((phi - claim) % r == 0, "V4")
 
     # V5
@@ -577,7 +603,7 @@ def verify(vk_bytes, srs, statements, proof):
     cG = za * e[kappa] * pow(rho, jG, r) % r
     roots = [alpha] + ([pow(alpha, 2**vk.rho2, r)] if t == 2 else [])
     moduli = [nu] + ([nu + vk.rho2] if t == 2 else [])
-    order = C_L + C_H + C_S[:3] + [None] + C_S[3:]
+    order = C_L + C_H + C_S[:3] + [None] + C_S[3:]  # those of the hidden sides follow
     terms = [(za * pow(rho, j, r), point) for j, point in enumerate(order) if j != jG]
     terms += [(cG, vk.C_f), (cG, D)] + [(cG * root, c) for root, c in zip(roots, C_q)]
     terms += [(za * e[i] + zb * e[h + i - 1], C_F[i]) for i in range(1, h)]
@@ -585,7 +611,14 @@ def verify(vk_bytes, srs, statements, proof):
     schnorr = [(zr[0], G1), (zr[1], srs.g1[0]), (-1, A_D), (-c_D, D)]
     for root, j, response in zip(roots, moduli, zr[2:]):
         schnorr += [(response, srs.g1[j]), (-response * root, G1)]
-    Q = g1_sum(terms + [(delta * s, p) for s, p in schnorr])
+    schnorr = [(delta * s, p) for s, p in schnorr]
+    exponents = [2] * vk.hides_x + [3] * vk.hides_o
+    for i, (points, (D_i, A_i), (z_0, z_1)) in enumerate(zip(hidden, D_hidden, z_hidden)):
+        c = za * e[kappa] * pow(rho, 2 * ell + 7 + i, r) % r
+        terms += [(c * pow(mu, k, r), point) for k, point in enumerate(points)] + [(c, D_i)]
+        d = pow(delta, exponents[i], r)
+        schnorr += [(d * z_0, G1), (d * z_1, srs.g1[0]), (-d, A_i), (-d * c_D, D_i)]
+    Q = g1_sum(terms + schnorr)
 
     # V7
     pairs = [(Q, G2), (g1_sum([(-1, pi_2)]), srs.g2[0])]
@@ -611,10 +644,19 @@ def load(path):
     with open(path, encoding="utf-8") as file:
         vector = json.load(file)
     data = lambda text: bytes.fromhex(text[2:])
+    side = lambda v: data(v) if isinstance(v, str) else v
     statements = [
-        (data(s["model_id"]), data(s["context_id"]), s["inputs"], s["outputs"]) for s in vector["statements"]
+        (data(s["model_id"]), data(s["context_id"]), side(s["inputs"]), side(s["outputs"]))
+        for s in vector["statements"]
     ]
     return vector, data(vector["vk"]), Srs(vector["srs"]), statements, data(vector["proof"])
+
+
+def other(side):
+    """Another side: one more in the first element, or another valid point."""
+    if isinstance(side, bytes):
+        return point_bytes(g1_sum([(1, Reader(side).point()), (1, G1)]))
+    return [side[0] ^ 1] + side[1:]
 
 
 def refused(vk, srs, statements, proof):
@@ -638,8 +680,9 @@ def main(arguments):
         model, context, x, o = statements[0]
         for name, changed in (
             ("context", (model, bytes([context[0] ^ 1]) + context[1:], x, o)),
-            ("input", (model, context, [x[0] ^ 1] + x[1:], o)),
-            ("output", (model, context, x, [o[0] + 1] + o[1:])),
+            ("input", (model, context, other(x), o)),
+            ("output", (model, context, x, other(o))),
+            ("side", (model, context, [0] * 64 if isinstance(x, bytes) else bytes(64), o)),
         ):
             if not refused(vk, srs, [changed] + statements[1:], proof):
                 wrong.append("accepts another " + name)

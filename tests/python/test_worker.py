@@ -12,6 +12,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from onnx_file import perceptron
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = ROOT / "src" / "backend" / "ezkl_worker" / "worker.py"
 MODEL = ROOT / "models" / "digits"
@@ -40,7 +42,7 @@ def signed(le_hex):
 class Worker:
     """One worker process and its two pipes."""
 
-    def __init__(self, home, flags=("-I", "-B")):
+    def __init__(self, home, flags=("-I", "-B"), env=None):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, *flags, str(WORKER), str(home)],
@@ -48,6 +50,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             bufsize=0,
+            env=env,
         )
         self.write_fd = self.process.stdin.fileno()
         self.answers = self.process.stdout
@@ -227,9 +230,57 @@ class Pipeline(Case):
         self.assertIn("function verifyProof(", path.read_text())
         self.assertFalse(os.path.exists(self.paths["abi"]))
 
+    def test_the_callers_environment_decides_nothing(self):
+        # EZKL alone panics without HOME, and on formats that it does not know.
+        worker = Worker(self.home, env={"EZKL_KEY_FORMAT": "nonsense", "EZKL_BUF_CAPACITY": "nonsense"})
+        self.addCleanup(worker.close)
+        args = {**self.some("witness", "compiled", "pk"), "proof": str(self.dir / "environment.json"), "srs": self.srs}
+        self.assertEqual(worker.ok("prove", **args)["proof_bytes"], 3072)
+
     def test_nothing_outside_the_given_home(self):
         self.worker.ok("hello")
         self.assertTrue((self.home / ".ezkl").is_dir())
+
+
+class Calibration(Case):
+    def test_ezkls_own_choice_is_reported(self):
+        out = str(self.dir / "calibrated.json")
+        made = self.worker.ok("calibrate", model=str(MODEL / "digits.onnx"), data=str(MODEL / "calibration.json"), settings=out)
+        self.assertEqual(made["logrows"], made["run_args"]["logrows"])
+        self.assertEqual(made["run_args"]["decomp_base"], 16384)
+        self.assertEqual(made["run_args"]["param_visibility"], "fixed")
+        with open(out, encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["num_rows"], made["num_rows"])
+
+    def test_what_enters_lookups_is_reported(self):
+        model = self.write("sigmoid.onnx", perceptron(1, "Sigmoid"))
+        settings, compiled = str(self.dir / "sigmoid.json"), str(self.dir / "sigmoid.compiled")
+        args = {**RUN_ARGS, "scale_rebase_multiplier": 1, "lookup_range": [-1000, 1000]}
+        made = self.worker.ok("settings", model=model, settings=settings, run_args=args)
+        self.assertEqual(len(made["required_lookups"]), 1)
+        self.worker.ok("compile", model=model, settings=settings, compiled=compiled)
+        source = self.write("ones.json", {"input_data": [[1.0, -1.0, 1.0, -1.0]]})
+        seen = self.worker.ok("witness", input=source, compiled=compiled, witness=str(self.dir / "sigmoid-witness.json"))
+        self.assertLess(seen["min_lookup_inputs"], seen["max_lookup_inputs"])
+
+
+class Weights(Case):
+    """Why weights are `fixed`: with any other visibility the verifying key does not tell models apart."""
+
+    def key(self, seed, visibility):
+        model = self.write("weights.onnx", perceptron(seed))
+        paths = {name: str(self.dir / f"weights-{name}") for name in ("settings", "compiled", "vk", "pk")}
+        args = {**RUN_ARGS, "param_visibility": visibility}
+        self.worker.ok("settings", model=model, run_args=args, settings=paths["settings"])
+        self.worker.ok("compile", model=model, settings=paths["settings"], compiled=paths["compiled"])
+        self.worker.ok("setup", srs=self.srs, **{name: paths[name] for name in ("compiled", "vk", "pk")})
+        return Path(paths["vk"]).read_bytes()
+
+    def test_private_weights_are_bound_by_nothing(self):
+        self.assertEqual(self.key(1, "private"), self.key(2, "private"))
+
+    def test_fixed_weights_are_bound(self):
+        self.assertNotEqual(self.key(1, "fixed"), self.key(2, "fixed"))
 
 
 class InvalidProofs(Case):
@@ -296,6 +347,30 @@ class Errors(Case):
         args = {**self.some("witness", "compiled", "pk"), "proof": str(self.dir / "no-proof.json"), "srs": srs}
         self.assert_error(self.worker.call("prove", **args), "panic")
         self.assert_alive()
+
+    def test_a_changed_witness_is_proven_and_the_proof_is_worthless(self):
+        with open(self.paths["witness"], encoding="utf-8") as file:
+            witness = json.load(file)
+        witness["outputs"][0][0] = (1).to_bytes(32, "little").hex()
+        proof = str(self.dir / "worthless.json")
+        args = {**self.some("compiled", "pk"), "witness": self.write("changed.json", witness), "proof": proof, "srs": self.srs}
+        self.assertTrue(self.worker.call("prove", **args)["ok"])
+        self.assertFalse(self.verify(proof=proof)["result"]["valid"])
+
+    def test_a_short_witness_is_an_error(self):
+        with open(self.paths["witness"], encoding="utf-8") as file:
+            witness = json.load(file)
+        witness["inputs"][0].pop()
+        args = {**self.some("compiled", "pk"), "witness": self.write("short.json", witness), "proof": str(self.dir / "no.json")}
+        self.assertFalse(self.worker.call("prove", srs=self.srs, **args)["ok"])
+        self.assert_alive()
+
+    def test_inputs_that_make_ezkl_panic(self):
+        for data in ([], [[True] * 64]):
+            source = self.write("panic.json", {"input_data": data})
+            args = {"input": source, "witness": str(self.dir / "bad-witness.json"), **self.some("compiled")}
+            self.assertFalse(self.worker.call("witness", **args)["ok"], data)
+            self.assert_alive()
 
     def test_wrong_length(self):
         source = self.write("short-input.json", {"input_data": [[0.0] * 63]})

@@ -82,7 +82,9 @@ contract ProofRegistryHandler is Test {
         if (flaw % 4 == 0) proof[proof.length - 1] ^= 0x01;
 
         vm.prank(assignments[0].submitter);
-        try _proofs.submitBatch(_modelIds[model], assignments, publicValues, proof) returns (bytes32[] memory returned) {
+        try _proofs.submitBatch(_modelIds[model], assignments, publicValues, proof) returns (
+            bytes32[] memory returned
+        ) {
             assertTrue(acceptable);
             assertEq(abi.encode(returned), abi.encode(ids));
             for (uint256 i = 0; i < count; i++) {

@@ -64,9 +64,9 @@ fn native_artifacts_are_never_evicted() {
 fn concurrent_callers_never_lose_what_they_use() {
     let dir = tempfile::tempdir().unwrap();
     let evictions: u64 = std::thread::scope(|scope| {
-        let work = |seed| {
+        let work = |seed: u64| {
             let (cache, integration) = tiny(dir.path(), Arc::new(MockBackend::default()));
-            for round in 0..8_u64 {
+            for round in 0..8 {
                 let prepared = integration.prepare(&model((seed + round) % 3), &Control::default()).unwrap();
                 Artifacts::open(prepared.artifacts.dir()).unwrap();
                 // Looking for what others may be evicting finds it or not, and never half of it.

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
-use zkinfer::storage::{Cache, Eviction, StorageError};
+use zkinfer::storage::{Cache, Eviction};
 
 struct World {
     cache: Cache,
@@ -148,9 +148,35 @@ fn concurrent_evictions_remove_no_more_than_one_does() {
     assert_eq!(world.left().len(), 5);
 }
 
+/// Not a test of its own: says what the environment leads to.
 #[test]
-fn a_limit_that_is_none_is_refused() {
-    let error = StorageError::BadLimit("10GB".into());
-    assert!(error.to_string().contains("whole number of bytes"), "{error}");
-    assert_eq!(Cache::at("x".into()).max_bytes(), Cache::DEFAULT_MAX_BYTES);
+fn other_environment() {
+    if std::env::var_os(ROLE).is_some() {
+        match Cache::from_env() {
+            Ok(cache) => println!("\nlimit {}", cache.max_bytes()),
+            Err(error) => println!("\nrefused: {error}"),
+        }
+    }
+}
+
+#[test]
+fn the_limit_comes_from_the_environment() {
+    for (value, says) in [
+        ("", "limit 68719476736"),
+        ("12345", "limit 12345"),
+        ("0", "limit 0"),
+        ("10GB", "refused: ZKINFER_CACHE_MAX_BYTES is `10GB`: give a whole number of bytes"),
+        ("-1", "refused: ZKINFER_CACHE_MAX_BYTES"),
+        ("99999999999999999999", "refused: ZKINFER_CACHE_MAX_BYTES"),
+    ] {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "cache::other_environment", "--nocapture"])
+            .env(ROLE, "x")
+            .env("ZKINFER_CACHE_DIR", "cache")
+            .env("ZKINFER_CACHE_MAX_BYTES", value)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(printed.lines().any(|line| line.starts_with(says)), "{value}: {printed}");
+    }
 }

@@ -99,7 +99,7 @@ fn a_connection_that_breaks_is_tried_again() {
 
 #[test]
 fn a_node_that_says_nothing_is_given_up() {
-    for fault in [Fault::Stall, Fault::StallAfter(100)] {
+    for fault in [Fault::Stall, Fault::StallAfter(100), Fault::Drip] {
         let (error, asked) = fails_to_read(fault, &impatient());
         assert!(matches!(error, StoreError::TimedOut { attempts: 3, .. }), "{error}");
         assert_eq!(asked, 3);

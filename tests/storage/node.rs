@@ -41,6 +41,20 @@ pub(crate) enum Fault {
     Forget,
     /// Sends every header that it got back as the reason of a refusal.
     Echo,
+    /// Sends the answer's body byte by byte, slowly, and never comes to its end.
+    Drip,
+    /// Does this first, then what it should.
+    Act(Action),
+}
+
+/// Something to do when a request comes.
+#[derive(Clone)]
+pub(crate) struct Action(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Action")
+    }
 }
 
 /// What was asked.
@@ -197,8 +211,10 @@ fn serve(state: &Mutex<State>, mut stream: &TcpStream) -> std::io::Result<()> {
     let asked = Asked { method, path, headers, body_bytes: length };
     let mut state_now = state.lock().unwrap();
     state_now.asked.push(asked.clone());
-    if let Some(Fault::Forget) = fault {
-        state_now.uploads.clear();
+    match &fault {
+        Some(Fault::Forget) => state_now.uploads.clear(),
+        Some(Fault::Act(action)) => action.0(),
+        _ => {}
     }
     let before = matches!(fault, Some(Fault::Status(..) | Fault::Stall | Fault::Redirect(..) | Fault::Echo));
     let answer = if before { Answer::status(200) } else { respond(&mut state_now, &asked, body) };
@@ -218,6 +234,7 @@ enum End {
     Close,
     Stall,
     Forever,
+    Drip,
 }
 
 fn send(stream: &mut &TcpStream, asked: &Asked, mut answer: Answer, fault: Option<Fault>) -> std::io::Result<()> {
@@ -236,7 +253,8 @@ fn send(stream: &mut &TcpStream, asked: &Asked, mut answer: Answer, fault: Optio
         Some(Fault::Stall) => return wait_for_end(stream),
         Some(Fault::StallAfter(bytes)) => (sends, end) = (bytes, End::Stall),
         Some(Fault::Endless) => (announces, end) = (false, End::Forever),
-        Some(Fault::Forget) | None => {}
+        Some(Fault::Drip) => (sends, end) = (0, End::Drip),
+        Some(Fault::Forget | Fault::Act(_)) | None => {}
     }
     let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\n", answer.status);
     for (name, value) in &answer.headers {
@@ -256,6 +274,14 @@ fn send(stream: &mut &TcpStream, asked: &Asked, mut answer: Answer, fault: Optio
         End::Forever => loop {
             stream.write_all(&[b'x'; 4096])?;
         },
+        End::Drip => {
+            stream.set_read_timeout(Some(std::time::Duration::from_millis(20)))?;
+            loop {
+                stream.write_all(&answer.body[..1])?;
+                // Nothing comes: this is the wait between two bytes.
+                let _ = stream.read(&mut [0]);
+            }
+        }
     }
 }
 

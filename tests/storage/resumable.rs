@@ -3,9 +3,9 @@
 use crate::{
     contract::content,
     faults::{options, store},
-    node::{Fault, Node},
+    node::{Action, Fault, Node},
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 use zkinfer::storage::{
     ContentAddress, ContentStore, S5Store, StoreError,
     s5::{MAX_SINGLE_UPLOAD_BYTES, S5Options},
@@ -169,9 +169,23 @@ fn a_node_that_takes_everything_and_has_nothing_is_found_out() {
     assert!(matches!(error, StoreError::Misbehaved { .. }), "{error}");
 }
 
-/// The node compares the hash that was announced; the reason is found here.
+/// The node compares what it has with the hash that was announced; why they differ is found out here.
 #[test]
 fn a_file_that_changes_meanwhile_is_named() {
+    for changed in [content(SIZE, 13), content(SIZE / 2, 12)] {
+        let (node, dir) = (Node::start(), tempfile::tempdir().unwrap());
+        let from = dir.path().join("from");
+        fs::write(&from, content(SIZE, 12)).unwrap();
+        let path = from.clone();
+        let action = Action(Arc::new(move || fs::write(&path, &changed).unwrap()));
+        node.fail("POST", TUS, [Fault::Act(action)]);
+        let error = store(&node, pieces()).put_file(&from).unwrap_err();
+        assert!(matches!(error, StoreError::ChangedWhileRead { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_session_of_other_content_is_begun_anew() {
     let (node, dir) = (Node::start(), tempfile::tempdir().unwrap());
     let (from, sessions) = (dir.path().join("from"), dir.path().join("sessions"));
     fs::write(&from, content(SIZE, 10)).unwrap();

@@ -10,6 +10,9 @@ import {Bn254} from "./Bn254.sol";
 /// specification, so some have a place 0 that is not used.
 /// @param digest vkd.
 /// @param srsId The SRS it names. No point of it is in the key.
+/// @param committedInputs Whether inputs are committed (§10).
+/// @param committedOutputs Whether outputs are.
+/// @param sides How many of the two are.
 /// @param layers L.
 /// @param limbs ell: 6, or 9 if the shape saturates.
 /// @param logRows2 rho2, 0 for one level.
@@ -23,6 +26,9 @@ import {Bn254} from "./Bn254.sol";
 struct Key {
     bytes32 digest;
     bytes32 srsId;
+    bool committedInputs;
+    bool committedOutputs;
+    uint256 sides;
     uint256 layers;
     uint256 limbs;
     uint256 logRows2;
@@ -64,8 +70,12 @@ library NativeKey {
         (key.digest, at, size) = _copy(object);
 
         // §3: the canonical bytes. Everything that a length depends on is bounded before it is used.
-        uint256 saturating = _read(at + 2, 1);
-        if (_read(at, 2) != VERSION || saturating > 1) revert INativeVerifier.KeyVersion();
+        uint256 flags = _read(at + 2, 1);
+        if (_read(at, 2) != VERSION || flags > 7) revert INativeVerifier.KeyVersion();
+        uint256 saturating = flags & 1;
+        key.committedInputs = flags & 2 != 0;
+        key.committedOutputs = flags & 4 != 0;
+        key.sides = (flags >> 1 & 1) + (flags >> 2);
         key.logRows2 = _read(at + 3, 1);
         uint256 layers = _read(at + 4, 2);
         if (layers == 0 || layers > MAX_LAYERS) revert INativeVerifier.KeyShape();
@@ -119,6 +129,8 @@ library NativeKey {
         key.starts = starts;
 
         uint256 positions = start > MIN_POSITIONS ? start : MIN_POSITIONS;
+        // Committed outputs have positions, though no layer reads them.
+        if (key.committedOutputs && FIRST + key.dims[layers] > positions) positions = FIRST + key.dims[layers];
         uint256 logPositions = 9;
         while (1 << logPositions < positions) logPositions++;
         // V1: nu <= 20.

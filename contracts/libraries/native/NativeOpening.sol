@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {Bn254, G2_X0, G2_X1, G2_Y0, G2_Y1, HALF, R} from "./Bn254.sol";
 import {Key} from "./NativeKey.sol";
 import {Proof} from "./NativeProof.sol";
+import {Statement} from "./NativeStatement.sol";
 import {Challenges} from "./NativeTranscript.sol";
 import {TestSrs} from "./TestSrs.sol";
 
@@ -21,6 +22,8 @@ library NativeOpening {
     /// @param etaK eta^kappa.
     /// @param cG za eta^kappa rho^{jG}, the scalar of [G].
     /// @param alpha2 A_2, if there are two levels.
+    /// @param one What the Schnorr proofs of committed sides add to the scalar of [1]_1.
+    /// @param tau And to that of [tau]_1.
     struct Scalars {
         uint256 za;
         uint256 zb;
@@ -29,16 +32,22 @@ library NativeOpening {
         uint256 etaK;
         uint256 cG;
         uint256 alpha2;
+        uint256 one;
+        uint256 tau;
     }
 
     /* CHECKS */
 
     /// @notice V5, V6 and V7.
-    function check(Key memory key, Proof memory proof, Challenges memory c) internal view returns (bool) {
+    function check(Key memory key, Statement memory statement, Proof memory proof, Challenges memory c)
+        internal
+        view
+        returns (bool)
+    {
         Scalars memory s;
         if (!_checkFolds(proof, c, s)) return false;
         if (!_checkFinal(proof, c)) return false;
-        return _checkPairings(key, proof, c, s);
+        return _checkPairings(key, statement, proof, c, s);
     }
 
     /* V5 */
@@ -124,11 +133,13 @@ library NativeOpening {
     /* V6 AND V7 */
 
     /// @dev V6: Q. V7: e(Q, [1]_2) e(-pi_2, [tau]_2) e(-cG C_q1, [tau^b]_2) e(-cG C_q2, [tau^D]_2) = 1.
-    function _checkPairings(Key memory key, Proof memory proof, Challenges memory c, Scalars memory s)
-        private
-        view
-        returns (bool)
-    {
+    function _checkPairings(
+        Key memory key,
+        Statement memory statement,
+        Proof memory proof,
+        Challenges memory c,
+        Scalars memory s
+    ) private view returns (bool) {
         unchecked {
             bool two = key.levels == 2;
             // The pairs, three words of working space for products, and 6 words for each of three SRS powers.
@@ -150,6 +161,7 @@ library NativeOpening {
             // Q is summed up in the working space, and the first pair is written last.
             _commitments(key, proof, c, s, pairs);
             _foldsAndOpening(proof, c, s, pairs);
+            if (key.sides != 0) _committed(key, statement, proof, c, s, pairs);
             _schnorr(proof, c, s, pairs, srs, two);
 
             _putG2(pairs + 0x40);
@@ -208,6 +220,69 @@ library NativeOpening {
         }
     }
 
+    /// @dev §10: the masked tensors of both sides with the Schnorr proofs for their masks. Inputs come first, and their proof has the
+    /// weight delta^2, that of outputs delta^3.
+    function _committed(
+        Key memory key,
+        Statement memory statement,
+        Proof memory proof,
+        Challenges memory c,
+        Scalars memory s,
+        uint256 sum
+    ) private view {
+        unchecked {
+            // The columns before are G and S_0.
+            uint256 scalar = mulmod(s.cG, mulmod(c.rho, c.rho, R), R);
+            uint256 weight = mulmod(c.delta, c.delta, R);
+            uint256 masks = proof.masks;
+            uint256 response = key.levels + 2;
+            if (key.committedInputs) {
+                _side(statement, 0, c, sum, scalar);
+                _mask(proof, response, c, s, sum, masks, scalar, weight);
+                (masks, response) = (masks + 128, response + 2);
+                scalar = mulmod(scalar, c.rho, R);
+            }
+            if (key.committedOutputs) {
+                weight = mulmod(weight, c.delta, R);
+                _side(statement, statement.middle, c, sum, scalar);
+                _mask(proof, response, c, s, sum, masks, scalar, weight);
+            }
+        }
+    }
+
+    /// @dev scalar sum_k mu^k C^k, for the points `offset` bytes into the public values of each sample.
+    function _side(Statement memory statement, uint256 offset, Challenges memory c, uint256 sum, uint256 scalar)
+        private
+        view
+    {
+        unchecked {
+            uint256 end = statement.values + statement.length;
+            for (uint256 point = statement.values + offset; point < end; point += statement.stride) {
+                Bn254.accumulate(sum, point, scalar);
+                scalar = mulmod(scalar, c.mu, R);
+            }
+        }
+    }
+
+    /// @dev (scalar - weight c_D) D - weight A_D + weight (z_0 [1]_1 + z_1 [tau]_1), the last two being left to `_schnorr`.
+    function _mask(
+        Proof memory proof,
+        uint256 response,
+        Challenges memory c,
+        Scalars memory s,
+        uint256 sum,
+        uint256 masks,
+        uint256 scalar,
+        uint256 weight
+    ) private view {
+        unchecked {
+            Bn254.accumulate(sum, masks, addmod(scalar, R - mulmod(weight, c.schnorr, R), R));
+            Bn254.accumulate(sum, masks + 64, mulmod(R - 1, weight, R));
+            s.one = addmod(s.one, mulmod(weight, _word(proof.responses, response), R), R);
+            s.tau = addmod(s.tau, mulmod(weight, _word(proof.responses, response + 1), R), R);
+        }
+    }
+
     /// @dev (cG - delta c_D) D - delta A_D + delta (zr_1 [tau]_1 + zr_2 [tau^b]_1 + zr_3 [tau^D]_1)
     ///      + (delta (zr_0 - alpha zr_2 - A_2 zr_3) - (za R_A(z) + zb v_B)) [1]_1
     function _schnorr(Proof memory proof, Challenges memory c, Scalars memory s, uint256 sum, uint256 srs, bool two)
@@ -222,14 +297,14 @@ library NativeOpening {
 
             uint256 response = _word(proof.responses, 2);
             uint256 one = addmod(_word(proof.responses, 0), R - mulmod(c.alpha, response, R), R);
-            Bn254.accumulate(sum, srs, mulmod(delta, _word(proof.responses, 1), R));
+            Bn254.accumulate(sum, srs, addmod(s.tau, mulmod(delta, _word(proof.responses, 1), R), R));
             Bn254.accumulate(sum, srs + 0xc0, mulmod(delta, response, R));
             if (two) {
                 response = _word(proof.responses, 3);
                 one = addmod(one, R - mulmod(s.alpha2, response, R), R);
                 Bn254.accumulate(sum, srs + 0x180, mulmod(delta, response, R));
             }
-            one = addmod(mulmod(delta, one, R), R - s.values, R);
+            one = addmod(mulmod(delta, one, R) + s.one, R - s.values, R);
             // The generator is (1, 2). Its place is that of the second point of the first pair, which is not needed yet.
             uint256 generator = sum + 0xa0;
             assembly ("memory-safe") {

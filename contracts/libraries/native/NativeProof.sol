@@ -15,6 +15,7 @@ import {Key} from "./NativeKey.sol";
 /// @param limbPoints M1: C_L[0..ell].
 /// @param sumPoints M2: C_H[0..ell], C_S1, C_S2, C_S3, C_S0.
 /// @param quotients M2: C_q1 (, C_q2), D, A_D.
+/// @param masks M2: D_x, A_Dx and D_o, A_Do, for the sides that are committed.
 /// @param sigma M2: sigma.
 /// @param rounds M3: e(0), e(2), e(3) of each round.
 /// @param evals M4.
@@ -32,6 +33,7 @@ struct Proof {
     uint256 limbPoints;
     uint256 sumPoints;
     uint256 quotients;
+    uint256 masks;
     uint256 sigma;
     uint256 rounds;
     uint256 evals;
@@ -82,15 +84,16 @@ library NativeProof {
             proof.limbPoints = start;
             proof.sumPoints = proof.limbPoints + POINT * (key.limbs + 1);
             proof.quotients = proof.sumPoints + POINT * (key.limbs + 5);
-            proof.sigma = proof.quotients + POINT * (key.levels + 2);
+            proof.masks = proof.quotients + POINT * (key.levels + 2);
+            proof.sigma = proof.masks + POINT * 2 * key.sides;
             proof.rounds = proof.sigma + SCALAR;
             proof.evals = proof.rounds + SCALAR * 3 * variables;
-            proof.foldPoints = proof.evals + SCALAR * (2 * key.limbs + 7);
+            proof.foldPoints = proof.evals + SCALAR * (2 * key.limbs + 7 + key.sides);
             proof.fin = proof.foldPoints + POINT * (folds - 1);
             proof.foldValues = proof.fin + SCALAR * 8;
             proof.opening = proof.foldValues + SCALAR * 2 * folds;
             proof.responses = proof.opening + POINT * 2;
-            proof.end = proof.responses + SCALAR * (key.levels + 2);
+            proof.end = proof.responses + SCALAR * (key.levels + 2 + 2 * key.sides);
 
             // V1: exactly the length of §6.
             if (data.length != proof.end - start) revert IVerifierAdapter.ProofLength(data.length);

@@ -98,18 +98,20 @@ library NativeSumcheck {
             uint256 outputs;
             uint256 inputs;
             uint256 samples = proof.samples;
-            uint256 inputBytes = 2 * key.dims[0];
-            uint256 outputBytes = 8 * key.dims[key.layers];
             uint256 theta2 = mulmod(c.theta, c.theta, R);
 
-            // sum_k mu^k (..) from the last sample to the first.
+            // sum_k mu^k (..) from the last sample to the first. What a committed side has is a point: it adds nothing here (§10).
             uint256 end = statement.values + statement.length;
             for (uint256 k = 0; k < samples; k++) {
-                uint256 middle = end - outputBytes;
-                outputs = addmod(mulmod(outputs, c.mu, R), _outputs(middle, end, c.alpha), R);
-                end = middle - inputBytes;
-                uint256 sample = mulmod(theta2, _inputs(end, middle, c.theta), R) + powers.constants;
+                uint256 start = end - statement.stride;
+                uint256 middle = start + statement.middle;
+                if (!key.committedOutputs) {
+                    outputs = addmod(mulmod(outputs, c.mu, R), _outputs(middle, end, c.alpha), R);
+                }
+                uint256 sample = powers.constants;
+                if (!key.committedInputs) sample += mulmod(theta2, _inputs(start, middle, c.theta), R);
                 inputs = addmod(mulmod(inputs, c.mu, R), sample, R);
+                end = start;
             }
 
             // lambda_L alpha^{act}, where act = s_{L+1}.
@@ -329,7 +331,39 @@ library NativeSumcheck {
             uint256 mask = mulmod(f.index, _word(masks, 2), R) + _word(masks, 1);
             mask = mulmod(f.index, mask, R) + _word(masks, 0);
             phi += mulmod(c.zeta, mask, R);
+            if (key.sides != 0) phi += _committed(key, proof, c, powers);
             phi %= R;
+        }
+    }
+
+    /// @dev Z (lambda_L E_o Ohat - lambda^{ell+5} E_x Xhat) of §10 at r, with the evaluations at the end of M4.
+    function _committed(Key memory key, Proof memory proof, Challenges memory c, Powers memory powers)
+        private
+        pure
+        returns (uint256 sum)
+    {
+        unchecked {
+            uint256 n = key.logPositions;
+            uint256 point = c.point + 32 * proof.logSamples;
+            uint256 first = 2 * key.limbs + 7;
+            if (key.committedInputs) {
+                uint256 theta = NativePrefix.powers(c.theta, point, n);
+                uint256 weight = mulmod(_word(powers.lambda, key.limbs + 5), _word(proof.evals, first), R);
+                sum = R - mulmod(weight, NativePrefix.interval(theta, n, 2, 2 + key.dims[0]), R);
+                first++;
+            }
+            if (key.committedOutputs) {
+                uint256 alpha = NativePrefix.powers(c.alpha, point, n);
+                uint256 weight = mulmod(_word(powers.lambda, key.limbs + 5 + key.layers), _word(proof.evals, first), R);
+                // act = s_{L+1}
+                weight = mulmod(weight, Bn254.power(c.alpha, key.starts[key.layers + 1] - 2), R);
+                sum += mulmod(weight, NativePrefix.interval(alpha, n, 2, 2 + key.dims[key.layers]), R);
+            }
+            sum %= R;
+            // Z is 1 for the first sample and 0 for the others.
+            for (uint256 i = 0; i < proof.logSamples; i++) {
+                sum = mulmod(sum, 1 + R - _word(c.point, i), R);
+            }
         }
     }
 

@@ -7,9 +7,16 @@ use std::fmt::Write as _;
 use ark_bn254::Fr;
 use ark_ec::AffineRepr;
 use ark_ff::{BigInteger, PrimeField};
-use zkinfer_prover::circuit::{Layout, Saturation, Shape, Weights};
+use zkinfer_prover::circuit::{Committed, Layout, Saturation, Shape, Weights};
 use zkinfer_prover::srs::test_srs;
-use zkinfer_prover::{Level, ModelSecret, Prover, Request, Verifier, setup};
+use zkinfer_prover::{
+    CommittedTensor, Level, ModelSecret, Prover, Request, SampleSecrets, TensorSecret, Verifier, setup,
+};
+
+const NONE: Committed = Committed { inputs: false, outputs: false };
+const INPUTS: Committed = Committed { inputs: true, outputs: false };
+const OUTPUTS: Committed = Committed { inputs: false, outputs: true };
+const BOTH: Committed = Committed { inputs: true, outputs: true };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::from("0x"), |mut out, byte| {
@@ -29,32 +36,48 @@ fn list(scalars: &[Fr]) -> String {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = std::env::args().nth(1).ok_or("usage: make_vectors DIRECTORY")?;
     let cases = [
-        ("single", vec![4, 5, 3], None, Level::One, 1usize),
-        ("batch", vec![3, 6, 2], None, Level::One, 3),
+        ("single", vec![4, 5, 3], None, Level::One, 1usize, NONE),
+        ("batch", vec![3, 6, 2], None, Level::One, 3, NONE),
         (
             "saturating-two-level",
             vec![3, 4, 7, 2],
             Some(vec![Saturation::Narrow, Saturation::Wide]),
             Level::Two { rho2: 1 },
             2,
+            NONE,
         ),
-        ("one-layer", vec![6, 2], None, Level::One, 1),
+        ("one-layer", vec![6, 2], None, Level::One, 1, NONE),
         // Sizes that gas is measured for; the others are as small as they can be.
-        ("64-32-10", vec![64, 32, 10], None, Level::One, 1),
-        ("64-128-64-10", vec![64, 128, 64, 10], None, Level::One, 1),
-        ("256-512-256-10", vec![256, 512, 256, 10], None, Level::One, 1),
-        ("256-512-256-10-two-level", vec![256, 512, 256, 10], None, Level::Two { rho2: 4 }, 1),
+        ("64-32-10", vec![64, 32, 10], None, Level::One, 1, NONE),
+        ("64-128-64-10", vec![64, 128, 64, 10], None, Level::One, 1, NONE),
+        ("256-512-256-10", vec![256, 512, 256, 10], None, Level::One, 1, NONE),
+        ("256-512-256-10-two-level", vec![256, 512, 256, 10], None, Level::Two { rho2: 4 }, 1, NONE),
         (
             "64-128-64-10-saturating",
             vec![64, 128, 64, 10],
             Some(vec![Saturation::Narrow, Saturation::Narrow]),
             Level::One,
             1,
+            NONE,
         ),
-        ("64-128-64-10-batch-16", vec![64, 128, 64, 10], None, Level::One, 16),
+        ("64-128-64-10-batch-16", vec![64, 128, 64, 10], None, Level::One, 16, NONE),
+        ("committed-inputs", vec![4, 5, 3], None, Level::One, 1, INPUTS),
+        ("committed-outputs", vec![4, 5, 3], None, Level::One, 1, OUTPUTS),
+        ("committed-batch", vec![3, 6, 2], None, Level::One, 3, BOTH),
+        (
+            "committed-saturating-two-level",
+            vec![3, 4, 7, 2],
+            Some(vec![Saturation::Narrow, Saturation::Wide]),
+            Level::Two { rho2: 1 },
+            2,
+            BOTH,
+        ),
+        ("256-512-256-10-committed-inputs", vec![256, 512, 256, 10], None, Level::One, 1, INPUTS),
+        ("256-512-256-10-batch-16", vec![256, 512, 256, 10], None, Level::One, 16, NONE),
+        ("256-512-256-10-batch-16-committed-inputs", vec![256, 512, 256, 10], None, Level::One, 16, INPUTS),
     ];
-    for (number, (name, dims, saturation, level, samples)) in cases.into_iter().enumerate() {
-        let shape = Shape::new(dims, saturation)?;
+    for (number, (name, dims, saturation, level, samples, committed)) in cases.into_iter().enumerate() {
+        let shape = Shape::new(dims, saturation)?.with_committed(committed)?;
         // Wide layers get scattered weights and inputs of one byte, or the sums would leave their bounds.
         let wide = shape.rows() > 16;
         let weight = |i: usize| match wide {
@@ -80,8 +103,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 context_id: [0x40 + k as u8; 32],
             })
             .collect();
+        let secret = |on: bool, k: usize| on.then(|| TensorSecret::from_bytes([k as u8 + 1; 32]));
+        let secrets: Vec<SampleSecrets> = (0..samples)
+            .map(|k| SampleSecrets { inputs: secret(committed.inputs, k), outputs: secret(committed.outputs, k + 64) })
+            .collect();
         let (statements, proof) =
-            prover.prove_with_insecure_test_seed([0xab; 32], &requests, [number as u8 + 1; 32])?;
+            prover.prove_committed_with_insecure_test_seed([0xab; 32], &requests, &secrets, [number as u8 + 1; 32])?;
         let proof = proof.to_bytes();
         let c = Verifier::new(vk.clone(), srs.pinned())?.challenges(&statements, &proof)?;
 
@@ -100,12 +127,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let statements_json: Vec<String> = statements
             .iter()
             .map(|s| {
+                let point = |p: &CommittedTensor| format!("\"{}\"", hex(&p.to_bytes()));
                 format!(
-                    "{{\"model_id\": \"{}\", \"context_id\": \"{}\", \"inputs\": {:?}, \"outputs\": {:?}}}",
+                    "{{\"model_id\": \"{}\", \"context_id\": \"{}\", \"inputs\": {}, \"outputs\": {}}}",
                     hex(&s.model_id),
                     hex(&s.context_id),
-                    s.values.inputs,
-                    s.values.outputs
+                    s.values.input_point.as_ref().map_or_else(|| format!("{:?}", s.values.inputs), point),
+                    s.values.output_point.as_ref().map_or_else(|| format!("{:?}", s.values.outputs), point),
                 )
             })
             .collect();

@@ -1,5 +1,5 @@
 //! The native proof system of zkinfer: a committed, quantized neural network is proven, in zero
-//! knowledge, to map public inputs to public outputs.
+//! knowledge, to map inputs to outputs, which are public or hiding commitments.
 //!
 //! The specification is `docs/protocol.md`; modules and symbols follow it and comments cite its
 //! sections. In short: [`circuit`] describes a network, [`setup`] commits to its weights under a
@@ -22,6 +22,37 @@
 //! let request = Request { inputs: vec![10, 200], context_id: [0; 32] };
 //! let (statements, proof) = prover.prove([1; 32], &[request])?;
 //! verifier.verify(&statements, &proof.to_bytes())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Committed inputs and outputs
+//!
+//! A key can commit to a side instead of making it public ([`circuit::Shape::with_committed`], §10).
+//! Statements then hold a hiding point per sample, and [`TensorSecret`] with the tensor opens it:
+//!
+//! ```
+//! # use zkinfer_prover::circuit::{Committed, Shape, Weights};
+//! # use zkinfer_prover::{ModelSecret, Prover, Request, Verifier, setup, srs::test_srs};
+//! use zkinfer_prover::{CommittedTensor, SampleSecrets};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let committed = Committed { inputs: true, outputs: false };
+//! let shape = Shape::new(vec![2, 1], None)?.with_committed(committed)?;
+//! # let srs = test_srs(1 << 9)?;
+//! # let weights = Weights::new(shape, vec![vec![1, -1]], vec![vec![5]])?;
+//! # let key = setup::generate(weights, &ModelSecret::generate()?, None, &srs)?;
+//! # let verifier = Verifier::new(key.verifying_key().clone(), srs.pinned())?;
+//! # let prover = Prover::new(key, &srs, 1)?;
+//! let request = Request { inputs: vec![10, 200], context_id: [0; 32] };
+//! let secrets = SampleSecrets::generate(committed)?;
+//! let (statements, proof) = prover.prove_committed([1; 32], &[request], &[secrets.clone()])?;
+//! verifier.verify(&statements, &proof.to_bytes())?;
+//!
+//! // The statement says nothing about the inputs; who knows them and the secret can open it.
+//! let secret = secrets.inputs.ok_or("inputs are committed")?;
+//! let opened = CommittedTensor::new(&srs, &[10u16, 200], &secret)?;
+//! assert_eq!(statements[0].values.input_point, Some(opened));
 //! # Ok(())
 //! # }
 //! ```

@@ -146,10 +146,12 @@ impl Matrix {
 /// The columns of one committed side: its points (one per sample), then `D, A_D, ze_0, ze_1, X~`.
 const SIDE: usize = 5;
 
-/// What the scalars behind a committed side reveal, as rows of `samples + SIDE` columns: the
-/// blindings `b_k`, then `e_0, e_1`, then `a_0, a_1`. With them the weight of the mask position
-/// (position, weight) that they have in the masked tensor, if any.
-fn side_rows(t: &Instance, c_d: Fr) -> Vec<(Option<(usize, Fr)>, Vec<Fr>)> {
+/// What a scalar behind a committed side reveals, `samples + SIDE` columns, and its position and
+/// weight in the masked tensor, if it is in there.
+type SideRow = (Option<(usize, Fr)>, Vec<Fr>);
+
+/// The blindings `b_k`, then `e_0, e_1`, then `a_0, a_1`.
+fn side_rows(t: &Instance, c_d: Fr) -> Vec<SideRow> {
     let samples = t.size.samples;
     let r_p = &t.r[t.size.kappa..];
     let mut rows = Vec::new();

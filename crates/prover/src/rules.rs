@@ -54,7 +54,7 @@ pub(crate) enum Rule {
     /// The Schnorr proofs for `D_x` and `D_o` (V6).
     SchnorrInputs,
     SchnorrOutputs,
-    /// The points of committed tensors in the transcript.
+    /// The statement, with the points of committed tensors, in the transcript: as id and as it is.
     Points,
     /// Equations that are checked together have random weights (§7.1).
     Weights,

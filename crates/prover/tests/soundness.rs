@@ -197,7 +197,15 @@ fn verifying_keys_are_canonical() {
         VerifyingKey::from_bytes(&bytes)
     };
     assert!(matches!(with(1, 2), Err(KeyError::Encoding(EncodingError::Version(2)))));
-    assert!(matches!(with(2, 3), Err(KeyError::Encoding(EncodingError::Flags(3)))));
+    for bit in 3..8 {
+        let flags = 1 | 1 << bit;
+        assert!(matches!(with(2, flags), Err(KeyError::Encoding(EncodingError::Flags(f))) if f == flags));
+    }
+    for flags in [3, 5, 7] {
+        let committed = with(2, flags).unwrap();
+        assert_eq!(committed.to_bytes()[2], flags);
+        assert_ne!(committed.digest(), key.digest());
+    }
     assert!(matches!(with(3, 3), Err(KeyError::Level(3))), "R2 = 8 is not below R = 6");
     assert!(matches!(with(5, 33), Err(KeyError::Circuit(_))));
     assert!(matches!(with(5, 0), Err(KeyError::Circuit(_))));

@@ -1,9 +1,10 @@
-//! Schemas, bundles, manifests of artifacts.
+//! Schemas, bundles and structures of them, content addresses, manifests of artifacts.
 
 use alloy::primitives::I256;
 use zkinfer::{
     backend::Artifacts,
-    proof::{Bundle, Schema, identity},
+    proof::{Bundle, Compression, Encoding, Schema, Structure, identity},
+    storage::{Base, CidDialect, ContentAddress},
 };
 
 /// Public values beyond this are not made up: fuzzing is to stay fast.
@@ -36,6 +37,36 @@ pub(super) fn bundle(bytes: &[u8]) -> bool {
         assert!(schema.decode(&statement.public_values).is_ok(), "its values are canonical");
     }
     assert_eq!(Bundle::from_json(&bundle.to_json()).expect("what is written is read"), bundle);
+    true
+}
+
+/// A structure of bundles in any encoding: each encoding of what was read is read as the same, and Compact has one form.
+pub(super) fn structure(bytes: &[u8]) -> bool {
+    let Ok(structure) = Structure::decode(bytes) else { return false };
+    for encoding in [Encoding::Standard, Encoding::Compact] {
+        let written = structure.encode(encoding, Compression::None);
+        assert_eq!(Structure::decode(&written).expect("what is written is read"), structure);
+        let compressed = structure.encode(encoding, Compression::Fast);
+        assert!(compressed.len() <= written.len(), "compression does not lengthen");
+        assert_eq!(Structure::decode(&compressed).expect("what is written is read"), structure);
+        if encoding == Encoding::Compact && bytes.starts_with(b"zkic") {
+            assert_eq!(written, bytes, "one encoding");
+        }
+    }
+    true
+}
+
+/// A content address as text. What is read is the same address in every dialect and base.
+pub(super) fn address(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(address) = text.parse::<ContentAddress>() else { return false };
+    for dialect in [CidDialect::Blob, CidDialect::Raw] {
+        for base in Base::ALL {
+            let written = address.to_cid(dialect, base);
+            assert_eq!(written.parse::<ContentAddress>().expect("what is written is read"), address, "{written}");
+        }
+    }
+    assert_eq!(address.to_url().parse::<ContentAddress>().expect("what is written is read"), address);
     true
 }
 

@@ -34,6 +34,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "input", run: model::input, mutations: 600 },
     Target { name: "schema", run: documents::schema, mutations: 600 },
     Target { name: "bundle", run: documents::bundle, mutations: 600 },
+    Target { name: "structure", run: documents::structure, mutations: 600 },
+    Target { name: "address", run: documents::address, mutations: 600 },
     Target { name: "manifest", run: documents::manifest, mutations: 300 },
     Target { name: "worker", run: outside::worker, mutations: 600 },
     Target { name: "calldata", run: outside::calldata, mutations: 600 },

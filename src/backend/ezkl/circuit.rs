@@ -48,6 +48,16 @@ const fn one() -> NonZeroU32 {
 }
 
 impl Details {
+    /// Refuses a witness whose values are not in its lookup tables. EZKL makes it, and then a proof that does not verify.
+    pub(super) fn expect_lookups(&self, (least, greatest): (i64, i64)) -> Result<(), BackendError> {
+        match self.run_args.lookup_range {
+            Some((low, high)) if least < low || greatest > high => Err(BackendError::OutOfDomain(format!(
+                "integers from {least} to {greatest} enter a lookup, and its table holds {low} to {high}"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses circuits whose verifying key is the same for any weights.
     pub(super) fn expect_bound_weights(&self) -> Result<(), BackendError> {
         match self.run_args.param_visibility {

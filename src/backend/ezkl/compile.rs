@@ -136,7 +136,7 @@ impl Job<'_> {
         self.compile(details.k)?;
         let schema = schema_of(&self.model, details)?;
         let Self { backend, model, samples, dir, control } = self;
-        details.parity = Some(backend.parity(model, samples, dir, details.k, &schema, control)?);
+        details.parity = Some(backend.parity(model, samples, dir, details, &schema, control)?);
         Ok(())
     }
 

@@ -36,6 +36,12 @@ pub enum EzklError {
         /// Its words.
         said: String,
     },
+    /// There is no SRS of that ceremony, or none that is large enough.
+    #[error("{said}. Import the ceremony's file, one for circuits of that size or larger")]
+    NoSrs {
+        /// What is missing.
+        said: String,
+    },
     /// The input file is not one for this circuit.
     #[error("EZKL cannot read the input ({said}). Give finite numbers, as many as the model takes")]
     Input {
@@ -44,7 +50,7 @@ pub enum EzklError {
     },
     /// Circuit, keys and witness do not fit together.
     #[error(
-        "EZKL cannot lay out the circuit at {operation} ({said}). Its files may be of several models, or a witness may be cut: compile the model again"
+        "EZKL cannot lay out the circuit at {operation} ({said}). Its files may be of several models, its SRS too small, or its witness cut: compile the model again"
     )]
     Layout {
         /// What it was doing.
@@ -120,7 +126,9 @@ impl EzklError {
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
-            Self::MissingFile { .. } | Self::DamagedFile { .. } | Self::Srs { .. } => FailureClass::Environment,
+            Self::MissingFile { .. } | Self::DamagedFile { .. } | Self::Srs { .. } | Self::NoSrs { .. } => {
+                FailureClass::Environment
+            }
             Self::Input { .. } | Self::WeightsNotBound { .. } => FailureClass::BadInput,
             Self::Layout { .. } | Self::Parameters { .. } | Self::Panic { .. } | Self::Other { .. } => {
                 FailureClass::Internal

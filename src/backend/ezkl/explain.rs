@@ -25,7 +25,7 @@ fn culprit(ranges: &[LayerRange], details: &Details, limit: f64) -> Option<Strin
     let scales = || details.input_scales.iter().chain(&details.output_scales);
     let (mut bits, most) = (*details.input_scales.iter().max()?, *scales().max()?);
     let per_product = u32::try_from(details.run_args.param_scale).unwrap_or(0);
-    let mut largest: Option<(f64, &LayerRange, f64)> = None;
+    let mut largest: Option<(f64, &LayerRange)> = None;
     for range in ranges {
         if PRODUCTS.iter().any(|product| range.operator.contains(product)) {
             bits = (bits + per_product).min(most);
@@ -33,17 +33,17 @@ fn culprit(ranges: &[LayerRange], details: &Details, limit: f64) -> Option<Strin
         let admitted = limit / 2f64.powi(bits as i32);
         let part = range.max_abs / admitted;
         if part > 1.0 {
-            return Some(tell(range, admitted));
+            return Some(format!("{}, where the circuit admits magnitudes up to about {admitted:.6}", tell(range)));
         }
-        if largest.is_none_or(|(largest, ..)| part > largest) {
-            largest = Some((part, range, admitted));
+        if largest.is_none_or(|(largest, _)| part > largest) {
+            largest = Some((part, range));
         }
     }
-    largest.map(|(_, range, admitted)| tell(range, admitted))
+    largest.map(|(_, range)| format!("{}, the largest part of its range", tell(range)))
 }
 
-fn tell(range: &LayerRange, admitted: f64) -> String {
+fn tell(range: &LayerRange) -> String {
     let LayerRange { name, operator, max_abs } = range;
     let what = if operator == "Input" { format!("input `{name}`") } else { format!("layer `{name}` ({operator})") };
-    format!("{what} reaches {max_abs:.6}, where the circuit admits magnitudes up to about {admitted:.6}")
+    format!("{what} reaches {max_abs:.6}")
 }

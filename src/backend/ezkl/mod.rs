@@ -28,7 +28,9 @@ pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 pub use options::{EzklOptions, Objective, Tuning};
 pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
+pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;
+pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
     Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
@@ -70,7 +72,7 @@ const VERIFY_SRS: &str = "verify.srs";
 #[derive(Debug)]
 pub struct EzklBackend {
     options: EzklOptions,
-    cache: Cache,
+    srs: SrsStore,
     pool: Pool,
     peak_rss_kb: AtomicU64,
     proving_cpu_us: AtomicU64,
@@ -93,7 +95,7 @@ impl EzklBackend {
         let installation = Installation::find(cache)?;
         let pool = Pool::new(installation, &options);
         let (peak_rss_kb, proving_cpu_us) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { options, cache: cache.clone(), pool, peak_rss_kb, proving_cpu_us })
+        Ok(Self { options, srs: SrsStore::new(cache), pool, peak_rss_kb, proving_cpu_us })
     }
 
     /// Starts a worker if none is running, which shows that EZKL loads and is [`VERSION`].
@@ -160,16 +162,9 @@ impl EzklBackend {
         self.call(request, k, control).map_err(|error| error.into_backend(R::OP))
     }
 
-    /// The TEST SRS for circuits of 2^k rows, made when it is missing.
+    /// The SRS file for circuits of 2^k rows.
     fn srs(&self, k: u32) -> Result<PathBuf, BackendError> {
-        let path = self.cache.dir("srs/test")?.join(format!("kzg{k}.srs"));
-        let _lock = self.cache.lock(&format!("srs-test-{k}"))?;
-        let bytes = 4 + (128u64 << k) + 256;
-        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
-            return Ok(path);
-        }
-        srs::write_test_srs(&path, k)?;
-        Ok(path)
+        self.srs.file(self.options.srs, k)
     }
 }
 
@@ -213,14 +208,14 @@ impl ProvingBackend for EzklBackend {
         let srs = self.srs(details.k)?;
         let (vk, pk) = (dir.join(VK), dir.join(PK));
         self.request(&Setup { compiled: dir.join(COMPILED), srs, vk: vk.clone(), pk }, Some(details.k), control)?;
-        srs::write_test_srs(&dir.join(VERIFY_SRS), 1)?;
+        self.srs.write_verification_srs(self.options.srs, &dir.join(VERIFY_SRS))?;
         let vk_digest = identity::ezkl_vk_digest(&fs::read(&vk).map_err(BackendError::io(&vk))?);
         control.stage("self-test");
         let proof_bytes = self.self_test(circuit, &details, dir, control)?;
         Ok(Keys {
             vk_digest,
-            srs_id: srs::test_srs_id(),
-            test_srs: true,
+            srs_id: self.options.srs.unwrap_or_else(srs::test_srs_id),
+            test_srs: self.srs.is_test(self.options.srs)?,
             adapter_id: evm::artifacts::ezkl_adapter_id(),
             proof_bytes,
         })
@@ -247,7 +242,7 @@ impl ProvingBackend for EzklBackend {
         let schema = artifacts.schema()?;
         input.check(&input_tensors(&schema))?;
         let details = details(&artifacts.identity().details)?;
-        self.run_witness(artifacts.dir(), details.k, &schema, input, control).map_err(|error| match error {
+        self.run_witness(artifacts.dir(), &details, &schema, input, control).map_err(|error| match error {
             BackendError::OutOfDomain(said) => {
                 BackendError::OutOfDomain(explain::explain(artifacts.dir(), &details, input, &said))
             }

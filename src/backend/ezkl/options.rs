@@ -1,6 +1,7 @@
 //! What a caller can choose about EZKL.
 
 use crate::model::Input;
+use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -51,6 +52,7 @@ pub struct EzklOptions {
     pub(super) calibration: Option<Input>,
     pub(super) max_error: Option<f64>,
     pub(super) batch: NonZeroU32,
+    pub(super) srs: Option<B256>,
     pub(super) workers: NonZeroUsize,
     pub(super) queue: usize,
     pub(super) retries: u32,
@@ -64,6 +66,7 @@ impl Default for EzklOptions {
             calibration: None,
             max_error: None,
             batch: NonZeroU32::MIN,
+            srs: None,
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             queue: QUEUE,
             retries: 0,
@@ -105,6 +108,13 @@ impl EzklOptions {
         self
     }
 
+    /// Makes keys with a ceremony's SRS that was imported ([`super::SrsStore::import`]) in place of the TEST one. Another SRS is
+    /// another model id.
+    pub const fn srs(mut self, id: B256) -> Self {
+        self.srs = Some(id);
+        self
+    }
+
     /// The most worker processes, hence the most proofs that run at once. They are started when they are needed.
     pub const fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.workers = workers;
@@ -143,9 +153,9 @@ impl EzklOptions {
             Tuning::Ours(Objective::Memory) => "memory",
             Tuning::EzklDefault => "ezkl-default",
         };
-        let (batch, error) = (self.batch, self.max_error);
-        let recipe = format!("{tuning} batch {batch} error {error:?} samples {}", self.samples_hash());
-        if recipe == "balanced batch 1 error None samples none" { String::new() } else { recipe }
+        let (batch, error, srs) = (self.batch, self.max_error, self.srs);
+        let recipe = format!("{tuning} batch {batch} error {error:?} srs {srs:?} samples {}", self.samples_hash());
+        if recipe == "balanced batch 1 error None srs None samples none" { String::new() } else { recipe }
     }
 
     fn samples_hash(&self) -> String {
@@ -174,6 +184,7 @@ mod tests {
             ours(Objective::Memory),
             ours(Objective::Memory).max_error(0.02),
             EzklOptions::new().batch(NonZeroU32::new(4).unwrap()),
+            EzklOptions::new().srs(B256::repeat_byte(1)),
         ]
         .map(|options| options.recipe());
         let distinct: std::collections::BTreeSet<&String> = recipes.iter().collect();

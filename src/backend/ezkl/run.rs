@@ -27,7 +27,7 @@ impl EzklBackend {
     pub(super) fn run_witness(
         &self,
         dir: &Path,
-        k: u32,
+        details: &Details,
         schema: &Schema,
         input: &Input,
         control: &Control,
@@ -36,7 +36,8 @@ impl EzklBackend {
         let (input_path, path) = (private.path().join("input.json"), private.path().join("witness.json"));
         fs::write(&input_path, input.to_json()).map_err(BackendError::io(&input_path))?;
         let request = GenWitness { input: input_path, compiled: dir.join(COMPILED), witness: path.clone() };
-        let made = self.request(&request, Some(k), control)?;
+        let made = self.request(&request, Some(details.k), control)?;
+        details.expect_lookups((made.min_lookup_inputs, made.max_lookup_inputs))?;
         let instances: Vec<&[String]> = made.inputs.iter().chain(&made.outputs).map(Vec::as_slice).collect();
         let public_values = read_instances(schema, &instances, GenWitness::OP)?;
         Ok(Witness::new(public_values, EzklWitness { path, _dir: private }))
@@ -112,7 +113,7 @@ impl EzklBackend {
         control: &Control,
     ) -> Result<u64, BackendError> {
         let zeros = input_tensors(&circuit.schema).iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
-        let witness = self.run_witness(dir, details.k, &circuit.schema, &Input::new(zeros)?, control)?;
+        let witness = self.run_witness(dir, details, &circuit.schema, &Input::new(zeros)?, control)?;
         let proof = self.make_proof(dir, details.k, &circuit.schema, &witness, control)?;
         match self.check_proof(dir, details.k, &circuit.schema, &witness.public_values, &proof, control)? {
             Verdict::Valid => Ok(proof.len() as u64),

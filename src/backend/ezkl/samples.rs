@@ -158,7 +158,7 @@ impl EzklBackend {
         model: &Model,
         samples: &Samples,
         dir: &Path,
-        k: u32,
+        details: &Details,
         schema: &Schema,
         control: &Control,
     ) -> Result<Parity, BackendError> {
@@ -170,7 +170,7 @@ impl EzklBackend {
         let mut outputs: Vec<OutputParity> = model.outputs().iter().map(of).collect();
         for input in samples.inputs.iter().take(TRIED) {
             let float = model.run(input)?;
-            let witness = match self.run_witness(dir, k, schema, input, control) {
+            let witness = match self.run_witness(dir, details, schema, input, control) {
                 Ok(witness) => Some(witness),
                 Err(BackendError::OutOfDomain(_) | BackendError::Schema(_)) => None,
                 Err(error) => return Err(error),

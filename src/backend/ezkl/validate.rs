@@ -8,7 +8,7 @@ use tract_onnx::pb;
 
 /// Operators that EZKL was seen to run, whose support stands in its source, or that its parser resolves into these.
 #[rustfmt::skip]
-const SUPPORTED: [&str; 103] = [
+pub(crate) const SUPPORTED: [&str; 103] = [
     "Abs", "Acos", "Acosh", "Add", "And", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atanh", "AveragePool",
     "BatchNormalization", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "ConvTranspose",
     "Cos", "Cosh", "CumSum", "Div", "Dropout", "Einsum", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor",

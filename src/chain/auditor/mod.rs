@@ -11,6 +11,7 @@
 pub(crate) mod fuzzing;
 mod model;
 mod off_chain;
+mod records;
 mod report;
 mod submission;
 mod verification;

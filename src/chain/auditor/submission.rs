@@ -1,11 +1,10 @@
-//! The transaction, its events and its records.
+//! The transaction: what it says by itself, and where.
 
 use super::report::{BatchFacts, CheckName, ClaimFacts, Facts, Ledger};
 use crate::{
     chain::{
         ChainError, Node,
-        bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded, submitBatchCall, submitCall},
-        client::read_claim,
+        bindings::IProofRegistry::{self, submitBatchCall, submitCall},
     },
     evm::{EmbeddedEvm, artifacts},
     proof::{
@@ -16,10 +15,10 @@ use crate::{
 use alloy::{
     consensus::{Transaction as _, transaction::SignerRecoverable},
     eips::Encodable2718,
-    primitives::{Address, B256, Bytes, Log, U256, keccak256},
+    primitives::{Address, B256, Bytes, keccak256},
     providers::Provider,
     rpc::types::{Transaction, TransactionReceipt},
-    sol_types::{SolCall, SolEvent, SolValue},
+    sol_types::{SolCall, SolValue, abi::AbiDecoderConfig},
 };
 
 /// A successful direct call of `submit` or `submitBatch`.
@@ -29,17 +28,17 @@ pub(super) struct Submission {
     pub(super) statements: Vec<Statement>,
     pub(super) proof: Bytes,
     /// Whether the call was `submitBatch`.
-    is_batch: bool,
+    pub(super) is_batch: bool,
     /// The audited ones of the statements, by their index.
     audited: Vec<usize>,
-    registry: Address,
+    pub(super) registry: Address,
     hash: B256,
-    transaction: Transaction,
-    receipt: TransactionReceipt,
-    assignments: Vec<Assignment>,
+    pub(super) transaction: Transaction,
+    pub(super) receipt: TransactionReceipt,
+    pub(super) assignments: Vec<Assignment>,
     canonical: Bytes,
     block_number: u64,
-    block_timestamp: u64,
+    pub(super) block_timestamp: u64,
 }
 
 /// The arguments of a call, and their standard encoding.
@@ -109,9 +108,13 @@ pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result
 }
 
 /// Lenient on purpose: an encoding that the contract understood is audited, and reported as not canonical.
+///
+/// Arguments that share bytes of the calldata are copied: a bound keeps a small batch from taking the memory of a large one.
 pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
+    let config = AbiDecoderConfig::new().validate(false).memory_limit(input.len().saturating_mul(2));
     if input.starts_with(&submitBatchCall::SELECTOR) {
-        let call = submitBatchCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submitBatch`")?;
+        let call = submitBatchCall::abi_decode_with_config(input, config)
+            .map_err(|_| "its calldata are no arguments of `submitBatch`")?;
         // The registry of this release refuses both; another contract may not.
         if call.assignments.is_empty() || call.assignments.len() != call.publicValues.len() {
             return Err("its batch is empty, or its lists differ in length");
@@ -124,7 +127,8 @@ pub(super) fn decode(input: &[u8]) -> Result<Decoded, &'static str> {
     if !input.starts_with(&submitCall::SELECTOR) {
         return Err("it is no direct call of a proof registry's `submit` or `submitBatch`");
     }
-    let call = submitCall::abi_decode(input).map_err(|_| "its calldata are no arguments of `submit`")?;
+    let call =
+        submitCall::abi_decode_with_config(input, config).map_err(|_| "its calldata are no arguments of `submit`")?;
     let canonical = call.abi_encode().into();
     let items = vec![(assignment(&call.assignment), PublicValues::from_bytes(call.publicValues))];
     Ok(Decoded { model_id: call.modelId, items, proof: call.proof, is_batch: false, canonical })
@@ -246,69 +250,6 @@ impl Submission {
         }
         Ok(Ok(format!("ProofRegistry {} over ModelRegistry {models}", self.registry)))
     }
-
-    /// The events of the registry in this transaction: one per statement, in order, and that of the batch. Returns the
-    /// only word of each that does not follow from the calldata; the record is compared with it.
-    fn events(&self, facts: &Facts) -> Result<Vec<bool>, String> {
-        let logs: Vec<&Log> =
-            self.receipt.inner.logs().iter().map(|log| &log.inner).filter(|log| log.address == self.registry).collect();
-        let expected = self.statements.len() + usize::from(self.is_batch);
-        if logs.len() != expected {
-            return Err(format!("the registry did not emit exactly {expected} event(s), but {}", logs.len()));
-        }
-        let (claims, batch) = logs.split_at(self.statements.len());
-        if let (Some(log), Some(batch)) = (batch.first(), &facts.batch) {
-            let event = BatchRecorded::decode_log_validate(log).map_err(|error| error.to_string())?.data;
-            let expected = BatchRecorded {
-                batchId: batch.batch_id,
-                modelId: self.model_id,
-                submitter: facts.submitter,
-                count: U256::from(batch.batch_size),
-                proofHash: facts.proof_hash,
-            };
-            if event != expected {
-                return Err(format!("it says {event:?}, and the calldata {expected:?}"));
-            }
-        }
-        let items = self.statements.iter().zip(&self.assignments).zip(claims);
-        items.map(|((statement, assignment), log)| claim_event(log, statement, assignment, facts.proof_hash)).collect()
-    }
-
-    /// The records of the audited claims.
-    async fn claims(&self, node: &Node, facts: &Facts) -> Result<Result<String, String>, ChainError> {
-        for claim in &facts.claims {
-            if let Err(reason) = self.claim(node, claim).await? {
-                let several = self.statements.len() > 1;
-                return Ok(Err(if several { format!("statement {}: {reason}", claim.statement_id) } else { reason }));
-            }
-        }
-        let count = if self.is_batch { format!("{} recorded", facts.claims.len()) } else { "recorded".into() };
-        Ok(Ok(format!("{count} at {} as verified", self.block_timestamp)))
-    }
-
-    async fn claim(&self, node: &Node, facts: &ClaimFacts) -> Result<Result<String, String>, ChainError> {
-        let claim = match read_claim(node, self.registry, facts.statement_id).await {
-            Ok(Some(claim)) => claim,
-            Ok(None) => return Ok(Err("it has no claim of this statement".into())),
-            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
-                return Ok(Err(error.to_string()));
-            }
-            Err(error) => return Err(error),
-        };
-        let sender = self.transaction.inner.signer();
-        Ok(if !claim.verified || claim.submitter != sender {
-            Err("its record is of another submitter, or not of a verified proof".into())
-        } else if claim.recorded_at != self.block_timestamp || claim.recorded_at > facts.deadline {
-            Err(format!(
-                "it was recorded at {}, but the block is of {} and the deadline {}",
-                claim.recorded_at, self.block_timestamp, facts.deadline
-            ))
-        } else if facts.transferable.is_some_and(|transferable| transferable != claim.transferable) {
-            Err("its record and the event disagree about whether the proof is transferable".into())
-        } else {
-            Ok(String::new())
-        })
-    }
 }
 
 fn claim_facts(statement: &Statement, assignment: &Assignment) -> ClaimFacts {
@@ -323,27 +264,5 @@ fn claim_facts(statement: &Statement, assignment: &Assignment) -> ClaimFacts {
         public_values_hash: keccak256(values),
         transferable: None,
         tensors: Vec::new(),
-    }
-}
-
-/// Whether the event says what the calldata say, and then what it says of `transferable`.
-fn claim_event(log: &Log, statement: &Statement, assignment: &Assignment, proof_hash: B256) -> Result<bool, String> {
-    let event = ClaimRecorded::decode_log_validate(log).map_err(|error| error.to_string())?.data;
-    let expected = ClaimRecorded {
-        statementId: statement.id(),
-        modelId: statement.model_id,
-        submitter: assignment.submitter,
-        consumer: assignment.consumer,
-        job: assignment.job,
-        deadline: assignment.deadline,
-        publicValuesHash: keccak256(statement.public_values.as_bytes()),
-        proofHash: proof_hash,
-        assurance: Assurance::Verified,
-        transferable: event.transferable,
-    };
-    if event == expected {
-        Ok(event.transferable)
-    } else {
-        Err(format!("it says {event:?}, and the calldata {expected:?}"))
     }
 }

@@ -7,10 +7,10 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::{fs, path::PathBuf, time::Instant};
 use zkinfer::{
-    backend::Artifacts,
+    backend::{Artifacts, Item, Witness},
     model::Input,
-    pipeline::{PipelineError, Prepared, ProofGenerator},
-    proof::Context,
+    pipeline::PipelineError,
+    proof::{Context, Statement},
 };
 
 /// Linux counts processor time in these, on every machine that this runs on.
@@ -59,30 +59,30 @@ fn measure(spec: &Spec, session: &Session) -> Result<Timings, Failure> {
     zkinfer_prover::kernels::force_scalar(spec.scalar);
     let control = session.control();
     let artifacts = Artifacts::open(&spec.artifacts).map_err(PipelineError::from)?;
-    let prepared = Prepared::outside_cache(artifacts);
     let backend = spec.contender.backend(None)?;
-    let generator = ProofGenerator::new(&*backend, &prepared);
     let inputs = spec.inputs.iter().map(|input| Input::new(vec![input.clone()])).collect::<Result<Vec<_>, _>>()?;
     let (mut prove_ms, mut verify_ms, mut proof_bytes, mut cpu_ms) = (Vec::new(), Vec::new(), 0, 0.0);
     for run in 0..=spec.runs {
         let (start, before) = (Instant::now(), cpu_time_ms());
-        let witnesses = inputs.iter().map(|input| generator.witness(input, control));
-        let witnesses = witnesses.collect::<Result<Vec<_>, _>>()?;
-        let items: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
-        let bundle = generator.prove_batch(&items, control)?;
+        let witnesses = inputs.iter().map(|input| backend.witness(&artifacts, input, control));
+        let witnesses = witnesses.collect::<Result<Vec<_>, _>>().map_err(PipelineError::from)?;
+        let statements: Vec<Statement> = witnesses.iter().map(|witness| statement(&artifacts, witness)).collect();
+        let items = witnesses.iter().zip(&statements).map(|(witness, statement)| Item { witness, statement });
+        let proof = backend.prove(&artifacts, &items.collect::<Vec<_>>(), control).map_err(PipelineError::from)?;
         let (proved, cpu) = (start.elapsed(), cpu_time_ms() - before);
         let start = Instant::now();
-        let verdict = backend.verify(&prepared.artifacts, bundle.statements(), bundle.proof(), control);
-        if !verdict.map_err(PipelineError::from)?.is_valid() {
+        let verdict = backend.verify(&artifacts, &statements, &proof, control).map_err(PipelineError::from)?;
+        let verified = start.elapsed();
+        if !verdict.is_valid() {
             return Err(Failure::Internal("a proof that was just made does not verify".into()));
         }
         // The first one fills caches.
         if run > 0 {
             prove_ms.push(proved.as_secs_f64() * 1e3);
-            verify_ms.push(start.elapsed().as_secs_f64() * 1e3);
+            verify_ms.push(verified.as_secs_f64() * 1e3);
             cpu_ms += cpu;
         }
-        proof_bytes = bundle.proof().len();
+        proof_bytes = proof.len();
     }
     let peak_rss_kb = match spec.contender {
         // All of this process, from its start.
@@ -90,6 +90,11 @@ fn measure(spec: &Spec, session: &Session) -> Result<Timings, Failure> {
         _ => backend.peak_rss_kb(),
     };
     Ok(Timings { prove_ms, prove_cpu_ms: cpu_ms / f64::from(spec.runs), verify_ms, proof_bytes, peak_rss_kb })
+}
+
+fn statement(artifacts: &Artifacts, witness: &Witness) -> Statement {
+    let public_values = witness.public_values.clone();
+    Statement { model_id: artifacts.model_id(), public_values, context: Context::Offchain {} }
 }
 
 /// Processor time of this process and of the workers that it runs, all threads; 0 where the system does not tell.

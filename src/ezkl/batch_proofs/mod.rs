@@ -1,12 +1,14 @@
 //! Proving many requests: in portions, by several workers, with what goes wrong in one item kept from the others.
 
 mod adaptive;
+mod circuit;
 mod config;
 mod journal;
 mod queue;
 mod report;
 mod run;
 mod serve;
+mod together;
 
 pub use config::{Aggregation, BatchConfig, Limits, Strategy};
 pub use queue::{PATIENCE, Priority, RequestQueue};
@@ -23,6 +25,7 @@ use crate::{
 };
 use adaptive::Adaptive;
 use alloy::primitives::B256;
+use circuit::BatchCircuit;
 use journal::Journal;
 use run::Run;
 use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
@@ -73,7 +76,11 @@ impl<'a> BatchProofGenerator<'a> {
         mut receive: impl FnMut(BatchChunk) -> ControlFlow<()>,
     ) -> Result<BatchReport, PipelineError> {
         let start = self.clock.elapsed();
-        self.check(items)?;
+        let circuit = match self.config.aggregation {
+            Aggregation::InCircuit => BatchCircuit::of(self.generator.prepared())?,
+            _ => None,
+        };
+        self.check(items, circuit.as_ref())?;
         let (journal, records) = match &self.config.journal {
             Some(path) => {
                 let (journal, records) = Journal::open(path, self.name(items))?;
@@ -81,7 +88,7 @@ impl<'a> BatchProofGenerator<'a> {
             }
             None => (None, Vec::new()),
         };
-        let run = Run::new(&self.generator, &self.config, items, journal, observe, control);
+        let run = Run::new(&self.generator, &self.config, circuit, items, journal, observe, control);
         run.recover(records)?;
         let queue = RequestQueue::new(self.config.limits.queued);
         for index in run.open() {
@@ -107,7 +114,7 @@ impl<'a> BatchProofGenerator<'a> {
         Ok(report)
     }
 
-    fn check(&self, items: &[BatchItem]) -> Result<(), PipelineError> {
+    fn check(&self, items: &[BatchItem], circuit: Option<&BatchCircuit>) -> Result<(), PipelineError> {
         if items.is_empty() {
             return Err(PipelineError::invalid("items", "are none"));
         }
@@ -119,7 +126,7 @@ impl<'a> BatchProofGenerator<'a> {
             return Err(PipelineError::invalid(format!("items[{at}].id"), "is another item's, too"));
         }
         if self.config.aggregation == Aggregation::InCircuit {
-            let max = self.generator.backend().capabilities().max_batch;
+            let max = together::capacity(circuit, self.generator.backend().capabilities().max_batch);
             if max < 2 && items.len() > 1 {
                 return Err(BackendError::BatchSize { items: items.len(), max }.into());
             }

@@ -46,6 +46,8 @@ pub enum Outcome {
         bundle: Arc<Bundle>,
         /// Which of its statements.
         statement: usize,
+        /// Which place of that statement, in a circuit that takes several inputs: `backend::ezkl::batch` splits it.
+        slot: Option<usize>,
         /// Whether it was found in the journal.
         recovered: bool,
     },
@@ -95,7 +97,7 @@ pub struct ItemReport {
 }
 
 impl ItemReport {
-    /// The statement that is proven, if one is and it is this item's own.
+    /// The statement that is proven, if one is and it is this item's own, alone or with other items of its circuit.
     #[must_use]
     pub fn statement(&self) -> Option<&Statement> {
         match &self.outcome {

@@ -2,12 +2,13 @@
 
 use super::{
     Aggregation, BatchConfig, BatchEvent, BatchItem, BatchMetrics, BatchReport, BatchStatus, ItemReport, Outcome,
+    circuit::BatchCircuit,
     journal::{Journal, Record},
 };
 use crate::{
-    backend::{Control, Witness},
-    ezkl::{PipelineError, ProofGenerator},
-    proof::{Bundle, Verdict},
+    backend::{Control, Witness, ezkl::EzklBackend},
+    ezkl::{PipelineError, ProofGenerator, ProofRequest},
+    proof::{Bundle, Statement, Verdict, bundle::BackendName},
 };
 use alloy::primitives::B256;
 use std::{
@@ -18,11 +19,13 @@ use std::{
 };
 
 pub(super) struct Run<'a> {
-    generator: &'a ProofGenerator<'a>,
+    pub(super) generator: &'a ProofGenerator<'a>,
     config: &'a BatchConfig,
-    items: &'a [BatchItem],
+    /// When items are proven together in a circuit that takes several.
+    pub(super) circuit: Option<BatchCircuit>,
+    pub(super) items: &'a [BatchItem],
     observe: &'a (dyn Fn(&BatchEvent) + Sync),
-    control: &'a Control,
+    pub(super) control: &'a Control,
     state: Mutex<State>,
 }
 
@@ -41,6 +44,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         generator: &'a ProofGenerator<'a>,
         config: &'a BatchConfig,
+        circuit: Option<BatchCircuit>,
         items: &'a [BatchItem],
         journal: Option<Journal>,
         observe: &'a (dyn Fn(&BatchEvent) + Sync),
@@ -54,7 +58,7 @@ impl<'a> Run<'a> {
             busy: 0,
             broken: None,
         };
-        Self { generator, config, items, observe, control, state: Mutex::new(state) }
+        Self { generator, config, circuit, items, observe, control, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -69,15 +73,16 @@ impl<'a> Run<'a> {
             let verdict =
                 self.generator.backend().verify(artifacts, bundle.statements(), bundle.proof(), self.control)?;
             let bundle = Arc::new(bundle);
-            for (index, statement) in items {
-                if verdict != Verdict::Valid || !self.is_of(index, statement, &bundle)? {
+            for (index, place) in items {
+                let found = if verdict == Verdict::Valid { self.same(index, place, &bundle)? } else { None };
+                let Some(id) = found else {
                     tracing::warn!(index, "the journal's proof is not of this item, which is proven again");
                     continue;
-                }
+                };
                 let mut state = self.state();
-                state.seen.insert(bundle.statements()[statement].id(), index);
+                state.seen.insert(id, index);
                 state.metrics.recovered += 1;
-                state.outcomes[index] = Some(Outcome::Proven { bundle: bundle.clone(), statement, recovered: true });
+                state.outcomes[index] = Some(self.proven(bundle.clone(), place, true));
                 drop(state);
                 (self.observe)(&BatchEvent::Recovered { index });
             }
@@ -85,15 +90,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn is_of(&self, index: usize, statement: usize, bundle: &Bundle) -> Result<bool, PipelineError> {
-        let (Some(item), Some(statement)) = (self.items.get(index), bundle.statements().get(statement)) else {
-            return Ok(false);
-        };
+    /// What the item says, if the bundle says just that in this place.
+    fn same(&self, index: usize, place: usize, bundle: &Bundle) -> Result<Option<B256>, PipelineError> {
+        let Some(item) = self.items.get(index) else { return Ok(None) };
         if self.generator.check(&item.request).is_err() {
-            return Ok(false);
+            return Ok(None);
         }
-        let witness = self.generator.witness(&item.request.input, self.control)?;
-        Ok(*statement == self.generator.statement(&witness, item.request.context))
+        let (_, own) = self.run(&item.request)?;
+        let found = match &self.circuit {
+            None => bundle.statements().get(place).cloned(),
+            Some(circuit) if place < circuit.size() => {
+                let all = bundle.statement();
+                Some(Statement { public_values: circuit.item(&all.public_values, place)?, ..all.clone() })
+            }
+            Some(_) => None,
+        };
+        Ok(found.filter(|found| *found == own).map(|own| own.id()))
     }
 
     /// The items without an outcome.
@@ -104,14 +116,26 @@ impl<'a> Run<'a> {
 
     /// Whether nothing is known of a proof's memory, and it has to be.
     pub(super) fn is_first_measurement(&self) -> bool {
-        self.config.limits.memory_kb.is_some() && self.generator.backend().peak_rss_kb().is_none()
+        self.config.limits.memory_kb.is_some() && self.predicted_kb().is_none()
+    }
+
+    /// What one proof takes: the most that was measured, else what EZKL's circuit is known to need.
+    fn predicted_kb(&self) -> Option<u64> {
+        let artifacts = &self.generator.prepared().artifacts;
+        let forecast = || {
+            let of_ezkl = artifacts.identity().backend == BackendName::Ezkl;
+            of_ezkl
+                .then(|| EzklBackend::forecast(artifacts).ok().flatten().map(|forecast| forecast.peak_rss_kb))
+                .flatten()
+        };
+        self.generator.backend().peak_rss_kb().or_else(forecast)
     }
 
     /// How many workers may run; `None` when a proof does not fit into the limit, which every open item then says.
     pub(super) fn admit(&self) -> Option<usize> {
         let workers = self.config.workers();
         let Some(limit_kb) = self.config.limits.memory_kb else { return Some(workers) };
-        match self.generator.backend().peak_rss_kb() {
+        match self.predicted_kb() {
             None => Some(1),
             Some(needed_kb) if needed_kb > limit_kb => {
                 let error = PipelineError::MemoryLimit { needed_kb, limit_kb };
@@ -146,7 +170,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether no more items are to be begun.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let measured = || self.generator.backend().peak_rss_kb().unwrap_or(0);
         self.control.cancel.is_cancelled()
             || self.state().broken.is_some()
@@ -159,72 +183,48 @@ impl<'a> Run<'a> {
         }
         self.enter(index, worker);
         let proven = self.witness(index).and_then(|found| match found {
-            Found::Duplicate(of) => Ok(Outcome::Duplicate { of }),
-            Found::Run(witness) => {
+            Err(of) => Ok(Outcome::Duplicate { of }),
+            Ok(witness) => {
                 let context = self.items[index].request.context;
                 let bundle = self.generator.prove(&witness, context, self.control)?;
                 self.record(&bundle, &[(index, 0)])?;
-                Ok(Outcome::Proven { bundle: Arc::new(bundle), statement: 0, recovered: false })
+                Ok(self.proven(Arc::new(bundle), 0, false))
             }
         });
         self.leave();
         self.settle(index, proven.unwrap_or_else(|error| Outcome::of_error(&error)));
     }
 
-    /// Witnesses first, so that a bad item is found before it can spoil the proof of the others.
-    fn prove_together(&self, chunk: &[usize]) {
-        let mut runs: Vec<(usize, Box<Witness>)> = Vec::new();
-        for &index in chunk {
-            if self.is_over() {
-                return;
-            }
-            self.enter(index, 0);
-            let found = self.witness(index);
-            self.leave();
-            match found {
-                Ok(Found::Run(witness)) => runs.push((index, witness)),
-                Ok(Found::Duplicate(of)) => self.settle(index, Outcome::Duplicate { of }),
-                Err(error) => self.settle(index, Outcome::of_error(&error)),
-            }
-        }
-        for group in runs.chunks(self.generator.backend().capabilities().max_batch.max(1)) {
-            if self.is_over() {
-                return;
-            }
-            let numbered: Vec<(usize, usize)> =
-                group.iter().enumerate().map(|(statement, (index, _))| (*index, statement)).collect();
-            let pairs: Vec<_> =
-                group.iter().map(|(index, witness)| (&**witness, self.items[*index].request.context)).collect();
-            let proven = self.generator.prove_batch(&pairs, self.control).and_then(|bundle| {
-                self.record(&bundle, &numbered)?;
-                Ok(Arc::new(bundle))
-            });
-            for (index, statement) in numbered {
-                let outcome = match &proven {
-                    Ok(bundle) => Outcome::Proven { bundle: bundle.clone(), statement, recovered: false },
-                    Err(error) => Outcome::of_error(error),
-                };
-                self.settle(index, outcome);
-            }
-        }
+    /// Runs the circuit on an item alone, and says what the item claims.
+    fn run(&self, request: &ProofRequest) -> Result<(Witness, Statement), PipelineError> {
+        let Some(circuit) = &self.circuit else {
+            let witness = self.generator.witness(&request.input, self.control)?;
+            let statement = self.generator.statement(&witness, request.context);
+            return Ok((witness, statement));
+        };
+        let input = circuit.assemble(std::slice::from_ref(&request.input))?;
+        let witness = self.generator.witness(&input, self.control)?;
+        let public_values = circuit.item(&witness.public_values, 0)?;
+        let statement = Statement { public_values, ..self.generator.statement(&witness, request.context) };
+        Ok((witness, statement))
     }
 
-    fn witness(&self, index: usize) -> Result<Found, PipelineError> {
+    /// An item's witness; `Err` inside is the item that says the same.
+    pub(super) fn witness(&self, index: usize) -> Result<Result<Box<Witness>, usize>, PipelineError> {
         let request = &self.items[index].request;
         self.generator.check(request)?;
-        let witness = self.generator.witness(&request.input, self.control)?;
+        let (witness, statement) = self.run(request)?;
         if self.config.deduplicate {
-            let id = self.generator.statement(&witness, request.context).id();
-            let first = *self.state().seen.entry(id).or_insert(index);
+            let first = *self.state().seen.entry(statement.id()).or_insert(index);
             if first != index {
-                return Ok(Found::Duplicate(first));
+                return Ok(Err(first));
             }
         }
-        Ok(Found::Run(Box::new(witness)))
+        Ok(Ok(Box::new(witness)))
     }
 
     /// Writes a proof into the journal, before anybody hears of it.
-    fn record(&self, bundle: &Bundle, items: &[(usize, usize)]) -> Result<(), PipelineError> {
+    pub(super) fn record(&self, bundle: &Bundle, items: &[(usize, usize)]) -> Result<(), PipelineError> {
         let mut state = self.state();
         state.metrics.proofs += 1;
         let written = state.journal.as_mut().map_or(Ok(()), |journal| journal.append(bundle, items));
@@ -235,7 +235,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn enter(&self, index: usize, worker: usize) {
+    pub(super) fn enter(&self, index: usize, worker: usize) {
         let mut state = self.state();
         state.busy += 1;
         state.metrics.max_busy = state.metrics.max_busy.max(state.busy);
@@ -243,11 +243,11 @@ impl<'a> Run<'a> {
         (self.observe)(&BatchEvent::Started { index, worker });
     }
 
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         self.state().busy -= 1;
     }
 
-    fn settle(&self, index: usize, outcome: Outcome) {
+    pub(super) fn settle(&self, index: usize, outcome: Outcome) {
         let success = outcome.is_success();
         self.state().outcomes[index] = Some(outcome);
         (self.observe)(&BatchEvent::Finished { index, success });
@@ -298,9 +298,4 @@ impl<'a> Run<'a> {
         };
         BatchReport { status, items, structure: None, root: None, metrics }
     }
-}
-
-enum Found {
-    Run(Box<Witness>),
-    Duplicate(usize),
 }

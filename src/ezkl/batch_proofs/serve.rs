@@ -40,7 +40,9 @@ impl BatchProofGenerator<'_> {
             return Outcome::Cancelled;
         }
         match self.generator.generate(&item.request, control) {
-            Ok(response) => Outcome::Proven { bundle: Arc::new(response.bundle), statement: 0, recovered: false },
+            Ok(response) => {
+                Outcome::Proven { bundle: Arc::new(response.bundle), statement: 0, slot: None, recovered: false }
+            }
             Err(error) => Outcome::of_error(&error),
         }
     }

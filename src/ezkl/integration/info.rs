@@ -2,6 +2,7 @@
 
 use super::Prepared;
 use crate::{
+    backend::ezkl::SUPPORTED_OPERATORS,
     ezkl::PipelineError,
     model::Model,
     proof::{
@@ -29,72 +30,6 @@ const NATIVE: [&str; 12] = [
     "Squeeze",
     "Unsqueeze",
 ];
-/// ONNX operators that EZKL 23.0.5 takes and computes as the file says. Others are refused before it sees them: some it
-/// passes over in silence.
-const EZKL: [&str; 61] = [
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Add",
-    "And",
-    "ArgMax",
-    "ArgMin",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
-    "AveragePool",
-    "BatchNormalization",
-    "Cast",
-    "Ceil",
-    "Clip",
-    "Concat",
-    "Constant",
-    "Conv",
-    "ConvTranspose",
-    "Cos",
-    "Cosh",
-    "Div",
-    "Dropout",
-    "Equal",
-    "Erf",
-    "Exp",
-    "Expand",
-    "Flatten",
-    "Floor",
-    "Gather",
-    "Gemm",
-    "GlobalAveragePool",
-    "Greater",
-    "HardSwish",
-    "Identity",
-    "LeakyRelu",
-    "Less",
-    "Log",
-    "MatMul",
-    "Max",
-    "MaxPool",
-    "Min",
-    "Mul",
-    "Neg",
-    "Not",
-    "Or",
-    "Pad",
-    "Pow",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Shape",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Sub",
-    "Tanh",
-    "Transpose",
-];
-const EZKL_MORE: [&str; 8] = ["Round", "Sign", "Sin", "Split", "Sqrt", "Squeeze", "Unsqueeze", "Where"];
 /// EZKL's largest circuit is 2^26 rows.
 const EZKL_ROWS: u64 = 1 << 26;
 
@@ -224,7 +159,7 @@ pub(super) fn operators(backend: BackendName) -> Vec<&'static str> {
     let mut names = match backend {
         BackendName::Native => NATIVE.to_vec(),
         // The mock backend runs whatever tract runs; what EZKL takes is more than tests need.
-        BackendName::Ezkl | BackendName::Mock => [&EZKL[..], &EZKL_MORE].concat(),
+        BackendName::Ezkl | BackendName::Mock => SUPPORTED_OPERATORS.to_vec(),
     };
     names.sort_unstable();
     names

@@ -12,7 +12,7 @@ pub use values::PublicValues;
 use super::identity;
 use alloy::{
     primitives::{B256, I256},
-    sol_types::SolValue,
+    sol_types::{SolValue, abi::AbiDecoderConfig},
 };
 use serde::Serialize;
 
@@ -116,7 +116,9 @@ impl Schema {
         if bytes.len() > MAX_SCHEMA_BYTES {
             return Err(SchemaError::Malformed(format!("more than {MAX_SCHEMA_BYTES} bytes")));
         }
-        let tensors = <Vec<abi::Tensor>>::abi_decode_validate(bytes)
+        // Tensors that share bytes are copied before the comparison below finds them: this bounds the copies.
+        let config = AbiDecoderConfig::new().validate(true).memory_limit(2 * bytes.len());
+        let tensors = <Vec<abi::Tensor>>::abi_decode_with_config(bytes, config)
             .map_err(|error| SchemaError::Malformed(error.to_string()))?;
         let schema = Self::new(tensors.into_iter().map(TensorSchema::try_from).collect::<Result<_, _>>()?)?;
         if schema.to_bytes() != bytes {

@@ -63,7 +63,8 @@ impl TensorSchema {
     pub fn byte_len(&self) -> usize {
         match self.visibility {
             Visibility::Public => self.elements().saturating_mul(self.width.into()),
-            Visibility::Committed => 32,
+            // The point of the commitment.
+            Visibility::Committed => 64,
         }
     }
 

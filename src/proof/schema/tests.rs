@@ -104,6 +104,19 @@ fn only_the_canonical_schema_encoding_is_read() {
     assert!(Schema::from_bytes(&vec![0; MAX_SCHEMA_BYTES + 1]).is_err());
 }
 
+/// Every offset of the list is changed to that of its first, largest tensor: 20 copies of it are not made.
+#[test]
+fn tensors_that_share_bytes_are_not_copied() {
+    let wide = TensorSchema { axis: 1, scales: vec![0.5; 1000], ..tensor("x", Direction::Input, &[1, 1000], 1, false) };
+    let mut tensors = vec![wide];
+    tensors.extend((1..20).map(|i| tensor(&format!("x{i}"), Direction::Input, &[1], 1, false)));
+    let mut bytes = Schema::new(tensors).unwrap().to_bytes();
+    let first: [u8; 32] = bytes[64..96].try_into().unwrap();
+    bytes[64..64 + 20 * 32].as_chunks_mut().0.iter_mut().for_each(|offset| *offset = first);
+    let error = Schema::from_bytes(&bytes).unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("memory"), "{error}");
+}
+
 fn any_tensor(direction: Direction) -> impl Strategy<Value = TensorSchema> {
     ("[a-z]{1,40}", prop::collection::vec(1u64..5, 0..4), 1u8..=32, any::<bool>(), 1e-9f64..1e9, any::<i64>()).prop_map(
         move |(name, shape, width, is_signed, scale, zero_point)| TensorSchema {

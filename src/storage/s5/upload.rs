@@ -93,3 +93,25 @@ impl S5Store {
         if self.answers_for(address)? { Ok(()) } else { Err(self.http.misbehaved("an upload", otherwise)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between hashing a file and sending it, somebody may have written to it.
+    #[test]
+    fn a_file_with_other_bytes_than_were_hashed_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "before").unwrap();
+        let file = File::open(&path).unwrap();
+        let (address, source) = (ContentAddress::of(b"before"), Source::File { file: &file, path: &path });
+        assert!(source.check_unchanged(&address, None).is_ok());
+        assert!(source.check_unchanged(&address, Some(&source.piece(0, 6).unwrap())).is_ok());
+        std::fs::write(&path, "after!").unwrap();
+        let is_changed = |result| matches!(result, Err(StoreError::ChangedWhileRead { .. }));
+        assert!(is_changed(source.check_unchanged(&address, Some(&source.piece(0, 6).unwrap()))));
+        assert!(is_changed(source.check_unchanged(&address, None)));
+        assert!(is_changed(source.piece(3, 4).map(drop)), "shorter than it was");
+    }
+}

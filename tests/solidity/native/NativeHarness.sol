@@ -59,7 +59,7 @@ contract NativeHarness is INativeHarness {
         Proof memory proof = NativeProof.load(key, contextIds.length, proofBytes);
         Challenges memory c = NativeTranscript.challenges(key, statement, proof);
         require(NativeSumcheck.check(key, statement, proof, c), "V3, V4");
-        require(NativeOpening.check(key, proof, c), "V5 to V7");
+        require(NativeOpening.check(key, statement, proof, c), "V5 to V7");
     }
 
     function srsPoints(uint256 exponent) external pure returns (uint256[6] memory points) {

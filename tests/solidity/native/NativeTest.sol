@@ -33,7 +33,7 @@ abstract contract NativeTest is Test {
 
     /// @dev The names of all vectors.
     function names() internal pure returns (string[] memory list) {
-        list = new string[](10);
+        list = new string[](17);
         list[0] = "one-layer";
         list[1] = "single";
         list[2] = "batch";
@@ -44,6 +44,13 @@ abstract contract NativeTest is Test {
         list[7] = "64-128-64-10-batch-16";
         list[8] = "256-512-256-10";
         list[9] = "256-512-256-10-two-level";
+        list[10] = "256-512-256-10-batch-16";
+        list[11] = "committed-inputs";
+        list[12] = "committed-outputs";
+        list[13] = "committed-batch";
+        list[14] = "committed-saturating-two-level";
+        list[15] = "256-512-256-10-committed-inputs";
+        list[16] = "256-512-256-10-batch-16-committed-inputs";
     }
 
     function load(string memory name) internal returns (Vector memory) {
@@ -61,16 +68,7 @@ abstract contract NativeTest is Test {
         v.publicValues = new bytes[](n);
         for (uint256 k = 0; k < n; k++) {
             v.contextIds[k] = vm.parseJsonBytes32(v.json, _path(k, ".context_id"));
-            uint256[] memory inputs = vm.parseJsonUintArray(v.json, _path(k, ".inputs"));
-            int256[] memory outputs = vm.parseJsonIntArray(v.json, _path(k, ".outputs"));
-            bytes memory values;
-            for (uint256 i = 0; i < inputs.length; i++) {
-                values = bytes.concat(values, bytes2(uint16(inputs[i])));
-            }
-            for (uint256 i = 0; i < outputs.length; i++) {
-                values = bytes.concat(values, bytes8(uint64(int64(outputs[i]))));
-            }
-            v.publicValues[k] = values;
+            v.publicValues[k] = bytes.concat(_inputs(v, k), _outputs(v, k));
         }
         v.model = ModelKey({
             modelId: vm.parseJsonBytes32(v.json, _path(0, ".model_id")),
@@ -79,6 +77,24 @@ abstract contract NativeTest is Test {
             schemaHash: 0,
             srsId: vm.parseJsonBytes32(v.json, string.concat(ids, ".srs_id"))
         });
+    }
+
+    /// @dev The inputs of a sample: two bytes each, or the point of committed ones.
+    function _inputs(Vector memory v, uint256 k) private pure returns (bytes memory values) {
+        if (uint8(v.vk[2]) & 2 != 0) return vm.parseJsonBytes(v.json, _path(k, ".inputs"));
+        uint256[] memory inputs = vm.parseJsonUintArray(v.json, _path(k, ".inputs"));
+        for (uint256 i = 0; i < inputs.length; i++) {
+            values = bytes.concat(values, bytes2(uint16(inputs[i])));
+        }
+    }
+
+    /// @dev The outputs: eight bytes each, or the point of committed ones.
+    function _outputs(Vector memory v, uint256 k) private pure returns (bytes memory values) {
+        if (uint8(v.vk[2]) & 4 != 0) return vm.parseJsonBytes(v.json, _path(k, ".outputs"));
+        int256[] memory outputs = vm.parseJsonIntArray(v.json, _path(k, ".outputs"));
+        for (uint256 i = 0; i < outputs.length; i++) {
+            values = bytes.concat(values, bytes8(uint64(int64(outputs[i]))));
+        }
     }
 
     function _path(uint256 k, string memory rest) private pure returns (string memory) {

@@ -18,6 +18,9 @@ contract NativeVerifierGasTest is NativeTest {
         assertLt(_measure("256-512-256-10"), 720_000);
         assertLt(_measure("256-512-256-10-two-level"), 770_000);
         assertLt(_measure("64-128-64-10-batch-16"), 90_000 * 16);
+        assertLt(_measure("256-512-256-10-batch-16"), 90_000 * 16);
+        assertLt(_measure("256-512-256-10-committed-inputs"), 720_000);
+        assertLt(_measure("256-512-256-10-batch-16-committed-inputs"), 90_000 * 16);
     }
 
     /// @dev A refused proof costs no more than an accepted one, whatever is wrong with it: nothing burns what it is given.

@@ -139,9 +139,43 @@ contract NativeVerifierKeysTest is NativeTest {
             (vk[0], vk[1]) = (heads[i][0], heads[i][1]);
             _expect(v, vk, data);
         }
-        for (uint256 flags = 2; flags < 256; flags++) {
+        for (uint256 flags = 8; flags < 256; flags++) {
             v.vk[2] = bytes1(uint8(flags));
             _expect(v, v.vk, data);
+        }
+    }
+
+    /// @dev The same key with other committed sides is another key: public values cannot be reread as commitments, nor the other way.
+    function test_revert_otherSides() public {
+        string[4] memory list = ["single", "committed-inputs", "committed-outputs", "committed-batch"];
+        for (uint256 i = 0; i < list.length; i++) {
+            Vector memory v = load(list[i]);
+            uint8 right = uint8(v.vk[2]);
+            uint256 length = v.publicValues[0].length;
+            for (uint8 flags = 0; flags < 8; flags += 2) {
+                if (flags == right) continue;
+                v.vk[2] = bytes1(flags);
+                _expect(v, v.vk, abi.encodeWithSelector(IVerifierAdapter.PublicValuesLength.selector, length));
+            }
+        }
+    }
+
+    /// @dev 600 outputs need more positions when they are committed: nu is 10, not 9. A proof of zeros with the right length is
+    /// well-formed.
+    function test_committedOutputsHavePositions() public {
+        Vector memory v = load("single");
+        uint32[] memory dims = _dims(1, 600);
+        dims[0] = 4;
+        bytes memory vk = _key(0, dims, new uint16[](0));
+        vk[2] = 0x04;
+        v.publicValues[0] = new bytes(8 + 64);
+        for (uint256 l = 8; l < 12; l++) {
+            // §6 and §10 for ell = 6, t = 1 and one side.
+            v.proof = new bytes(64 * (21 + l) + 32 * (28 + 5 * l));
+            bytes memory data = l == 10
+                ? abi.encodeWithSelector(IVerifierAdapter.ProofInvalid.selector)
+                : abi.encodeWithSelector(IVerifierAdapter.ProofLength.selector, v.proof.length);
+            _expect(v, vk, data);
         }
     }
 

@@ -11,10 +11,19 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /* THE PROOF */
 
-    /// @dev Every word of every vector, plus one.
+    /// @dev Every word of every vector with public sides, plus one.
     function test_everyWordPlusOne() public {
+        _everyWordPlusOne(0, 10);
+    }
+
+    /// @dev And with committed ones. (The long batches are too much gas for one test.)
+    function test_everyCommittedWordPlusOne() public {
+        _everyWordPlusOne(11, 16);
+    }
+
+    function _everyWordPlusOne(uint256 first, uint256 end) private {
         string[] memory list = names();
-        for (uint256 i = 0; i < list.length; i++) {
+        for (uint256 i = first; i < end; i++) {
             Vector memory v = load(list[i]);
             for (uint256 offset = 0; offset < v.proof.length; offset += 32) {
                 uint256 word = wordAt(v.proof, offset);
@@ -34,7 +43,7 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev Every point of a vector, replaced by other points: the identity, the generator, its own double, its negative.
     function test_everyPointByAnother() public {
-        string[3] memory list = ["single", "saturating-two-level", "64-128-64-10"];
+        string[4] memory list = ["single", "saturating-two-level", "64-128-64-10", "committed-saturating-two-level"];
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);
             for (uint256 offset = 0; offset < v.proof.length; offset += 32) {
@@ -182,6 +191,89 @@ contract NativeVerifierRefusalsTest is NativeTest {
         verify(v);
     }
 
+    /* COMMITTED SIDES */
+
+    /// @dev Every byte of the public values of committed models: a point that is none, or another statement.
+    function test_everyCommittedByte() public {
+        string[4] memory list =
+            ["committed-inputs", "committed-outputs", "committed-batch", "committed-saturating-two-level"];
+        for (uint256 i = 0; i < list.length; i++) {
+            Vector memory v = load(list[i]);
+            for (uint256 k = 0; k < v.publicValues.length; k++) {
+                for (uint256 j = 0; j < v.publicValues[k].length; j++) {
+                    bytes1 old = v.publicValues[k][j];
+                    v.publicValues[k][j] = old ^ 0x01;
+                    uint256 point = _committedAt(v, j);
+                    expectRefusal(
+                        v,
+                        point == type(uint256).max
+                            ? invalid
+                            : abi.encodeWithSelector(INativeVerifier.CommitmentInvalid.selector, point)
+                    );
+                    v.publicValues[k][j] = old;
+                }
+            }
+            verify(v);
+        }
+    }
+
+    /// @dev Every commitment, replaced by other points, and by encodings that are not canonical.
+    function test_everyCommitmentByAnother() public {
+        Vector memory v = load("committed-batch");
+        for (uint256 k = 0; k < v.publicValues.length; k++) {
+            for (uint256 at = 0; at < 128; at += 64) {
+                bytes memory values = v.publicValues[k];
+                uint256 x = wordAt(values, at);
+                uint256 y = wordAt(values, at + 32);
+                (uint256 x2, uint256 y2) = _double(x, y);
+                uint256[8] memory others = [0, 0, 1, 2, x2, y2, x, FIELD - y];
+                for (uint256 i = 0; i < others.length; i += 2) {
+                    setWord(values, at, others[i]);
+                    setWord(values, at + 32, others[i + 1]);
+                    expectRefusal(v, invalid);
+                }
+                uint256[8] memory aliases = [x + FIELD, y, x, y + FIELD, 0, FIELD, FIELD, 0];
+                for (uint256 i = 0; i < aliases.length; i += 2) {
+                    setWord(values, at, aliases[i]);
+                    setWord(values, at + 32, aliases[i + 1]);
+                    expectRefusal(v, abi.encodeWithSelector(INativeVerifier.CommitmentInvalid.selector, at));
+                }
+                setWord(values, at, x);
+                setWord(values, at + 32, y);
+            }
+        }
+        verify(v);
+    }
+
+    /// @dev A side is committed or public, as the key says: the lengths differ.
+    function test_committedLengths() public {
+        Vector memory v = load("committed-inputs");
+        bytes memory values = v.publicValues[0];
+        // d_0 = 4, d_L = 3
+        assertEq(values.length, 64 + 24);
+        uint256[4] memory lengths = [0, 8 + 24, 64, values.length - 1];
+        for (uint256 i = 0; i < lengths.length; i++) {
+            v.publicValues[0] = truncated(values, lengths[i]);
+            expectRefusal(v, abi.encodeWithSelector(IVerifierAdapter.PublicValuesLength.selector, lengths[i]));
+        }
+        v.publicValues[0] = values;
+        v.proof = load("single").proof;
+        expectRefusal(v, abi.encodeWithSelector(IVerifierAdapter.ProofLength.selector, v.proof.length));
+        // The same dimensions and the same length of the proof, with the other side committed.
+        v = load("committed-outputs");
+        v.proof = load("committed-inputs").proof;
+        expectRefusal(v, invalid);
+    }
+
+    /// @dev Where the point is that the byte `j` of the public values belongs to, if it belongs to one.
+    function _committedAt(Vector memory v, uint256 j) private pure returns (uint256) {
+        uint256 flags = uint8(v.vk[2]);
+        // d_0 < 256 in the vectors that this is used with.
+        uint256 middle = flags & 2 != 0 ? 64 : 2 * uint256(uint8(v.vk[9]));
+        if (j < middle) return flags & 2 != 0 ? 0 : type(uint256).max;
+        return flags & 4 != 0 ? middle : type(uint256).max;
+    }
+
     /* BATCHES */
 
     function test_batchInAnotherOrder() public {
@@ -251,14 +343,17 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev The offset of the point that the word at `offset` belongs to.
     function _pointOf(Vector memory v, uint256 offset) private pure returns (uint256) {
-        uint256 ell = v.vk[2] == 0 ? 6 : 9;
+        uint256 flags = uint8(v.vk[2]);
+        uint256 ell = flags & 1 == 0 ? 6 : 9;
         uint256 t = v.vk[3] == 0 ? 1 : 2;
+        // Committed sides: two points, one evaluation and two responses each.
+        uint256 sides = (flags >> 1 & 1) + (flags >> 2 & 1);
         // l from the length of the proof: 64 (2(ell+1) + 4 + t + 2 + (l-4) + 2) + 32 (1 + 3l + 2ell+7 + 8 + 2(l-3) + t + 2)
-        uint256 l = (v.proof.length - 64 * (2 * ell + 6 + t) - 32 * (2 * ell + 12 + t)) / (64 + 160);
+        uint256 l = (v.proof.length - 64 * (2 * ell + 6 + t) - 32 * (2 * ell + 12 + t) - sides * 224) / (64 + 160);
         uint256[3] memory from;
         uint256[3] memory to;
-        to[0] = 64 * (2 * ell + 8 + t);
-        from[1] = to[0] + 32 * (1 + 3 * l + 2 * ell + 7);
+        to[0] = 64 * (2 * ell + 8 + t + 2 * sides);
+        from[1] = to[0] + 32 * (1 + 3 * l + 2 * ell + 7 + sides);
         to[1] = from[1] + 64 * (l - 4);
         from[2] = to[1] + 32 * (8 + 2 * (l - 3));
         to[2] = from[2] + 128;

@@ -1,0 +1,19 @@
+//! The pipeline's behaviours, each on both backends with real keys and real proofs unless its comment says mock.
+//!
+//! `cargo test ezkl::` runs them; `tools/test` counts them. `make setup` installs EZKL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
+
+#[path = "storage/node.rs"]
+#[allow(dead_code)] // the store's own tests use the rest
+mod node;
+
+mod ezkl {
+    mod bad_input;
+    mod recovery;
+    mod test_batch_proofs;
+    mod test_integration;
+    mod test_proof_creation;
+    mod test_verification;
+    pub(crate) mod world;
+}
