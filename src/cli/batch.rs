@@ -1,6 +1,7 @@
 use super::{
     Failure, ModelArgs, Outcome, context,
     context::Session,
+    form::FormArgs,
     inputs::{self, Named},
     report,
 };
@@ -65,6 +66,9 @@ pub(crate) struct Args {
     /// Record finished proofs here, and take those that are recorded.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
@@ -84,7 +88,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let batch = BatchProofGenerator::new(generator, config(args))?;
     let bar = session.bar(items.len() as u64);
-    let mut writer = Writer { dir: &args.out, written: HashMap::new() };
+    let mut writer = Writer { dir: &args.out, form: &args.form, written: HashMap::new() };
     let mut trouble = None;
     let finished = |event: &BatchEvent| {
         if matches!(event, BatchEvent::Finished { .. } | BatchEvent::Recovered { .. }) {
@@ -126,6 +130,7 @@ fn config(args: &Args) -> BatchConfig {
 /// Writes every bundle once.
 struct Writer<'a> {
     dir: &'a Path,
+    form: &'a FormArgs,
     /// By the bundle's address, which lives as long as the report.
     written: HashMap<*const Bundle, PathBuf>,
 }
@@ -136,7 +141,7 @@ impl Writer<'_> {
             let Done::Proven { bundle, .. } = &item.outcome else { continue };
             if !self.written.contains_key(&Arc::as_ptr(bundle)) {
                 let path = self.dir.join(format!("{:05}.bundle.json", item.index));
-                write_atomic(&path, &bundle.to_json())?;
+                write_atomic(&path, &self.form.encode(bundle))?;
                 self.written.insert(Arc::as_ptr(bundle), path);
             }
         }

@@ -69,7 +69,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 Some(Kind::EzklVk) => ezkl_key(&bytes),
                 Some(Kind::Schema) => schema(&bytes)?,
                 // A bundle may be larger than what was read here.
-                _ if bytes.trim_ascii_start().starts_with(b"{") => bundle(&verify::read(&args.path)?)?,
+                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => {
+                    bundle(&verify::read(&args.path)?)?
+                }
                 _ => key(&bytes).or_else(|_| schema(&bytes)).map_err(|_| {
                     let shown = args.path.display();
                     Failure::Input(format!("{shown} is no bundle, no native verifying key and no schema; see --as"))

@@ -11,6 +11,7 @@ mod digits;
 mod doctor;
 mod entry;
 mod failure;
+mod form;
 mod inputs;
 mod inspect;
 mod prove;

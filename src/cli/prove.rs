@@ -2,6 +2,7 @@ use super::{
     Failure, ModelArgs, Outcome, context,
     context::Session,
     digits,
+    form::FormArgs,
     inputs::{self, Named},
     report, verify,
 };
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// Where the bundle goes.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
@@ -75,7 +79,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runs: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
     let bundle = generator.prove_batch(&runs, control)?;
     let prove_ms = start.elapsed().as_secs_f64() * 1e3;
-    write_atomic(&args.out, &bundle.to_json())?;
+    write_atomic(&args.out, &args.form.encode(&bundle))?;
     let manifest = bundle.manifest();
     let ids: Vec<_> = bundle.statements().iter().map(Statement::id).collect();
     let object = json!({

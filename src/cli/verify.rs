@@ -14,7 +14,7 @@ use zkinfer::{
         verify_in_evm,
     },
     proof::{
-        Bundle, BundleError, Statement, Verdict,
+        Bundle, Statement, Structure, Verdict,
         bundle::{BackendName, MAX_BUNDLE_BYTES},
     },
     storage::StorageError,
@@ -262,16 +262,22 @@ impl Findings {
     }
 }
 
-/// Reads and checks a bundle file.
+/// Reads and checks a bundle file, in any encoding.
 pub(crate) fn read(path: &PathBuf) -> Result<Bundle, Failure> {
     let cannot = |error| Failure::Input(format!("cannot read {}: {error}", path.display()));
     let file = std::fs::File::open(path).map_err(cannot)?;
-    let mut json = Vec::new();
-    file.take(MAX_BUNDLE_BYTES as u64 + 1).read_to_end(&mut json).map_err(cannot)?;
-    match Bundle::from_json(&json) {
-        Ok(bundle) => Ok(bundle),
-        Err(error @ BundleError::Malformed(_)) => Err(Failure::Input(format!("{}: {error}", path.display()))),
-        Err(error) => Err(error.into()),
+    let mut bytes = Vec::new();
+    file.take(MAX_BUNDLE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    match Structure::decode(&bytes) {
+        Ok(Structure::Single(bundle)) => Ok(*bundle),
+        Ok(several) => {
+            let count = several.bundles().len();
+            Err(Failure::Input(format!(
+                "{} holds {count} bundles; the command line takes one at a time",
+                path.display()
+            )))
+        }
+        Err(error) => Err(Failure::Input(format!("{}: {error}", path.display()))),
     }
 }
 
