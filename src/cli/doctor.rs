@@ -60,8 +60,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok() || !finding.required);
     let rows: Vec<(String, String)> = findings.iter().map(row).collect();
-    let text =
-        format!("{}{}\n", report::rows(&rows), if healthy { "Everything that is required is there." } else { "Something is missing." });
+    let text = format!(
+        "{}{}\n",
+        report::rows(&rows),
+        if healthy { "Everything that is required is there." } else { "Something is missing." }
+    );
     let object = json!({ "healthy": healthy, "findings": findings.iter().map(object).collect::<Vec<_>>() });
     report::result(session, &object, &text);
     if healthy { Ok(Outcome::True) } else { Ok(Outcome::Missing) }
