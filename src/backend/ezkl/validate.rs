@@ -34,8 +34,9 @@ pub(super) fn check(model: &Model) -> Result<(), BackendError> {
     for input in graph.input.iter().filter(|input| !constants.contains(input.name.as_str())) {
         check_input(input)?;
     }
-    if let Some(empty) = graph.initializer.iter().find(|tensor| tensor.dims.contains(&0)) {
-        return Err(unsupported(format!("the constant `{}` is empty", empty.name)));
+    let mut tensors = model.inputs().iter().chain(model.outputs());
+    if let Some(empty) = tensors.find(|tensor| tensor.shape.contains(&0)) {
+        return Err(unsupported(format!("the tensor `{}` is empty", empty.name)));
     }
     let view = View { graph: &graph, constants };
     graph.node.iter().try_for_each(|node| match problem(node, &view) {
