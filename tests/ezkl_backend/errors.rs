@@ -174,11 +174,13 @@ fn witnesses_that_were_changed_are_told_apart() {
     .into_iter()
     .enumerate()
     {
-        // An input of its own, by which its file is found among those of other tests.
-        let input = Input::new(vec![vec![0.25, 0.5, 0.75, f64::from(40 + i as u32) / 128.0]]).unwrap();
+        // An input of its own, by which its file is found among those of other tests and other processes.
+        let pid = std::process::id();
+        let units = [40 + i as u32, pid % 100, pid / 100 % 100, pid / 10_000 % 100];
+        let input = Input::new(vec![units.iter().map(|&unit| f64::from(unit) / 128.0).collect()]).unwrap();
         let witness = TINY.backend.witness(&TINY.artifacts, &input, &Control::default()).unwrap();
         let statement = TINY.statement(&witness);
-        let path = witness_file(&format!("{:02x}{}", 40 + i, "00".repeat(31)));
+        let path = witness_file(&units.map(|unit| format!("{unit:02x}{}", "00".repeat(31))));
         let edit = |edit: &dyn Fn(&mut serde_json::Value)| {
             let mut json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
             edit(&mut json);
@@ -202,10 +204,11 @@ fn witnesses_that_were_changed_are_told_apart() {
     }
 }
 
-fn witness_file(needle: &str) -> PathBuf {
+fn witness_file(needles: &[String]) -> PathBuf {
     let folders = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
     let mut files = folders.map(|entry| entry.path().join("witness.json"));
-    files.find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(needle))).unwrap()
+    let is_ours = |text: String| needles.iter().all(|needle| text.contains(needle.as_str()));
+    files.find(|path| fs::read_to_string(path).is_ok_and(is_ours)).unwrap()
 }
 
 /// An SRS that is smaller than it says makes EZKL panic.
