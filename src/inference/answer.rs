@@ -175,13 +175,13 @@ mod tests {
     fn hidden_tensors_are_not_mistaken_for_others() {
         let hidden_input = tensor("x", Direction::Input, Visibility::Committed);
         let schema = Schema::new(vec![hidden_input, tensor("y", Direction::Output, Visibility::Public)]).unwrap();
-        let bytes = [&[7; 32][..], &8u64.to_be_bytes(), &2u64.to_be_bytes()].concat();
+        let bytes = [&[7; 64][..], &8u64.to_be_bytes(), &2u64.to_be_bytes()].concat();
         let values = PublicValues::from_bytes(bytes.into());
         let answer = Answer::read(&schema, &values, vec![vec![4.0, 1.0]]).unwrap();
         assert_eq!((answer.outputs.len(), answer.distance.largest), (1, 0.0));
         assert!(matches!(Answer::read(&schema, &values, vec![vec![4.0]]), Err(InferenceError::OtherOutputs { .. })));
         let schema = Schema::new(vec![tensor("y", Direction::Output, Visibility::Committed)]).unwrap();
-        let error = Answer::read(&schema, &PublicValues::from_bytes(vec![7; 32].into()), vec![]).unwrap_err();
+        let error = Answer::read(&schema, &PublicValues::from_bytes(vec![7; 64].into()), vec![]).unwrap_err();
         assert!(matches!(error, InferenceError::HiddenOutput { .. }), "{error}");
     }
 }

@@ -124,15 +124,22 @@ impl Cache {
         let path = self.dir("locks")?.join(name);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
         file.lock().map_err(io(&path))?;
-        Ok(Lock { _file: file })
+        Ok(Lock(file))
     }
 }
 
 /// A lock that is held.
 #[derive(Debug)]
 #[must_use = "the lock is freed when this is dropped"]
-pub struct Lock {
-    _file: File,
+pub struct Lock(pub(super) File);
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that another thread is spawning has it open, too, for an instant.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a lock is held until this process ends");
+        }
+    }
 }
 
 /// Finds out whether [`write_atomic`] could write `path`, before work is spent on its content.

@@ -1,6 +1,6 @@
 //! Bounding the cache: what was used least recently goes first, what is in use stays.
 
-use super::{Cache, StorageError, cache::io};
+use super::{Cache, Lock, StorageError, cache::io};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 #[derive(Clone, Debug)]
 #[must_use = "the entry may be evicted when this is dropped"]
 pub struct Lease {
-    _file: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 /// What an eviction did.
@@ -53,7 +53,7 @@ impl Cache {
         let file = open(&path)?;
         // Waits for nothing but an eviction that is moving the entry away.
         file.lock_shared().and_then(|()| file.set_modified(SystemTime::now())).map_err(io(&path))?;
-        Ok(Lease { _file: Arc::new(file) })
+        Ok(Lease { _lock: Arc::new(Lock(file)) })
     }
 
     /// Removes the least recently used entries of `folder` until all have at most [`Cache::max_bytes`] together.
@@ -157,10 +157,10 @@ fn open(path: &Path) -> Result<File, StorageError> {
     File::options().create(true).truncate(false).write(true).open(path).map_err(io(path))
 }
 
-fn try_lock(path: &Path) -> Result<Option<File>, StorageError> {
+fn try_lock(path: &Path) -> Result<Option<Lock>, StorageError> {
     let file = open(path)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(Lock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(io(path)(error)),
     }

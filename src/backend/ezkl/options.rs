@@ -161,7 +161,7 @@ impl EzklOptions {
     fn samples_hash(&self) -> String {
         self.calibration
             .as_ref()
-            .map_or_else(String::new, |samples| blake3::hash(&samples.to_json()).to_hex().to_string())
+            .map_or_else(|| "none".into(), |samples| blake3::hash(&samples.to_json()).to_hex().to_string())
     }
 }
 

@@ -126,6 +126,15 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Closing the file is not enough: a process that is being spawned has it open, too, for an instant.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(path = %self.path.display(), %error, "the journal stays locked until this process ends");
+        }
+    }
+}
+
 fn parse(payload: &[u8]) -> Option<Record> {
     let word = |at: usize| payload.get(at..at + 4)?.try_into().ok().map(|bytes| u32::from_be_bytes(bytes) as usize);
     let count = word(0)?;

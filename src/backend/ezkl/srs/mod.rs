@@ -314,7 +314,7 @@ mod tests {
         let path = store.file(id, 5).unwrap();
         fs::write(&path, b"damaged").unwrap();
         let error = SrsStore::new(&store.cache).file(id, 5).unwrap_err();
-        assert!(error.to_string().contains("import"), "{error}");
+        assert!(error.to_string().contains("Import"), "{error}");
     }
 
     #[test]

@@ -100,8 +100,8 @@ fn columns(ask: &Ask, probe: &SettingsResult) -> Vec<(usize, bool)> {
     let checked = ask.batch && probe.total_einsum_col_size() > 0;
     let columns: &[usize] = match ask.objective {
         Objective::Balanced => &[2],
-        Objective::Latency => &[2, 1, 3, 4],
-        Objective::Gas | Objective::Memory => &[1, 2],
+        Objective::Latency | Objective::Memory => &[2, 1, 3, 4],
+        Objective::Gas => &[1, 2],
     };
     // Without products of two matrices there is nothing to check: one setting stands for both.
     let both: &[bool] = if checked { &[false, true] } else { &[true] };
