@@ -66,7 +66,7 @@ fn unsupported_operators_are_named_and_another_backend_is_advised() {
     let (_dir, cache) = fresh_cache();
     let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), cache);
     let error = integration.prepare(&model, &Control::default()).unwrap_err();
-    assert!(matches!(error, PipelineError::Backend(zkinfer::backend::BackendError::Unsupported { .. })), "{error}");
+    assert!(matches!(error, PipelineError::UnsupportedOperators { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains("Conv") && text.contains("Conv_n0") && text.contains("--backend ezkl"), "{text}");
 }
