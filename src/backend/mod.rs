@@ -6,10 +6,13 @@ mod error;
 pub mod ezkl;
 pub mod mock;
 pub mod native;
+mod opening;
 
 pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
+pub use opening::{MAX_OPENINGS_BYTES, Opening, Openings, OpeningsError, TensorOpening};
+pub use zkinfer_prover::{SampleSecrets, TensorSecret};
 
 use crate::{
     model::{Input, Model, TensorInfo},
@@ -55,11 +58,38 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`].
     fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError>;
 
-    /// Runs the circuit on an input.
+    /// Refuses artifacts whose parts contradict each other in ways that their hashes do not show.
+    ///
+    /// # Errors
+    /// [`BackendError::Artifacts`].
+    fn check(&self, _artifacts: &Artifacts) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    /// Runs the circuit on an input. What blinds a committed side is drawn anew.
     ///
     /// # Errors
     /// [`BackendError`]; an input outside the circuit's domain is [`BackendError::OutOfDomain`].
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError>;
+
+    /// As [`ProvingBackend::witness`], with secrets of the caller's in the place of fresh ones: a tensor that was committed
+    /// before, under the same secret, is the same commitment again. Other tensors need other secrets.
+    ///
+    /// # Errors
+    /// As [`ProvingBackend::witness`]; [`BackendError::Unsupported`] for the secret of a side that is not committed.
+    fn witness_with(
+        &self,
+        artifacts: &Artifacts,
+        input: &Input,
+        secrets: &SampleSecrets,
+        control: &Control,
+    ) -> Result<Witness, BackendError> {
+        if secrets.inputs.is_none() && secrets.outputs.is_none() {
+            return self.witness(artifacts, input, control);
+        }
+        let reason = "it commits to no inputs and no outputs".into();
+        Err(BackendError::Unsupported { backend: self.capabilities().backend.as_str(), reason })
+    }
 
     /// Proves statements about their witnesses, all with one proof. What is returned has been verified.
     ///
@@ -177,13 +207,27 @@ pub enum ModelCode {
 pub struct Witness {
     /// The public values of this run.
     pub public_values: PublicValues,
+    opening: Option<Opening>,
     data: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl Witness {
     /// Wraps a backend's own data.
     pub fn new<T: Send + Sync + 'static>(public_values: PublicValues, data: T) -> Self {
-        Self { public_values, data: Box::new(data) }
+        Self { public_values, opening: None, data: Box::new(data) }
+    }
+
+    /// The same, with what opens its committed tensors.
+    #[must_use]
+    pub fn with_opening(self, opening: Option<Opening>) -> Self {
+        Self { opening, ..self }
+    }
+
+    /// What opens the committed tensors of the public values; `None` when there are none. Secret: for whoever proves.
+    /// It is kept nowhere else.
+    #[must_use]
+    pub const fn opening(&self) -> Option<&Opening> {
+        self.opening.as_ref()
     }
 
     /// The backend's own data.

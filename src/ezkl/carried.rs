@@ -72,7 +72,8 @@ pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedRepor
     let start = Instant::now();
     let off_chain = if parts.adapter_id == evm::artifacts::native_verifier_id() {
         control.stage("verify off-chain");
-        Some(native::verify_with_key_object(&parts, code, bundle.statements(), bundle.proof())?)
+        let schema = Some(&bundle.manifest().schema);
+        Some(native::verify_with_key_object(&parts, code, schema, bundle.statements(), bundle.proof())?)
     } else {
         None
     };

@@ -29,7 +29,8 @@ impl Reverifier {
             (Err(PipelineError::UnknownModel(_)), Some(code))
                 if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
             {
-                return Ok(native::verify_with_key_object(&request.model, code, &request.statements, &request.proof)?);
+                let schema = request.schema.as_ref();
+                return Ok(native::verify_with_key_object(&request.model, code, schema, statements, &request.proof)?);
             }
             (found, _) => found?,
         };

@@ -1,12 +1,12 @@
 //! Verifying with a key object alone, where there are no artifacts: the model id binds it by its hash.
 
-use super::{BackendError, failed, prover_statement};
+use super::{BackendError, failed, proven_statements, prover_statement, schema::agrees};
 use crate::{
     evm,
     proof::{
-        Statement, Verdict,
+        Schema, Statement, Verdict,
         bundle::MAX_STATEMENTS,
-        identity::{ModelParts, model_id},
+        identity::{ModelParts, model_id, schema_hash},
     },
 };
 use alloy::primitives::{B256, Bytes, keccak256};
@@ -14,19 +14,21 @@ use zkinfer_prover::{PinnedSrs, Verifier, VerifyingKey, srs::test_srs};
 
 /// Verifies one proof of all of these statements with the key object `code`, which a bundle or a chain gave.
 ///
-/// Nothing of it is trusted: statements, adapter, object, key and SRS must be those of `model`, or the verdict is
-/// Invalid. What the public values mean is the schema's to say; it is not looked at.
+/// Nothing of it is trusted: statements, adapter, object, schema, key and SRS must be those of `model`, schema and key must
+/// say the same of every tensor, and the public values must follow the schema, or the verdict is Invalid. Without a `schema`
+/// the verdict is about the bytes of the public values, and not about what they mean.
 ///
 /// # Errors
 /// [`BackendError::Failed`] when the TEST SRS cannot be made: never for what was given.
 pub fn verify_with_key_object(
     model: &ModelParts,
     code: &Bytes,
+    schema: Option<&Bytes>,
     statements: &[Statement],
     proof: &Bytes,
 ) -> Result<Verdict, BackendError> {
     let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
-    Ok(match judge(model, code, statements, proof, srs.pinned()) {
+    Ok(match judge(model, code, schema, statements, proof, srs.pinned()) {
         Ok(()) => Verdict::Valid,
         Err(reason) => Verdict::Invalid { reason },
     })
@@ -35,6 +37,7 @@ pub fn verify_with_key_object(
 fn judge(
     model: &ModelParts,
     code: &Bytes,
+    schema: Option<&Bytes>,
     statements: &[Statement],
     proof: &Bytes,
     pinned: &PinnedSrs,
@@ -49,10 +52,35 @@ fn judge(
     if model.adapter_id != evm::artifacts::native_verifier_id() {
         return Err(format!("adapter {} is not the native verifier of this release", model.adapter_id));
     }
-    let verifier = Verifier::new(key_of(model, code)?, pinned).map_err(|error| error.to_string())?;
-    let proven = statements.iter().map(|statement| prover_statement(verifier.key().shape(), statement));
-    let proven = proven.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    let key = key_of(model, code)?;
+    let shape = key.shape();
+    let proven = match schema {
+        Some(schema) => proven_statements(&schema_of(model, schema, &key)?, shape, statements)?,
+        None => {
+            let proven = statements.iter().map(|statement| prover_statement(shape, statement));
+            proven.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?
+        }
+    };
+    let verifier = Verifier::new(key, pinned).map_err(|error| error.to_string())?;
     verifier.verify(&proven, proof).map_err(|error| error.to_string())
+}
+
+/// Whether the parts of a native model that a chain or a bundle names agree: the key object is that of the model id, and the
+/// schema says of every tensor what the key says. Registries see neither.
+///
+/// # Errors
+/// What differs.
+pub fn check_model(model: &ModelParts, code: &Bytes, schema: &Bytes) -> Result<(), String> {
+    schema_of(model, schema, &key_of(model, code)?).map(|_| ())
+}
+
+fn schema_of(model: &ModelParts, schema: &Bytes, key: &VerifyingKey) -> Result<Schema, String> {
+    if schema_hash(schema) != model.schema_hash {
+        return Err("the schema is another model's".into());
+    }
+    let schema = Schema::from_bytes(schema).map_err(|error| error.to_string())?;
+    agrees(&schema, key.shape())?;
+    Ok(schema)
 }
 
 /// The key in the object: a zero byte, so that nobody can call into it, and the key's encoding.

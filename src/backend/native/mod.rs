@@ -4,6 +4,9 @@
 //! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
 //! alone. Every setup draws a new model secret: the same model set up twice has two commitments, hence two model ids.
 //!
+//! Either side of a model can be hidden ([`NativeBackend::with_hidden`]): its statements then hold a commitment to the
+//! tensor instead of the tensor, and whoever proves gets what opens it ([`Opening`]).
+//!
 //! The contract that verifies native proofs knows the points of the TEST SRS alone: a model that is set up under a user's
 //! ceremony ([`SrsSource::Ptau`]) is proven and verified off-chain, and its capabilities and warnings say so.
 
@@ -11,15 +14,18 @@ mod calibration;
 mod carried;
 mod files;
 mod memory;
+mod openings;
+mod schema;
 mod srs;
 
 pub use calibration::Source;
-pub use carried::verify_with_key_object;
+pub use carried::{check_model, verify_with_key_object};
 pub use srs::SrsSource;
+pub use zkinfer_prover::circuit::Committed;
 
 use super::{
     Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode,
-    ProvingBackend, Witness, refused_statements,
+    Opening, ProvingBackend, Witness, refused_statements,
 };
 use crate::{
     evm,
@@ -28,12 +34,11 @@ use crate::{
         quantize::{Accuracy, InputScale, Quantized},
     },
     proof::{
-        Schema, Statement, TensorSchema, Verdict,
+        PublicValues, Schema, Statement, Verdict,
         bundle::{BackendName, MAX_STATEMENTS},
-        schema::{Direction, NO_AXIS, Visibility},
     },
 };
-use alloy::primitives::{B256, Bytes, I256};
+use alloy::primitives::{B256, Bytes};
 use files::{PK, SECRET, VK, WEIGHTS};
 use serde::{Deserialize, Serialize};
 use srs::SrsStore;
@@ -46,10 +51,11 @@ use std::{
     },
     time::Instant,
 };
+use zeroize::Zeroizing;
 use zkinfer_prover::{
-    CircuitError, Claim, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues, Request,
-    Statement as ProverStatement, Verifier, VerifyingKey,
-    circuit::{Layout, Saturation, Shape, Weights},
+    CircuitError, Claim, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues as ProverValues, Request,
+    SampleSecrets, Statement as ProverStatement, Verifier, VerifyingKey,
+    circuit::{Layout, Saturation, Shape, Side, Weights},
     setup,
     srs::Srs,
     verify_many,
@@ -65,6 +71,7 @@ const ADVICE: &str = "try `--backend ezkl`";
 #[derive(Debug, Default)]
 pub struct NativeBackend {
     calibration: Option<Input>,
+    hidden: Committed,
     srs: SrsStore,
     loaded: Mutex<Option<Loaded>>,
     peak_rss_kb: AtomicU64,
@@ -84,14 +91,21 @@ struct Details {
     dims: Vec<usize>,
     /// Per hidden layer 255 or 65535, if the network clips.
     saturation: Option<Vec<u16>>,
+    /// Whether the inputs are committed instead of public.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hidden_inputs: bool,
+    /// Whether the outputs are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hidden_outputs: bool,
     calibration: Source,
     /// Against the float model, on the calibration samples.
     accuracy: Accuracy,
 }
 
-/// The integers that the proof takes in.
+/// The integers that the proof takes in, and what blinds those that the statement hides.
 struct NativeWitness {
-    inputs: Vec<u16>,
+    inputs: Zeroizing<Vec<u16>>,
+    secrets: SampleSecrets,
 }
 
 /// Obeys a [`Control`] between steps: work in this process cannot be killed.
@@ -138,6 +152,13 @@ impl NativeBackend {
         Self { srs: SrsStore::new(source), ..self }
     }
 
+    /// Sets models up with these sides hidden: their statements commit to the tensor, under a secret that is fresh for every
+    /// witness. Another choice is another model, with another id. Models that are set up keep theirs.
+    #[must_use]
+    pub fn with_hidden(self, hidden: Committed) -> Self {
+        Self { hidden, ..self }
+    }
+
     /// The prover of a model, with its tables, for proofs of at least `samples` statements.
     fn prover(&self, artifacts: &Artifacts, samples: usize) -> Result<Arc<Prover>, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
@@ -152,6 +173,8 @@ impl NativeBackend {
         if key.verifying_key().digest() != vk_digest {
             return Err(damaged(&path, &"it is the key of another model"));
         }
+        self::schema::agrees(&artifacts.schema()?, key.verifying_key().shape())
+            .map_err(|reason| damaged(&path, &reason))?;
         let columns = Layout::new(key.verifying_key().shape()).columns(samples);
         let needed = columns.map_err(|error| failed("load", error))?.real();
         let srs = self.srs.for_proving(artifacts, needed)?;
@@ -160,13 +183,20 @@ impl NativeBackend {
         Ok(prover)
     }
 
-    fn verifier(&self, artifacts: &Artifacts) -> Result<Verifier, BackendError> {
+    /// The verifying key, which is the one of the model id and means what the schema says.
+    fn key(artifacts: &Artifacts) -> Result<VerifyingKey, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let path = artifacts.file(VK)?;
         let key = VerifyingKey::from_bytes(&files::read_vk(artifacts)?).map_err(|error| damaged(&path, &error))?;
         if key.digest() != artifacts.identity().vk_digest {
             return Err(damaged(&path, &"it is the key of another model"));
         }
+        schema::agrees(&artifacts.schema()?, key.shape()).map_err(|reason| damaged(&path, &reason))?;
+        Ok(key)
+    }
+
+    fn verifier(&self, artifacts: &Artifacts) -> Result<Verifier, BackendError> {
+        let (key, path) = (Self::key(artifacts)?, artifacts.file(VK)?);
         Verifier::new(key, &*self.srs.for_verifying(artifacts)?).map_err(|error| damaged(&path, &error))
     }
 }
@@ -187,7 +217,8 @@ impl ProvingBackend for NativeBackend {
 
     fn recipe(&self, _: &Model) -> String {
         let samples = self.calibration.as_ref().map(|input| blake3::hash(&input.to_json()).to_hex().to_string());
-        let parts = [samples.unwrap_or_default(), self.srs.recipe()];
+        let hidden: String = self.hidden.sides().map(|side| format!("hidden {} ", side_name(side))).collect();
+        let parts = [samples.unwrap_or_default(), self.srs.recipe(), hidden.trim_end().to_owned()];
         parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
@@ -201,7 +232,8 @@ impl ProvingBackend for NativeBackend {
         let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
         // Before any work on it: a shape that the relation does not take.
         let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
-        Shape::new(widths, None).map_err(|error| unsupported(&error))?;
+        let shape = Shape::new(widths, None).and_then(|shape| shape.with_committed(self.hidden));
+        shape.map_err(|error| unsupported(&error))?;
         deadline.check("compile")?;
         control.stage("quantize");
         let (calibration, source) =
@@ -209,13 +241,16 @@ impl ProvingBackend for NativeBackend {
         let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
         let float = |x: &[f64]| mlp.run(x);
         let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
-        let weights = weights_of(&quantized).map_err(|error| unsupported(&error))?;
+        let weights = weights_of(&quantized, self.hidden).map_err(|error| unsupported(&error))?;
         files::write_secret(&dir.join(WEIGHTS), &weights.to_bytes())?;
         let shape = weights.shape();
         let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
-        let details = Details { dims: shape.dims().to_vec(), saturation, calibration: source, accuracy };
+        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = self.hidden;
+        let dims = shape.dims().to_vec();
+        let details = Details { dims, saturation, hidden_inputs, hidden_outputs, calibration: source, accuracy };
         let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
-        Ok(Circuit { schema: schema_of(model, quantized.input, quantized.output_scale)?, details })
+        let schema = schema::schema_of(model, quantized.input, quantized.output_scale, self.hidden)?;
+        Ok(Circuit { schema, details })
     }
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
@@ -236,6 +271,7 @@ impl ProvingBackend for NativeBackend {
         // The proving key has them.
         fs::remove_file(&path).map_err(BackendError::io(&path))?;
         let vk = key.verifying_key().clone();
+        schema::agrees(&circuit.schema, vk.shape()).map_err(|reason| failed("setup", reason))?;
         let vk_path = dir.join(VK);
         fs::write(&vk_path, vk.to_bytes()).map_err(BackendError::io(&vk_path))?;
         deadline.check("setup")?;
@@ -266,29 +302,45 @@ impl ProvingBackend for NativeBackend {
         Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: [&[0][..], &key].concat().into() })
     }
 
+    fn check(&self, artifacts: &Artifacts) -> Result<(), BackendError> {
+        Self::key(artifacts).map(|_| ())
+    }
+
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {
+        self.witness_with(artifacts, input, &SampleSecrets::default(), control)
+    }
+
+    fn witness_with(
+        &self,
+        artifacts: &Artifacts,
+        input: &Input,
+        secrets: &SampleSecrets,
+        control: &Control,
+    ) -> Result<Witness, BackendError> {
         let deadline = Deadline::start(control, "witness")?;
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let schema = artifacts.schema()?;
-        let inputs = quantize_input(&schema, input)?;
+        let inputs = Zeroizing::new(quantize_input(&schema, input)?);
         let prover = self.prover(artifacts, 1)?;
         deadline.check("witness")?;
-        let outputs = prover.infer(&inputs).map_err(|error| prove_error("witness", &error))?;
-        let integers = [
-            inputs.iter().map(|&q| I256::unchecked_from(q)).collect(),
-            outputs.iter().map(|&o| I256::unchecked_from(o)).collect::<Vec<_>>(),
-        ];
-        Ok(Witness::new(schema.encode(&integers)?, NativeWitness { inputs }))
+        let secrets = secrets_for(prover.key().verifying_key().shape().committed(), secrets)?;
+        let (values, outputs) =
+            prover.public_values(&inputs, &secrets).map_err(|error| prove_error("witness", &error))?;
+        let public_values = PublicValues::from_bytes(values.to_bytes().into());
+        schema.decode(&public_values)?;
+        let opening = Opening::new(&secrets, inputs.iter().map(|&x| x.into()), outputs.iter().copied());
+        Ok(Witness::new(public_values, NativeWitness { inputs, secrets }).with_opening(opening))
     }
 
     fn prove(&self, artifacts: &Artifacts, items: &[Item<'_>], control: &Control) -> Result<Bytes, BackendError> {
         let deadline = Deadline::start(control, "prove")?;
         Item::check(items, MAX_STATEMENTS)?;
         let requests = items.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let (requests, secrets): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
         let prover = self.prover(artifacts, items.len())?;
         deadline.check("prove")?;
         memory::reset_peak();
-        let proved = prover.prove(artifacts.model_id().0, &requests);
+        let proved = prover.prove_committed(artifacts.model_id().0, &requests, &secrets);
         if let Some(peak) = memory::peak_kb() {
             self.peak_rss_kb.fetch_max(peak, Ordering::Relaxed);
         }
@@ -358,13 +410,36 @@ fn proven_statements(schema: &Schema, shape: &Shape, statements: &[Statement]) -
 
 /// A statement as the prover crate has it.
 fn prover_statement(shape: &Shape, statement: &Statement) -> Result<ProverStatement, CircuitError> {
-    let values = PublicValues::from_bytes(shape, statement.public_values.as_bytes())?;
+    let values = ProverValues::from_bytes(shape, statement.public_values.as_bytes())?;
     Ok(ProverStatement { model_id: statement.model_id.0, context_id: statement.context.id().0, values })
 }
 
-fn request(item: &Item<'_>) -> Result<Request, BackendError> {
+fn request(item: &Item<'_>) -> Result<(Request, SampleSecrets), BackendError> {
     let data: &NativeWitness = item.witness.data()?;
-    Ok(Request { inputs: data.inputs.clone(), context_id: item.statement.context.id().0 })
+    let request = Request { inputs: data.inputs.to_vec(), context_id: item.statement.context.id().0 };
+    Ok((request, data.secrets.clone()))
+}
+
+/// Secrets for exactly the hidden sides: those that are given, fresh ones for the others.
+fn secrets_for(committed: Committed, given: &SampleSecrets) -> Result<SampleSecrets, BackendError> {
+    for (side, secret) in [(Side::Inputs, &given.inputs), (Side::Outputs, &given.outputs)] {
+        if secret.is_some() && !committed.has(side) {
+            let reason = format!("its {} are public: no secret blinds them", side_name(side));
+            return Err(BackendError::Unsupported { backend: NAME, reason });
+        }
+    }
+    let fresh = SampleSecrets::generate(committed).map_err(|error| failed("witness", error))?;
+    Ok(SampleSecrets {
+        inputs: given.inputs.clone().or(fresh.inputs),
+        outputs: given.outputs.clone().or(fresh.outputs),
+    })
+}
+
+const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Inputs => "inputs",
+        Side::Outputs => "outputs",
+    }
 }
 
 /// Proves and verifies the input of zeros: keys, shape and SRS belong together.
@@ -373,8 +448,11 @@ fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier)
     let zero = u16::try_from(zero_point).unwrap_or_default();
     let inputs = vec![zero; verifier.key().shape().inputs()];
     let request = Request { inputs, context_id: [0; 32] };
+    let secrets =
+        SampleSecrets::generate(verifier.key().shape().committed()).map_err(|error| failed("self-test", error))?;
     let prover = Prover::new(key, srs, 1).map_err(|error| failed("self-test", error))?;
-    let (statements, proof) = prover.prove([0; 32], &[request]).map_err(|error| prove_error("self-test", &error))?;
+    let (statements, proof) =
+        prover.prove_committed([0; 32], &[request], &[secrets]).map_err(|error| prove_error("self-test", &error))?;
     let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
     verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
 }
@@ -391,12 +469,12 @@ fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendErr
     scale.quantize_all(numbers).map_err(|range| BackendError::OutOfDomain(format!("{range}; {advice}")))
 }
 
-fn weights_of(quantized: &Quantized) -> Result<Weights, CircuitError> {
+fn weights_of(quantized: &Quantized, hidden: Committed) -> Result<Weights, CircuitError> {
     let (layers, inputs) = (&quantized.layers, quantized.layers.first().map_or(0, |layer| layer.inputs));
     let dims = std::iter::once(inputs).chain(layers.iter().map(|layer| layer.bias.len())).collect();
     let bounds =
         layers.iter().filter_map(|layer| layer.saturation.and_then(Saturation::from_bound)).collect::<Vec<_>>();
-    let shape = Shape::new(dims, Some(bounds).filter(|bounds| !bounds.is_empty()))?;
+    let shape = Shape::new(dims, Some(bounds).filter(|bounds| !bounds.is_empty()))?.with_committed(hidden)?;
     let weights = layers.iter().map(|layer| layer.weights.clone()).collect();
     Weights::new(shape, weights, layers.iter().map(|layer| layer.bias.clone()).collect())
 }
@@ -404,38 +482,9 @@ fn weights_of(quantized: &Quantized) -> Result<Weights, CircuitError> {
 fn shape_of(details: &serde_json::Value) -> Result<Shape, BackendError> {
     let details = Details::deserialize(details).map_err(|error| failed("artifacts", error))?;
     let bounds = details.saturation.map(|bounds| bounds.into_iter().filter_map(Saturation::from_bound).collect());
-    Shape::new(details.dims, bounds).map_err(|error| failed("artifacts", error))
-}
-
-/// 16-bit inputs and 64-bit outputs, one scale each.
-fn schema_of(model: &Model, input: InputScale, output_scale: f64) -> Result<Schema, BackendError> {
-    let inputs = model.inputs().iter().map(|info| TensorSchema {
-        name: info.name.clone(),
-        direction: Direction::Input,
-        visibility: Visibility::Public,
-        shape: info.shape.clone(),
-        width: 2,
-        is_signed: false,
-        min: I256::ZERO,
-        max: I256::unchecked_from(u16::MAX),
-        scales: vec![input.scale],
-        axis: NO_AXIS,
-        zero_point: input.zero_point.into(),
-    });
-    let outputs = model.outputs().iter().map(|info| TensorSchema {
-        name: info.name.clone(),
-        direction: Direction::Output,
-        visibility: Visibility::Public,
-        shape: info.shape.clone(),
-        width: 8,
-        is_signed: true,
-        min: I256::unchecked_from(i64::MIN),
-        max: I256::unchecked_from(i64::MAX),
-        scales: vec![output_scale],
-        axis: NO_AXIS,
-        zero_point: 0,
-    });
-    Ok(Schema::new(inputs.chain(outputs).collect())?)
+    let hidden = Committed { inputs: details.hidden_inputs, outputs: details.hidden_outputs };
+    let shape = Shape::new(details.dims, bounds).and_then(|shape| shape.with_committed(hidden));
+    shape.map_err(|error| failed("artifacts", error))
 }
 
 fn unsupported(error: &dyn std::error::Error) -> BackendError {

@@ -134,6 +134,32 @@ impl SrsStore {
         }
     }
 
+    /// At least `needed` powers of the SRS with this id, to compute commitments again.
+    pub(super) fn for_opening(
+        &self,
+        id: &[u8; 32],
+        artifacts: Option<&Artifacts>,
+        needed: usize,
+    ) -> Result<Srs, BackendError> {
+        if self.test()?.id() == id {
+            return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
+        }
+        let kept = artifacts.and_then(|artifacts| artifacts.file(SRS).ok());
+        let srs = match (kept, &self.source) {
+            (Some(path), _) => Srs::open_excerpt(&path, needed).map_err(|error| damaged(&path, &error))?,
+            (None, SrsSource::Ptau(path)) => Srs::open(path, needed).map_err(|error| unusable(path, &error))?,
+            (None, SrsSource::Test) => {
+                let reason = "opening what it committed to needs its artifacts or the ceremony's file".into();
+                return Err(BackendError::Unsupported { backend: NAME, reason });
+            }
+        };
+        if srs.id() != id {
+            let reason = "the powers of tau at hand are of another SRS than the bundle's".into();
+            return Err(BackendError::Unsupported { backend: NAME, reason });
+        }
+        Ok(srs)
+    }
+
     /// The points that a verifier of a model uses. They are checked, and have the id that the model's id binds: that is
     /// for [`zkinfer_prover::Verifier::new`] to see.
     pub(super) fn for_verifying(&self, artifacts: &Artifacts) -> Result<Arc<PinnedSrs>, BackendError> {

@@ -34,6 +34,8 @@ pub(super) struct AuditedModel {
     pub(super) adapter_code: Bytes,
     /// `None`: the model has no code of its own.
     pub(super) model_code: Option<Bytes>,
+    /// `None`: the node did not give it.
+    pub(super) schema: Option<Bytes>,
 }
 
 /// Fetches the record and the code, and derives the id from them. `None` when there is nothing to verify with.
@@ -79,7 +81,7 @@ pub(super) async fn fetch(
             }
         },
     );
-    check_schema(node, registry, submission.model_id, ledger, facts).await?;
+    let schema = check_schema(node, registry, submission.model_id, ledger, facts).await?;
     if facts.srs_ceremony.is_none() {
         ledger.warn(format!(
             "NOT SECURE: SRS {} is of no known ceremony (TEST); whoever knows its secret can forge proofs",
@@ -99,7 +101,7 @@ pub(super) async fn fetch(
         schemaHash: record.schemaHash,
         srsId: record.srsId,
     };
-    Ok(Some(AuditedModel { parts, key, adapter: record.adapter, adapter_code, model_code }))
+    Ok(Some(AuditedModel { parts, key, adapter: record.adapter, adapter_code, model_code, schema }))
 }
 
 fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) {
@@ -121,7 +123,7 @@ async fn check_schema(
     model_id: B256,
     ledger: &mut Ledger,
     facts: &mut Facts,
-) -> Result<(), ChainError> {
+) -> Result<Option<Bytes>, ChainError> {
     let filter = Filter::new()
         .address(registry)
         .event_signature(IModelRegistry::ModelRegistered::SIGNATURE_HASH)
@@ -133,7 +135,7 @@ async fn check_schema(
         Err(error) => {
             ledger.skip(CheckName::Schema, format!("the node does not search for the registration: {error}"));
             ledger.warn("the public values were not compared with the model's schema");
-            return Ok(());
+            return Ok(None);
         }
     };
     let schema = logs
@@ -144,10 +146,10 @@ async fn check_schema(
     let Some(schema) = schema else {
         ledger.skip(CheckName::Schema, "the node has no event of the registration");
         ledger.warn("the public values were not compared with the model's schema");
-        return Ok(());
+        return Ok(None);
     };
     ledger.enter(CheckName::Schema, read_values(&schema, facts));
-    Ok(())
+    Ok(Some(schema))
 }
 
 /// Reads the public values of every audited claim.
@@ -164,14 +166,16 @@ fn read_values(schema: &Bytes, facts: &mut Facts) -> Result<String, String> {
             false => error,
         })?;
     }
-    let count = facts.claims.first().map_or(0, |claim| claim.tensors.len());
-    Ok(format!("{count} public tensors, every element in its range"))
+    let count = schema.public_tensors().count();
+    let hidden = schema.tensors().len() - count;
+    let committed = if hidden > 0 { format!("; {hidden} committed") } else { String::new() };
+    Ok(format!("{count} public tensors, every element in its range{committed}"))
 }
 
 fn tensors(schema: &Schema, values: &PublicValues) -> Result<Vec<TensorFact>, String> {
     let decoded = schema.decode(values).map_err(|error| error.to_string())?;
-    let public = schema.tensors().iter().filter(|tensor| tensor.visibility == crate::proof::schema::Visibility::Public);
-    Ok(public
+    Ok(schema
+        .public_tensors()
         .zip(decoded)
         .map(|(tensor, elements)| TensorFact {
             name: tensor.name.clone(),

@@ -13,6 +13,8 @@ pub struct OffChainRequest {
     pub model: ModelParts,
     /// The model's own code, as it stands on the chain; `None` when it has none.
     pub model_code: Option<Bytes>,
+    /// The schema that the model's registration published; `None` when the node did not give it.
+    pub schema: Option<Bytes>,
     /// The canonical proof bytes.
     pub proof: Bytes,
 }

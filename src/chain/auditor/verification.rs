@@ -99,6 +99,7 @@ async fn off_chain_again(
                 statements: submission.statements.clone(),
                 model: model.parts,
                 model_code: model.model_code.clone(),
+                schema: model.schema.clone(),
                 proof: submission.proof.clone(),
             };
             let answer = tokio::task::spawn_blocking(move || verifier.verify(&request)).await;

@@ -3,7 +3,7 @@
 use crate::{
     backend::{
         Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode, ProvingBackend,
-        Witness,
+        SampleSecrets, Witness,
     },
     model::{Input, Model},
     proof::{Statement, Verdict},
@@ -68,6 +68,20 @@ impl ProvingBackend for Metered {
 
     fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError> {
         self.inner.model_code(dir, control)
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<(), BackendError> {
+        self.inner.check(artifacts)
+    }
+
+    fn witness_with(
+        &self,
+        artifacts: &Artifacts,
+        input: &Input,
+        secrets: &SampleSecrets,
+        control: &Control,
+    ) -> Result<Witness, BackendError> {
+        self.inner.witness_with(artifacts, input, secrets, control)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

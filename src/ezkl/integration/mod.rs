@@ -269,6 +269,7 @@ impl EZKLIntegration {
         if code_hash != artifacts.identity().model_code_hash {
             return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
         }
+        self.backend.check(&artifacts)?;
         Ok(Prepared { artifacts, verifier, built: false, _lease: Some(lease) })
     }
 

@@ -94,6 +94,17 @@ impl Schema {
         &self.tensors
     }
 
+    /// The public ones of the tensors, in order: those that [`Schema::decode`] reads.
+    pub fn public_tensors(&self) -> impl Iterator<Item = &TensorSchema> {
+        self.tensors.iter().filter(|tensor| tensor.visibility == Visibility::Public)
+    }
+
+    /// Whether a tensor is committed instead of public.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.tensors.iter().any(|tensor| tensor.visibility == Visibility::Committed)
+    }
+
     /// The exact length of public values, in bytes.
     #[must_use]
     pub fn byte_len(&self) -> usize {

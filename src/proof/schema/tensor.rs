@@ -109,7 +109,7 @@ impl TensorSchema {
     }
 
     /// The least and the greatest integer that `width` and `is_signed` can write and an `int256` can hold.
-    pub(super) fn representable(&self) -> (I256, I256) {
+    pub(crate) fn representable(&self) -> (I256, I256) {
         let bits = u32::from(self.width) * 8 - u32::from(self.is_signed);
         let greatest = if bits >= 255 { I256::MAX } else { I256::from_raw((U256::from(1) << bits) - U256::from(1)) };
         let least = if self.is_signed { -greatest - I256::ONE } else { I256::ZERO };

@@ -1,6 +1,6 @@
 //! Public values: the one encoding of a list of tensors.
 
-use super::{Schema, SchemaError, Visibility};
+use super::{Schema, SchemaError, TensorSchema, Visibility};
 use alloy::primitives::{Bytes, I256};
 use serde::{Deserialize, Serialize};
 
@@ -47,18 +47,29 @@ impl Schema {
         Ok(PublicValues(bytes.into()))
     }
 
+    /// Every tensor with its bytes: the elements of a public one, the point of a committed one. The elements are not read.
+    ///
+    /// # Errors
+    /// [`SchemaError::Length`] when the length is wrong.
+    pub fn split<'a>(&'a self, values: &'a PublicValues) -> Result<Vec<(&'a TensorSchema, &'a [u8])>, SchemaError> {
+        let mut rest: &[u8] = values.as_bytes();
+        expect_len(self.byte_len(), rest.len(), "bytes")?;
+        let parts = self.tensors.iter().map(|tensor| {
+            let (head, tail) = rest.split_at(tensor.byte_len());
+            rest = tail;
+            (tensor, head)
+        });
+        Ok(parts.collect())
+    }
+
     /// Reads public values: one vector of row-major integers per public tensor, in schema order. Committed tensors
     /// are passed over.
     ///
     /// # Errors
     /// [`SchemaError`] when the length is wrong or an element is out of range.
     pub fn decode(&self, values: &PublicValues) -> Result<Vec<Vec<I256>>, SchemaError> {
-        let mut rest: &[u8] = values.as_bytes();
-        expect_len(self.byte_len(), rest.len(), "bytes")?;
         let mut decoded = Vec::new();
-        for tensor in &self.tensors {
-            let (head, tail) = rest.split_at(tensor.byte_len());
-            rest = tail;
+        for (tensor, head) in self.split(values)? {
             if tensor.visibility == Visibility::Committed {
                 continue;
             }

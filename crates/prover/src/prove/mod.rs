@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
+use zeroize::Zeroizing;
 
 use crate::circuit::{Layout, Shape};
 use crate::columns::LimbColumns;
@@ -118,6 +119,25 @@ impl Prover {
     pub fn infer(&self, inputs: &[u16]) -> Result<Vec<i64>, ProveError> {
         check_inputs(self.key.vk.shape(), inputs)?;
         Ok(Witness::new(&self.key.weights, inputs, 0)?.outputs.clone())
+    }
+
+    /// What [`Self::prove_committed`] puts in the statement of one sample with these secrets, and the
+    /// outputs, which the statement may hide. Nothing is proven.
+    ///
+    /// # Errors
+    /// As for [`Self::infer`]; a committed side lacks its secret, or a public one has one.
+    pub fn public_values(
+        &self,
+        inputs: &[u16],
+        secrets: &SampleSecrets,
+    ) -> Result<(PublicValues, Zeroizing<Vec<i64>>), ProveError> {
+        let (requests, secrets) = ([Request { inputs: inputs.to_vec(), context_id: [0; 32] }], [secrets.clone()]);
+        committed::check_secrets(self, &requests, &secrets)?;
+        let (mut values, _) = self.run(&requests)?;
+        let tensors = self.tensors(&values, &secrets)?;
+        let outputs = values.iter().flat_map(|values| values.outputs.iter().copied()).collect();
+        self.publish(&mut values, &tensors);
+        Ok((values.into_iter().next().unwrap_or_default(), Zeroizing::new(outputs)))
     }
 
     /// Runs the model on every request and proves all of them with one proof. Masks are fresh from
