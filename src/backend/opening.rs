@@ -3,8 +3,8 @@
 //! Only whoever made a witness has its opening; it is in no bundle, and nothing derives it again. Whoever has an opening knows
 //! the tensors, and can show them to others. Without it nobody can say later what was committed.
 
-use crate::proof::schema::Direction;
-use alloy::primitives::B256;
+use crate::proof::{TensorSchema, schema::Direction};
+use alloy::primitives::{B256, I256};
 use serde::{Deserialize, Serialize};
 use std::{fmt, io};
 use zeroize::Zeroizing;
@@ -91,6 +91,13 @@ impl TensorOpening {
     #[must_use]
     pub fn elements(&self) -> &[i64] {
         &self.elements
+    }
+
+    /// The real numbers that the elements mean.
+    #[must_use]
+    pub fn reals(&self, tensor: &TensorSchema) -> Vec<f64> {
+        let elements = self.elements.iter().enumerate();
+        elements.map(|(index, &q)| tensor.dequantize(index, I256::unchecked_from(q))).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Backend, Failure, ModelArgs, digits};
+use super::{Backend, Failure, ModelArgs, Side, digits};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
@@ -6,7 +6,7 @@ use zkinfer::{
         Control, Progress, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Tuning},
         mock::MockBackend,
-        native::{NativeBackend, SrsSource},
+        native::{Committed, NativeBackend, SrsSource},
     },
     model::{Input, Model},
     pipeline::EZKLIntegration,
@@ -93,6 +93,9 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     if args.backend != Backend::Native && args.srs.is_some() {
         return Err(Failure::Input("only the native backend takes --srs".into()));
     }
+    if args.backend != Backend::Native && !args.hide.is_empty() {
+        return Err(Failure::Input("only the native backend takes --hide".into()));
+    }
     let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
@@ -106,6 +109,8 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
 
 fn native(args: &ModelArgs, samples: Option<Input>) -> NativeBackend {
     let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+    let hidden = |side| args.hide.contains(&side);
+    let backend = backend.with_hidden(Committed { inputs: hidden(Side::Inputs), outputs: hidden(Side::Outputs) });
     match &args.srs {
         Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
         None => backend,

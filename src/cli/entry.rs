@@ -4,8 +4,12 @@ use super::{Backend, Failure, ModelArgs, context, context::Session, verify};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use std::path::PathBuf;
 use zkinfer::{
+    backend::native,
     chain::Node,
-    evm::{self, CompiledContract, artifacts::Artifact},
+    evm::{
+        self, CompiledContract,
+        artifacts::{Artifact, native_verifier_id},
+    },
     pipeline::{EZKLIntegration, PipelineError, Prepared},
     proof::{
         Bundle,
@@ -18,7 +22,7 @@ use zkinfer::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct EntryArgs {
     /// The model that this bundle is about.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "backend", "calibration"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "backend", "calibration", "hide"])]
     bundle: Option<PathBuf>,
 
     #[command(flatten)]
@@ -61,6 +65,11 @@ impl Entry {
 fn of_bundle(bundle: &Bundle) -> Result<Entry, Failure> {
     refuse_mock(bundle)?;
     let manifest = bundle.manifest();
+    // No registry sees that schema and key agree.
+    if let Some(code) = manifest.model_code.as_ref().filter(|_| manifest.adapter_id == native_verifier_id()) {
+        native::check_model(&manifest.model_parts(), code, &manifest.schema)
+            .map_err(|reason| Failure::Invalid(format!("INVALID: {reason}")))?;
+    }
     let code = match &manifest.model_code {
         Some(code) => CompiledContract::data("ModelCode", code.clone())?,
         None => find(bundle)?.1.verifier.ok_or_else(|| PipelineError::NoModelCode(bundle.model_id()))?,

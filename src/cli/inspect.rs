@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, compile, context::Session, report, verify};
+use super::{Failure, Outcome, compile, context::Session, openings, report, verify};
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 use std::{
@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 use zkinfer::{
-    backend::Artifacts,
+    backend::{Artifacts, Opening, Openings},
     pipeline::PipelineError,
     proof::{
         Bundle, PublicValues, Schema, Statement,
         bundle::MAX_MODEL_CODE_BYTES,
         identity::{ezkl_vk_digest, schema_hash},
-        schema::Direction,
+        schema::{Direction, TensorSchema, Visibility},
     },
 };
 use zkinfer_prover::VerifyingKey;
@@ -24,6 +24,7 @@ Examples:
   zkinfer inspect ~/.cache/zkinfer/artifacts/0f3c… --json
   zkinfer inspect vk.key
   zkinfer inspect --as ezkl-vk vk.key
+  zkinfer inspect answer.bundle.json --openings answer.openings.json     also shows what the bundle hides
   zkinfer inspect schema.bin          canonical bytes, or their hex after 0x
 
 Shows what is in a file and computes its ids anew; what contradicts itself is refused. Nothing is VERIFIED: that is what
@@ -41,6 +42,10 @@ pub(crate) struct Args {
     /// What it is [default: found out; an EZKL key looks like nothing in particular].
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
+
+    /// What opens the bundle's hidden tensors, as `zkinfer prove --hide` wrote it: checked, and shown.
+    #[arg(long, value_name = "FILE")]
+    openings: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -59,9 +64,11 @@ enum Kind {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let (object, text) = match args.kind {
+        None | Some(Kind::Bundle) if args.openings.is_some() => of_bundle(args)?,
+        _ if args.openings.is_some() => return Err(Failure::Input("only a bundle takes --openings".into())),
         None if args.path.is_dir() => artifacts(&args.path)?,
         Some(Kind::Artifacts) => artifacts(&args.path)?,
-        Some(Kind::Bundle) => bundle(&verify::read(&args.path)?)?,
+        Some(Kind::Bundle) => of_bundle(args)?,
         kind => {
             let bytes = read(&args.path)?;
             match kind {
@@ -69,9 +76,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 Some(Kind::EzklVk) => ezkl_key(&bytes),
                 Some(Kind::Schema) => schema(&bytes)?,
                 // A bundle may be larger than what was read here.
-                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => {
-                    bundle(&verify::read(&args.path)?)?
-                }
+                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => of_bundle(args)?,
                 _ => key(&bytes).or_else(|_| schema(&bytes)).map_err(|_| {
                     let shown = args.path.display();
                     Failure::Input(format!("{shown} is no bundle, no native verifying key and no schema; see --as"))
@@ -99,15 +104,24 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn bundle(bundle: &Bundle) -> Result<(Value, String), Failure> {
+fn of_bundle(args: &Args) -> Result<(Value, String), Failure> {
+    let read = verify::read(&args.path)?;
+    let openings = args.openings.as_deref().map(|path| openings::read_for(&read, path)).transpose()?;
+    bundle(&read, openings.as_ref())
+}
+
+fn bundle(bundle: &Bundle, openings: Option<&Openings>) -> Result<(Value, String), Failure> {
     let (manifest, schema) = (bundle.manifest(), bundle.schema().map_err(PipelineError::from)?);
-    let statements = bundle.statements().iter().map(|statement| of_statement(&schema, statement));
+    let statements = bundle.statements().iter().enumerate().map(|(at, statement)| {
+        of_statement(&schema, statement, openings.and_then(|openings| openings.statements().get(at)))
+    });
     let statements = statements.collect::<Result<Vec<Value>, _>>()?;
     let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     let code = manifest.model_code.as_ref().map(|code| code.len());
     let object = json!({
         "kind": "bundle",
         "verified": false,
+        "opened": openings.is_some(),
         "model_id": bundle.model_id(),
         "backend": manifest.backend,
         "backend_version": manifest.backend_version,
@@ -125,43 +139,78 @@ fn bundle(bundle: &Bundle) -> Result<(Value, String), Failure> {
         "statements": statements,
     });
     let carried = code.map_or_else(|| "not carried".into(), |size| format!("{size} bytes, carried"));
-    let text = format!(
-        "A bundle, not verified here\n{}",
-        report::rows(&[
-            ("backend".into(), format!("{} {}", manifest.backend, manifest.backend_version)),
-            ("model id".into(), bundle.model_id().to_string()),
-            ("statement".into(), verify::listed(&ids)),
-            ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
-            ("model's code".into(), carried),
-            ("SRS".into(), manifest.srs_id.to_string()),
-        ])
-    );
+    let mut rows = vec![
+        ("backend".into(), format!("{} {}", manifest.backend, manifest.backend_version)),
+        ("model id".into(), bundle.model_id().to_string()),
+        ("statement".into(), verify::listed(&ids)),
+        ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
+        ("model's code".into(), carried),
+        ("SRS".into(), manifest.srs_id.to_string()),
+    ];
+    for tensor in schema.tensors().iter().filter(|tensor| tensor.visibility == Visibility::Committed) {
+        let opened = if openings.is_some() { "opened: its values are in --json" } else { "--openings FILE shows it" };
+        rows.push((
+            format!("hidden {}", word(tensor)),
+            format!("{}, {} elements; {opened}", tensor.name, tensor.elements()),
+        ));
+    }
+    let text = format!("A bundle, not verified here\n{}", report::rows(&rows));
     Ok((object, text))
 }
 
-fn of_statement(schema: &Schema, statement: &Statement) -> Result<Value, Failure> {
+fn of_statement(schema: &Schema, statement: &Statement, opening: Option<&Opening>) -> Result<Value, Failure> {
     Ok(json!({
         "statement_id": statement.id(),
         "context": statement.context,
         "context_id": statement.context.id(),
         "public_values_hash": keccak256(statement.public_values.as_bytes()),
-        "tensors": tensors(schema, &statement.public_values)?,
+        "tensors": tensors(schema, &statement.public_values, opening)?,
     }))
 }
 
-/// The real numbers that public values mean.
-pub(crate) fn tensors(schema: &Schema, values: &PublicValues) -> Result<Value, Failure> {
-    let decoded = schema.decode(values).map_err(PipelineError::from)?;
-    let tensors = schema.tensors().iter().zip(decoded).map(|(tensor, elements)| {
-        let numbers = elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q));
+/// The real numbers of every tensor: from the public values, or from what opens them; `None` of what stays hidden.
+pub(crate) fn read<'a>(
+    schema: &'a Schema,
+    values: &PublicValues,
+    opening: Option<&Opening>,
+) -> Result<Vec<(&'a TensorSchema, Option<Vec<f64>>)>, Failure> {
+    let mut decoded = schema.decode(values).map_err(PipelineError::from)?.into_iter();
+    let tensors = schema.tensors().iter().map(|tensor| {
+        let numbers = match tensor.visibility {
+            Visibility::Public => decoded.next().map(|elements| {
+                elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect()
+            }),
+            Visibility::Committed => {
+                opening.and_then(|opening| opening.side(tensor.direction)).map(|opened| opened.reals(tensor))
+            }
+        };
+        (tensor, numbers)
+    });
+    Ok(tensors.collect())
+}
+
+/// As [`read`], with the commitments of hidden tensors.
+pub(crate) fn tensors(schema: &Schema, values: &PublicValues, opening: Option<&Opening>) -> Result<Value, Failure> {
+    let parts = schema.split(values).map_err(PipelineError::from)?;
+    let tensors = read(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
+        let commitment = (tensor.visibility == Visibility::Committed).then(|| alloy::hex::encode_prefixed(bytes));
         json!({
             "name": tensor.name,
-            "direction": if tensor.direction == Direction::Input { "input" } else { "output" },
+            "direction": word(tensor),
+            "visibility": tensor.visibility,
             "shape": tensor.shape,
-            "values": numbers.collect::<Vec<f64>>(),
+            "commitment": commitment,
+            "values": numbers,
         })
     });
     Ok(tensors.collect())
+}
+
+const fn word(tensor: &TensorSchema) -> &'static str {
+    match tensor.direction {
+        Direction::Input => "input",
+        Direction::Output => "output",
+    }
 }
 
 fn artifacts(path: &Path) -> Result<(Value, String), Failure> {
@@ -187,6 +236,7 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
     let code_hash = keccak256([&[0][..], &key.to_bytes()].concat());
     let (digest, srs_id) = (B256::from(key.digest()), B256::from(*key.srs_id()));
     let bounds = key.shape().saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect::<Vec<_>>());
+    let committed = key.shape().committed();
     let value = json!({
         "kind": "vk",
         "backend": "native",
@@ -196,6 +246,8 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
         "dims": key.shape().dims(),
         "params": key.shape().parameters(),
         "saturation": bounds,
+        "hidden_inputs": committed.inputs,
+        "hidden_outputs": committed.outputs,
         "is_key_object": object,
         "bytes": bytes.len(),
     });
@@ -229,8 +281,11 @@ fn schema(bytes: &[u8]) -> Result<(Value, String), Failure> {
     });
     let mut rows = vec![("hash".to_owned(), hash.to_string())];
     rows.extend(schema.tensors().iter().map(|tensor| {
-        let direction = if tensor.direction == Direction::Input { "input" } else { "output" };
-        (direction.to_owned(), format!("{} {:?}, {} to {}", tensor.name, tensor.shape, tensor.min, tensor.max))
+        let hidden = if tensor.visibility == Visibility::Committed { ", committed" } else { "" };
+        (
+            word(tensor).to_owned(),
+            format!("{} {:?}, {} to {}{hidden}", tensor.name, tensor.shape, tensor.min, tensor.max),
+        )
     }));
     Ok((value, format!("A schema\n{}", report::rows(&rows))))
 }

@@ -14,6 +14,7 @@ mod failure;
 mod form;
 mod inputs;
 mod inspect;
+mod openings;
 mod prove;
 mod register;
 mod report;
@@ -144,6 +145,11 @@ struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     srs: Option<PathBuf>,
 
+    /// Native: commit to the inputs or the outputs instead of making them public; may be given twice. Another choice is
+    /// another model, with another id [default: hide neither].
+    #[arg(long, value_enum, value_name = "SIDE")]
+    hide: Vec<Side>,
+
     /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
     #[arg(long, value_enum)]
     optimize: Option<Optimize>,
@@ -151,6 +157,15 @@ struct ModelArgs {
     /// EZKL: kill a worker that uses more memory than this.
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     memory_limit_mb: Option<u64>,
+}
+
+/// A side of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// What enters it.
+    Inputs,
+    /// What leaves it.
+    Outputs,
 }
 
 /// What a circuit can be made for.

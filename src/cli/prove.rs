@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{path::PathBuf, time::Instant};
 use zkinfer::{
     FailureClass,
-    backend::BackendError,
+    backend::{BackendError, Openings},
     pipeline::{PipelineError, ProofGenerator},
     proof::{Context, Statement, bundle::MAX_STATEMENTS},
     storage::{check_writable, write_atomic},
@@ -24,10 +24,15 @@ Examples:
   zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
   zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
+  zkinfer prove --model mlp.onnx --hide inputs --input secret.json --out answer.bundle.json --openings answer.openings.json
 
 An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
-names. All inputs go into one proof (native; EZKL proves one at a time). The bundle is made for no chain. It replaces FILE only when it is complete.";
+names. All inputs go into one proof (native; EZKL proves one at a time). The bundle is made for no chain. It replaces FILE only when it is complete.
+
+With --hide a statement commits to the inputs or the outputs instead of showing them. What opens the commitments goes into
+the file --openings, which is secret and which only you have: keep it. Without it nobody, you included, can show later what
+was committed, and a proof with hidden tensors cannot be submitted to a registry.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,6 +48,10 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
 
+    /// Where what opens the hidden tensors goes (mode 0600); needed with --hide.
+    #[arg(long, value_name = "FILE")]
+    openings: Option<PathBuf>,
+
     #[command(flatten)]
     form: FormArgs,
 }
@@ -56,7 +65,19 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         }
         (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
+    match (&args.openings, args.model.hide.is_empty()) {
+        (None, false) => {
+            let what = "--hide needs --openings FILE: without it nobody can show later what was committed";
+            return Err(Failure::Input(what.into()));
+        }
+        (Some(_), true) => return Err(Failure::Input("--openings is for what --hide hides".into())),
+        (Some(path), false) if *path == args.out => {
+            return Err(Failure::Input("--out and --openings name the same file".into()));
+        }
+        _ => {}
+    }
     check_writable(&args.out)?;
+    args.openings.as_deref().map(check_writable).transpose()?;
     let model = context::model(&args.model)?;
     for Named { name, input } in &inputs {
         input.check(model.inputs()).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
@@ -79,11 +100,18 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runs: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
     let bundle = generator.prove_batch(&runs, control)?;
     let prove_ms = start.elapsed().as_secs_f64() * 1e3;
+    if let Some(path) = &args.openings {
+        let opened = witnesses.iter().filter_map(|witness| witness.opening().cloned()).collect();
+        let openings = Openings::new(bundle.model_id(), opened).to_json();
+        // Before the bundle: there is none without them. Temporary files, which this one begins as, have mode 0600.
+        write_atomic(path, &openings.map_err(|error| Failure::Internal(error.to_string()))?)?;
+    }
     write_atomic(&args.out, &args.form.encode(&bundle))?;
     let manifest = bundle.manifest();
     let ids: Vec<_> = bundle.statements().iter().map(Statement::id).collect();
     let object = json!({
         "bundle": args.out,
+        "openings": args.openings,
         "backend": manifest.backend,
         "model_id": bundle.model_id(),
         "statement_ids": ids,
@@ -95,16 +123,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         "test_srs": manifest.test_srs,
         "transferable": manifest.transferable,
     });
-    let text = format!(
-        "Proved in {} and wrote {}\n{}",
-        report::time(prove_ms),
-        args.out.display(),
-        report::rows(&[
-            ("model id".into(), bundle.model_id().to_string()),
-            ("statement id".into(), verify::listed(&ids)),
-            ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
-        ])
-    );
+    let mut rows = vec![
+        ("model id".into(), bundle.model_id().to_string()),
+        ("statement id".into(), verify::listed(&ids)),
+        ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
+    ];
+    if let Some(path) = &args.openings {
+        rows.push(("openings".into(), format!("{}: SECRET; keep it, nothing derives it again", path.display())));
+    }
+    let (time, rows) = (report::time(prove_ms), report::rows(&rows));
+    let text = format!("Proved in {time} and wrote {}\n{rows}", args.out.display());
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }

@@ -1,11 +1,12 @@
-use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, report, verify};
+use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, inspect, openings, report, verify};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 use zkinfer::{
+    backend::Opening,
     chain::Client,
     evm,
     model::Input,
@@ -20,6 +21,9 @@ Examples:
   ZKINFER_PRIVATE_KEY=… zkinfer submit answer.bundle.json --registry 0x… --rpc http://127.0.0.1:8545 --json
   zkinfer submit answer.bundle.json --registry 0x… --rpc http://127.0.0.1:8545 --key-file key.hex \\
       --consumer 0x… --job 0x… --deadline-in 600 --out submitted.bundle.json
+  zkinfer submit answer.bundle.json --openings answer.openings.json --registry 0x… --rpc http://127.0.0.1:8545 --dev-account
+
+A bundle that hides inputs or outputs is proven again with its openings (--openings), which nobody but you sees.
 
 The model has to be registered. A native proof binds its context: a bundle made for no chain is proven again for this
 registry and account, which takes the model's artifacts. An EZKL proof is submitted as it is. The registry's answer is
@@ -50,6 +54,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 3600,
           value_parser = clap::value_parser!(u64).range(1..=MAX_DEADLINE_SECONDS))]
     deadline_in: u64,
+
+    /// What opens the bundle's hidden tensors, as `zkinfer prove --hide` wrote it. They stay hidden, behind the same
+    /// commitments.
+    #[arg(long, value_name = "FILE")]
+    openings: Option<PathBuf>,
 
     /// Also write the bundle that is submitted.
     #[arg(long, short, value_name = "FILE")]
@@ -131,15 +140,29 @@ fn for_registry(
     };
     // The adapter decides, not the manifest's word.
     if bundle.manifest().adapter_id == evm::artifacts::native_verifier_id() {
-        return Ok((prove_again(&bundle, context, session)?, true));
+        return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));
     }
     let bound = |_| Failure::Input("the bundle says that its proof binds its context, which is no chain's".into());
     Ok((bundle.with_context(context).map_err(bound)?, false))
 }
 
-/// Proves the bundle's statements for another context, from their public inputs.
-fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<Bundle, Failure> {
+/// Proves the bundle's statements for another context, from their public inputs and what opens the hidden ones.
+fn prove_again(
+    bundle: &Bundle,
+    openings: Option<&Path>,
+    context: Context,
+    session: &Session,
+) -> Result<Bundle, Failure> {
     let control = session.control();
+    let openings = match openings {
+        Some(path) => Some(openings::read_for(bundle, path)?),
+        None if bundle.schema().map_err(PipelineError::from)?.hides() => {
+            return Err(Failure::Input(
+                "the bundle hides inputs or outputs; proving it again takes what opens them: --openings FILE".into(),
+            ));
+        }
+        None => None,
+    };
     let (integration, prepared) = entry::find(bundle).map_err(|error| match error {
         Failure::Pipeline(PipelineError::UnknownModel(id)) => Failure::Input(format!(
             "this proof binds its context, so that it has to be proven again for the registry, which takes the model's \
@@ -149,8 +172,10 @@ fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<B
     })?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let mut witnesses = Vec::with_capacity(bundle.statements().len());
-    for statement in bundle.statements() {
-        let witness = generator.witness(&inputs(bundle, statement)?, control)?;
+    for (at, statement) in bundle.statements().iter().enumerate() {
+        let opening = openings.as_ref().and_then(|openings| openings.statements().get(at));
+        let secrets = opening.map(Opening::secrets).unwrap_or_default();
+        let witness = generator.witness_with(&inputs(bundle, statement, opening)?, &secrets, control)?;
         if witness.public_values != statement.public_values {
             return Err(Failure::Invalid("INVALID: the model does not map the bundle's inputs to its outputs".into()));
         }
@@ -160,15 +185,12 @@ fn prove_again(bundle: &Bundle, context: Context, session: &Session) -> Result<B
     Ok(generator.prove_batch(&runs, control)?)
 }
 
-/// The real numbers that the public inputs mean. Scales are powers of two, so that they are exact.
-fn inputs(bundle: &Bundle, statement: &Statement) -> Result<Input, Failure> {
+/// The real numbers that the inputs mean. Scales are powers of two, so that they are exact.
+fn inputs(bundle: &Bundle, statement: &Statement, opening: Option<&Opening>) -> Result<Input, Failure> {
     let schema = bundle.schema().map_err(PipelineError::from)?;
-    let decoded = schema.decode(&statement.public_values).map_err(PipelineError::from)?;
-    let inputs = schema.tensors().iter().zip(decoded).filter(|(tensor, _)| tensor.direction == Direction::Input);
-    let numbers = inputs.map(|(tensor, elements)| {
-        elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect()
-    });
-    Ok(Input::new(numbers.collect())?)
+    let tensors = inspect::read(&schema, &statement.public_values, opening)?.into_iter();
+    let inputs = tensors.filter(|(tensor, _)| tensor.direction == Direction::Input);
+    Ok(Input::new(inputs.filter_map(|(_, numbers)| numbers).collect())?)
 }
 
 fn unix_time() -> u64 {

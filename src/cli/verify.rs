@@ -1,4 +1,4 @@
-use super::{Backend, Failure, Outcome, context, context::Session, report};
+use super::{Backend, Failure, Outcome, context, context::Session, openings, report};
 use alloy::primitives::{B256, Bytes};
 use serde_json::{Value, json};
 use std::{
@@ -25,6 +25,7 @@ Examples:
   zkinfer verify answer.bundle.json
   zkinfer verify answer.bundle.json --model-id 0x838f…    also requires it to be about the model of this id
   zkinfer verify answer.bundle.json --model model.onnx    also shows that the proof is about this very file
+  zkinfer verify answer.bundle.json --openings answer.openings.json   also requires them to open what it hides
   zkinfer verify answer.bundle.json --evm --json          the contracts alone, in the embedded EVM
 
 A bundle is VALID when the model's verifier contract, run in the embedded EVM, accepts its proof, and the backend's own
@@ -45,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     model_id: Option<B256>,
 
+    /// Require this file to open the bundle's hidden tensors; `zkinfer inspect --openings` shows them.
+    #[arg(long, value_name = "FILE")]
+    openings: Option<PathBuf>,
+
     /// Run the verifier contract in the embedded EVM and nothing else.
     #[arg(long)]
     evm: bool,
@@ -64,7 +69,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let _runtime = session.runtime()?;
     let control = session.control();
     let carried = bundle.manifest().model_code.as_ref();
-    let findings = match (carried, args.evm && args.model.is_none()) {
+    let openings = args.openings.as_deref().map(openings::read).transpose()?;
+    let mut findings = match (carried, args.evm && args.model.is_none()) {
         (Some(code), true) => of_contracts(verify_in_evm(&bundle, code, control)?, "the bundle's code"),
         _ => match artifacts(args, backend, &bundle, session)? {
             Some((_, prepared)) if args.evm => {
@@ -79,6 +85,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     };
     if findings.contradictory {
         return Err(Failure::Disagreement(findings.bug_report(&args.bundle, &bundle)));
+    }
+    findings.openings = openings.map(|openings| openings::check(&bundle, &openings)).transpose()?;
+    if let (Verdict::Valid, Some(Verdict::Invalid { reason })) = (&findings.verdict, &findings.openings) {
+        findings.verdict = Verdict::invalid(format!("the openings: {reason}"));
     }
     report::result(session, &findings.object(), &findings.text());
     Ok(outcome(&findings.verdict))
@@ -156,6 +166,8 @@ struct Findings {
     off_chain_ms: f64,
     evm: Option<EvmVerification>,
     evm_ms: f64,
+    /// Whether the openings open the bundle, if there are any.
+    openings: Option<Verdict>,
     warnings: Vec<String>,
 }
 
@@ -170,6 +182,7 @@ fn of_artifacts(report: VerificationReport) -> Findings {
         off_chain_ms: report.off_chain_time.as_secs_f64() * 1e3,
         evm: report.embedded_evm,
         evm_ms: report.embedded_evm_time.as_secs_f64() * 1e3,
+        openings: None,
         warnings: report.warnings,
     }
 }
@@ -194,6 +207,7 @@ fn findings(report: CarriedReport, with: &'static str, missing: &'static str) ->
         off_chain_ms: report.off_chain_time.as_secs_f64() * 1e3,
         evm: Some(report.embedded_evm),
         evm_ms: report.embedded_evm_time.as_secs_f64() * 1e3,
+        openings: None,
         warnings: report.warnings,
     }
 }
@@ -215,6 +229,7 @@ impl Findings {
             "off_chain_ms": self.off_chain_ms,
             "embedded_evm": self.evm,
             "embedded_evm_ms": self.evm_ms,
+            "openings": self.openings,
             "warnings": self.warnings,
         })
     }
@@ -233,6 +248,9 @@ impl Findings {
         if let Some(evm) = &self.evm {
             let text = said(&evm.verdict, self.evm_ms);
             rows.push(("embedded EVM".into(), format!("{text}, {} gas", evm.gas.transaction)));
+        }
+        if let Some(verdict) = &self.openings {
+            rows.push(("openings".into(), headline(verdict)));
         }
         rows.extend(self.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
         format!("{}\n{}", headline(&self.verdict), report::rows(&rows))

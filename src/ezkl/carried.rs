@@ -29,6 +29,10 @@ pub struct CarriedReport {
     pub statement_ids: Vec<B256>,
     /// The model it is claimed of.
     pub model_id: B256,
+    /// Why the model's schema and its key contradict each other, if they do: no verifier's answer means anything then. The
+    /// contracts see no schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_refused: Option<String>,
     /// The backend's own verifier; `None` when it was not asked, or needs more than the bundle carries.
     pub off_chain: Option<Verdict>,
     /// Its wall time.
@@ -44,8 +48,11 @@ pub struct CarriedReport {
 }
 
 impl CarriedReport {
-    /// Valid only if the contracts accept, and the backend's verifier does not refuse.
+    /// Valid only if the contracts accept, and the backend's verifier does not refuse, nor the model contradicts itself.
     pub fn verdict(&self) -> Verdict {
+        if let Some(reason) = &self.model_refused {
+            return Verdict::invalid(reason.clone());
+        }
         match (&self.off_chain, &self.embedded_evm.verdict) {
             (Some(Verdict::Invalid { reason }), _) | (_, Verdict::Invalid { reason }) => {
                 Verdict::invalid(reason.clone())
@@ -57,7 +64,9 @@ impl CarriedReport {
     /// Whether the verifiers contradict each other: one of them, hence this program, has a defect.
     #[must_use]
     pub fn is_contradictory(&self) -> bool {
-        self.off_chain.as_ref().is_some_and(|verdict| verdict.is_valid() != self.embedded_evm.verdict.is_valid())
+        // Contracts that accept what is proven of a model with another schema are right.
+        let differs = |verdict: &Verdict| verdict.is_valid() != self.embedded_evm.verdict.is_valid();
+        self.model_refused.is_none() && self.off_chain.as_ref().is_some_and(differs)
     }
 }
 
@@ -98,11 +107,14 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
     if found != parts.model_code_hash {
         return Err(PipelineError::NoModelCode(bundle.model_id()));
     }
+    let is_native = parts.adapter_id == evm::artifacts::native_verifier_id();
+    let model = if is_native { native::check_model(&parts, code, &bundle.manifest().schema) } else { Ok(()) };
     let key = model_key(bundle.model_id(), &parts);
     let embedded_evm = run_contracts(&adapter.deployed_bytecode, code, &key, bundle.statements(), bundle.proof())?;
     Ok(CarriedReport {
         statement_ids: bundle.statements().iter().map(Statement::id).collect(),
         model_id: bundle.model_id(),
+        model_refused: model.err(),
         off_chain: None,
         off_chain_time: Duration::ZERO,
         embedded_evm,

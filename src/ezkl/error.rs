@@ -13,6 +13,11 @@ use alloy::primitives::B256;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
+    /// A model that hides tensors, where what opens them would be lost.
+    #[error(
+        "this model hides inputs or outputs: prove it where the openings are returned, not in a batch with a journal"
+    )]
+    HiddenTensors,
     /// The model or the input was refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -182,6 +187,7 @@ impl PipelineError {
             | Self::InvalidInput { .. }
             | Self::UnsupportedOperators { .. }
             | Self::CircuitTooLarge { .. }
+            | Self::HiddenTensors
             | Self::Mock
             | Self::UnknownModel(_)
             | Self::NoModelCode(_)

@@ -3,25 +3,51 @@
 //! Both are integers of their schemas, each with its scale and zero point, so that they are compared as the real numbers
 //! they mean: an input element follows an output element when it is that number rounded to the input's scale, by whichever
 //! rule for halves.
+//!
+//! A committed output is followed by the same commitment. A commitment is to integers, and says neither how many they are nor
+//! what they mean: the schemas of both steps have to say the same of it (`docs/protocol.md`, section 10).
 
 use super::PipelineError;
-use crate::proof::{
-    Bundle, TensorSchema,
-    schema::{Direction, Visibility},
+use crate::{
+    backend::{Opening, SampleSecrets},
+    proof::{
+        Bundle, Schema, TensorSchema,
+        schema::{Direction, Visibility},
+    },
 };
 
 /// For the rounding of the comparison itself, relative to one step of the input's scale.
 const SLACK: f64 = 1e-6;
 
-/// The input that follows a bundle: its outputs as real numbers, one list per tensor.
-pub(super) fn next_input(before: &Bundle) -> Result<Vec<Vec<f64>>, PipelineError> {
-    Ok(reals(before, Direction::Output)?.into_iter().map(|tensor| tensor.reals).collect())
+/// The input that follows a bundle, its outputs as real numbers, one list per tensor; and the secret of committed ones, so
+/// that they are the same commitment again.
+pub(super) fn next_input(
+    before: &Bundle,
+    opening: Option<&Opening>,
+) -> Result<(Vec<Vec<f64>>, SampleSecrets), PipelineError> {
+    let Some(opened) = opening.and_then(|opening| opening.side(Direction::Output)) else {
+        let public = reals(before, Direction::Output)?.into_iter().map(|tensor| tensor.reals);
+        return Ok((public.collect(), SampleSecrets::default()));
+    };
+    let schema = before.schema()?;
+    let output = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Output);
+    let numbers = output.map(|tensor| opened.reals(tensor));
+    Ok((numbers.collect(), SampleSecrets { inputs: Some(opened.secret().clone()), outputs: None }))
 }
 
 /// Why `after` does not follow `before`; `Ok` when it does. Batches of several statements are not linked.
 pub(super) fn check(before: &Bundle, after: &Bundle) -> Result<(), String> {
     if before.is_batch() || after.is_batch() {
         return Err("a step of a chain is one statement".into());
+    }
+    let schemas = [before, after].map(|bundle| bundle.schema().map_err(|error| error.to_string()));
+    let [Ok(first), Ok(second)] = &schemas else {
+        return Err("a step of a chain has no schema".into());
+    };
+    let outputs = tensors(first, before, Direction::Output)?;
+    let inputs = tensors(second, after, Direction::Input)?;
+    if outputs.iter().chain(&inputs).any(|(tensor, _)| tensor.visibility == Visibility::Committed) {
+        return same_commitments(&outputs, &inputs);
     }
     let read = |bundle, direction| reals(bundle, direction).map_err(|error| error.to_string());
     let (outputs, inputs) = (read(before, Direction::Output)?, read(after, Direction::Input)?);
@@ -42,6 +68,41 @@ pub(super) fn check(before: &Bundle, after: &Bundle) -> Result<(), String> {
     Ok(())
 }
 
+/// The tensors of one side with their bytes.
+fn tensors<'a>(
+    schema: &'a Schema,
+    bundle: &'a Bundle,
+    direction: Direction,
+) -> Result<Vec<(&'a TensorSchema, &'a [u8])>, String> {
+    let all = schema.split(&bundle.statement().public_values).map_err(|error| error.to_string())?;
+    Ok(all.into_iter().filter(|(tensor, _)| tensor.direction == direction).collect())
+}
+
+/// Why the committed outputs of a step are not the committed inputs of the next.
+fn same_commitments(outputs: &[(&TensorSchema, &[u8])], inputs: &[(&TensorSchema, &[u8])]) -> Result<(), String> {
+    if outputs.len() != inputs.len() {
+        return Err(format!("{} outputs cannot be {} inputs", outputs.len(), inputs.len()));
+    }
+    for ((output, given), (input, taken)) in outputs.iter().zip(inputs) {
+        let refuse = |what: &str| Err(format!("output `{}` and input `{}` {what}", output.name, input.name));
+        if (output.visibility, input.visibility) != (Visibility::Committed, Visibility::Committed) {
+            return refuse("cannot be compared: one is committed, the other public");
+        }
+        // Elements behind the end of the shorter one are proven by nobody.
+        if output.elements() != input.elements() {
+            return refuse("have other sizes");
+        }
+        let meaning = |tensor: &TensorSchema| (tensor.scales.clone(), tensor.axis, tensor.zero_point);
+        if meaning(output) != meaning(input) {
+            return refuse("have other scales or zero points");
+        }
+        if given != taken {
+            return refuse("are other commitments");
+        }
+    }
+    Ok(())
+}
+
 struct Reals {
     name: String,
     reals: Vec<f64>,
@@ -52,7 +113,6 @@ struct Reals {
 fn reals(bundle: &Bundle, direction: Direction) -> Result<Vec<Reals>, PipelineError> {
     let schema = bundle.schema()?;
     let values = schema.decode(&bundle.statement().public_values)?;
-    let public = schema.tensors().iter().filter(|tensor| tensor.visibility == Visibility::Public);
     let of = |(tensor, values): (&TensorSchema, Vec<_>)| {
         let reals: Vec<f64> = values.iter().enumerate().map(|(i, &q)| tensor.dequantize(i, q)).collect();
         let unit = |index| {
@@ -62,13 +122,34 @@ fn reals(bundle: &Bundle, direction: Direction) -> Result<Vec<Reals>, PipelineEr
         };
         Reals { name: tensor.name.clone(), steps: (0..reals.len()).map(unit).collect(), reals }
     };
-    // A committed tensor has no numbers to compare: its chain would claim what nobody can check.
-    let hidden = schema
-        .tensors()
-        .iter()
-        .any(|tensor| tensor.direction == direction && tensor.visibility == Visibility::Committed);
-    if hidden {
-        return Err(PipelineError::invalid("chain", "links a committed tensor, which cannot be compared"));
+    Ok(schema.public_tensors().zip(values).filter(|(tensor, _)| tensor.direction == direction).map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::schema::tests::two_tensors;
+
+    #[test]
+    fn a_commitment_is_followed_by_itself_of_the_same_length_and_meaning() {
+        let committed = |at: usize| {
+            let tensor = two_tensors().tensors()[at].clone();
+            TensorSchema { visibility: Visibility::Committed, shape: vec![4], ..tensor }
+        };
+        let (output, input) = (committed(1), committed(0));
+        let point = [7; 64];
+        let linked = |input: &TensorSchema, taken: &[u8]| same_commitments(&[(&output, &point)], &[(input, taken)]);
+        assert_eq!(linked(&input, &point), Ok(()), "as bytes or as 64 bits: the integers are the same");
+        let refused = |change: fn(&mut TensorSchema)| {
+            let mut other = input.clone();
+            change(&mut other);
+            linked(&other, &point).unwrap_err()
+        };
+        assert!(linked(&input, &[8; 64]).unwrap_err().contains("other commitments"));
+        assert!(refused(|t| t.shape = vec![5]).contains("other sizes"));
+        assert!(refused(|t| t.scales = vec![0.75]).contains("other scales"));
+        assert!(refused(|t| t.zero_point = 1).contains("zero points"));
+        assert!(refused(|t| t.visibility = Visibility::Public).contains("one is committed"));
+        assert!(same_commitments(&[(&output, &point)], &[]).unwrap_err().contains("0 inputs"));
     }
-    Ok(public.zip(values).filter(|(tensor, _)| tensor.direction == direction).map(of).collect())
 }

@@ -1,5 +1,6 @@
 use super::InferenceError;
 use crate::{
+    backend::Opening,
     ezkl::PipelineError,
     proof::{
         PublicValues, Schema, TensorSchema,
@@ -9,7 +10,7 @@ use crate::{
 use alloy::primitives::I256;
 
 /// What a model said to one input.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// One per output of the model, in its order.
     pub outputs: Vec<AnswerTensor>,
@@ -17,6 +18,8 @@ pub struct Answer {
     pub public_values: PublicValues,
     /// How far it is from the floating-point model.
     pub distance: Distance,
+    /// What opens the tensors that the public values hide; `None` when there are none. Secret, and kept nowhere else.
+    pub opening: Option<Opening>,
 }
 
 /// One output.
@@ -48,22 +51,33 @@ pub struct Distance {
 }
 
 impl Answer {
-    /// Reads an answer from public values, so that it cannot be another one than what is proven.
-    pub(super) fn read(schema: &Schema, values: &PublicValues, float: Vec<Vec<f32>>) -> Result<Self, InferenceError> {
-        let is_output = |tensor: &&TensorSchema| tensor.direction == Direction::Output;
-        if let Some(hidden) =
-            schema.tensors().iter().filter(is_output).find(|tensor| tensor.visibility == Visibility::Committed)
-        {
-            return Err(InferenceError::HiddenOutput { tensor: hidden.name.clone() });
-        }
-        let decoded = schema.decode(values).map_err(PipelineError::from)?;
+    /// Reads an answer from public values, so that it cannot be another one than what is proven; a hidden output from the
+    /// opening, which opens the commitment that is proven.
+    pub(super) fn read(
+        schema: &Schema,
+        values: &PublicValues,
+        opening: Option<&Opening>,
+        float: Vec<Vec<f32>>,
+    ) -> Result<Self, InferenceError> {
         // Only public tensors are decoded, in order.
-        let public = schema.tensors().iter().filter(|tensor| tensor.visibility == Visibility::Public);
-        let outputs = public.zip(decoded).filter(|(tensor, _)| is_output(tensor));
-        let outputs: Vec<_> = outputs.map(|(tensor, integers)| AnswerTensor::new(tensor, integers)).collect();
+        let mut decoded = schema.decode(values).map_err(PipelineError::from)?.into_iter();
+        let mut outputs = Vec::new();
+        for tensor in schema.tensors() {
+            let integers = match tensor.visibility {
+                Visibility::Public => decoded.next().unwrap_or_default(),
+                Visibility::Committed if tensor.direction == Direction::Input => continue,
+                Visibility::Committed => match opening.and_then(|opening| opening.side(Direction::Output)) {
+                    Some(opened) => opened.elements().iter().map(|&q| I256::unchecked_from(q)).collect(),
+                    None => return Err(InferenceError::HiddenOutput { tensor: tensor.name.clone() }),
+                },
+            };
+            if tensor.direction == Direction::Output {
+                outputs.push(AnswerTensor::new(tensor, integers));
+            }
+        }
         let outputs = with_float(outputs, float)?;
         let distance = Distance::measure(&outputs);
-        Ok(Self { outputs, public_values: values.clone(), distance })
+        Ok(Self { outputs, public_values: values.clone(), distance, opening: opening.cloned() })
     }
 
     pub(super) fn check_distance(&self, limit: f64) -> Result<(), InferenceError> {
@@ -147,7 +161,7 @@ mod tests {
         let y = tensor("y", Direction::Output, Visibility::Public);
         let schema = Schema::new(vec![x, y]).unwrap();
         let integers = [[1, 2], [8, -6]].map(|pair| pair.map(I256::unchecked_from).to_vec());
-        Answer::read(&schema, &schema.encode(&integers).unwrap(), vec![float.to_vec()]).unwrap()
+        Answer::read(&schema, &schema.encode(&integers).unwrap(), None, vec![float.to_vec()]).unwrap()
     }
 
     #[test]
@@ -177,11 +191,14 @@ mod tests {
         let schema = Schema::new(vec![hidden_input, tensor("y", Direction::Output, Visibility::Public)]).unwrap();
         let bytes = [&[7; 64][..], &8u64.to_be_bytes(), &2u64.to_be_bytes()].concat();
         let values = PublicValues::from_bytes(bytes.into());
-        let answer = Answer::read(&schema, &values, vec![vec![4.0, 1.0]]).unwrap();
+        let answer = Answer::read(&schema, &values, None, vec![vec![4.0, 1.0]]).unwrap();
         assert_eq!((answer.outputs.len(), answer.distance.largest), (1, 0.0));
-        assert!(matches!(Answer::read(&schema, &values, vec![vec![4.0]]), Err(InferenceError::OtherOutputs { .. })));
+        assert!(matches!(
+            Answer::read(&schema, &values, None, vec![vec![4.0]]),
+            Err(InferenceError::OtherOutputs { .. })
+        ));
         let schema = Schema::new(vec![tensor("y", Direction::Output, Visibility::Committed)]).unwrap();
-        let error = Answer::read(&schema, &PublicValues::from_bytes(vec![7; 64].into()), vec![]).unwrap_err();
+        let error = Answer::read(&schema, &PublicValues::from_bytes(vec![7; 64].into()), None, vec![]).unwrap_err();
         assert!(matches!(error, InferenceError::HiddenOutput { .. }), "{error}");
     }
 }

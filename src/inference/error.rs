@@ -28,7 +28,7 @@ pub enum InferenceError {
         limit: f64,
     },
     /// The schema hides an output, so that the public values do not hold the answer.
-    #[error("output `{tensor}` is committed: an answer cannot be read from public values that hide it")]
+    #[error("output `{tensor}` is committed, and nothing opens it: an answer cannot be read")]
     HiddenOutput {
         /// The output.
         tensor: String,

@@ -153,7 +153,7 @@ impl Shared {
         let float = self.model.run(input).map_err(crate::ezkl::PipelineError::from)?;
         let witness = self.generator().witness(input, control)?;
         let schema = self.prepared.artifacts.schema().map_err(crate::ezkl::PipelineError::from)?;
-        let answer = Answer::read(&schema, &witness.public_values, float)?;
+        let answer = Answer::read(&schema, &witness.public_values, witness.opening(), float)?;
         if let Some(limit) = self.options.max_distance {
             answer.check_distance(limit)?;
         }

@@ -131,7 +131,7 @@ fn accuracy(
 /// The outputs as real numbers.
 fn outputs(schema: &Schema, values: &PublicValues) -> Result<Vec<f64>, Failure> {
     let decoded = schema.decode(values).map_err(PipelineError::from)?;
-    let outputs = schema.tensors().iter().zip(decoded).filter(|(tensor, _)| tensor.direction == Direction::Output);
+    let outputs = schema.public_tensors().zip(decoded).filter(|(tensor, _)| tensor.direction == Direction::Output);
     Ok(outputs
         .flat_map(|(tensor, q)| q.into_iter().enumerate().map(|(i, q)| tensor.dequantize(i, q)).collect::<Vec<_>>())
         .collect())

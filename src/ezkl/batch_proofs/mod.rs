@@ -42,9 +42,14 @@ impl<'a> BatchProofGenerator<'a> {
     /// Proves with `generator` as `config` says.
     ///
     /// # Errors
-    /// [`PipelineError::InvalidInput`] names what cannot be meant, such as zero workers.
+    /// [`PipelineError::InvalidInput`] names what cannot be meant, such as zero workers; [`PipelineError::HiddenTensors`] for a
+    /// model that hides inputs or outputs.
     pub fn new(generator: ProofGenerator<'a>, config: BatchConfig) -> Result<Self, PipelineError> {
         config.check()?;
+        // Reports and journals hold bundles alone: the openings would be lost, and with them what was committed.
+        if generator.prepared().artifacts.schema()?.hides() {
+            return Err(PipelineError::HiddenTensors);
+        }
         Ok(Self { generator, config, clock: Arc::new(SystemClock::default()) })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{ProofGenerator, ProofMetadata, ProofRequest};
 use crate::{
-    backend::Control,
+    backend::{Control, Opening, SampleSecrets},
     ezkl::{PipelineError, links},
     model::Input,
     proof::{Aggregated, Bundle, Structure},
@@ -23,6 +23,8 @@ pub struct IncrementalProof<'a> {
     request: ProofRequest,
     generator: &'a ProofGenerator<'a>,
     bundles: Vec<Bundle>,
+    /// One per step, if the model hides a side.
+    openings: Vec<Opening>,
     last: Option<ProofMetadata>,
     status: IncrementalStatus,
 }
@@ -32,13 +34,22 @@ pub struct IncrementalProof<'a> {
 pub struct IncrementalResult {
     /// The chain: an aggregated structure that claims its links, which a verifier checks.
     pub structure: Structure,
+    /// What opens the hidden tensors of every step, in order; empty when there are none. Secret, and kept nowhere else.
+    pub openings: Vec<Opening>,
     /// Of the last step, with the number of steps.
     pub metadata: ProofMetadata,
 }
 
 impl<'a> IncrementalProof<'a> {
     pub(super) const fn new(generator: &'a ProofGenerator<'a>, request: ProofRequest) -> Self {
-        Self { request, generator, bundles: Vec::new(), last: None, status: IncrementalStatus::InProgress }
+        Self {
+            request,
+            generator,
+            bundles: Vec::new(),
+            openings: Vec::new(),
+            last: None,
+            status: IncrementalStatus::InProgress,
+        }
     }
 
     /// Where it stands.
@@ -53,18 +64,20 @@ impl<'a> IncrementalProof<'a> {
         self.bundles.len()
     }
 
-    /// Proves the next step: the first on the request's input, every other on the answer of the one before.
+    /// Proves the next step: the first on the request's input, every other on the answer of the one before. A hidden
+    /// answer is carried over with its secret, so that the next step commits to it by the same point.
     ///
     /// # Errors
     /// [`PipelineError`]; the chain is then as long as before. [`PipelineError::Cancelled`] after
     /// [`IncrementalProof::cancel`].
     pub fn step(&mut self, control: &Control) -> Result<&Bundle, PipelineError> {
         self.expect_in_progress()?;
-        let mut request = self.request.clone();
+        let (mut request, mut secrets) = (self.request.clone(), SampleSecrets::default());
         if let Some(before) = self.bundles.last() {
-            request.input = Input::new(links::next_input(before)?)?;
+            let (numbers, carried) = links::next_input(before, self.openings.last())?;
+            (request.input, secrets) = (Input::new(numbers)?, carried);
         }
-        let response = self.generator.generate(&request, control)?;
+        let response = self.generator.generate_with(&request, &secrets, control, |_, _| Ok(None))?;
         if let Some(before) = self.bundles.last() {
             // What a verifier will check. It fails when the answer is outside what the model takes as input.
             links::check(before, &response.bundle).map_err(|reason| {
@@ -73,6 +86,7 @@ impl<'a> IncrementalProof<'a> {
         }
         self.last = Some(response.metadata);
         self.bundles.push(response.bundle);
+        self.openings.extend(response.opening);
         self.bundles.last().ok_or_else(|| PipelineError::invalid("steps", "are none"))
     }
 
@@ -93,7 +107,11 @@ impl<'a> IncrementalProof<'a> {
         };
         let steps = self.bundles.len();
         let structure = Structure::Aggregated(Aggregated::chain(self.bundles)?);
-        Ok(IncrementalResult { structure, metadata: ProofMetadata { steps: Some(steps), ..last }.sealed() })
+        Ok(IncrementalResult {
+            structure,
+            openings: self.openings,
+            metadata: ProofMetadata { steps: Some(steps), ..last }.sealed(),
+        })
     }
 
     const fn expect_in_progress(&self) -> Result<(), PipelineError> {

@@ -14,7 +14,7 @@ use super::{
     integration::CircuitInfo,
 };
 use crate::{
-    backend::{Control, Item, ProvingBackend, Witness},
+    backend::{Control, Item, ProvingBackend, SampleSecrets, Witness},
     model::Input,
     proof::{Bundle, Context, Manifest, Schema, Statement, identity},
 };
@@ -49,6 +49,21 @@ impl<'a> ProofGenerator<'a> {
     pub fn witness(&self, input: &Input, control: &Control) -> Result<Witness, PipelineError> {
         control.stage("witness");
         Ok(self.backend.witness(&self.prepared.artifacts, input, control)?)
+    }
+
+    /// As [`ProofGenerator::witness`], with the caller's secrets for committed sides: what was committed before, under the same
+    /// secret, is the same commitment again.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn witness_with(
+        &self,
+        input: &Input,
+        secrets: &SampleSecrets,
+        control: &Control,
+    ) -> Result<Witness, PipelineError> {
+        control.stage("witness");
+        Ok(self.backend.witness_with(&self.prepared.artifacts, input, secrets, control)?)
     }
 
     /// Proves a run for a context. The proof in the bundle has been verified.
@@ -114,7 +129,7 @@ impl<'a> ProofGenerator<'a> {
     /// # Errors
     /// [`PipelineError`]; [`PipelineError::InvalidInput`] names the field of a request that cannot be meant.
     pub fn generate(&self, request: &ProofRequest, control: &Control) -> Result<ProofResponse, PipelineError> {
-        self.generate_with(request, control, |_, _| Ok(None))
+        self.generate_with(request, &SampleSecrets::default(), control, |_, _| Ok(None))
     }
 
     /// Starts a chain of inferences, each on the answer of the one before.
@@ -129,6 +144,7 @@ impl<'a> ProofGenerator<'a> {
     fn generate_with(
         &self,
         request: &ProofRequest,
+        secrets: &SampleSecrets,
         control: &Control,
         between: impl FnOnce(&Schema, &Witness) -> Result<Option<Streamed>, PipelineError>,
     ) -> Result<ProofResponse, PipelineError> {
@@ -136,7 +152,7 @@ impl<'a> ProofGenerator<'a> {
         let start = clock.elapsed();
         self.check(request)?;
         let before_witness = clock.elapsed();
-        let witness = self.witness(&request.input, control)?;
+        let witness = self.witness_with(&request.input, secrets, control)?;
         let after_witness = clock.elapsed();
         let schema = self.prepared.artifacts.schema()?;
         let streamed = between(&schema, &witness)?;
@@ -145,6 +161,7 @@ impl<'a> ProofGenerator<'a> {
         let after_proof = clock.elapsed();
         let metadata = self.metadata(request, &schema, &bundle, streamed)?;
         let total = clock.elapsed() - start;
+        let opening = witness.opening().cloned();
         let (witness, proof) = (after_witness - before_witness, after_proof - before_proof);
         let metrics = ProofMetrics {
             witness,
@@ -154,7 +171,7 @@ impl<'a> ProofGenerator<'a> {
             total,
             peak_rss_kb: self.backend.peak_rss_kb(),
         };
-        Ok(ProofResponse { bundle, metadata, metrics })
+        Ok(ProofResponse { bundle, opening, metadata, metrics })
     }
 
     fn metadata(

@@ -2,7 +2,7 @@
 
 use super::super::PipelineError;
 use crate::{
-    backend::ArtifactIdentity,
+    backend::{ArtifactIdentity, Opening},
     model::Input,
     proof::{Bundle, Compression, Context, Encoding, Statement, Structure},
 };
@@ -102,6 +102,8 @@ fn same_hex(given: &str, expected: &str) -> bool {
 pub struct ProofResponse {
     /// The proof, verified.
     pub bundle: Bundle,
+    /// What opens the tensors that the model hides; `None` when it hides none. Secret, and kept nowhere else.
+    pub opening: Option<Opening>,
     /// What it is of.
     pub metadata: ProofMetadata,
     /// What it took.

@@ -2,7 +2,7 @@
 
 use super::{ProofGenerator, ProofRequest, ProofResponse, request::Hasher};
 use crate::{
-    backend::Control,
+    backend::{Control, SampleSecrets},
     ezkl::PipelineError,
     proof::{Bundle, Schema, schema::Direction},
 };
@@ -59,9 +59,12 @@ impl Streamed {
 
 /// The elements of all output tensors.
 fn outputs(schema: &Schema, values: Vec<Vec<I256>>) -> Vec<I256> {
-    let tensors =
-        schema.tensors().iter().filter(|tensor| tensor.visibility == crate::proof::schema::Visibility::Public);
-    tensors.zip(values).filter(|(tensor, _)| tensor.direction == Direction::Output).flat_map(|(_, v)| v).collect()
+    schema
+        .public_tensors()
+        .zip(values)
+        .filter(|(tensor, _)| tensor.direction == Direction::Output)
+        .flat_map(|(_, v)| v)
+        .collect()
 }
 
 impl ProofGenerator<'_> {
@@ -70,7 +73,7 @@ impl ProofGenerator<'_> {
     ///
     /// # Errors
     /// [`PipelineError`]; [`PipelineError::InvalidInput`] when `chunk` is 0. The chunks that were handed out before an
-    /// error are proven by nothing.
+    /// error are proven by nothing. Of a model that hides its outputs there are no chunks.
     pub fn generate_streaming(
         &self,
         request: &ProofRequest,
@@ -81,7 +84,7 @@ impl ProofGenerator<'_> {
         if chunk == 0 {
             return Err(PipelineError::invalid("chunk", "is 0"));
         }
-        self.generate_with(request, control, |schema, witness| {
+        self.generate_with(request, &SampleSecrets::default(), control, |schema, witness| {
             let elements = outputs(schema, schema.decode(&witness.public_values)?);
             let total = elements.len().div_ceil(chunk);
             let chunks: Vec<OutputChunk> = elements

@@ -179,7 +179,7 @@ impl Constraint {
                 }
             }
             Self::MaxOutputLength { elements } => {
-                let longest = answers(bundles).iter().map(Vec::len).max().unwrap_or(0);
+                let longest = output_lengths(bundles).max().unwrap_or(0);
                 (longest <= *elements, format!("{longest} output elements"))
             }
             Self::MinConfidence { confidence } => {
@@ -191,7 +191,17 @@ impl Constraint {
     }
 }
 
-/// The outputs of every statement, as real numbers.
+/// The number of output elements of every bundle's statements. Hidden ones count: their number is not hidden.
+fn output_lengths(bundles: &[&Bundle]) -> impl Iterator<Item = usize> {
+    // Schemas were read when the bundles were made.
+    let schemas = bundles.iter().filter_map(|bundle| bundle.schema().ok());
+    schemas.map(|schema| {
+        let outputs = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Output);
+        outputs.map(TensorSchema::elements).sum()
+    })
+}
+
+/// The public outputs of every statement, as real numbers.
 fn answers(bundles: &[&Bundle]) -> Vec<Vec<f64>> {
     let read = |bundle: &&Bundle| -> Option<Vec<Vec<f64>>> {
         // Both were read when the bundle was made.
@@ -205,11 +215,8 @@ fn answers(bundles: &[&Bundle]) -> Vec<Vec<f64>> {
             .iter()
             .map(|statement| {
                 let values = schema.decode(&statement.public_values).ok()?;
-                let public = schema
-                    .tensors()
-                    .iter()
-                    .filter(|tensor| tensor.visibility == crate::proof::schema::Visibility::Public);
-                let tensors = public.zip(values).filter(|(tensor, _)| tensor.direction == Direction::Output);
+                let tensors =
+                    schema.public_tensors().zip(values).filter(|(tensor, _)| tensor.direction == Direction::Output);
                 Some(tensors.flat_map(outputs).collect())
             })
             .collect()
