@@ -18,3 +18,7 @@ mod native;
 mod on_chain;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "support/tls.rs"]
+mod tls;
+#[path = "cli/tls.rs"]
+mod tls_nodes;
