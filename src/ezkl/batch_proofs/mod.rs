@@ -3,6 +3,7 @@
 mod adaptive;
 mod circuit;
 mod config;
+pub(crate) mod fuzzing;
 mod journal;
 mod queue;
 mod report;
