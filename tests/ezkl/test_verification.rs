@@ -96,9 +96,9 @@ fn modes_have_their_own_properties(world: &World) {
     let structure = world.single();
     let full = check(world, &structure, &policy(Mode::Full));
     assert_eq!((&full.status, full.operations), (&Status::Valid, 2), "the backend and the embedded EVM");
-    assert!(full.bundles[0].gas.is_some_and(|gas| gas > 100_000));
+    assert!(full.bundles[0].gas().is_some_and(|gas| gas > 100_000));
     let fast = check(world, &structure, &policy(Mode::Fast));
-    assert_eq!((&fast.status, fast.operations, fast.bundles[0].gas), (&Status::Valid, 1, None));
+    assert_eq!((&fast.status, fast.operations, fast.bundles[0].gas()), (&Status::Valid, 1, None));
     let batch = check(world, &structure, &policy(Mode::Batch));
     assert_eq!((&batch.status, batch.operations), (&Status::Valid, 1));
 
