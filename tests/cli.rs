@@ -18,3 +18,7 @@ mod native;
 mod on_chain;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/structures.rs"]
+mod structures;
+#[path = "cli/verify_options.rs"]
+mod verify_options;

@@ -74,10 +74,7 @@ pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedRepor
 }
 
 /// The backend's own verifier, and how long it took; `None` when it needs more than the bundle carries.
-pub(super) fn off_chain(
-    bundle: &Bundle,
-    control: &Control,
-) -> Result<Option<(Verdict, Duration)>, PipelineError> {
+pub(super) fn off_chain(bundle: &Bundle, control: &Control) -> Result<Option<(Verdict, Duration)>, PipelineError> {
     let (parts, code) = (bundle.manifest().model_parts(), carried(bundle)?);
     if parts.adapter_id != evm::artifacts::native_verifier_id() {
         return Ok(None);

@@ -1,9 +1,10 @@
 //! What bundles are verified with: the artifacts of their model on this machine, or what they carry.
 
 use super::{
-    VerificationReport, model_key, parts_of, run_contracts,
-    settle::Finding,
+    VerificationReport, model_key, parts_of,
     policy::{Mode, Warning},
+    run_contracts,
+    settle::Finding,
 };
 use crate::{
     backend::{Control, ProvingBackend, ezkl, native},

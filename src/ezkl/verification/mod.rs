@@ -28,10 +28,7 @@ use crate::{
 use alloy::primitives::{Address, B256, Bytes, address};
 use means::{Known, Means};
 use serde::Serialize;
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// Where the model's code stands in the embedded EVM. No verifier looks at its own address.
 const MODEL_CODE: Address = address!("0x5afe000000000000000000000000000000000003");

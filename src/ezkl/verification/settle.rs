@@ -1,8 +1,7 @@
 //! The cryptography of a check: bundle by bundle, or many together.
 
 use super::{
-    ProofVerifier, VerificationReport,
-    cache,
+    ProofVerifier, VerificationReport, cache,
     check::{Status, Verification},
     means::Means,
     policy::Mode,
@@ -156,9 +155,7 @@ impl ProofVerifier<'_> {
     ) -> Result<usize, PipelineError> {
         let mut checks = 0;
         for known in &self.models {
-            let is_its = |at: &usize| {
-                matches!(self.means(bundles[*at]), Means::Artifacts(means) if means.model_id() == known.model_id())
-            };
+            let is_its = |at: &usize| matches!(self.means(bundles[*at]), Means::Artifacts(means) if means.model_id() == known.model_id());
             let places: Vec<usize> = (0..bundles.len()).filter(is_its).collect();
             if places.is_empty() {
                 continue;
