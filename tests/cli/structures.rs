@@ -19,7 +19,7 @@ use zkinfer::{
     proof::{Aggregated, Branch, Bundle, Compression, Encoding, InclusionProof, Recursive, Structure, identity},
 };
 
-/// Five inputs, one of them twice.
+/// Four inputs, of which the last is the first again.
 static REQUESTS: LazyLock<PathBuf> = LazyLock::new(|| {
     let names = ["1157-is-0", "0442-is-1", "1243-is-7", "1157-is-0"];
     let line = |name: &&str| fs::read_to_string(model(&format!("inputs/test-{name}.json"))).unwrap().replace('\n', " ");
