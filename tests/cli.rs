@@ -20,7 +20,11 @@ mod on_chain;
 mod opening;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/structures.rs"]
+mod structures;
 #[path = "support/tls.rs"]
 mod tls;
 #[path = "cli/tls.rs"]
 mod tls_nodes;
+#[path = "cli/verify_options.rs"]
+mod verify_options;

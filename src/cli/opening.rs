@@ -1,6 +1,6 @@
 //! Showing somebody the weights behind a model commitment, and checking what was shown.
 
-use super::{Failure, Outcome, context, context::Session, report, verify};
+use super::{Failure, Outcome, context, context::Session, form, report};
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::{
@@ -103,7 +103,7 @@ fn export(args: &ExportArgs, session: &Session) -> Result<Outcome, Failure> {
 }
 
 fn check(args: &CheckArgs, session: &Session) -> Result<Outcome, Failure> {
-    let bundle = verify::read(&args.bundle)?;
+    let bundle = form::read_bundle(&args.bundle)?;
     let backend = context::native(args.srs.as_deref(), args.calibration.as_deref())?;
     let opening = read(&args.opening)?;
     let expected = bundle.manifest().vk_digest;
