@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, compile, context::Session, openings, report, verify};
+use super::{Failure, Outcome, compile, context::Session, form, hidden, report};
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 use std::{
@@ -10,7 +10,7 @@ use zkinfer::{
     backend::{Artifacts, Opening, Openings},
     pipeline::PipelineError,
     proof::{
-        Bundle, PublicValues, Schema, Statement,
+        Branch, Bundle, PublicValues, Schema, Statement, Structure,
         bundle::MAX_MODEL_CODE_BYTES,
         identity::{ezkl_vk_digest, schema_hash},
         schema::{Direction, TensorSchema, Visibility},
@@ -21,6 +21,7 @@ use zkinfer_prover::VerifyingKey;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer inspect answer.bundle.json
+  zkinfer inspect bundles/tree.bundle.json          every inner bundle, the Merkle root, and how they are nested
   zkinfer inspect ~/.cache/zkinfer/artifacts/0f3c… --json
   zkinfer inspect vk.key
   zkinfer inspect --as ezkl-vk vk.key
@@ -35,7 +36,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A bundle, a directory of artifacts, a verifying key or a schema.
+    /// A bundle or a structure of bundles, a directory of artifacts, a verifying key or a schema.
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
@@ -50,7 +51,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// What `zkinfer prove` writes.
+    /// What `zkinfer prove` and `zkinfer batch` write: a bundle, or a list, a chain or a tree of them.
     Bundle,
     /// A directory with a manifest.json.
     Artifacts,
@@ -64,11 +65,11 @@ enum Kind {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let (object, text) = match args.kind {
-        None | Some(Kind::Bundle) if args.openings.is_some() => of_bundle(args)?,
+        None | Some(Kind::Bundle) if args.openings.is_some() => of_file(args)?,
         _ if args.openings.is_some() => return Err(Failure::Input("only a bundle takes --openings".into())),
         None if args.path.is_dir() => artifacts(&args.path)?,
         Some(Kind::Artifacts) => artifacts(&args.path)?,
-        Some(Kind::Bundle) => of_bundle(args)?,
+        Some(Kind::Bundle) => of_file(args)?,
         kind => {
             let bytes = read(&args.path)?;
             match kind {
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 Some(Kind::EzklVk) => ezkl_key(&bytes),
                 Some(Kind::Schema) => schema(&bytes)?,
                 // A bundle may be larger than what was read here.
-                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => of_bundle(args)?,
+                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => of_file(args)?,
                 _ => key(&bytes).or_else(|_| schema(&bytes)).map_err(|_| {
                     let shown = args.path.display();
                     Failure::Input(format!("{shown} is no bundle, no native verifying key and no schema; see --as"))
@@ -104,17 +105,74 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn of_bundle(args: &Args) -> Result<(Value, String), Failure> {
-    let read = verify::read(&args.path)?;
-    let openings = args.openings.as_deref().map(|path| openings::read_for(&read, path)).transpose()?;
-    bundle(&read, openings.as_ref())
+/// Reads a file of bundles, and what opens them.
+fn of_file(args: &Args) -> Result<(Value, String), Failure> {
+    let read = form::read(&args.path)?;
+    let openings = args.openings.as_deref().map(|path| hidden::read_for(&read, path)).transpose()?;
+    structure(&read, openings.as_ref())
 }
 
-fn bundle(bundle: &Bundle, openings: Option<&Openings>) -> Result<(Value, String), Failure> {
-    let (manifest, schema) = (bundle.manifest(), bundle.schema().map_err(PipelineError::from)?);
-    let statements = bundle.statements().iter().enumerate().map(|(at, statement)| {
-        of_statement(&schema, statement, openings.and_then(|openings| openings.statements().get(at)))
+/// Bundles, each as it is shown alone, and how they hang together.
+fn structure(structure: &Structure, openings: Option<&Openings>) -> Result<(Value, String), Failure> {
+    let bundles = structure.bundles();
+    let opened = match openings {
+        // They were checked: there is one for every statement.
+        Some(openings) => hidden::split(&bundles, openings).unwrap_or_default().into_iter().map(Some).collect(),
+        None => vec![None; bundles.len()],
+    };
+    let mut inner = bundles.iter().zip(opened).map(|(inner, opened)| bundle(inner, opened));
+    if let Structure::Single(only) = structure {
+        return inner.next().unwrap_or_else(|| bundle(only, None));
+    }
+    let ids = structure.statement_ids();
+    let shown = inner.map(|shown| shown.map(|(object, _)| object)).collect::<Result<Vec<_>, _>>()?;
+    let mut models: Vec<String> = bundles.iter().map(|inner| inner.model_id().to_string()).collect();
+    models.sort();
+    models.dedup();
+    let kind = form::kind(structure);
+    let mut object = json!({
+        "kind": kind,
+        "verified": false,
+        "depth": structure.depth(),
+        "root": structure.root(),
+        "model_ids": models,
+        "statement_ids": ids,
+        "bundles": shown,
     });
+    if let Structure::Recursive(tree) = structure {
+        object["tree"] = nested(tree.children(), &mut 0);
+    }
+    let text = format!(
+        "A {kind} of bundles, not verified here\n{}",
+        report::rows(&[
+            ("bundles".into(), format!("{}, depth {}", bundles.len(), structure.depth())),
+            ("statements".into(), report::listed(&ids)),
+            ("Merkle root".into(), structure.root().to_string()),
+            ("model ids".into(), models.join(", ")),
+        ])
+    );
+    Ok((object, text))
+}
+
+/// The numbers of a tree's bundles, nested as they are.
+fn nested(branches: &[Branch], next: &mut usize) -> Value {
+    let one = |branch: &Branch| match branch {
+        Branch::Inner(children) => nested(children, next),
+        Branch::Leaf(_) => {
+            *next += 1;
+            json!(*next - 1)
+        }
+    };
+    branches.iter().map(one).collect()
+}
+
+fn bundle(bundle: &Bundle, openings: Option<&[Opening]>) -> Result<(Value, String), Failure> {
+    let (manifest, schema) = (bundle.manifest(), bundle.schema().map_err(PipelineError::from)?);
+    let statements = bundle
+        .statements()
+        .iter()
+        .enumerate()
+        .map(|(at, statement)| of_statement(&schema, statement, openings.and_then(|openings| openings.get(at))));
     let statements = statements.collect::<Result<Vec<Value>, _>>()?;
     let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     let code = manifest.model_code.as_ref().map(|code| code.len());
@@ -142,7 +200,7 @@ fn bundle(bundle: &Bundle, openings: Option<&Openings>) -> Result<(Value, String
     let mut rows = vec![
         ("backend".into(), format!("{} {}", manifest.backend, manifest.backend_version)),
         ("model id".into(), bundle.model_id().to_string()),
-        ("statement".into(), verify::listed(&ids)),
+        ("statement".into(), report::listed(&ids)),
         ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
         ("model's code".into(), carried),
         ("SRS".into(), manifest.srs_id.to_string()),
@@ -169,7 +227,7 @@ fn of_statement(schema: &Schema, statement: &Statement, opening: Option<&Opening
 }
 
 /// The real numbers of every tensor: from the public values, or from what opens them; `None` of what stays hidden.
-pub(crate) fn read<'a>(
+pub(crate) fn numbers<'a>(
     schema: &'a Schema,
     values: &PublicValues,
     opening: Option<&Opening>,
@@ -189,10 +247,10 @@ pub(crate) fn read<'a>(
     Ok(tensors.collect())
 }
 
-/// As [`read`], with the commitments of hidden tensors.
+/// As [`numbers`], with the commitments of hidden tensors.
 pub(crate) fn tensors(schema: &Schema, values: &PublicValues, opening: Option<&Opening>) -> Result<Value, Failure> {
     let parts = schema.split(values).map_err(PipelineError::from)?;
-    let tensors = read(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
+    let tensors = numbers(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
         let commitment = (tensor.visibility == Visibility::Committed).then(|| alloy::hex::encode_prefixed(bytes));
         json!({
             "name": tensor.name,

@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, inspect, openings, report, verify};
+use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, form, hidden, inspect, report};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
@@ -69,7 +69,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
-    let bundle = verify::read(&args.bundle)?;
+    let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
     if let Some(path) = &args.out {
         check_writable(path)?;
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         "Recorded as Verified{}\n{}",
         if proved_again { "; proven again for this registry" } else { "" },
         report::rows(&[
-            ("statement".into(), verify::listed(&ids)),
+            ("statement".into(), report::listed(&ids)),
             ("model id".into(), bundle.model_id().to_string()),
             ("transaction".into(), mined.transaction_hash.to_string()),
             ("gas".into(), mined.gas_used.to_string()),
@@ -155,7 +155,7 @@ fn prove_again(
 ) -> Result<Bundle, Failure> {
     let control = session.control();
     let openings = match openings {
-        Some(path) => Some(openings::read_for(bundle, path)?),
+        Some(path) => Some(hidden::read_for(&bundle.clone().into(), path)?),
         None if bundle.schema().map_err(PipelineError::from)?.hides() => {
             return Err(Failure::Input(
                 "the bundle hides inputs or outputs; proving it again takes what opens them: --openings FILE".into(),
@@ -188,7 +188,7 @@ fn prove_again(
 /// The real numbers that the inputs mean. Scales are powers of two, so that they are exact.
 fn inputs(bundle: &Bundle, statement: &Statement, opening: Option<&Opening>) -> Result<Input, Failure> {
     let schema = bundle.schema().map_err(PipelineError::from)?;
-    let tensors = inspect::read(&schema, &statement.public_values, opening)?.into_iter();
+    let tensors = inspect::numbers(&schema, &statement.public_values, opening)?.into_iter();
     let inputs = tensors.filter(|(tensor, _)| tensor.direction == Direction::Input);
     Ok(Input::new(inputs.filter_map(|(_, numbers)| numbers).collect())?)
 }

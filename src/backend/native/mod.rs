@@ -14,12 +14,14 @@ mod calibration;
 mod carried;
 mod files;
 mod memory;
+mod model_opening;
 mod openings;
 mod schema;
 mod srs;
 
 pub use calibration::Source;
 pub use carried::{check_model, verify_with_key_object};
+pub use model_opening::{MAX_MODEL_OPENING_BYTES, ModelOpening};
 pub use srs::SrsSource;
 pub use zkinfer_prover::circuit::Committed;
 

@@ -6,7 +6,7 @@ use super::{
     retry::{Again, Attempt},
 };
 use crate::storage::{ContentAddress, StoreError, address::AddressHasher};
-use alloy::transports::http::reqwest::{Method, Response, Url, header::LOCATION};
+use reqwest::{Method, Response, Url, header::LOCATION};
 
 /// How many redirects are followed, one after the other.
 const MAX_REDIRECTS: usize = 5;
@@ -110,7 +110,7 @@ impl S5Store {
         Ok(false)
     }
 
-    /// Sends a GET and follows redirects: a few, to http only, without the token on other hosts.
+    /// Sends a GET and follows redirects: a few, never from https to http, and without the token on other hosts.
     async fn follow(&self, start: &Url, range: Option<&str>) -> Result<Response, Attempt> {
         let mut url = start.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -122,19 +122,24 @@ impl S5Store {
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            url = self.target(&url, &response)?;
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let status = response.status().as_u16();
+            let location =
+                location.ok_or_else(|| self.http.redirect(&url, format!("HTTP {status} without an address")))?;
+            url = self.target(&url, location)?;
         }
         Err(self.http.redirect(&url, format!("more than {MAX_REDIRECTS} redirects, one after the other")).into())
     }
 
-    fn target(&self, from: &Url, response: &Response) -> Result<Url, StoreError> {
+    /// Where a redirect leads.
+    pub(super) fn target(&self, from: &Url, location: &str) -> Result<Url, StoreError> {
         let refuse = |reason: String| self.http.redirect(from, reason);
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location =
-            location.ok_or_else(|| refuse(format!("HTTP {} without an address", response.status().as_u16())))?;
         let target = from.join(location).map_err(|error| refuse(format!("its target is no address: {error}")))?;
         if let Some(reason) = http::scheme_refusal(&target) {
             return Err(refuse(format!("its target is not used: {reason}")));
+        }
+        if from.scheme() == "https" && target.scheme() != "https" {
+            return Err(refuse("its target is not encrypted, and it is".into()));
         }
         if !target.username().is_empty() || target.password().is_some() {
             return Err(refuse("its target has a user or a password".into()));
