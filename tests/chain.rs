@@ -14,6 +14,8 @@ mod failures;
 mod gas;
 #[path = "chain/gas_table.rs"]
 mod gas_table;
+#[path = "chain/hidden.rs"]
+mod hidden;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
 #[path = "chain/native_world.rs"]

@@ -10,6 +10,8 @@ mod batches;
 mod ceremony;
 #[path = "native_backend/failures.rs"]
 mod failures;
+#[path = "native_backend/hidden.rs"]
+mod hidden;
 #[path = "native_backend/models.rs"]
 mod models;
 #[path = "native_backend/proofs.rs"]

@@ -169,7 +169,7 @@ fn of_statement(schema: &Schema, statement: &Statement, opening: Option<&Opening
 }
 
 /// The real numbers of every tensor: from the public values, or from what opens them; `None` of what stays hidden.
-pub(crate) fn read<'a>(
+pub(crate) fn numbers<'a>(
     schema: &'a Schema,
     values: &PublicValues,
     opening: Option<&Opening>,
@@ -189,10 +189,10 @@ pub(crate) fn read<'a>(
     Ok(tensors.collect())
 }
 
-/// As [`read`], with the commitments of hidden tensors.
+/// As [`numbers`], with the commitments of hidden tensors.
 pub(crate) fn tensors(schema: &Schema, values: &PublicValues, opening: Option<&Opening>) -> Result<Value, Failure> {
     let parts = schema.split(values).map_err(PipelineError::from)?;
-    let tensors = read(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
+    let tensors = numbers(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
         let commitment = (tensor.visibility == Visibility::Committed).then(|| alloy::hex::encode_prefixed(bytes));
         json!({
             "name": tensor.name,

@@ -188,7 +188,7 @@ fn prove_again(
 /// The real numbers that the inputs mean. Scales are powers of two, so that they are exact.
 fn inputs(bundle: &Bundle, statement: &Statement, opening: Option<&Opening>) -> Result<Input, Failure> {
     let schema = bundle.schema().map_err(PipelineError::from)?;
-    let tensors = inspect::read(&schema, &statement.public_values, opening)?.into_iter();
+    let tensors = inspect::numbers(&schema, &statement.public_values, opening)?.into_iter();
     let inputs = tensors.filter(|(tensor, _)| tensor.direction == Direction::Input);
     Ok(Input::new(inputs.filter_map(|(_, numbers)| numbers).collect())?)
 }

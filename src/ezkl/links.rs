@@ -131,7 +131,7 @@ mod tests {
     use crate::proof::schema::tests::two_tensors;
 
     #[test]
-    fn a_commitment_is_followed_by_itself_of_the_same_length_and_meaning() {
+    fn commitments_are_linked_by_point_length_and_scale() {
         let committed = |at: usize| {
             let tensor = two_tensors().tensors()[at].clone();
             TensorSchema { visibility: Visibility::Committed, shape: vec![4], ..tensor }

@@ -9,7 +9,10 @@ use alloy::{
 use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use zkinfer::{
-    backend::{Control, native::NativeBackend},
+    backend::{
+        Control,
+        native::{Committed, NativeBackend},
+    },
     chain::{
         Account, BatchSubmission, ChainError, Client, Contracts, Devnet, Node,
         bindings::Refusal,
@@ -32,9 +35,14 @@ pub(crate) struct Prover {
 
 impl Prover {
     pub(crate) fn of(widths: &[usize]) -> Self {
+        Self::hiding(widths, Committed::default())
+    }
+
+    pub(crate) fn hiding(widths: &[usize], hidden: Committed) -> Self {
         let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(widths, 1).unwrap())).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(dir.path().into()));
+        let integration =
+            EZKLIntegration::new(Arc::new(NativeBackend::new().with_hidden(hidden)), Cache::at(dir.path().into()));
         let prepared = integration.prepare(&model, &Control::default()).unwrap();
         Self { prepared, integration, inputs: widths[0], _dir: dir }
     }

@@ -1,5 +1,6 @@
 //! `verifier deploy`, `register`, `submit` and `audit --strict`, on a development node.
 
+use crate::hidden::HIDDEN;
 use crate::program::{NATIVE, Run, bundle, changed, command, native, run};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -91,6 +92,31 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     refused(&chain, dir, bundle);
     registering_is_checked_first(&chain, dir, bundle);
     keys_are_read_with_care(&chain, dir, bundle);
+}
+
+/// The inputs stay hidden, behind the same commitments, on the chain too.
+#[tokio::test]
+async fn a_bundle_with_hidden_inputs_is_submitted_with_its_openings() {
+    let (dir, bundle, openings) = &*HIDDEN;
+    let chain = Chain::with(dir, bundle).await;
+    chain.submit(dir, bundle, &[]).expect(2).says("--openings FILE");
+    chain.submit(dir, bundle, &["--openings", bundle.to_str().unwrap()]).expect(2);
+    let swapped = changed(openings, dir, "swapped.json", |json| json["statements"].as_array_mut().unwrap().swap(0, 1));
+    chain.submit(dir, bundle, &["--openings", swapped.to_str().unwrap()]).expect(1).says("another commitment");
+
+    let (out, openings) = (dir.path().join("submitted.json"), openings.to_str().unwrap());
+    let submission = chain.submit(dir, bundle, &["--openings", openings, "--out", out.to_str().unwrap()]);
+    let submission = submission.expect(0).json();
+    assert_eq!(submission["proved_again"], true);
+    let values = |path: &Path| {
+        let json: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        json["statements"].as_array().unwrap().iter().map(|one| one["publicValues"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(values(&out), values(bundle));
+    native(dir, &["verify", out.to_str().unwrap(), "--openings", openings]).expect(0);
+    let audit = chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0).json();
+    let tensors = audit["facts"]["claims"][0]["tensors"].as_array().unwrap();
+    assert_eq!((tensors.len(), &tensors[0]["direction"]), (1, &json!("output")));
 }
 
 /// Several inferences, one proof, one transaction, a claim each.

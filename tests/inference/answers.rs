@@ -4,7 +4,11 @@ use crate::world::{DIGITS, OFFCHAIN, assert_proves, digits, seven, small, small_
 use std::sync::Arc;
 use zkinfer::{
     FailureClass,
-    backend::{Control, mock::MockBackend, native::NativeBackend},
+    backend::{
+        Control, Openings,
+        mock::MockBackend,
+        native::{Committed, NativeBackend},
+    },
     inference::{EngineOptions, InferenceEngine, InferenceError},
     model::{Input, Model, synthetic::Graph},
     pipeline::{EZKLIntegration, PipelineError},
@@ -21,8 +25,26 @@ fn what_is_proven_is_what_was_answered() {
     assert_eq!(largest(&answer.outputs[0].values), 7);
     assert_eq!((answer.outputs[0].name.as_str(), answer.outputs[0].shape.as_slice()), ("logits", &[1, 10][..]));
     assert_proves(&DIGITS.engine, &answer, &bundle);
-    assert_eq!(DIGITS.engine.run(&seven(), &control).unwrap(), answer, "the same without a proof");
+    let again = DIGITS.engine.run(&seven(), &control).unwrap();
+    assert_eq!((again.outputs, again.public_values), (answer.outputs.clone(), answer.public_values.clone()));
+    assert_eq!(again.distance, answer.distance);
     assert_eq!(answer.outputs[0].float, DIGITS.engine.model().run(&seven()).unwrap()[0]);
+}
+
+/// Whoever runs the model knows its answer; the statement has a commitment to it, which the answer's opening opens.
+#[test]
+fn a_hidden_output_is_answered_with_what_opens_it() {
+    let control = Control::default();
+    let hidden = NativeBackend::new().with_hidden(Committed { inputs: false, outputs: true });
+    let [hidden, public] =
+        [hidden, NativeBackend::new()].map(|backend| world(small(), Arc::new(backend), EngineOptions::default()));
+    let (answer, bundle) = hidden.engine.run_with_proof(&small_input(), OFFCHAIN, &control).unwrap();
+    assert_eq!(answer.outputs, public.engine.run(&small_input(), &control).unwrap().outputs);
+    assert_eq!(bundle.statement().public_values, answer.public_values);
+    assert_eq!(answer.public_values.as_bytes().len(), 8 * 2 + 64);
+    let openings = Openings::new(bundle.model_id(), vec![answer.opening.unwrap()]);
+    assert!(NativeBackend::new().check_openings(&bundle, None, &openings).unwrap().is_valid());
+    assert!(public.engine.run(&small_input(), &control).unwrap().opening.is_none());
 }
 
 #[test]
