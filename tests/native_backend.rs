@@ -8,6 +8,8 @@ mod artifacts;
 mod batches;
 #[path = "native_backend/ceremony.rs"]
 mod ceremony;
+#[path = "native_backend/differential.rs"]
+mod differential;
 #[path = "native_backend/failures.rs"]
 mod failures;
 #[path = "native_backend/models.rs"]
