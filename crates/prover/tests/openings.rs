@@ -39,7 +39,7 @@ fn opener(variables: usize) -> Opener {
 
 #[test]
 fn recorded_verdicts_of_nova_are_ours() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/native/openings/nova.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/native-openings.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let polynomials: Vec<Vec<Fr>> = file["polynomials"].as_array().unwrap().iter().map(scalars).collect();
     let polynomial = |index: &Value| &polynomials[index.as_u64().unwrap() as usize];
