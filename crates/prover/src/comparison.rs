@@ -150,7 +150,6 @@ impl Opener {
     }
 
     /// `[sum_a p(a) X^a]_1`.
-    #[must_use]
     pub fn commit(&self, polynomial: &[Fr]) -> G1Affine {
         self.powers.commit(&[polynomial])[0]
     }

@@ -169,5 +169,9 @@ mod tests {
         assert!(Shape::new(vec![1 << 17, 1], None).is_err());
         assert!(Shape::new(vec![1 << 16; 20], None).is_err(), "nu above 20");
         assert!(Shape::new(vec![1, 1], Some(vec![super::super::Saturation::Wide])).is_err());
+        // kappa + nu: 16 + 10 is allowed, 16 + 11 is not.
+        let wide = Layout::new(&Shape::new(vec![60_000, 1], None).unwrap());
+        assert_eq!(wide.columns(1024).unwrap().variables(), MAX_VARIABLES);
+        assert!(wide.columns(1025).is_err());
     }
 }

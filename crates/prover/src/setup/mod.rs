@@ -104,8 +104,11 @@ pub fn check_key(key: &ProvingKey, srs: &Srs) -> Result<(), KeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::Shape;
+    use crate::circuit::{Committed, Shape};
+    use crate::pinned::PinnedSrs;
+    use crate::prove::Prover;
     use crate::testing;
+    use crate::verify::Verifier;
 
     #[test]
     fn openings_are_checked() {
@@ -124,6 +127,48 @@ mod tests {
         *other.bias_mut(1, 0) += 1;
         assert!(mismatch(check(&other, &secret)));
         assert!(mismatch(check(&testing::weights(&Shape::new(vec![5, 7, 4], None).unwrap(), 3), &secret)));
+    }
+
+    /// The flags are no part of the commitment: an opening is one for this shape alone.
+    #[test]
+    fn an_opening_is_for_one_shape() {
+        let shape = Shape::new(vec![5, 6, 4], None).unwrap();
+        let weights = testing::weights(&shape, 3);
+        let secret = ModelSecret::from_bytes([1; 32]);
+        let committed = shape.with_committed(Committed { inputs: true, outputs: false }).unwrap();
+        let hidden = generate(testing::weights(&committed, 3), &secret, None, testing::srs()).unwrap();
+        let public = generate(weights.clone(), &secret, None, testing::srs()).unwrap();
+        assert_eq!(hidden.vk.commitment, public.vk.commitment);
+        check_opening(&public.vk, &weights, &secret, testing::srs()).unwrap();
+        let error = check_opening(&hidden.vk, &weights, &secret, testing::srs()).unwrap_err();
+        assert!(matches!(error, KeyError::CommitmentMismatch));
+    }
+
+    #[test]
+    fn keys_are_used_with_their_own_srs_alone() {
+        let weights = testing::weights(&Shape::new(vec![5, 6, 4], None).unwrap(), 3);
+        let (secret, srs) = (ModelSecret::from_bytes([1; 32]), testing::srs());
+        let key = generate(weights.clone(), &secret, Some(Level::Two { rho2: 1 }), srs).unwrap();
+        check_key(&key, srs).unwrap();
+        let mut other = key.clone();
+        other.vk.srs_id[0] ^= 1;
+        let mismatch = |result: Result<(), KeyError>| matches!(result, Err(KeyError::SrsMismatch));
+        assert!(mismatch(check_key(&other, srs)));
+        assert!(mismatch(check_opening(&other.vk, &weights, &secret, srs)));
+        assert!(mismatch(Verifier::new(other.vk.clone(), srs.pinned()).map(drop)));
+        assert!(mismatch(Prover::new(other, srs, 1).map(drop)));
+        // A table of the same ceremony that ends before tau^{2^{nu + rho2}}.
+        let table = |len| {
+            let (g1, g2) = testing::doubling_powers(len);
+            PinnedSrs::new(g1, g2).unwrap()
+        };
+        let last = key.vk.exponents()[1];
+        assert!(Verifier::new(key.vk.clone(), &table(last + 1)).is_ok());
+        let error = Verifier::new(key.vk.clone(), &table(last)).unwrap_err();
+        assert!(matches!(error, KeyError::SrsTooSmall { needed, .. } if needed == 1 << last));
+        // Enough powers for the key, too few for the columns of a batch.
+        let error = Prover::new(key, srs, 64).unwrap_err();
+        assert!(matches!(error, KeyError::SrsTooSmall { .. }));
     }
 
     /// The blinding depends on the weights: one secret for two models does not cancel out.
