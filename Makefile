@@ -15,7 +15,7 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants clean preflight build ezkl fuzz soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,7 +60,10 @@ fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each 
 	        -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1; \
 	done
 
-soak: mutants fuzz ## What takes too long for every change
+kills: ezkl ## Prove 200 times with EZKL while its workers are killed at random
+	ZKINFER_SOAK=1 $(CARGO) test --locked --test ezkl_backend killing_workers_at_random -- --nocapture
+
+soak: mutants kills fuzz ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

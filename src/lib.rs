@@ -14,6 +14,7 @@ mod failure;
 pub mod fuzzing;
 pub mod inference;
 pub mod model;
+mod net;
 pub mod proof;
 pub mod storage;
 

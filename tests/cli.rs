@@ -16,5 +16,11 @@ mod environment;
 mod native;
 #[path = "cli/on_chain.rs"]
 mod on_chain;
+#[path = "cli/opening.rs"]
+mod opening;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "support/tls.rs"]
+mod tls;
+#[path = "cli/tls.rs"]
+mod tls_nodes;

@@ -12,6 +12,8 @@ mod carried;
 mod ceremony;
 #[path = "native_backend/failures.rs"]
 mod failures;
+#[path = "native_backend/model_opening.rs"]
+mod model_opening;
 #[path = "native_backend/models.rs"]
 mod models;
 #[path = "native_backend/proofs.rs"]

@@ -19,5 +19,9 @@ mod node;
 mod redirects;
 #[path = "storage/resumable.rs"]
 mod resumable;
+#[path = "support/tls.rs"]
+mod tls;
+#[path = "storage/tls.rs"]
+mod tls_nodes;
 #[path = "storage/token.rs"]
 mod token;

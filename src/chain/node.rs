@@ -1,7 +1,10 @@
 //! A connection to one node.
 
 use super::ChainError;
-use crate::evm::Refusal;
+use crate::{
+    evm::Refusal,
+    net::{self, root_cause},
+};
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, RootProvider},
@@ -10,12 +13,10 @@ use alloy::{
         types::{Transaction, TransactionReceipt, TransactionRequest},
     },
     sol_types::SolCall,
-    transports::{
-        RpcError, TransportError, TransportErrorKind,
-        http::reqwest::{Client, Url},
-    },
+    transports::{RpcError, TransportError, TransportErrorKind},
 };
-use std::{error::Error, time::Duration};
+use reqwest::Url;
+use std::time::Duration;
 
 /// The chains whose keys and SRS are public anyway.
 pub const DEV_CHAINS: [u64; 2] = [31337, 1337];
@@ -39,13 +40,10 @@ impl Node {
     pub async fn connect(endpoint: &str) -> Result<Self, ChainError> {
         let url = parse(endpoint)?;
         let shown = shown(&url);
-        let bad = |reason: String| ChainError::BadEndpoint { endpoint: shown.clone(), reason };
-        let client = Client::builder()
-            .timeout(REQUEST_DEADLINE)
-            .connect_timeout(CONNECT_DEADLINE)
-            .no_proxy()
-            .build()
-            .map_err(|error| bad(error.to_string()))?;
+        let unreachable = |reason: String| ChainError::Unreachable { endpoint: shown.clone(), reason };
+        let client = net::client(&url, &[]).map_err(unreachable)?;
+        let client = client.timeout(REQUEST_DEADLINE).connect_timeout(CONNECT_DEADLINE).build();
+        let client = client.map_err(|error| unreachable(root_cause(&error)))?;
         let provider = RootProvider::new(RpcClient::new_http_with_client(client, url));
         let mut node = Self { provider, endpoint: shown, chain_id: 0 };
         node.chain_id = node.provider.get_chain_id().await.map_err(|error| node.error("its chain id", error))?;
@@ -199,23 +197,13 @@ impl Node {
     }
 }
 
-/// The innermost error: the outer ones show the whole URL, which may hold an access key.
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 fn parse(endpoint: &str) -> Result<Url, ChainError> {
     let bad = |endpoint: String, reason: &str| ChainError::BadEndpoint { endpoint, reason: reason.into() };
     // What does not parse may still hold a password: it is not repeated.
     let url = Url::parse(endpoint).map_err(|error| bad("the given endpoint".into(), &error.to_string()))?;
     match url.scheme() {
-        "http" => Ok(url),
-        "https" => Err(bad(shown(&url), "this build has no TLS; use a node on this machine or a local proxy")),
-        _ => Err(bad(shown(&url), "only http is supported")),
+        "http" | "https" => Ok(url),
+        _ => Err(bad(shown(&url), "only http and https are supported")),
     }
 }
 
@@ -240,7 +228,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_http_endpoint() {
-        for endpoint in ["", "127.0.0.1:8545", "ws://127.0.0.1:8545", "https://127.0.0.1:8545", "file:///etc/passwd"] {
+        for endpoint in ["", "127.0.0.1:8545", "ws://127.0.0.1:8545", "file:///etc/passwd"] {
             let error = parse(endpoint).unwrap_err();
             assert!(matches!(error, ChainError::BadEndpoint { .. }), "{endpoint}");
         }

@@ -137,6 +137,26 @@ fn bench_measures_a_synthetic_network() {
     native(dir, &["bench", "--backend", "ezkl", "--shape", "4-3"]).expect(3).says("setup ezkl");
 }
 
+#[test]
+fn bench_measures_the_pipeline() {
+    let (dir, _) = &*NATIVE;
+    let args = ["bench", "--pipeline", "--backend", "native", "--runs", "1", "--served", "20", "--json"];
+    let report = native(dir, &args).expect(0).json();
+    let figures = report["pipeline"][0]["figures"].as_array().unwrap().clone();
+    assert_eq!(figures.len(), 9);
+    for figure in &figures {
+        let adds = figure["figure"] == "what the pipeline adds";
+        assert!(adds || figure["value"].as_f64().unwrap() > 0.0, "{figure}");
+    }
+    let queued = figures.last().unwrap()["figure"].as_str().unwrap();
+    let proven =
+        queued.strip_prefix("peak RSS with 10000 queued, ").and_then(|rest| rest.strip_suffix(" of them proven"));
+    // A worker that was at work when the rest was cancelled finishes what it has.
+    assert!(proven.unwrap().parse::<usize>().unwrap() >= 20, "{queued}");
+    native(dir, &["bench", "--pipeline", "--shape", "4-3"]).expect(2);
+    native(dir, &["bench", "--served", "3"]).expect(2);
+}
+
 /// What native cannot prove names the operator and the backend that may.
 #[test]
 fn an_operator_that_native_does_not_know_is_named_with_advice() {

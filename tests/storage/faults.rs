@@ -225,7 +225,6 @@ fn pins_are_asked_for_and_refusals_reported() {
 #[test]
 fn addresses_that_cannot_be_used_are_refused_at_once() {
     for (endpoint, says) in [
-        ("https://s5.example", "https is not built"),
         ("ftp://s5.example", "no http address"),
         ("file:///etc/passwd", "no http address"),
         ("http://user:secret@127.0.0.1", "a user, a password"),

@@ -1,4 +1,4 @@
-//! Redirects: followed a few times, to http only, and never with what is not theirs to see.
+//! Redirects: followed a few times, never from https to http, and never with what is not theirs to see.
 
 use crate::{
     faults::{options, store},
@@ -46,9 +46,7 @@ fn circles_end() {
 
 #[test]
 fn other_schemes_are_not_followed() {
-    for to in
-        ["https://127.0.0.1:1/x", "file:///etc/hostname", "ftp://127.0.0.1/x", "http://a:b@127.0.0.1/x", "http://", ""]
-    {
+    for to in ["file:///etc/hostname", "ftp://127.0.0.1/x", "http://a:b@127.0.0.1/x", "http://", ""] {
         let node = Node::start();
         let address = node.insert(b"content");
         // An empty target is the page itself: a circle.

@@ -3,9 +3,10 @@
 use super::{
     super::{Failure, Outcome, context::Session},
     contender::Contender,
+    pipeline,
 };
-use serde::{Deserialize, Serialize};
-use std::{fs, path::PathBuf, time::Instant};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{fs, path::PathBuf, process::Command, time::Instant};
 use zkinfer::{
     backend::{Artifacts, Item, Witness},
     model::Input,
@@ -18,8 +19,18 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ChildArgs {
-    /// A [`Spec`] as JSON.
-    spec: PathBuf,
+    /// [`Work`] as JSON.
+    work: PathBuf,
+}
+
+/// What such a process does.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Work {
+    /// A backend alone.
+    Backend(Spec),
+    /// The pipeline around it.
+    Pipeline(pipeline::Spec),
 }
 
 /// What to prove.
@@ -45,13 +56,32 @@ pub(super) struct Timings {
     pub(super) peak_rss_kb: Option<u64>,
 }
 
+/// Runs this program again: what this process holds of set-up and models is not proving's.
+pub(super) fn in_a_fresh_process<T: DeserializeOwned>(work: &Work) -> Result<T, Failure> {
+    let environment = |error: std::io::Error| Failure::Environment(format!("no process to measure in: {error}"));
+    let file = tempfile::NamedTempFile::new().map_err(environment)?;
+    let json = serde_json::to_vec(work).map_err(|error| Failure::Internal(error.to_string()))?;
+    fs::write(file.path(), json).map_err(environment)?;
+    let program = std::env::current_exe().map_err(environment)?;
+    let output = Command::new(program).arg("bench-child").arg(file.path()).output().map_err(environment)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::Internal(format!("the measured process failed ({}): {}", output.status, said.trim())));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Failure::Internal(format!("the measured process gave no figures: {error}")))
+}
+
 pub(crate) fn run(args: &ChildArgs, session: &Session) -> Result<Outcome, Failure> {
     let internal = |error: &dyn std::error::Error| Failure::Internal(format!("bench-child: {error}"));
-    let json = fs::read(&args.spec).map_err(|error| internal(&error))?;
-    let spec: Spec = serde_json::from_slice(&json).map_err(|error| internal(&error))?;
+    let json = fs::read(&args.work).map_err(|error| internal(&error))?;
+    let work: Work = serde_json::from_slice(&json).map_err(|error| internal(&error))?;
     drop(json);
-    let timings = measure(&spec, session)?;
-    println!("{}", serde_json::to_string(&timings).map_err(|error| internal(&error))?);
+    let figures = match &work {
+        Work::Backend(spec) => serde_json::to_string(&measure(spec, session)?),
+        Work::Pipeline(spec) => serde_json::to_string(&pipeline::measure_here(spec, session)?),
+    };
+    println!("{}", figures.map_err(|error| internal(&error))?);
     Ok(Outcome::True)
 }
 
@@ -115,16 +145,28 @@ fn cpu_time_ms() -> f64 {
     ticks.sum::<f64>() * 1e3 / TICKS_PER_SECOND
 }
 
-/// `VmHWM`; `None` where the system does not tell.
-fn peak_rss_kb() -> Option<u64> {
+/// `VmHWM` of this process; `None` where the system does not tell.
+pub(super) fn peak_rss_kb() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
+pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_is_the_median() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![1.0]), 1.0);
+        assert!(median(vec![]).is_nan());
+    }
 
     #[cfg(target_os = "linux")]
     #[test]

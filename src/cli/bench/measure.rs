@@ -3,12 +3,12 @@
 use super::{
     super::{Failure, context::Session},
     Args,
-    child::{Spec, Timings},
+    child::{Spec, Timings, Work, in_a_fresh_process, median},
     contender::Contender,
     subject::Subject,
 };
 use serde_json::{Value, json};
-use std::{process::Command, time::Instant};
+use std::time::Instant;
 use zkinfer::{
     backend::ProvingBackend,
     model::{Input, quantize::Accuracy},
@@ -94,7 +94,7 @@ fn figures(
         runs: if native { args.runs } else { args.runs.min(args.ezkl_runs) },
         scalar: args.scalar,
     };
-    let timings = in_a_fresh_process(&spec)?;
+    let timings = in_a_fresh_process(&Work::Backend(spec))?;
     let Timings { prove_ms, prove_cpu_ms, verify_ms, proof_bytes, peak_rss_kb } = timings;
     Ok(Figures {
         setup_ms,
@@ -105,22 +105,6 @@ fn figures(
         peak_rss_kb,
         accuracy,
     })
-}
-
-/// Runs [`super::child`]: what this process holds of set-up and models is not proving's.
-fn in_a_fresh_process(spec: &Spec) -> Result<Timings, Failure> {
-    let environment = |error: std::io::Error| Failure::Environment(format!("no process to measure in: {error}"));
-    let file = tempfile::NamedTempFile::new().map_err(environment)?;
-    let json = serde_json::to_vec(spec).map_err(|error| Failure::Internal(error.to_string()))?;
-    std::fs::write(file.path(), json).map_err(environment)?;
-    let program = std::env::current_exe().map_err(environment)?;
-    let output = Command::new(program).arg("bench-child").arg(file.path()).output().map_err(environment)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::Internal(format!("the measured process failed ({}): {}", output.status, said.trim())));
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::Internal(format!("the measured process gave no figures: {error}")))
 }
 
 /// Compares the circuit's answers with the float model's.
@@ -153,11 +137,6 @@ fn outputs(schema: &Schema, values: &PublicValues) -> Result<Vec<f64>, Failure> 
         .collect())
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 impl Row {
     pub(super) fn object(&self) -> Value {
         match &self.figures {
@@ -179,17 +158,5 @@ impl Row {
 impl Figures {
     pub(super) fn peak_rss_mb(&self) -> Option<f64> {
         self.peak_rss_kb.map(|kb| kb as f64 / 1024.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_is_the_median() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![1.0]), 1.0);
-        assert!(median(vec![]).is_nan());
     }
 }

@@ -4,6 +4,7 @@ mod child;
 mod contender;
 mod goals;
 mod measure;
+mod pipeline;
 mod subject;
 mod table;
 
@@ -23,6 +24,7 @@ Examples:
   zkinfer bench --shape 64-128-64-10 --batch 16 --backend native
   zkinfer bench --model mlp.onnx --samples samples.json --json
   zkinfer bench --models goals --runs 20
+  zkinfer bench --pipeline --runs 20
 
 Medians of the wall time on this machine, in this build; the first proof is not counted. What is timed as `prove` is the
 witness, the proof and its verification. Each backend proves in a process of its own that did not make the keys, so that
@@ -30,7 +32,10 @@ CPU time and peak memory are those of proving. `set-up` is everything from the O
 verifier. A --shape is a synthetic network with seeded random weights and random inputs.
 
 `ezkl` is EZKL with the circuit that zkinfer chooses; `ezkl-default` is EZKL as its users run it: default run arguments,
-then calibrate_settings.";
+then calibrate_settings.
+
+--pipeline measures what a node program calls instead, on the digits model: single requests and batches, what that adds to
+the backend alone, the verifier's modes, memory, and 10,000 queued requests, beside the goals that this project has set itself.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,6 +58,15 @@ pub(crate) struct Args {
     /// What to measure; may be given several times [default: all three].
     #[arg(long, value_enum)]
     backend: Vec<Contender>,
+
+    /// Measure the pipeline around the backends, on the digits model.
+    #[arg(long, conflicts_with_all = ["model", "shape", "models", "batch"])]
+    pipeline: bool,
+
+    /// With --pipeline: how many of 10,000 queued requests are proven before the rest is cancelled [default: all with
+    /// native, 20 with EZKL].
+    #[arg(long, value_name = "N", requires = "pipeline", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    served: Option<u32>,
 
     /// Statements per proof; only the native backend takes more than one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -88,7 +102,10 @@ struct Measured {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let _runtime = session.runtime()?;
     zkinfer_prover::kernels::force_scalar(args.scalar);
-    let contenders = if args.backend.is_empty() { Contender::ALL.to_vec() } else { args.backend.clone() };
+    let contenders = contenders(args, &Contender::ALL);
+    if args.pipeline {
+        return run_pipeline(args, session);
+    }
     let (measured, goals) = match args.models {
         Some(Set::Goals) => goals::measure(&contenders, args, session)?,
         None => {
@@ -110,6 +127,25 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     });
     report::result(session, &object, &table::markdown(&machine, &measured, &goals));
     Ok(Outcome::True)
+}
+
+/// The pipeline is the same around either of EZKL's circuits: it is measured around the one that zkinfer chooses.
+fn run_pipeline(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    let rows = pipeline::measure(&contenders(args, &[Contender::Native, Contender::Ezkl]), args, session)?;
+    let machine = table::Machine::this(args);
+    let object = json!({
+        "runs": args.runs,
+        "build": machine.build,
+        "cores": machine.cores,
+        "kernels": machine.kernels,
+        "pipeline": rows.iter().map(pipeline::Row::object).collect::<Vec<_>>(),
+    });
+    report::result(session, &object, &pipeline::markdown(&machine, &rows));
+    Ok(Outcome::True)
+}
+
+fn contenders(args: &Args, all: &[Contender]) -> Vec<Contender> {
+    if args.backend.is_empty() { all.to_vec() } else { args.backend.clone() }
 }
 
 impl Measured {

@@ -25,13 +25,23 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What stands above every table.
+    pub(super) fn line(&self) -> String {
+        let Self { build, cores, kernels, runs, ezkl_runs } = self;
+        format!(
+            "{cores} cores, {build} build, native kernels {kernels}; medians of {runs} proofs ({ezkl_runs} for EZKL)"
+        )
+    }
+}
+
 /// One table of all figures, and one of the goals if there are any.
 pub(super) fn markdown(machine: &Machine, measured: &[Measured], goals: &[Reached]) -> String {
-    let Machine { build, cores, kernels, runs, ezkl_runs } = machine;
     let mut text = format!(
-        "{cores} cores, {build} build, native kernels {kernels}; medians of {runs} proofs ({ezkl_runs} for EZKL)\n\n\
+        "{}\n\n\
          | model | N | backend | set-up s | prove ms | prove CPU ms | verify ms | proof B | peak RSS MB | same class as float | greatest error |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
+        machine.line(),
     );
     for Measured { subject, batch, rows } in measured {
         let model = format!("{} ({})", subject.name, parameters(subject.model.parameters()));

@@ -6,7 +6,7 @@ use super::{
     retry::{Again, Attempt},
 };
 use crate::storage::{ContentAddress, StoreError, address::AddressHasher};
-use alloy::transports::http::reqwest::{Method, Response, Url, header::LOCATION};
+use reqwest::{Method, Response, Url, header::LOCATION};
 
 /// How many redirects are followed, one after the other.
 const MAX_REDIRECTS: usize = 5;
@@ -110,7 +110,7 @@ impl S5Store {
         Ok(false)
     }
 
-    /// Sends a GET and follows redirects: a few, to http only, without the token on other hosts.
+    /// Sends a GET and follows redirects: a few, never from https to http, and without the token on other hosts.
     async fn follow(&self, start: &Url, range: Option<&str>) -> Result<Response, Attempt> {
         let mut url = start.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -137,6 +137,9 @@ impl S5Store {
         let target = from.join(location).map_err(|error| refuse(format!("its target is no address: {error}")))?;
         if let Some(reason) = http::scheme_refusal(&target) {
             return Err(refuse(format!("its target is not used: {reason}")));
+        }
+        if from.scheme() == "https" && target.scheme() != "https" {
+            return Err(refuse("its target is not encrypted, and it is".into()));
         }
         if !target.username().is_empty() || target.password().is_some() {
             return Err(refuse("its target has a user or a password".into()));

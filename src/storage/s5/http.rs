@@ -4,13 +4,13 @@ use super::{
     BearerToken,
     retry::{Again, Attempt},
 };
-use crate::storage::StoreError;
-use alloy::transports::http::reqwest::{
+use crate::{net, storage::StoreError};
+use reqwest::{
     Body, Client, Error as NetError, Method, RequestBuilder, Response, Url,
     header::{AUTHORIZATION, HeaderMap},
     redirect::Policy,
 };
-use std::{error::Error, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 use tokio::runtime::Runtime;
 
 /// The most that is read of an answer that is not content.
@@ -77,26 +77,27 @@ impl Http {
         endpoint: &str,
         token: Option<BearerToken>,
         token_in_clear: bool,
+        extra_roots: &[u8],
         time_limit: Duration,
     ) -> Result<Self, StoreError> {
         let endpoint = parse(endpoint)?;
         let shown = origin(&endpoint);
         let bad = |reason: String| StoreError::BadEndpoint { endpoint: shown.clone(), reason };
-        if token.is_some() && !token_in_clear && !is_this_machine(&endpoint) {
+        if token.is_some() && !token_in_clear && !is_private(&endpoint) {
             return Err(bad(
-                "the token would cross the network in clear text; use a local proxy that speaks https to \
-                            the node, or allow it explicitly"
+                "the token would cross the network in clear text; use the node's https address, or allow it \
+                            explicitly"
                     .into(),
             ));
         }
-        let client = Client::builder()
+        let client = net::client(&endpoint, extra_roots)
+            .map_err(bad)?
             .connect_timeout(CONNECT_LIMIT.min(time_limit))
             .read_timeout(time_limit)
             // Redirects are followed here, where it is seen to that the token stays behind.
             .redirect(Policy::none())
-            .no_proxy()
             .build()
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(|error| bad(net::root_cause(&error)))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("zkinfer-s5")
@@ -189,14 +190,14 @@ impl Http {
         if error.is_timeout() {
             return Attempt::Again(Again::Silent { endpoint, limit: self.time_limit });
         }
-        let mut cause: &dyn Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
+        let reason = net::root_cause(error);
         if error.is_builder() {
-            return self.misbehaved("a request", &cause.to_string()).into();
+            return self.misbehaved("a request", &reason).into();
         }
-        Attempt::Again(Again::Broken { endpoint, reason: cause.to_string() })
+        if net::tls_failure(error).is_some() {
+            return StoreError::Unreachable { endpoint, reason, attempts: 1 }.into();
+        }
+        Attempt::Again(Again::Broken { endpoint, reason })
     }
 
     pub(super) fn misbehaved(&self, what: &str, reason: &str) -> StoreError {
@@ -273,13 +274,16 @@ pub(super) fn parse(endpoint: &str) -> Result<Url, StoreError> {
 /// Why an address of this scheme is not used.
 pub(super) fn scheme_refusal(url: &Url) -> Option<String> {
     match url.scheme() {
-        "http" if url.host().is_some() => None,
-        "https" => Some("https is not built into this release; use a local proxy that speaks https to the node".into()),
+        "http" | "https" if url.host().is_some() => None,
         other => Some(format!("`{other}:` is no http address")),
     }
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether nobody on the way can read what is sent there: it is encrypted, or stays on this machine.
+fn is_private(url: &Url) -> bool {
+    url.scheme() == "https" || is_this_machine(url)
+}
+
 fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -17,8 +17,8 @@ pub use retry::{Pause, RetryPolicy, SleepingPause};
 pub use token::BearerToken;
 
 use super::{Base, CidDialect, ContentAddress, ContentStore, StoreError, cache::folder_of, store::check_in_memory};
-use alloy::transports::http::reqwest::{Method, Url};
 use http::{Answer, Call, Http};
+use reqwest::{Method, Url};
 use retry::Retries;
 use sessions::Sessions;
 use std::{fs::File, path::Path};
@@ -32,7 +32,7 @@ pub const MAX_SINGLE_UPLOAD_BYTES: u64 = 32 * 1024 * 1024;
 ///
 /// Calls block the calling thread; they may be made from any thread, also from one that runs an async runtime, which they
 /// then hold up. Each request has a time limit; what fails for a reason that may pass is tried again after a pause that
-/// doubles. `https` is not built in: the node's address is that of a node on this machine or of a local proxy.
+/// doubles.
 #[derive(Debug)]
 pub struct S5Store {
     http: Http,
@@ -56,10 +56,11 @@ impl S5Store {
     /// A node.
     ///
     /// # Errors
-    /// [`StoreError::BadEndpoint`] when the address is none, is `https`, or would send the token in clear text to another
-    /// machine.
+    /// [`StoreError::BadEndpoint`] when the address is none, would send the token in clear text to another machine, or is
+    /// `https` where there are no certificates to check its own with.
     pub fn with_options(endpoint: &str, options: S5Options) -> Result<Self, StoreError> {
-        let http = Http::new(endpoint, options.token, options.token_in_clear, options.time_limit)?;
+        let http =
+            Http::new(endpoint, options.token, options.token_in_clear, &options.extra_roots, options.time_limit)?;
         Ok(Self {
             http,
             retries: Retries::new(options.retry, options.pause),

@@ -8,6 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 pub struct S5Options {
     pub(super) token: Option<BearerToken>,
     pub(super) token_in_clear: bool,
+    pub(super) extra_roots: Vec<u8>,
     pub(super) time_limit: Duration,
     pub(super) retry: RetryPolicy,
     pub(super) pause: Arc<dyn Pause>,
@@ -34,6 +35,12 @@ impl S5Options {
     /// Sends the token in clear text to another machine, too. Whoever can read the network in between can then use it.
     pub const fn token_in_clear(mut self) -> Self {
         self.token_in_clear = true;
+        self
+    }
+
+    /// Certificates (PEM) of authorities that are trusted beside the system's, for nodes with one of their own.
+    pub fn extra_roots(mut self, pem: Vec<u8>) -> Self {
+        self.extra_roots = pem;
         self
     }
 
@@ -92,6 +99,7 @@ impl Default for S5Options {
         Self {
             token: None,
             token_in_clear: false,
+            extra_roots: Vec::new(),
             time_limit: Self::DEFAULT_TIME_LIMIT,
             retry: RetryPolicy::default(),
             pause: Arc::new(SleepingPause),

@@ -1,5 +1,5 @@
 use crate::storage::StoreError;
-use alloy::transports::http::reqwest::header::HeaderValue;
+use reqwest::header::HeaderValue;
 use std::fmt;
 use zeroize::Zeroizing;
 

@@ -7,7 +7,7 @@ use super::{
     upload::Source,
 };
 use crate::storage::{ContentAddress, StoreError, cid, multibase};
-use alloy::transports::http::reqwest::{Method, Url};
+use reqwest::{Method, Url};
 
 const WHAT: &str = "a resumable upload";
 const RESUMABLE: (&str, &str) = ("tus-resumable", "1.0.0");

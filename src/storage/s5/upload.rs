@@ -5,7 +5,7 @@ use super::{
     http::{Answer, Call},
 };
 use crate::storage::{ContentAddress, StoreError};
-use alloy::transports::http::reqwest::Method;
+use reqwest::Method;
 use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
 /// What is stored.
