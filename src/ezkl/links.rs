@@ -72,3 +72,6 @@ fn reals(bundle: &Bundle, direction: Direction) -> Result<Vec<Reals>, PipelineEr
     }
     Ok(public.zip(values).filter(|(tensor, _)| tensor.direction == direction).map(of).collect())
 }
+
+#[cfg(test)]
+mod tests;
