@@ -23,15 +23,18 @@ pub fn submission(calldata: &[u8]) -> Option<Vec<u8>> {
     auditor::fuzzing::calldata(calldata)
 }
 
-/// Opens a batch's journal: the records' items, each with its statement, and bundles. `None` when it is refused.
+/// A record of a journal: its items, each with its statement, and its bundle.
+pub type JournalRecord = (Vec<(usize, usize)>, Bundle);
+
+/// Opens a batch's journal and reads its records. `None` when it is refused.
 #[must_use]
-pub fn journal(path: &Path, batch: B256) -> Option<Vec<(Vec<(usize, usize)>, Bundle)>> {
+pub fn journal(path: &Path, batch: B256) -> Option<Vec<JournalRecord>> {
     batch_proofs::fuzzing::journal(path, batch)
 }
 
 /// Opens a batch's journal and adds a record; whether that was possible.
 #[must_use]
-pub fn append_to_journal(path: &Path, batch: B256, record: &(Vec<(usize, usize)>, Bundle)) -> bool {
+pub fn append_to_journal(path: &Path, batch: B256, record: &JournalRecord) -> bool {
     batch_proofs::fuzzing::append(path, batch, record)
 }
 

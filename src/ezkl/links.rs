@@ -153,3 +153,6 @@ mod tests {
         assert!(same_commitments(&[(&output, &point)], &[]).unwrap_err().contains("0 inputs"));
     }
 }
+
+#[cfg(test)]
+mod tests;

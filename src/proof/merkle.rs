@@ -155,6 +155,21 @@ mod tests {
         assert!(!huge.verify(B256::ZERO, B256::ZERO));
     }
 
+    /// Places that no tree has, with hashes that fit.
+    #[test]
+    fn a_proof_has_a_place_in_a_tree_that_can_be() {
+        let id = ids(1)[0];
+        let at = |index| InclusionProof { index, count: 1, siblings: vec![] }.verify(leaf(id), id);
+        assert_eq!([at(0), at(1), at(usize::MAX)], [true, false, false]);
+        let of = |count: usize, levels: usize| {
+            let siblings = vec![B256::repeat_byte(7); levels];
+            let root = siblings.iter().fold(leaf(id), |hash, sibling| node(hash, *sibling));
+            InclusionProof { index: 0, count, siblings }.verify(root, id)
+        };
+        assert!(of(MAX_LEAVES, 24));
+        assert!(!of(MAX_LEAVES + 1, 25));
+    }
+
     proptest! {
         #[test]
         fn other_lists_have_other_roots(count in 1usize..40, at in 0usize..40, seed in any::<u64>()) {

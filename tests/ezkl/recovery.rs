@@ -131,3 +131,25 @@ fn a_journal_is_checked_like_a_strangers() {
     assert_eq!((report.metrics.recovered, report.metrics.proofs), (0, 2));
     assert_eq!(report.status, BatchStatus::Complete);
 }
+
+/// The right statement, the right checksum, and a proof that somebody changed: it is proven again.
+#[test]
+fn a_journals_proofs_are_verified() {
+    let world = super::world::native();
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let items = world.items(1);
+    let batch = world.batch_with(config(journal.clone()));
+    let report = batch.run(&items, &Control::default()).unwrap();
+    let proof = report.bundle(0).unwrap().proof().clone();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let at = bytes.windows(proof.len()).position(|window| *window == *proof).unwrap();
+    bytes[at + proof.len() / 2] ^= 1;
+    // One record: behind the header, its lengths and its hash.
+    let hash = blake3::hash(&bytes[96..]);
+    bytes[64..96].copy_from_slice(hash.as_bytes());
+    std::fs::write(&journal, bytes).unwrap();
+    let report = batch.run(&items, &Control::default()).unwrap();
+    assert_eq!((report.metrics.recovered, report.metrics.proofs), (0, 1));
+    world.assert_valid(report.bundle(0).unwrap());
+}

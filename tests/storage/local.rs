@@ -53,6 +53,20 @@ fn a_full_store_says_so_and_keeps_what_it_has() {
     store.put(&content(600, 4)).unwrap();
 }
 
+/// What cannot fit at all is not written first: the disk may be full, too.
+#[test]
+fn nothing_is_written_of_what_is_larger_than_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("store");
+    let store = LocalStore::at(root.clone()).with_limit(1000);
+    let file = dir.path().join("file");
+    fs::write(&file, content(1001, 1)).unwrap();
+    for error in [store.put(&content(1001, 1)).unwrap_err(), store.put_file(&file).unwrap_err()] {
+        assert!(matches!(error, StoreError::Full { used: 0, needed: 1001, .. }), "{error}");
+    }
+    assert!(!root.exists());
+}
+
 /// What a killed process leaves behind is no object.
 #[test]
 fn half_written_objects_are_never_found() {

@@ -230,6 +230,12 @@ mod tests {
         huge[48] = 0xff;
         fs::write(&path, &huge).unwrap();
         assert!(matches!(reopen(&path), Err(PipelineError::Journal { .. })));
+        // With its inverse: what follows it is not taken for a record that was cut off.
+        let size = 2 * MAX_BUNDLE_BYTES as u64 + 1;
+        huge[48..64].copy_from_slice(&[size.to_be_bytes(), (!size).to_be_bytes()].concat());
+        fs::write(&path, &huge).unwrap();
+        assert!(matches!(reopen(&path), Err(PipelineError::Journal { .. })));
+        assert_eq!(fs::read(&path).unwrap(), huge);
         fs::write(&path, &whole).unwrap();
         assert!(matches!(Journal::open(&path, B256::ZERO), Err(PipelineError::Journal { .. })));
         assert_eq!(reopen(&path).unwrap().len(), 2);

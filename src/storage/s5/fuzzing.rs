@@ -13,8 +13,6 @@ const NODE: &str = "http://127.0.0.1:5050/path/";
 const TOKEN: &str = "the-token-of-a-user";
 
 static STORE: LazyLock<Option<S5Store>> = LazyLock::new(|| {
-    // The client wants a provider, and nothing is sent. Whoever has installed one before keeps it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let token = BearerToken::new(TOKEN.into()).ok()?;
     S5Store::with_options(NODE, S5Options::default().token(token)).ok()
 });
