@@ -126,33 +126,4 @@ fn reals(bundle: &Bundle, direction: Direction) -> Result<Vec<Reals>, PipelineEr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proof::schema::tests::two_tensors;
-
-    #[test]
-    fn commitments_are_linked_by_point_length_and_scale() {
-        let committed = |at: usize| {
-            let tensor = two_tensors().tensors()[at].clone();
-            TensorSchema { visibility: Visibility::Committed, shape: vec![4], ..tensor }
-        };
-        let (output, input) = (committed(1), committed(0));
-        let point = [7; 64];
-        let linked = |input: &TensorSchema, taken: &[u8]| same_commitments(&[(&output, &point)], &[(input, taken)]);
-        assert_eq!(linked(&input, &point), Ok(()), "as bytes or as 64 bits: the integers are the same");
-        let refused = |change: fn(&mut TensorSchema)| {
-            let mut other = input.clone();
-            change(&mut other);
-            linked(&other, &point).unwrap_err()
-        };
-        assert!(linked(&input, &[8; 64]).unwrap_err().contains("other commitments"));
-        assert!(refused(|t| t.shape = vec![5]).contains("other sizes"));
-        assert!(refused(|t| t.scales = vec![0.75]).contains("other scales"));
-        assert!(refused(|t| t.zero_point = 1).contains("zero points"));
-        assert!(refused(|t| t.visibility = Visibility::Public).contains("one is committed"));
-        assert!(same_commitments(&[(&output, &point)], &[]).unwrap_err().contains("0 inputs"));
-    }
-}
-
-#[cfg(test)]
 mod tests;
