@@ -348,6 +348,12 @@ pub(crate) mod tests {
             fs::write(&path, json.replacen(from, to, 1)).unwrap();
             assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Manifest { .. })), "{to}");
         }
+        // More than is read of a manifest, and a schema that is none.
+        fs::write(&path, [" ".repeat(MAX_MANIFEST_BYTES as usize), json.clone()].concat()).unwrap();
+        assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Manifest { .. })));
+        let schema = serde_json::to_string(&identity().schema).unwrap();
+        fs::write(&path, json.replacen(&schema, "\"0x00\"", 1)).unwrap();
+        assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Schema(_))));
         fs::write(&path, "{").unwrap();
         assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Manifest { .. })));
     }

@@ -77,10 +77,17 @@ fn concurrent_callers_build_once_and_damage_is_rebuilt() {
     for name in ["pk.key", "vk.key", "model.secret"] {
         let before = integrations[0].prepare(&digits(), &control).unwrap();
         assert!(!before.built);
+        let secret = fs::read(before.artifacts.dir().join("model.secret")).unwrap();
         fs::write(before.artifacts.dir().join(name), b"damaged").unwrap();
         assert!(integrations[0].find(before.artifacts.model_id()).is_err());
         assert!(integrations[0].prepare(&digits(), &control).unwrap().built, "{name}");
+        // Nobody can make the old secret again: it is kept, if it is not what was damaged.
+        if name != "model.secret" {
+            let mut aside = fs::read_dir(dir.path().join("damaged")).unwrap().map(|entry| entry.unwrap().path());
+            assert!(aside.any(|dir| fs::read(dir.join("model.secret")).unwrap() == secret), "{name}");
+        }
     }
+    assert_eq!(fs::read_dir(dir.path().join("damaged")).unwrap().count(), 3);
 }
 
 /// Keys that were swapped after the directory was opened are noticed, and no proof comes out.

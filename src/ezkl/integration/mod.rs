@@ -188,7 +188,7 @@ impl EZKLIntegration {
                 Ok(found) => return self.within_limit(found),
                 Err(error) => {
                     tracing::warn!(%error, "artifacts in the cache are damaged and are built again");
-                    fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
+                    self.give_up(&dir, &key)?;
                 }
             }
         }
@@ -222,6 +222,21 @@ impl EZKLIntegration {
             }
         }
         Err(PipelineError::UnknownModel(model_id))
+    }
+
+    /// Makes room for artifacts that are built again. What nobody can make again is moved aside, not removed: the secret of a
+    /// model that was registered may be all that is undamaged.
+    fn give_up(&self, dir: &Path, key: &str) -> Result<(), PipelineError> {
+        if !dir.join(DRAWN_SECRET).exists() {
+            return fs::remove_dir_all(dir).map_err(|source| io(dir, source).into());
+        }
+        let root = self.cache.dir("damaged")?;
+        // The caller holds the lock of this key.
+        let aside = (0..).map(|number| root.join(format!("{key}-{number}"))).find(|path| !path.exists());
+        let aside = aside.ok_or_else(|| io(&root, std::io::ErrorKind::AlreadyExists.into()))?;
+        fs::rename(dir, &aside).map_err(|source| io(dir, source))?;
+        tracing::warn!(path = %aside.display(), "the damaged artifacts hold a model secret, and were moved there");
+        Ok(())
     }
 
     fn build(&self, model: &Model, dir: &Path, control: &Control) -> Result<(), PipelineError> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::proof::{
     Aggregated, Recursive,
     bundle::tests::{numbered, numbered_batch, with_weights},
-    structure::{Branch, tests::bundles},
+    structure::{Branch, MAX_BUNDLES, tests::bundles},
 };
 use proptest::prelude::*;
 
@@ -208,4 +208,26 @@ fn other_formats_roots_and_trees_are_refused() {
     for unknown in [&b""[..], b"zkiq", b"[]", b"PK\x03\x04"] {
         assert!(matches!(Structure::decode(unknown), Err(EncodingError::Unknown)));
     }
+}
+
+/// Where the reader meets them, before the comparison with the canonical form could: it never gets so far with a long list.
+#[test]
+fn fields_that_hold_what_they_cannot_are_named() {
+    let bytes = plain(&list(1));
+    let problem = |at: usize, to: &[u8]| {
+        let mut changed = bytes.clone();
+        changed[at..at + to.len()].copy_from_slice(to);
+        match Structure::decode(&changed) {
+            Err(EncodingError::Malformed { problem, .. }) => problem,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(problem(4, &[9]).contains("version"));
+    assert!(problem(5, &[9]).contains("form"));
+    assert!(problem(6, &(MAX_BUNDLES as u32 + 1).to_be_bytes()).contains("longer"));
+    assert!(problem(10, &[9]).contains("backend"));
+    // Behind the backend, its version (a text of one character) and three hashes: whether there is code.
+    let flag = 10 + 1 + 5 + 3 * 32;
+    assert_eq!(bytes[flag], 1);
+    assert!(problem(flag, &[2]).contains("flag"));
 }

@@ -178,10 +178,8 @@ impl Bench<'_> {
         batch.serve(
             &queue,
             &|report| match report.outcome {
-                Outcome::Proven { .. } => {
-                    if proven.fetch_add(1, Ordering::Relaxed) + 1 >= self.spec.served {
-                        control.cancel.cancel();
-                    }
+                Outcome::Proven { .. } if proven.fetch_add(1, Ordering::Relaxed) + 1 >= self.spec.served => {
+                    control.cancel.cancel();
                 }
                 Outcome::Failed { .. } => drop(failed.fetch_add(1, Ordering::Relaxed)),
                 _ => {}
