@@ -12,6 +12,8 @@ mod commands;
 mod end_to_end;
 #[path = "cli/environment.rs"]
 mod environment;
+#[path = "cli/ezkl.rs"]
+mod ezkl;
 #[path = "cli/native.rs"]
 mod native;
 #[path = "cli/on_chain.rs"]

@@ -139,10 +139,15 @@ struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 
-    /// Powers of tau of a ceremony (.ptau) that the native backend sets the model up with; such models are verified off-chain
-    /// only [default: the TEST SRS].
-    #[arg(long, value_name = "FILE")]
+    /// Powers of tau of a ceremony that the model is set up with. Native: a .ptau file; such models are verified off-chain
+    /// only. EZKL: a kzgK.srs file, or the id under which `setup srs` imported one [default: the TEST SRS].
+    #[arg(long, value_name = "FILE|ID")]
     srs: Option<PathBuf>,
+
+    /// EZKL: inferences in one circuit, hence in one proof, which `batch --one-proof` fills. Another number is another model,
+    /// with another id [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: Option<u32>,
 
     /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
     #[arg(long, value_enum)]
