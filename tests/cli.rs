@@ -18,9 +18,15 @@ mod ezkl;
 mod native;
 #[path = "cli/on_chain.rs"]
 mod on_chain;
+#[path = "cli/opening.rs"]
+mod opening;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/structures.rs"]
+mod structures;
 #[path = "support/tls.rs"]
 mod tls;
 #[path = "cli/tls.rs"]
 mod tls_nodes;
+#[path = "cli/verify_options.rs"]
+mod verify_options;

@@ -10,7 +10,10 @@ mod node;
 
 mod ezkl {
     mod bad_input;
+    mod broken_chains;
+    mod lying_backend;
     mod recovery;
+    mod stored_artifacts;
     mod test_batch_proofs;
     mod test_integration;
     mod test_proof_creation;

@@ -6,10 +6,14 @@
 mod artifacts;
 #[path = "native_backend/batches.rs"]
 mod batches;
+#[path = "native_backend/carried.rs"]
+mod carried;
 #[path = "native_backend/ceremony.rs"]
 mod ceremony;
 #[path = "native_backend/failures.rs"]
 mod failures;
+#[path = "native_backend/model_opening.rs"]
+mod model_opening;
 #[path = "native_backend/models.rs"]
 mod models;
 #[path = "native_backend/proofs.rs"]

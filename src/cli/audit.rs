@@ -1,13 +1,13 @@
-use super::{Backend, Failure, Outcome, context, context::Session, report};
+use super::{Backend, Failure, Outcome, context, context::Session, opening, report};
 use alloy::primitives::B256;
 use serde::Serialize;
 use serde_json::json;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 use zkinfer::{
-    backend::Control,
+    backend::{Control, native::ModelOpening},
     chain::{
         self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
         auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
@@ -15,6 +15,7 @@ use zkinfer::{
     evm,
     model::Model,
     pipeline::{EZKLIntegration, Reverifier},
+    proof::Verdict,
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -23,6 +24,7 @@ Examples:
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --model model.onnx    also shows which model it is
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --json       exit code 1 if there is any objection
   zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --strict --accept test-srs
+  zkinfer audit 0x5c50… --rpc http://127.0.0.1:8545 --model-opening model.opening.json    also sees the weights
 
 The transaction has to be a direct call of ProofRegistry.submit or submitBatch. Every id is derived anew; the proof is verified
 again by the chain's contracts (eth_call), by the same code in the embedded EVM, and by the backend: a native claim with the key on
@@ -46,6 +48,10 @@ pub(crate) struct Args {
     /// from it; those of a native claim have to be here.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    /// Require this opening to open the commitment of the claim's native model: see `zkinfer opening`.
+    #[arg(long, value_name = "FILE")]
+    model_opening: Option<PathBuf>,
 
     /// Exit with 1 also for a VALID claim if there is an objection: see --accept.
     #[arg(long)]
@@ -88,14 +94,30 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         require_model(&audit, model, verifier.found.get())?;
     }
     let mut object = json!(audit);
+    let opened = args.model_opening.as_deref().map(|path| open(path, &audit, session)).transpose()?;
+    if let Some((opening, verdict)) = &opened {
+        object["model_opening"] = opening::object(opening, verdict);
+    }
+    let opened = opened.map_or(Verdict::Valid, |(_, verdict)| verdict);
     let mut refused = Vec::new();
     if args.strict {
         refused = objections(&audit);
         refused.retain(|objection| !args.accept.contains(&objection.kind));
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
-    report::result(session, &object, &text(&audit, &refused));
-    Ok(if audit.is_valid() && refused.is_empty() { Outcome::True } else { Outcome::Invalid })
+    report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
+    Ok(if audit.is_valid() && refused.is_empty() && opened.is_valid() { Outcome::True } else { Outcome::Invalid })
+}
+
+/// Compares an opening with the key that the claim's model id binds. Which file it is of, `zkinfer opening check` tells.
+fn open(path: &Path, audit: &AuditReport, session: &Session) -> Result<(ModelOpening, Verdict), Failure> {
+    if audit.facts.adapter_id != Some(evm::artifacts::native_verifier_id()) {
+        return Err(Failure::Input("--model-opening is for claims of native models".into()));
+    }
+    let (opening, expected) = (opening::read(path)?, audit.facts.vk_digest.unwrap_or_default());
+    // The contract accepts keys under the TEST SRS alone.
+    let verdict = opening::judge(&context::native(None, None)?, &opening, expected, None, session.control())?;
+    Ok((opening, verdict))
 }
 
 /// Verifies with the backend that the claim's adapter names, and touches no other.
@@ -181,7 +203,7 @@ fn objections(audit: &AuditReport) -> Vec<Objection> {
     found
 }
 
-fn text(audit: &AuditReport, refused: &[Objection]) -> String {
+fn text(audit: &AuditReport, refused: &[Objection], opened: Option<&Verdict>) -> String {
     let mut rows: Vec<(String, String)> = audit
         .checks
         .iter()
@@ -191,6 +213,12 @@ fn text(audit: &AuditReport, refused: &[Objection]) -> String {
         rows.push(("batch".to_owned(), format!("{} of {} statements", batch.batch_id, batch.batch_size)));
         rows.extend(audit.facts.claims.iter().map(|claim| ("statement".to_owned(), claim.statement_id.to_string())));
     }
+    rows.extend(opened.map(|verdict| match verdict {
+        Verdict::Valid => {
+            ("passed".to_owned(), "model opening: these 8-bit weights are behind the commitment".to_owned())
+        }
+        Verdict::Invalid { reason } => ("failed".to_owned(), format!("model opening: {reason}")),
+    }));
     rows.extend(audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));
     rows.extend(refused.iter().map(|objection| ("objection".to_owned(), objection.detail.clone())));
     let strict = if refused.is_empty() { "" } else { "\nSTRICT: not relied on, because of the objections below" };

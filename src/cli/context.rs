@@ -98,7 +98,7 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
-        (Backend::Native, samples) => Arc::new(native(args, samples)),
+        (Backend::Native, samples) => Arc::new(native_with(args.srs.as_deref(), samples)),
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples, &cache)?)?),
         (Backend::Mock, None) => Arc::new(MockBackend::default()),
         (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
@@ -106,10 +106,15 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     Ok(EZKLIntegration::new(backend, cache))
 }
 
-fn native(args: &ModelArgs, samples: Option<Input>) -> NativeBackend {
+/// The native backend with the files that it is to use.
+pub(crate) fn native(srs: Option<&Path>, calibration: Option<&Path>) -> Result<NativeBackend, Failure> {
+    Ok(native_with(srs, calibration.map(Input::read).transpose()?))
+}
+
+fn native_with(srs: Option<&Path>, samples: Option<Input>) -> NativeBackend {
     let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
-    match &args.srs {
-        Some(path) => backend.with_srs(SrsSource::Ptau(path.clone())),
+    match srs {
+        Some(path) => backend.with_srs(SrsSource::Ptau(path.to_owned())),
         None => backend,
     }
 }

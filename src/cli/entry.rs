@@ -1,6 +1,6 @@
 //! What a chain has to hold of a model, from a bundle or from artifacts.
 
-use super::{Backend, Failure, ModelArgs, context, context::Session, verify};
+use super::{Backend, Failure, ModelArgs, context, context::Session, form};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use std::path::PathBuf;
 use zkinfer::{
@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 impl EntryArgs {
     pub(crate) fn read(&self, session: &Session) -> Result<Entry, Failure> {
         match &self.bundle {
-            Some(path) => of_bundle(&verify::read(path)?),
+            Some(path) => of_bundle(&form::read_bundle(path)?),
             None => {
                 let model = context::model(&self.model)?;
                 let integration = context::integration_for(&self.model)?;

@@ -1,7 +1,9 @@
-//! How bundles are written.
+//! How bundles are read and written.
 
+use super::Failure;
 use clap::ValueEnum;
-use zkinfer::proof::{Bundle, Compression, Encoding, Structure};
+use std::{io::Read, path::Path};
+use zkinfer::proof::{Bundle, Compression, Encoding, Structure, bundle::MAX_BUNDLE_BYTES};
 
 /// The form of a bundle file. Every command reads all of them.
 #[derive(Debug, clap::Args)]
@@ -36,7 +38,7 @@ enum Level {
 }
 
 impl FormArgs {
-    pub(crate) fn encode(&self, bundle: &Bundle) -> Vec<u8> {
+    pub(crate) fn encode(&self, structure: &Structure) -> Vec<u8> {
         let encoding = match self.encoding {
             Form::Standard => Encoding::Standard,
             Form::Compact => Encoding::Compact,
@@ -47,6 +49,36 @@ impl FormArgs {
             Level::Balanced => Compression::Balanced,
             Level::Maximum => Compression::Maximum,
         };
-        Structure::from(bundle.clone()).encode(encoding, compression)
+        structure.encode(encoding, compression)
+    }
+}
+
+/// Reads and checks a file of bundles, in any structure and encoding.
+pub(crate) fn read(path: &Path) -> Result<Structure, Failure> {
+    let cannot = |error| Failure::Input(format!("cannot read {}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BUNDLE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    Structure::decode(&bytes).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+}
+
+/// Reads a bundle alone.
+pub(crate) fn read_bundle(path: &Path) -> Result<Bundle, Failure> {
+    match read(path)? {
+        Structure::Single(bundle) => Ok(*bundle),
+        several => {
+            let (shown, count) = (path.display(), several.bundles().len());
+            Err(Failure::Input(format!("{shown} is a {} of {count} bundles; give one at a time", kind(&several))))
+        }
+    }
+}
+
+/// What a structure is called.
+pub(crate) const fn kind(structure: &Structure) -> &'static str {
+    match structure {
+        Structure::Single(_) => "bundle",
+        Structure::Aggregated(_) if structure.is_linked() => "chain",
+        Structure::Aggregated(_) => "list",
+        Structure::Recursive(_) => "tree",
     }
 }

@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, compile, context::Session, report, verify};
+use super::{Failure, Outcome, compile, context::Session, form, report};
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 use std::{
@@ -10,7 +10,7 @@ use zkinfer::{
     backend::Artifacts,
     pipeline::PipelineError,
     proof::{
-        Bundle, PublicValues, Schema, Statement,
+        Branch, Bundle, PublicValues, Schema, Statement, Structure,
         bundle::MAX_MODEL_CODE_BYTES,
         identity::{ezkl_vk_digest, schema_hash},
         schema::Direction,
@@ -21,6 +21,7 @@ use zkinfer_prover::VerifyingKey;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer inspect answer.bundle.json
+  zkinfer inspect bundles/tree.bundle.json          every inner bundle, the Merkle root, and how they are nested
   zkinfer inspect ~/.cache/zkinfer/artifacts/0f3c… --json
   zkinfer inspect vk.key
   zkinfer inspect --as ezkl-vk vk.key
@@ -34,7 +35,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A bundle, a directory of artifacts, a verifying key or a schema.
+    /// A bundle or a structure of bundles, a directory of artifacts, a verifying key or a schema.
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
@@ -45,7 +46,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// What `zkinfer prove` writes.
+    /// What `zkinfer prove` and `zkinfer batch` write: a bundle, or a list, a chain or a tree of them.
     Bundle,
     /// A directory with a manifest.json.
     Artifacts,
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let (object, text) = match args.kind {
         None if args.path.is_dir() => artifacts(&args.path)?,
         Some(Kind::Artifacts) => artifacts(&args.path)?,
-        Some(Kind::Bundle) => bundle(&verify::read(&args.path)?)?,
+        Some(Kind::Bundle) => structure(&form::read(&args.path)?)?,
         kind => {
             let bytes = read(&args.path)?;
             match kind {
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 Some(Kind::Schema) => schema(&bytes)?,
                 // A bundle may be larger than what was read here.
                 _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => {
-                    bundle(&verify::read(&args.path)?)?
+                    structure(&form::read(&args.path)?)?
                 }
                 _ => key(&bytes).or_else(|_| schema(&bytes)).map_err(|_| {
                     let shown = args.path.display();
@@ -97,6 +98,53 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
         Some(Ok(decoded)) => decoded,
         _ => bytes.to_vec(),
     }
+}
+
+/// Bundles, each as it is shown alone, and how they hang together.
+fn structure(structure: &Structure) -> Result<(Value, String), Failure> {
+    if let Structure::Single(only) = structure {
+        return bundle(only);
+    }
+    let (bundles, ids) = (structure.bundles(), structure.statement_ids());
+    let shown = bundles.iter().map(|inner| bundle(inner).map(|(object, _)| object)).collect::<Result<Vec<_>, _>>()?;
+    let mut models: Vec<String> = bundles.iter().map(|inner| inner.model_id().to_string()).collect();
+    models.sort();
+    models.dedup();
+    let kind = form::kind(structure);
+    let mut object = json!({
+        "kind": kind,
+        "verified": false,
+        "depth": structure.depth(),
+        "root": structure.root(),
+        "model_ids": models,
+        "statement_ids": ids,
+        "bundles": shown,
+    });
+    if let Structure::Recursive(tree) = structure {
+        object["tree"] = nested(tree.children(), &mut 0);
+    }
+    let text = format!(
+        "A {kind} of bundles, not verified here\n{}",
+        report::rows(&[
+            ("bundles".into(), format!("{}, depth {}", bundles.len(), structure.depth())),
+            ("statements".into(), report::listed(&ids)),
+            ("Merkle root".into(), structure.root().to_string()),
+            ("model ids".into(), models.join(", ")),
+        ])
+    );
+    Ok((object, text))
+}
+
+/// The numbers of a tree's bundles, nested as they are.
+fn nested(branches: &[Branch], next: &mut usize) -> Value {
+    let one = |branch: &Branch| match branch {
+        Branch::Inner(children) => nested(children, next),
+        Branch::Leaf(_) => {
+            *next += 1;
+            json!(*next - 1)
+        }
+    };
+    branches.iter().map(one).collect()
 }
 
 fn bundle(bundle: &Bundle) -> Result<(Value, String), Failure> {
@@ -130,7 +178,7 @@ fn bundle(bundle: &Bundle) -> Result<(Value, String), Failure> {
         report::rows(&[
             ("backend".into(), format!("{} {}", manifest.backend, manifest.backend_version)),
             ("model id".into(), bundle.model_id().to_string()),
-            ("statement".into(), verify::listed(&ids)),
+            ("statement".into(), report::listed(&ids)),
             ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
             ("model's code".into(), carried),
             ("SRS".into(), manifest.srs_id.to_string()),

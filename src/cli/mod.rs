@@ -14,6 +14,7 @@ mod failure;
 mod form;
 mod inputs;
 mod inspect;
+mod opening;
 mod prove;
 mod register;
 mod report;
@@ -79,6 +80,9 @@ enum Command {
     /// Re-verify a claim from its transaction hash: ids, code, proof, on-chain record.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
+    /// Show the weights behind a native model's commitment, and check what was shown.
+    #[command(subcommand)]
+    Opening(opening::Command),
     /// A model's own code: write it, compile it, put it on a chain.
     #[command(subcommand)]
     Verifier(verifier::Command),
@@ -223,6 +227,7 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Batch(args) => batch::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),
+        Command::Opening(command) => opening::run(&command, session),
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),

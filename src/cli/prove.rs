@@ -4,15 +4,17 @@ use super::{
     digits,
     form::FormArgs,
     inputs::{self, Named},
-    report, verify,
+    report,
 };
-use serde_json::json;
-use std::{path::PathBuf, time::Instant};
+use serde_json::{Value, json};
+use std::path::PathBuf;
 use zkinfer::{
     FailureClass,
-    backend::BackendError,
-    pipeline::{PipelineError, ProofGenerator},
-    proof::{Context, Statement, bundle::MAX_STATEMENTS},
+    pipeline::{
+        PipelineError, Prepared, ProofGenerator, ProofRequest,
+        proof_creation::{IncrementalResult, ProofMetrics, TogetherResponse},
+    },
+    proof::{Structure, bundle::MAX_STATEMENTS, structure::MAX_BUNDLES},
     storage::{check_writable, write_atomic},
 };
 
@@ -24,10 +26,13 @@ Examples:
   zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
   zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
+  zkinfer prove --model step.onnx --input start.json --chain 10 --out chain.bundle.json     each on the answer before
 
 An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
-names. All inputs go into one proof (native; EZKL proves one at a time). The bundle is made for no chain. It replaces FILE only when it is complete.";
+names. All inputs go into one proof: native takes 4096, an EZKL circuit as many as it was made for; what is left of it is
+filled up with zeros. The bundle is made for no chain. It replaces FILE only when it is complete. `--json` tells what the
+witness, the proof and the rest took: together they are the total.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,6 +48,11 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
 
+    /// Prove so many inferences, the first on the input, every other on the answer before, each with a proof of its own;
+    /// `zkinfer verify` checks the links.
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u16).range(1..=MAX_BUNDLES as i64))]
+    chain: Option<u16>,
+
     #[command(flatten)]
     form: FormArgs,
 }
@@ -56,6 +66,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         }
         (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
+    if args.chain.is_some() && inputs.len() != 1 {
+        return Err(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
+    }
     check_writable(&args.out)?;
     let model = context::model(&args.model)?;
     for Named { name, input } in &inputs {
@@ -63,56 +76,118 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let _runtime = session.runtime()?;
     let integration = context::integration_for(&args.model)?;
-    let max = integration.backend().capabilities().max_batch;
-    if inputs.len() > max {
-        return Err(BackendError::BatchSize { items: inputs.len(), max }.into());
-    }
-    let control = session.control();
-    let prepared = integration.prepare(&model, control)?;
+    let prepared = integration.prepare(&model, session.control())?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let start = Instant::now();
-    let mut witnesses = Vec::with_capacity(inputs.len());
-    for (at, Named { name, input }) in inputs.iter().enumerate() {
-        control.stage(&format!("witness {} of {}", at + 1, inputs.len()));
-        witnesses.push(generator.witness(input, control).map_err(|error| named(name, inputs.len(), error))?);
-    }
-    let runs: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
-    let bundle = generator.prove_batch(&runs, control)?;
-    let prove_ms = start.elapsed().as_secs_f64() * 1e3;
-    write_atomic(&args.out, &args.form.encode(&bundle))?;
-    let manifest = bundle.manifest();
-    let ids: Vec<_> = bundle.statements().iter().map(Statement::id).collect();
-    let object = json!({
-        "bundle": args.out,
-        "backend": manifest.backend,
-        "model_id": bundle.model_id(),
-        "statement_ids": ids,
-        "inferences": ids.len(),
-        "proof_hash": manifest.proof_hash,
-        "proof_bytes": bundle.proof().len(),
-        "prove_ms": prove_ms,
-        "artifacts_built": prepared.built,
-        "test_srs": manifest.test_srs,
-        "transferable": manifest.transferable,
-    });
-    let text = format!(
-        "Proved in {} and wrote {}\n{}",
-        report::time(prove_ms),
-        args.out.display(),
-        report::rows(&[
-            ("model id".into(), bundle.model_id().to_string()),
-            ("statement id".into(), verify::listed(&ids)),
-            ("proof".into(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
-        ])
-    );
-    report::result(session, &object, &text);
+    let request = |input| ProofRequest::new(model.hash(), input);
+    let (mut object, text) = if let Some(steps) = args.chain {
+        let first = inputs.into_iter().map(|named| named.input).next().map(request);
+        let first = first.ok_or_else(|| Failure::Input("a chain begins with an input".into()))?;
+        let chain = chain(&generator, first, steps.into(), session)?;
+        write_atomic(&args.out, &args.form.encode(&chain.structure))?;
+        of_chain(&chain)
+    } else {
+        let (names, requests): (Vec<String>, Vec<ProofRequest>) =
+            inputs.into_iter().map(|named| (named.name, request(named.input))).unzip();
+        let response =
+            generator.generate_together(&requests, session.control()).map_err(|error| named(&names, error))?;
+        let of_one = of_bundle(&response);
+        write_atomic(&args.out, &args.form.encode(&response.bundle.into()))?;
+        of_one
+    };
+    object["transferable"] = json!(!integration.backend().capabilities().binds_statement);
+    describe(&mut object, args, &prepared);
+    report::result(session, &object, &format!("Wrote {}: {text}", args.out.display()));
     Ok(Outcome::True)
 }
 
+fn chain(
+    generator: &ProofGenerator<'_>,
+    first: ProofRequest,
+    steps: usize,
+    session: &Session,
+) -> Result<IncrementalResult, Failure> {
+    let bar = session.bar(steps as u64);
+    let mut chain = generator.start_incremental(first)?;
+    for step in 0..steps {
+        chain.step(session.control()).map_err(|error| match error.class() {
+            FailureClass::BadInput => Failure::Input(format!("step {step}: {error}")),
+            _ => error.into(),
+        })?;
+        bar.inc(1);
+    }
+    Ok(chain.finalize()?)
+}
+
+fn of_chain(chain: &IncrementalResult) -> (Value, String) {
+    let (structure, steps) = (&chain.structure, chain.structure.bundles().len());
+    let ids = structure.statement_ids();
+    let object = json!({
+        "structure": "chain",
+        "steps": steps,
+        "root": structure.root(),
+        "statement_ids": ids,
+        "inferences": steps,
+        "metadata": [chain.metadata],
+    });
+    let rows = [("statements".into(), report::listed(&ids)), ("Merkle root".into(), structure.root().to_string())];
+    (object, format!("a chain of {steps} proofs\n{}", report::rows(&rows)))
+}
+
+fn of_bundle(response: &TogetherResponse) -> (Value, String) {
+    let (bundle, manifest) = (&response.bundle, response.bundle.manifest());
+    let ids = Structure::from(bundle.clone()).statement_ids();
+    let prove_ms = response.metrics.total.as_secs_f64() * 1e3;
+    let object = json!({
+        "structure": "bundle",
+        "statement_ids": ids,
+        "inferences": response.metadata.len(),
+        "padding": response.padding,
+        "proof_hash": manifest.proof_hash,
+        "proof_bytes": bundle.proof().len(),
+        "prove_ms": prove_ms,
+        "metrics": metrics(&response.metrics),
+        "metadata": response.metadata,
+    });
+    let mut rows = vec![
+        ("model id".to_owned(), bundle.model_id().to_string()),
+        ("statement id".to_owned(), report::listed(&ids)),
+        ("proof".to_owned(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
+    ];
+    if response.padding > 0 {
+        rows.push(("padding".into(), format!("{} places of the circuit hold zeros", response.padding)));
+    }
+    (object, format!("proved in {}\n{}", report::time(prove_ms), report::rows(&rows)))
+}
+
+/// In milliseconds: witness, proof and overhead are the total.
+fn metrics(metrics: &ProofMetrics) -> Value {
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    json!({
+        "witness_ms": ms(metrics.witness),
+        "proof_ms": ms(metrics.proof),
+        "overhead_ms": ms(metrics.overhead),
+        "total_ms": ms(metrics.total),
+        "peak_rss_kb": metrics.peak_rss_kb,
+    })
+}
+
+/// What is known of the model, whatever was proven with it.
+fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
+    let identity = prepared.artifacts.identity();
+    object["bundle"] = json!(args.out);
+    object["backend"] = json!(identity.backend);
+    object["model_id"] = json!(prepared.artifacts.model_id());
+    object["artifacts_built"] = json!(prepared.built);
+    object["test_srs"] = json!(identity.test_srs);
+}
+
 /// Of several inputs, the one that is refused is named.
-fn named(name: &str, inputs: usize, error: PipelineError) -> Failure {
-    match error.class() {
-        FailureClass::BadInput if inputs > 1 => Failure::Input(format!("{name}: {error}")),
-        _ => error.into(),
+fn named(names: &[String], error: PipelineError) -> Failure {
+    match error {
+        PipelineError::Request { index, source } if source.class() == FailureClass::BadInput => {
+            Failure::Input(format!("{}: {source}", names.get(index).map_or("", String::as_str)))
+        }
+        PipelineError::Request { source, .. } => (*source).into(),
+        error => error.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! What is printed, and where: results on standard output, everything else on standard error.
 
 use super::{Failure, context::Session};
+use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::io::Write;
 use zkinfer::FailureClass;
@@ -47,4 +48,13 @@ pub(crate) fn rows(rows: &[(String, String)]) -> String {
 /// Milliseconds with a unit that suits them.
 pub(crate) fn time(ms: f64) -> String {
     if ms < 1000.0 { format!("{ms:.1} ms") } else { format!("{:.2} s", ms / 1000.0) }
+}
+
+/// The ids of a bundle's statements: each of a few, the number of many.
+pub(crate) fn listed(ids: &[B256]) -> String {
+    match ids {
+        [id] => id.to_string(),
+        [first, .., last] => format!("{} of them, from {first} to {last}", ids.len()),
+        [] => "none".into(),
+    }
 }

@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, report, verify};
+use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, form, report};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
@@ -60,7 +60,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
-    let bundle = verify::read(&args.bundle)?;
+    let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
     if let Some(path) = &args.out {
         check_writable(path)?;
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         "Recorded as Verified{}\n{}",
         if proved_again { "; proven again for this registry" } else { "" },
         report::rows(&[
-            ("statement".into(), verify::listed(&ids)),
+            ("statement".into(), report::listed(&ids)),
             ("model id".into(), bundle.model_id().to_string()),
             ("transaction".into(), mined.transaction_hash.to_string()),
             ("gas".into(), mined.gas_used.to_string()),

@@ -10,7 +10,7 @@
 
 use super::{
     PipelineError,
-    verification::{as_ms, model_key, run_contracts},
+    verification::{Warning, as_ms, model_key, run_contracts},
 };
 use crate::{
     backend::{Control, native},
@@ -67,19 +67,33 @@ impl CarriedReport {
 /// [`PipelineError::NoModelCode`] when it carries none; [`PipelineError::NoAdapter`] when this release has no contract
 /// for it, as for mock bundles; others when no verdict was reached.
 pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedReport, PipelineError> {
-    let code = bundle.manifest().model_code.as_ref().ok_or_else(|| PipelineError::NoModelCode(bundle.model_id()))?;
-    let parts = bundle.manifest().model_parts();
+    let off_chain = off_chain(bundle, control)?;
+    let report = in_evm(bundle, control)?;
+    let (off_chain, off_chain_time) = off_chain.unzip();
+    Ok(CarriedReport { off_chain, off_chain_time: off_chain_time.unwrap_or_default(), ..report })
+}
+
+/// The backend's own verifier, and how long it took; `None` when it needs more than the bundle carries.
+pub(super) fn off_chain(bundle: &Bundle, control: &Control) -> Result<Option<(Verdict, Duration)>, PipelineError> {
+    let (parts, code) = (bundle.manifest().model_parts(), carried(bundle)?);
+    if parts.adapter_id != evm::artifacts::native_verifier_id() {
+        return Ok(None);
+    }
+    control.stage("verify off-chain");
     let start = Instant::now();
-    let off_chain = if parts.adapter_id == evm::artifacts::native_verifier_id() {
-        control.stage("verify off-chain");
-        Some(native::verify_with_key_object(&parts, code, bundle.statements(), bundle.proof())?)
-    } else {
-        None
-    };
-    let off_chain_time = start.elapsed();
-    let mut report = verify_in_evm(bundle, code, control)?;
-    report.warnings.push("the model's code is the bundle's own: compare the model id with the one you rely on".into());
-    Ok(CarriedReport { off_chain, off_chain_time, ..report })
+    let verdict = native::verify_with_key_object(&parts, code, bundle.statements(), bundle.proof())?;
+    Ok(Some((verdict, start.elapsed())))
+}
+
+/// The contracts alone, over the code that the bundle carries.
+pub(super) fn in_evm(bundle: &Bundle, control: &Control) -> Result<CarriedReport, PipelineError> {
+    let mut report = verify_in_evm(bundle, carried(bundle)?, control)?;
+    report.warnings.push(Warning::OwnCode.to_string());
+    Ok(report)
+}
+
+fn carried(bundle: &Bundle) -> Result<&Bytes, PipelineError> {
+    bundle.manifest().model_code.as_ref().ok_or_else(|| PipelineError::NoModelCode(bundle.model_id()))
 }
 
 /// Runs this release's contracts, and nothing else, over a model's run-time code, which must be the one that the
@@ -112,9 +126,7 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
 
 /// From the ids alone, never from the manifest's words.
 fn warnings(parts: &ModelParts) -> Vec<String> {
-    let mut warnings = vec![format!("SRS {} is of no known ceremony: TEST SRS; NOT SECURE", parts.srs_id)];
-    if parts.adapter_id == evm::artifacts::ezkl_adapter_id() {
-        warnings.push("transferable: whoever sees this proof can submit it under a statement of their own".to_owned());
-    }
-    warnings
+    let transferable = parts.adapter_id == evm::artifacts::ezkl_adapter_id();
+    let found = [(true, Warning::TestSrs), (transferable, Warning::Transferable)];
+    found.into_iter().filter_map(|(is, warning)| is.then(|| warning.to_string())).collect()
 }

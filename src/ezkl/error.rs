@@ -64,6 +64,14 @@ pub enum PipelineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// One of several requests is to blame.
+    #[error("request {index}: {source}")]
+    Request {
+        /// Its place.
+        index: usize,
+        /// What is wrong.
+        source: Box<PipelineError>,
+    },
     /// The caller cancelled.
     #[error("{what} was cancelled")]
     Cancelled {
@@ -155,7 +163,10 @@ impl PipelineError {
     /// Whether the caller stopped it.
     #[must_use]
     pub const fn is_cancellation(&self) -> bool {
-        matches!(self, Self::Cancelled { .. } | Self::Backend(BackendError::Cancelled { .. }))
+        match self {
+            Self::Request { source, .. } => source.is_cancellation(),
+            error => matches!(error, Self::Cancelled { .. } | Self::Backend(BackendError::Cancelled { .. })),
+        }
     }
 
     /// Whose fault it is.
@@ -166,6 +177,7 @@ impl PipelineError {
             Self::Evm(error) => error.class(),
             Self::Chain(error) => error.class(),
             Self::Store(error) => error.class(),
+            Self::Request { source, .. } => source.class(),
             Self::Artifacts(_)
             | Self::Storage(_)
             | Self::Cancelled { .. }

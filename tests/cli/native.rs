@@ -39,7 +39,7 @@ fn changed_native_bundles_are_invalid() {
                 "submitter": "0x0000000000000000000000000000000000000008",
                 "consumer": "0x0000000000000000000000000000000000000000",
                 "job": format!("0x{}", "00".repeat(32)),
-                "deadline": 5,
+                "deadline": u64::MAX,
             },
         });
     });

@@ -85,6 +85,14 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     chain.audit(dir, &submission, &["--model", &digits]).expect(0);
     chain.audit(&elsewhere, &submission, &["--model", &digits]).expect(2).says("the claim is about model");
 
+    // The weights behind the commitment, for whoever may see them.
+    let opening = crate::opening::export(dir, bundle, "audit.opening.json");
+    let audit = chain.audit(&elsewhere, &submission, &["--model-opening", opening.to_str().unwrap()]).expect(0).json();
+    assert_eq!(audit["model_opening"]["verdict"], "VALID");
+    let other = changed(&opening, &elsewhere, "other.json", |json| json["modelSecret"] = "11".repeat(32).into());
+    let audit = chain.audit(&elsewhere, &submission, &["--model-opening", other.to_str().unwrap()]).expect(1).json();
+    assert_eq!((&audit["verdict"], &audit["model_opening"]["verdict"]), (&json!("VALID"), &json!("INVALID")));
+
     a_batch_is_one_transaction(&chain, dir);
     // Proving again takes the artifacts.
     chain.submit(&elsewhere, bundle, &[]).expect(2).says("Submit it from the machine that proved it");

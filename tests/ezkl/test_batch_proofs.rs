@@ -395,6 +395,68 @@ fn a_circuit_that_takes_four() {
     let again = new().run(&items, &control).unwrap();
     assert_eq!((again.metrics.recovered, again.metrics.proofs, again.metrics.duplicates), (5, 0, 1));
     assert_places(&again);
+    // The same without a batch: one statement about all, filled up with zeros.
+    let generator = ProofGenerator::new(integration.backend(), &prepared);
+    assert_eq!(generator.capacity().unwrap(), 4);
+    let three = [request(0), request(1), request(3)];
+    let response = generator.generate_together(&three, &control).unwrap();
+    assert_eq!((response.bundle.statements().len(), response.metadata.len(), response.padding), (1, 3, 1));
+    let split = batch::split(&schema, four, &response.bundle.statement().public_values).unwrap();
+    assert_eq!(split.iter().map(|place| place.padding).collect::<Vec<_>>(), [false, false, false, true]);
+    let five: Vec<_> = (0..5).map(request).collect();
+    let refused = generator.generate_together(&five, &control);
+    assert!(matches!(refused, Err(PipelineError::Backend(BackendError::BatchSize { items: 5, max: 4 }))));
+    let mut other = [request(0), request(1)];
+    other[1].context = zkinfer::proof::Context::Chain {
+        chain_id: 1,
+        registry: alloy::primitives::Address::ZERO,
+        assignment: zkinfer::proof::Assignment {
+            submitter: alloy::primitives::Address::ZERO,
+            consumer: alloy::primitives::Address::ZERO,
+            job: alloy::primitives::B256::ZERO,
+            deadline: u64::MAX,
+        },
+    };
+    let refused = generator.generate_together(&other, &control).unwrap_err();
+    assert!(matches!(&refused, PipelineError::Request { index: 1, .. }), "{refused}");
+}
+
+/// Native: a statement for every request; the one that is refused is named.
+#[test]
+fn several_requests_are_generated_together() {
+    let (world, control) = (native(), Control::default());
+    let mut requests: Vec<_> = [3, 5, 3].map(|number| world.request(number)).into();
+    let response = world.generator().generate_together(&requests, &control).unwrap();
+    let ids: Vec<_> = response.bundle.statements().iter().map(zkinfer::proof::Statement::id).collect();
+    assert_eq!(response.metadata.iter().map(|metadata| metadata.statement_id).collect::<Vec<_>>(), ids);
+    assert!(response.metadata.iter().all(|metadata| metadata.binds(&response.bundle)));
+    assert_eq!((ids[0] == ids[2], ids[0] == ids[1], response.padding), (true, false, 0));
+    let metrics = response.metrics;
+    assert_eq!(metrics.witness + metrics.proof + metrics.overhead, metrics.total);
+    world.assert_valid(&response.bundle);
+    requests[1].input = Input::new(vec![vec![1e30; super::world::WIDTH]]).unwrap();
+    let refused = world.generator().generate_together(&requests, &control).unwrap_err();
+    assert!(matches!(&refused, PipelineError::Request { index: 1, .. }), "{refused}");
+    assert_eq!(refused.class(), zkinfer::FailureClass::BadInput);
+    let alone = world.generator().generate_together(&requests[1..2], &control).unwrap_err();
+    assert!(!matches!(alone, PipelineError::Request { .. }), "{alone}");
+    assert!(world.generator().generate_together(&[], &control).is_err());
+}
+
+/// (mock) What no structure holds is refused before anything is proven.
+#[test]
+fn more_than_a_structure_holds_is_refused_at_once() {
+    let world = World::mock(MockBackend::default());
+    let items = world.items(zkinfer::proof::structure::MAX_BUNDLES + 1);
+    for aggregation in [Aggregation::Merkle, Aggregation::Recursive { depth: 2 }] {
+        let batch = world.batch_with(BatchConfig::new(SEQUENTIAL).aggregated(aggregation));
+        let begun = std::sync::atomic::AtomicBool::new(false);
+        let observe = |_: &BatchEvent| begun.store(true, std::sync::atomic::Ordering::Relaxed);
+        let refused =
+            batch.run_observed(&items, &Control::default(), &observe, |_| std::ops::ControlFlow::Continue(()));
+        assert!(matches!(refused, Err(PipelineError::Structure(_))));
+        assert!(!begun.into_inner());
+    }
 }
 
 /// Native: one proof for all that can be proven, the others reported. EZKL's ordinary circuits are of one statement each.

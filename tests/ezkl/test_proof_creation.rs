@@ -8,7 +8,7 @@ use zkinfer::{
     model::Input,
     pipeline::{
         PipelineError, ProofRequest,
-        proof_creation::{IncrementalStatus, OutputChunk},
+        proof_creation::{IncrementalStatus, OutputChunk, Streamed},
         verification::{Mode, Status},
     },
     proof::{Aggregated, Branch, Compression, Context, Encoding, Recursive, Structure},
@@ -184,6 +184,12 @@ fn streamed_output_is_counted_and_bound(world: &World) {
     changed[1].elements[0] += alloy::primitives::I256::ONE;
     assert!(!streamed.matches(&changed, &response.bundle).unwrap());
     assert!(!streamed.matches(&chunks[..2], &response.bundle).unwrap());
+    // A record of what was never proven, and the right elements in other chunks.
+    assert!(!Streamed::of(&changed).matches(&changed, &response.bundle).unwrap());
+    let mut moved = chunks.clone();
+    let first = moved[1].elements.remove(0);
+    moved[0].elements.push(first);
+    assert!(!streamed.matches(&moved, &response.bundle).unwrap());
     let zero = world.generator().generate_streaming(&world.request(0), 0, |_| (), &Control::default());
     assert!(matches!(zero, Err(PipelineError::InvalidInput { .. })));
 }
@@ -197,7 +203,9 @@ fn invalid_input_names_the_field(world: &World) {
         (ProofRequest { input: empty(vec![]), ..world.request(0) }, "input"),
         (ProofRequest { input: empty(vec![vec![]]), ..world.request(0) }, "input[0]"),
         (ProofRequest { prover_id: long.clone(), ..world.request(0) }, "prover_id"),
-        (world.request(0).with_parameter("p", long), "parameters"),
+        (world.request(0).with_parameter("p", long.clone()), "parameters"),
+        (world.request(0).with_parameter(long, "v"), "parameters"),
+        ((0..257).fold(world.request(0), |request, i| request.with_parameter(i.to_string(), "v")), "parameters"),
     ] {
         let error = world.generator().generate(&request, &Control::default()).unwrap_err();
         assert_eq!(error.class(), FailureClass::BadInput);

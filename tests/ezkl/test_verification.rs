@@ -8,12 +8,15 @@ use zkinfer::{
         Control,
         mock::{MockBackend, VirtualClock},
     },
-    chain::{Account, Client, Devnet, Node, client::ModelEntry},
+    chain::{
+        Account, ChainError, Client, Devnet, Node,
+        client::{ModelEntry, read_claim},
+    },
     evm::{Toolchain, artifacts},
     pipeline::{
         PipelineError, ProofGenerator, ProofRequest, ProofVerifier,
         clock::{Clock, SystemClock},
-        verification::{Constraint, Expected, Mode, OnChainVerifier, Policy, Status, TrustLevel, Warning},
+        verification::{Constraint, Expected, Mode, OnChainVerifier, Policy, Source, Status, TrustLevel, Warning},
     },
     proof::{
         Aggregated, Assignment, Branch, Bundle, Context, PublicValues, Recursive, Statement, Structure, Verdict,
@@ -50,6 +53,10 @@ on_both_backends! {
     labels_are_echoed;
     /// A bundle's manifest is believed in nothing that is known better.
     manifests_are_compared_with_what_is_known;
+    /// What bundles carry serves without artifacts; whoever relies on it is told to know the model.
+    bundles_verify_with_what_they_carry;
+    /// One verifier for bundles of several models.
+    several_models_in_one_verifier;
 }
 
 fn check(world: &World, structure: &Structure, policy: &Policy) -> zkinfer::pipeline::verification::Verification {
@@ -96,9 +103,9 @@ fn modes_have_their_own_properties(world: &World) {
     let structure = world.single();
     let full = check(world, &structure, &policy(Mode::Full));
     assert_eq!((&full.status, full.operations), (&Status::Valid, 2), "the backend and the embedded EVM");
-    assert!(full.bundles[0].gas.is_some_and(|gas| gas > 100_000));
+    assert!(full.bundles[0].gas().is_some_and(|gas| gas > 100_000));
     let fast = check(world, &structure, &policy(Mode::Fast));
-    assert_eq!((&fast.status, fast.operations, fast.bundles[0].gas), (&Status::Valid, 1, None));
+    assert_eq!((&fast.status, fast.operations, fast.bundles[0].gas()), (&Status::Valid, 1, None));
     let batch = check(world, &structure, &policy(Mode::Batch));
     assert_eq!((&batch.status, batch.operations), (&Status::Valid, 1));
 
@@ -231,7 +238,105 @@ fn the_deployed_contract_verifies(world: &World) {
         verifier.record_on_chain(&claim);
         assert_eq!(verifier.metrics().gas_paid, claim.gas);
         assert!(OnChainVerifier::submit(&client, &world.bundle).await.is_err(), "it is made for no chain");
+        if world.name == "native" {
+            a_bundle_of_several_is_one_transaction(world, &client, context).await;
+        }
     });
+}
+
+/// A claim for every statement, all or none.
+async fn a_bundle_of_several_is_one_transaction(world: &World, client: &Client, context: Context) {
+    let requests = [1, 2, 3].map(|number| ProofRequest { context, ..world.request(number) });
+    let batch = tokio::task::block_in_place(|| {
+        world.generator().generate_together(&requests, &Control::default()).unwrap().bundle
+    });
+    let forged = OnChainVerifier::submit(client, &corrupted(&batch)).await.unwrap();
+    assert!(!forged.verdict.is_valid() && forged.transaction.is_none() && forged.gas_paid() == 0, "{forged:?}");
+    let claims = OnChainVerifier::submit(client, &batch).await.unwrap();
+    let Context::Chain { registry, .. } = context else { panic!("{context:?}") };
+    assert_eq!((&claims.verdict, claims.contract), (&Verdict::Valid, registry));
+    for statement in batch.statements() {
+        let claim = read_claim(client.node(), registry, statement.id()).await.unwrap();
+        assert!(claim.is_some_and(|claim| claim.verified));
+    }
+    assert!(OnChainVerifier::submit(client, &batch).await.is_err(), "they are recorded already");
+    // One of them is for another registry: nothing is sent.
+    let other = Context::Chain {
+        registry: alloy::primitives::Address::repeat_byte(9),
+        chain_id: client.node().chain_id(),
+        assignment: match context {
+            Context::Chain { assignment, .. } => assignment,
+            Context::Offchain {} => panic!("{context:?}"),
+        },
+    };
+    let mixed = [ProofRequest { context, ..world.request(4) }, ProofRequest { context: other, ..world.request(5) }];
+    let mixed = tokio::task::block_in_place(|| {
+        world.generator().generate_together(&mixed, &Control::default()).unwrap().bundle
+    });
+    let refused = OnChainVerifier::submit(client, &mixed).await;
+    assert!(matches!(refused, Err(PipelineError::Chain(ChainError::WrongContext(_)))), "{refused:?}");
+}
+
+fn bundles_verify_with_what_they_carry(world: &World) {
+    let control = Control::default();
+    let (carried, single) = (ProofVerifier::carried(), world.single());
+    let is_native = world.name == "native";
+    // Of EZKL the contracts are all that can be asked, in every mode.
+    for (mode, operations, off_chain) in [
+        (Mode::Full, if is_native { 2 } else { 1 }, is_native),
+        (Mode::Fast, 1, is_native),
+        (Mode::Batch, 1, is_native),
+        (Mode::Contracts, 1, false),
+    ] {
+        let verifier = ProofVerifier::carried();
+        let found = verifier.check(&single, &policy(mode), &control).unwrap();
+        assert_eq!((&found.status, found.operations), (&Status::Valid, operations), "{mode:?}");
+        assert_eq!((found.bundles[0].source, found.bundles[0].off_chain.is_some()), (Source::Carried, off_chain));
+        assert!(found.warnings.contains(&Warning::OwnCode) && found.warnings.contains(&Warning::TestSrs));
+        let bad = verifier.check(&corrupted(&world.bundle).into(), &policy(mode), &control).unwrap();
+        assert!(!bad.status.is_valid(), "{mode:?}");
+    }
+    // Whoever says which model is meant knows it.
+    let model = Expected { model: Some(world.bundle.model_id()), ..Expected::default() };
+    let named = Policy { expected: model, ..policy(Mode::Fast) };
+    assert!(!carried.check(&single, &named, &control).unwrap().warnings.contains(&Warning::OwnCode));
+    assert!(!TrustLevel::Strict.tolerates(Warning::OwnCode) && TrustLevel::Standard.tolerates(Warning::OwnCode));
+    // Code that is not there is no verdict.
+    let mut manifest = world.bundle.manifest().clone();
+    manifest.model_code = None;
+    let bare = Bundle::new(world.bundle.statements().to_vec(), world.bundle.proof().clone(), manifest).unwrap();
+    let none = carried.check(&bare.into(), &policy(Mode::Full), &control);
+    assert!(matches!(none, Err(PipelineError::NoModelCode(_))), "{none:?}");
+    let lost = carried.verify(&world.bundle, &control);
+    assert!(matches!(lost, Err(PipelineError::UnknownModel(_))), "it knows no model");
+}
+
+fn several_models_in_one_verifier(world: &World) {
+    let control = Control::default();
+    let other = world.integration.prepare(&model(1), &control).unwrap();
+    let request = ProofRequest::new(other.artifacts.model_id().to_string(), super::world::input(0));
+    let bundle = ProofGenerator::new(world.integration.backend(), &other).generate(&request, &control).unwrap().bundle;
+    let mixed = list(vec![world.bundle.clone(), bundle.clone(), world.bundle.clone()]);
+    let both = world.verifier().with_model(world.integration.backend(), &other);
+    let batch = both.check(&mixed, &policy(Mode::Batch), &control).unwrap();
+    assert_eq!(batch.status, Status::Valid);
+    assert_eq!(batch.operations, if world.name == "native" { 2 } else { 3 }, "together, model by model");
+    let seen = std::sync::Mutex::new(Vec::new());
+    let observe = |done| seen.lock().unwrap().push(done);
+    let contracts = both.check_observed(&mixed, &policy(Mode::Contracts), &control, &observe).unwrap();
+    assert_eq!((&contracts.status, contracts.operations), (&Status::Valid, 3));
+    assert_eq!(seen.into_inner().unwrap(), [1, 2, 3]);
+    assert!(contracts.bundles.iter().all(|found| found.off_chain.is_none() && found.gas().is_some()));
+    // With the artifacts of one, the other is verified with what it carries, if that may be.
+    let half = ProofVerifier::carried().with_model(world.integration.backend(), &world.prepared);
+    let found = half.check(&mixed, &policy(Mode::Full), &control).unwrap();
+    assert_eq!(found.status, Status::Valid);
+    let sources: Vec<Source> = found.bundles.iter().map(|found| found.source).collect();
+    assert_eq!(sources, [Source::Artifacts, Source::Carried, Source::Artifacts]);
+    let spoilt = list(vec![world.bundle.clone(), corrupted(&bundle)]);
+    for verifier in [&both, &half] {
+        assert!(reason(&verifier.check(&spoilt, &policy(Mode::Full), &control).unwrap()).starts_with("bundle 1:"));
+    }
 }
 
 fn trees_are_verified_bundle_by_bundle(world: &World) {

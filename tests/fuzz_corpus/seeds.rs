@@ -5,12 +5,13 @@ use alloy::{
     sol_types::{SolCall, SolError, SolValue},
 };
 use zkinfer::{
-    backend::{ArtifactIdentity, Artifacts},
+    backend::{ArtifactIdentity, Artifacts, Control},
     chain::bindings::{IModelRegistry, IProofRegistry, IVerifierAdapter},
+    ezkl::verify_carried,
     model::synthetic::{Graph, random_mlp, to_onnx},
     proof::{
-        Aggregated, Assignment, Bundle, Compression, Context, Encoding, Manifest, Recursive, Schema, Statement,
-        Structure, TensorSchema,
+        Aggregated, Assignment, Bundle, Compression, Context, Encoding, Manifest, PublicValues, Recursive, Schema,
+        Statement, Structure, TensorSchema,
         bundle::BackendName,
         identity::{self, ModelParts},
         schema::{Direction, NO_AXIS, Visibility},
@@ -18,7 +19,7 @@ use zkinfer::{
     storage::{Base, CidDialect, ContentAddress},
 };
 use zkinfer_prover::{
-    ModelSecret, VerifyingKey,
+    ModelSecret, Prover, ProvingKey, Request, VerifyingKey,
     circuit::{Shape, Weights},
     setup,
     srs::{Ptau, Srs, test_srs, write_test_ptau},
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("native_vk", native_vk()),
         ("native_pk", native_pk()),
         ("native_weights", native_weights()),
+        ("native_opening", native_opening()),
         ("ptau", ptau()),
         ("srs_excerpt", srs_excerpt()),
         ("onnx", onnx()),
@@ -41,9 +43,13 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("schema", schema()),
         ("bundle", bundle()),
         ("structure", structure()),
+        ("carried", carried()),
+        ("key_object", key_object()),
+        ("journal", journal()),
         ("address", address()),
         ("manifest", manifest()),
         ("worker", worker()),
+        ("s5", s5()),
         ("calldata", calldata()),
         ("revert", revert()),
     ]
@@ -53,14 +59,20 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
 fn vector(json: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     let hex = |name: &str| alloy::hex::decode(json[name].as_str().unwrap()).unwrap();
-    let numbers = |name: &str| serde_json::from_value::<Vec<i64>>(json["statements"][0][name].clone()).unwrap();
-    let inputs = numbers("inputs").into_iter().flat_map(|x| (x as u16).to_be_bytes());
-    let values = inputs.chain(numbers("outputs").into_iter().flat_map(i64::to_be_bytes)).collect();
-    (hex("vk"), hex("proof"), values)
+    // Numbers, or a committed side's point.
+    let side = |name: &str, width: usize| match json["statements"][0][name].as_array() {
+        Some(numbers) => {
+            numbers.iter().flat_map(|n| n.as_i64().unwrap().to_be_bytes()[8 - width..].to_vec()).collect::<Vec<u8>>()
+        }
+        None => alloy::hex::decode(json["statements"][0][name].as_str().unwrap()).unwrap(),
+    };
+    (hex("vk"), hex("proof"), [side("inputs", 2), side("outputs", 8)].concat())
 }
 
 const SINGLE: &str = include_str!("../fixtures/native/single.json");
 const TWO_LEVEL: &str = include_str!("../fixtures/native/saturating-two-level.json");
+const COMMITTED_INPUTS: &str = include_str!("../fixtures/native/committed-inputs.json");
+const COMMITTED_BOTH: &str = include_str!("../fixtures/native/committed-saturating-two-level.json");
 
 fn with_first(first: u8, rest: &[u8]) -> Vec<u8> {
     [&[first], rest].concat()
@@ -73,9 +85,11 @@ fn changed(bytes: &[u8], at: usize, to: &[u8]) -> Vec<u8> {
 }
 
 fn native_proof() -> Seeds {
-    let (_, proof, _) = vector(SINGLE);
+    let ((_, proof, _), (_, committed, _)) = (vector(SINGLE), vector(COMMITTED_INPUTS));
     vec![
         ("ok-single", with_first(0, &proof)),
+        ("ok-committed-inputs", with_first(4, &committed)),
+        ("bad-committed-inputs-of-another", with_first(5, &committed)),
         ("bad-short", with_first(0, &proof[..200])),
         ("bad-identity-first", with_first(0, &changed(&proof, 0, &[0; 64]))),
         ("bad-no-vector", vec![9; 40]),
@@ -84,10 +98,17 @@ fn native_proof() -> Seeds {
 
 fn native_values() -> Seeds {
     let ((_, _, single), (_, _, two_level)) = (vector(SINGLE), vector(TWO_LEVEL));
+    let ((_, _, inputs), (_, _, both)) = (vector(COMMITTED_INPUTS), vector(COMMITTED_BOTH));
     let last = single.len() - 1;
     vec![
         ("ok-single", with_first(0, &single)),
         ("ok-batch-first", with_first(3, &two_level)),
+        ("ok-committed-inputs", with_first(4, &inputs)),
+        ("ok-committed-both", with_first(7, &both)),
+        ("bad-committed-identity", with_first(4, &changed(&inputs, 0, &[0; 64]))),
+        ("bad-committed-off-curve", with_first(4, &changed(&inputs, 63, &[inputs[63] ^ 1]))),
+        ("bad-committed-coordinate", with_first(4, &changed(&inputs, 0, &[0xff; 32]))),
+        ("bad-committed-sides-swapped", with_first(7, &[&both[64..], &both[..64]].concat())),
         ("bad-output", with_first(0, &changed(&single, last, &[single[last] ^ 1]))),
         ("bad-length", with_first(0, &single[1..])),
     ]
@@ -107,13 +128,17 @@ fn native_vk() -> Seeds {
     ]
 }
 
-fn native_pk() -> Seeds {
+/// Three inputs, four neurons, two outputs.
+fn small_key() -> ProvingKey {
     let shape = Shape::new(vec![3, 4, 2], None).unwrap();
     let rows = vec![vec![10, -20, 30, -40, 50, -60, 70, -80, 90, -100, 110, -127], vec![1, -2, 3, -4, 5, -6, 7, -8]];
     let weights = Weights::new(shape, rows, vec![vec![1, -2, 300, -400], vec![5, 6]]).unwrap();
     let secret = ModelSecret::from_bytes([3; 32]);
-    let key = setup::generate(weights, &secret, None, &test_srs(1 << 12).unwrap()).unwrap();
-    let bytes = key.to_bytes().to_vec();
+    setup::generate(weights, &secret, None, &test_srs(1 << 12).unwrap()).unwrap()
+}
+
+fn native_pk() -> Seeds {
+    let bytes = small_key().to_bytes().to_vec();
     let end = bytes.len();
     let swapped = [&bytes[..end - 128], &bytes[end - 64..], &bytes[end - 128..end - 64]].concat();
     vec![
@@ -131,6 +156,19 @@ fn native_weights() -> Seeds {
         ("ok-two-layers", small.clone()),
         ("bad-minus-128", changed(&small, 5, &[0x80])),
         ("bad-short", small[..small.len() - 1].to_vec()),
+    ]
+}
+
+fn native_opening() -> Seeds {
+    let elements: Vec<u8> = [3i64, -7, 1 << 40].into_iter().flat_map(i64::to_be_bytes).collect();
+    let with_secret = |elements: &[u8]| [&[5; 32], elements].concat();
+    vec![
+        ("ok-three", with_secret(&elements)),
+        ("ok-zero", with_secret(&[0; 8])),
+        ("bad-none", with_secret(&[])),
+        ("bad-part-of-one", with_secret(&elements[..20])),
+        ("bad-too-many", with_secret(&[0; 8 * 65])),
+        ("bad-short-secret", vec![5; 31]),
     ]
 }
 
@@ -344,6 +382,140 @@ fn structure() -> Seeds {
         ("bad-trailing", [&compact[..], &[0]].concat()),
         ("bad-version", changed(&compact, 4, &[0xff])),
         ("bad-cut", compact[..compact.len() - 1].to_vec()),
+    ]
+}
+
+/// A bundle of [`small_key`]'s model that carries its key object.
+fn prove_carried() -> Bundle {
+    let (key, srs) = (small_key(), test_srs(1 << 12).unwrap());
+    let vk = key.verifying_key().clone();
+    let code = Bytes::from([&[0][..], &vk.to_bytes()].concat());
+    let mut tensors = tensors().tensors().to_vec();
+    (tensors[0].shape, tensors[0].name) = (vec![1, 3], "three".into());
+    let schema = Schema::new(tensors).unwrap();
+    let parts = ModelParts {
+        adapter_id: zkinfer::evm::artifacts::native_verifier_id(),
+        model_code_hash: keccak256(&code),
+        vk_digest: vk.digest().into(),
+        schema_hash: schema.hash(),
+        srs_id: (*vk.srs_id()).into(),
+    };
+    let (model_id, context) = (identity::model_id(&parts), Context::Offchain {});
+    let request = Request { inputs: vec![1, 2, 3], context_id: context.id().0 };
+    let (statements, proof) = Prover::new(key, &srs, 1).unwrap().prove(model_id.0, &[request]).unwrap();
+    let proof = Bytes::from(proof.to_bytes());
+    let public_values = PublicValues::from_bytes(statements[0].values.to_bytes().into());
+    let manifest = Manifest {
+        backend: BackendName::Native,
+        backend_version: "1".into(),
+        adapter_id: parts.adapter_id,
+        model_code_hash: parts.model_code_hash,
+        model_code: Some(code),
+        vk_digest: parts.vk_digest,
+        schema: schema.to_bytes().into(),
+        schema_hash: parts.schema_hash,
+        srs_id: parts.srs_id,
+        test_srs: true,
+        transferable: false,
+        weights: "hidden".into(),
+        proof_hash: identity::proof_hash(&proof),
+        created_at_ms: 1_790_000_000_000,
+    };
+    Bundle::new(vec![Statement { model_id, public_values, context }], proof, manifest).unwrap()
+}
+
+/// The recorded bundle. Every proof has other masks: it is made anew only when it is no valid one any more.
+fn recorded() -> Bundle {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/carried/ok-native");
+    let valid = |bundle: &Bundle| verify_carried(bundle, &Control::default()).unwrap().verdict().is_valid();
+    let read = std::fs::read(path).ok().and_then(|bytes| Structure::decode(&bytes).ok());
+    match read {
+        Some(Structure::Single(bundle)) if valid(&bundle) => *bundle,
+        _ => prove_carried(),
+    }
+}
+
+fn carried() -> Seeds {
+    let bundle = recorded();
+    let write = |bundle: &Bundle| Structure::from(bundle.clone()).encode(Encoding::Compact, Compression::None);
+    let with = |statement: Statement, proof: Bytes| {
+        let manifest = Manifest { proof_hash: identity::proof_hash(&proof), ..bundle.manifest().clone() };
+        write(&Bundle::new(vec![statement], proof, manifest).unwrap())
+    };
+    let (statement, proof) = (bundle.statement().clone(), bundle.proof().clone());
+    let elsewhere = Context::Chain { chain_id: 1, registry: Address::ZERO, assignment: assignment() };
+    let values = statement.public_values.as_bytes();
+    let other_input = PublicValues::from_bytes(changed(values, 1, &[values[1] ^ 1]).into());
+    let other_proof = changed(&proof, proof.len() - 1, &[proof[proof.len() - 1] ^ 1]);
+    let coded = |code| {
+        let manifest = Manifest { model_code: code, ..bundle.manifest().clone() };
+        write(&Bundle::new(bundle.statements().to_vec(), proof.clone(), manifest).unwrap())
+    };
+    vec![
+        ("ok-native", write(&bundle)),
+        ("bad-context", with(Statement { context: elsewhere, ..statement.clone() }, proof.clone())),
+        ("bad-input", with(Statement { public_values: other_input, ..statement.clone() }, proof.clone())),
+        ("bad-proof", with(statement, other_proof.into())),
+        ("bad-no-code", coded(None)),
+    ]
+}
+
+fn key_object() -> Seeds {
+    let code = recorded().manifest().model_code.clone().unwrap();
+    let another = [&[0][..], &vector(SINGLE).0].concat();
+    vec![
+        ("ok-own", code.to_vec()),
+        ("bad-callable", changed(&code, 0, &[0x5b])),
+        ("bad-another-key", another),
+        ("bad-commitment", changed(&code, code.len() - 64, &[0; 64])),
+        ("bad-version", changed(&code, 2, &[2])),
+        ("bad-srs", changed(&code, code.len() - 96, &[0xee; 32])),
+        ("bad-short", code[..code.len() - 1].to_vec()),
+        ("bad-empty", vec![]),
+    ]
+}
+
+fn journal() -> Seeds {
+    let header = [b"zkinfer journal1", &[7; 32][..]].concat();
+    let of_bundle = |items: &[u32]| {
+        let [_, batch] = bundles();
+        let head: Vec<u8> = items.iter().flat_map(|word| word.to_be_bytes()).collect();
+        [head, Structure::from(batch).encode(Encoding::Compact, Compression::None)].concat()
+    };
+    let record = of_bundle(&[2, 4, 0, 9, 1]);
+    vec![
+        ("ok-empty-file", vec![0]),
+        ("ok-header-cut-off", with_first(0, &header[..30])),
+        ("ok-header", with_first(0, &header)),
+        ("ok-record-cut-off", with_first(0, &[&header[..], &[0; 40]].concat())),
+        ("ok-record", with_first(1, &record)),
+        ("bad-notes", with_first(0, b"notes")),
+        ("bad-another-batch", with_first(0, &changed(&header, 20, &[8]))),
+        ("bad-length", with_first(0, &[&header[..], &[0xff; 48]].concat())),
+        ("bad-items", with_first(1, &changed(&record, 0, &[0xff; 4]))),
+        ("bad-bundle", with_first(1, &record[..record.len() - 1])),
+    ]
+}
+
+fn s5() -> Seeds {
+    let seed = |kind: u8, text: &str| with_first(kind, text.as_bytes());
+    let refusal = |status: u16, body: &str| with_first(3, &[&status.to_be_bytes(), body.as_bytes()].concat());
+    vec![
+        ("ok-upload", seed(0, "/s5/upload/tus/7f?x=1")),
+        ("bad-upload-elsewhere", seed(0, "http://127.0.0.2:5050/s5/upload/tus/7f")),
+        ("bad-upload-user", seed(0, "//127.0.0.1:5050@example.org/")),
+        ("ok-redirect", seed(1, "http://example.org/blob?signed=1")),
+        ("bad-redirect-scheme", seed(1, "file:///etc/passwd")),
+        ("bad-redirect-password", seed(1, "http://user:password@example.org/")),
+        ("ok-offset", seed(2, "1000")),
+        ("bad-offset-beyond", seed(2, "1001")),
+        ("bad-offset-sign", seed(2, "-1")),
+        ("bad-refusal-echo", refusal(400, "no \u{7}\n such the-token-of-a-user thing")),
+        ("bad-refusal-unauthorized", refusal(401, "")),
+        ("bad-refusal-passing", refusal(503, "later")),
+        ("ok-node", seed(4, "http://127.0.0.1:5050/with/path")),
+        ("bad-node-password", seed(4, "http://user:password@127.0.0.1:5050")),
+        ("bad-node-scheme", seed(4, "ftp://127.0.0.1")),
     ]
 }
 

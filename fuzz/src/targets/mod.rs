@@ -4,7 +4,9 @@
 //! "it does not panic": what is accepted is written again as the same bytes (or means the same), and a proof, a key or an SRS
 //! that was changed is not accepted.
 
+mod carried;
 mod documents;
+mod journal;
 mod model;
 mod native;
 mod outside;
@@ -28,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_vk", run: native::verifying_key, mutations: 600 },
     Target { name: "native_pk", run: native::proving_key, mutations: 400 },
     Target { name: "native_weights", run: native::weights, mutations: 600 },
+    Target { name: "native_opening", run: native::opening, mutations: 300 },
     Target { name: "ptau", run: srs::ptau, mutations: 300 },
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },
     Target { name: "onnx", run: model::onnx, mutations: 300 },
@@ -35,9 +38,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: documents::schema, mutations: 600 },
     Target { name: "bundle", run: documents::bundle, mutations: 600 },
     Target { name: "structure", run: documents::structure, mutations: 600 },
+    Target { name: "carried", run: carried::bundle, mutations: 150 },
+    Target { name: "key_object", run: carried::key_object, mutations: 200 },
+    Target { name: "journal", run: journal::journal, mutations: 300 },
     Target { name: "address", run: documents::address, mutations: 600 },
     Target { name: "manifest", run: documents::manifest, mutations: 300 },
     Target { name: "worker", run: outside::worker, mutations: 600 },
+    Target { name: "s5", run: outside::s5, mutations: 600 },
     Target { name: "calldata", run: outside::calldata, mutations: 600 },
     Target { name: "revert", run: outside::revert, mutations: 600 },
 ];

@@ -2,19 +2,26 @@
 
 use std::sync::LazyLock;
 use zkinfer_prover::{
-    Prover, ProvingKey, PublicValues, Request, Statement, Verifier, VerifyingKey,
+    CommittedTensor, Prover, ProvingKey, PublicValues, Request, Statement, TensorSecret, Verifier, VerifyingKey,
     circuit::{Layout, Shape, Weights},
     setup,
     srs::{Srs, test_srs},
 };
 
 /// Known-answer vectors: a key, its statements and their proof.
-const VECTORS: [&str; 4] = [
+const VECTORS: [&str; 8] = [
     include_str!("../../../tests/fixtures/native/single.json"),
     include_str!("../../../tests/fixtures/native/one-layer.json"),
     include_str!("../../../tests/fixtures/native/batch.json"),
     include_str!("../../../tests/fixtures/native/saturating-two-level.json"),
+    include_str!("../../../tests/fixtures/native/committed-inputs.json"),
+    include_str!("../../../tests/fixtures/native/committed-outputs.json"),
+    include_str!("../../../tests/fixtures/native/committed-batch.json"),
+    include_str!("../../../tests/fixtures/native/committed-saturating-two-level.json"),
 ];
+
+/// Elements of an opening: fuzzing is to stay fast.
+const MAX_OPENED: usize = 64;
 
 /// Enough for every key of a few neurons: 512 positions, 8 rows.
 const POWERS: usize = 1 << 12;
@@ -37,14 +44,25 @@ fn read(json: &str) -> Case {
     let statements = json["statements"].as_array().expect("a list").iter().map(|statement| Statement {
         model_id: word(&statement["model_id"]),
         context_id: word(&statement["context_id"]),
-        values: PublicValues {
-            inputs: serde_json::from_value(statement["inputs"].clone()).expect("inputs"),
-            outputs: serde_json::from_value(statement["outputs"].clone()).expect("outputs"),
-            ..PublicValues::default()
-        },
+        values: public_values(&key, &statement["inputs"], &statement["outputs"]),
     });
     let verifier = Verifier::new(key.clone(), SRS.pinned()).expect("the TEST SRS is large enough");
     Case { statements: statements.collect(), proof: hex(&json["proof"]), key, verifier }
+}
+
+/// Numbers, or the point of a committed side in hexadecimal.
+fn public_values(key: &VerifyingKey, inputs: &serde_json::Value, outputs: &serde_json::Value) -> PublicValues {
+    let side = |side: &serde_json::Value, width: usize| match side.as_array() {
+        Some(numbers) => numbers.iter().flat_map(|n| word(n.as_i64().expect("a number"), width)).collect(),
+        None => alloy::hex::decode(side.as_str().unwrap_or_default()).expect("hexadecimal"),
+    };
+    let bytes = [side(inputs, 2), side(outputs, 8)].concat();
+    PublicValues::from_bytes(key.shape(), &bytes).expect("the vector's values")
+}
+
+/// The last bytes of a number.
+fn word(number: i64, width: usize) -> Vec<u8> {
+    number.to_be_bytes()[8 - width..].to_vec()
 }
 
 /// The first byte says of which vector, the rest is a proof of its statements.
@@ -114,5 +132,29 @@ pub(super) fn weights(data: &[u8]) -> bool {
     let shape = Shape::new(dims, saturation).expect("three widths of at most 256 are a shape");
     let Ok(weights) = Weights::from_bytes(shape, bytes) else { return false };
     assert_eq!(&weights.to_bytes()[..], bytes, "one encoding");
+    true
+}
+
+/// What opens a committed tensor: 32 bytes of secret, then its elements, 8 bytes each.
+pub(super) fn opening(data: &[u8]) -> bool {
+    let Some((secret, bytes)) = data.split_first_chunk::<32>() else { return false };
+    let (elements, rest) = bytes.as_chunks::<8>();
+    // What a key can be about: more elements than there are powers have no commitment.
+    let elements: Vec<i64> = elements.iter().map(|word| i64::from_be_bytes(*word)).collect();
+    let commit = |elements: &[i64], secret| {
+        CommittedTensor::new(&SRS, elements, &TensorSecret::from_bytes(secret)).expect("powers enough")
+    };
+    if !rest.is_empty() || elements.is_empty() || elements.len() > MAX_OPENED {
+        return false;
+    }
+    let point = commit(&elements, *secret);
+    assert_eq!(CommittedTensor::from_bytes(&point.to_bytes()).expect("what is written is read"), point);
+    assert_eq!(commit(&elements, *secret), point, "a tensor and its secret open it");
+    let mut other = elements.clone();
+    other[0] ^= 1;
+    assert_ne!(commit(&other, *secret), point, "another tensor does not");
+    let mut other = *secret;
+    other[0] ^= 1;
+    assert_ne!(commit(&elements, other), point, "another secret does not");
     true
 }

@@ -11,10 +11,12 @@ mod calibration;
 mod carried;
 mod files;
 mod memory;
+mod model_opening;
 mod srs;
 
 pub use calibration::Source;
 pub use carried::verify_with_key_object;
+pub use model_opening::{MAX_MODEL_OPENING_BYTES, ModelOpening};
 pub use srs::SrsSource;
 
 use super::{

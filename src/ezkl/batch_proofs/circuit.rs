@@ -10,14 +10,14 @@ use std::num::NonZeroU32;
 
 /// A circuit with room for more than one item. Its statement is about all of them, and about zeros where there are fewer.
 #[derive(Debug)]
-pub(super) struct BatchCircuit {
+pub(in crate::ezkl) struct BatchCircuit {
     size: NonZeroU32,
     schema: Schema,
 }
 
 impl BatchCircuit {
     /// `None` when the circuit takes one input, as all but EZKL's do.
-    pub(super) fn of(prepared: &Prepared) -> Result<Option<Self>, PipelineError> {
+    pub(in crate::ezkl) fn of(prepared: &Prepared) -> Result<Option<Self>, PipelineError> {
         if prepared.artifacts.identity().backend != BackendName::Ezkl {
             return Ok(None);
         }
@@ -27,17 +27,17 @@ impl BatchCircuit {
     }
 
     /// How many items it takes.
-    pub(super) const fn size(&self) -> usize {
+    pub(in crate::ezkl) const fn size(&self) -> usize {
         self.size.get() as usize
     }
 
     /// One input of the circuit from those of some items, filled up with zeros.
-    pub(super) fn assemble(&self, items: &[Input]) -> Result<Input, PipelineError> {
+    pub(in crate::ezkl) fn assemble(&self, items: &[Input]) -> Result<Input, PipelineError> {
         Ok(batch::assemble(&self.schema, self.size, items)?)
     }
 
     /// What the circuit's public values say of the item in one of its places.
-    pub(super) fn item(&self, values: &PublicValues, slot: usize) -> Result<PublicValues, PipelineError> {
+    pub(in crate::ezkl) fn item(&self, values: &PublicValues, slot: usize) -> Result<PublicValues, PipelineError> {
         let items = batch::split(&self.schema, self.size, values)?;
         let item = items.into_iter().nth(slot);
         item.map(|item| item.public_values).ok_or_else(|| PipelineError::invalid("slot", "is past the circuit's last"))

@@ -43,6 +43,12 @@ impl Journal {
         let mut journal = Self { path: path.into(), file };
         let length = journal.file.metadata().map_err(io)?.len();
         if length < HEADER {
+            let mut begun = Vec::new();
+            (&journal.file).take(HEADER).read_to_end(&mut begun).map_err(io)?;
+            // A header that was cut off, and nobody's notes.
+            if !header(batch).starts_with(&begun) {
+                return Err(refuse(path, "is of another batch, or is none".into()));
+            }
             journal.begin(batch).map_err(io)?;
             return Ok((journal, Vec::new()));
         }
@@ -53,7 +59,7 @@ impl Journal {
     fn begin(&mut self, batch: B256) -> std::io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&[&MAGIC[..], batch.as_slice()].concat())?;
+        self.file.write_all(&header(batch))?;
         self.file.sync_all()?;
         // The name, too, has to survive.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -64,9 +70,9 @@ impl Journal {
         let path = self.path.clone();
         let io = |error: std::io::Error| refuse(&path, format!("cannot be read: {error}"));
         let mut input = BufReader::new(&self.file);
-        let mut header = [0; HEADER as usize];
-        input.read_exact(&mut header).map_err(io)?;
-        if header[..16] != MAGIC[..] || header[16..] != batch[..] {
+        let mut found = [0; HEADER as usize];
+        input.read_exact(&mut found).map_err(io)?;
+        if found[..] != header(batch) {
             return Err(refuse(&path, "is of another batch, or is none".into()));
         }
         let (mut records, mut at) = (Vec::new(), HEADER);
@@ -133,6 +139,10 @@ impl Drop for Journal {
             tracing::warn!(path = %self.path.display(), %error, "the journal stays locked until this process ends");
         }
     }
+}
+
+fn header(batch: B256) -> Vec<u8> {
+    [&MAGIC[..], batch.as_slice()].concat()
 }
 
 fn parse(payload: &[u8]) -> Option<Record> {
@@ -223,5 +233,12 @@ mod tests {
         fs::write(&path, &whole).unwrap();
         assert!(matches!(Journal::open(&path, B256::ZERO), Err(PipelineError::Journal { .. })));
         assert_eq!(reopen(&path).unwrap().len(), 2);
+        // Shorter than a header, and not the beginning of one.
+        for short in [&b"notes"[..], &whole[1..40], &whole[..47]] {
+            fs::write(&path, short).unwrap();
+            let refused = Journal::open(&path, B256::ZERO);
+            assert!(matches!(refused, Err(PipelineError::Journal { .. })), "{short:?}");
+            assert_eq!(fs::read(&path).unwrap(), short);
+        }
     }
 }

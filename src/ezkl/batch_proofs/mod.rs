@@ -3,6 +3,7 @@
 mod adaptive;
 mod circuit;
 mod config;
+pub(crate) mod fuzzing;
 mod journal;
 mod queue;
 mod report;
@@ -10,6 +11,7 @@ mod run;
 mod serve;
 mod together;
 
+pub(super) use circuit::BatchCircuit;
 pub use config::{Aggregation, BatchConfig, Limits, Strategy};
 pub use queue::{PATIENCE, Priority, RequestQueue};
 pub use report::{BatchChunk, BatchEvent, BatchItem, BatchMetrics, BatchReport, BatchStatus, ItemReport, Outcome};
@@ -21,11 +23,10 @@ use super::{
 };
 use crate::{
     backend::{BackendError, Control},
-    proof::{Aggregated, Bundle, Recursive, Structure},
+    proof::{Aggregated, Bundle, Recursive, Structure, StructureError, structure::MAX_BUNDLES},
 };
 use adaptive::Adaptive;
 use alloy::primitives::B256;
-use circuit::BatchCircuit;
 use journal::Journal;
 use run::Run;
 use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
@@ -125,8 +126,12 @@ impl<'a> BatchProofGenerator<'a> {
         if let Some(at) = items.iter().position(|item| !ids.insert(&item.id)) {
             return Err(PipelineError::invalid(format!("items[{at}].id"), "is another item's, too"));
         }
+        let is_one_structure = matches!(self.config.aggregation, Aggregation::Merkle | Aggregation::Recursive { .. });
+        if is_one_structure && items.len() > MAX_BUNDLES {
+            return Err(StructureError::Count(items.len()).into());
+        }
         if self.config.aggregation == Aggregation::InCircuit {
-            let max = together::capacity(circuit, self.generator.backend().capabilities().max_batch);
+            let max = circuit.map_or(self.generator.backend().capabilities().max_batch, BatchCircuit::size);
             if max < 2 && items.len() > 1 {
                 return Err(BackendError::BatchSize { items: items.len(), max }.into());
             }

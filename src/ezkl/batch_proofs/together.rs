@@ -1,6 +1,6 @@
 //! One proof for many items.
 
-use super::{Outcome, circuit::BatchCircuit, run::Run};
+use super::{Outcome, run::Run};
 use crate::{
     backend::Witness,
     ezkl::PipelineError,
@@ -89,9 +89,4 @@ impl Run<'_> {
             Some(_) => Outcome::Proven { bundle, statement: 0, slot: Some(place), recovered },
         }
     }
-}
-
-/// For one proof of many items: how many it takes.
-pub(super) fn capacity(circuit: Option<&BatchCircuit>, max_batch: usize) -> usize {
-    circuit.map_or(max_batch, BatchCircuit::size)
 }

@@ -1,23 +1,23 @@
 //! Making proofs: an input in, a verified bundle out.
 
 mod incremental;
+mod meter;
 pub(crate) mod request;
 mod stream;
+mod together;
 
 pub use incremental::{IncrementalProof, IncrementalResult, IncrementalStatus};
 pub use request::{MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse};
 pub use stream::{OutputChunk, Streamed};
+pub use together::TogetherResponse;
 
-use super::{
-    PipelineError, Prepared,
-    clock::{Clock, SystemClock, now_ms},
-    integration::CircuitInfo,
-};
+use super::{PipelineError, Prepared, clock::now_ms, integration::CircuitInfo};
 use crate::{
     backend::{Control, Item, ProvingBackend, Witness},
     model::Input,
     proof::{Bundle, Context, Manifest, Schema, Statement, identity},
 };
+use meter::Meter;
 use request::Hasher;
 
 /// Proves with one model.
@@ -132,29 +132,14 @@ impl<'a> ProofGenerator<'a> {
         control: &Control,
         between: impl FnOnce(&Schema, &Witness) -> Result<Option<Streamed>, PipelineError>,
     ) -> Result<ProofResponse, PipelineError> {
-        let clock = SystemClock::default();
-        let start = clock.elapsed();
+        let mut meter = Meter::start();
         self.check(request)?;
-        let before_witness = clock.elapsed();
-        let witness = self.witness(&request.input, control)?;
-        let after_witness = clock.elapsed();
+        let witness = meter.witness(|| self.witness(&request.input, control))?;
         let schema = self.prepared.artifacts.schema()?;
         let streamed = between(&schema, &witness)?;
-        let before_proof = clock.elapsed();
-        let bundle = self.prove(&witness, request.context, control)?;
-        let after_proof = clock.elapsed();
-        let metadata = self.metadata(request, &schema, &bundle, streamed)?;
-        let total = clock.elapsed() - start;
-        let (witness, proof) = (after_witness - before_witness, after_proof - before_proof);
-        let metrics = ProofMetrics {
-            witness,
-            proof,
-            // What is left: the parts add up to the total, to the nanosecond.
-            overhead: total.saturating_sub(witness + proof),
-            total,
-            peak_rss_kb: self.backend.peak_rss_kb(),
-        };
-        Ok(ProofResponse { bundle, metadata, metrics })
+        let bundle = meter.proof(|| self.prove(&witness, request.context, control))?;
+        let metadata = self.metadata(request, &schema, &bundle, bundle.statement(), streamed)?;
+        Ok(ProofResponse { bundle, metadata, metrics: meter.finish(self.backend.peak_rss_kb()) })
     }
 
     fn metadata(
@@ -162,9 +147,10 @@ impl<'a> ProofGenerator<'a> {
         request: &ProofRequest,
         schema: &Schema,
         bundle: &Bundle,
+        statement: &Statement,
         streamed: Option<Streamed>,
     ) -> Result<ProofMetadata, PipelineError> {
-        let (statement, identity) = (bundle.statement(), self.prepared.artifacts.identity());
+        let identity = self.prepared.artifacts.identity();
         let mut circuit = Hasher::new("zkinfer circuit v1");
         circuit.text(identity.backend.as_str());
         circuit.text(&identity.backend_version);

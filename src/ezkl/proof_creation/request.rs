@@ -257,3 +257,73 @@ impl Hasher {
         B256::new(*self.0.finalize().as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::bundle::tests::numbered;
+
+    fn metadata(bundle: &Bundle) -> ProofMetadata {
+        let metadata = ProofMetadata {
+            model: "model".into(),
+            circuit_hash: "circuit".into(),
+            constraints: 1,
+            public_value_bytes: 2,
+            public_inputs: 3,
+            prover_id: "prover".into(),
+            version: "v1".into(),
+            timestamp_ms: 4,
+            proof_hash: bundle.manifest().proof_hash,
+            proof_bytes: bundle.proof().len(),
+            statement_id: bundle.statement().id(),
+            parameters: BTreeMap::new(),
+            streamed: None,
+            steps: None,
+            digest: B256::ZERO,
+        };
+        metadata.sealed()
+    }
+
+    /// Sealed again, so that the digest is right: whatever names another bundle does not bind this one.
+    #[test]
+    fn metadata_of_another_bundle_does_not_bind_this_one() {
+        let bundle = numbered(1);
+        let of = |change: fn(&mut ProofMetadata)| {
+            let mut changed = metadata(&bundle);
+            change(&mut changed);
+            changed.sealed().binds(&bundle)
+        };
+        assert!(of(|_| ()));
+        assert!(!of(|metadata| metadata.proof_hash = B256::ZERO));
+        assert!(!of(|metadata| metadata.proof_bytes += 1));
+        assert!(!of(|metadata| metadata.statement_id = B256::ZERO));
+    }
+
+    /// Every field is under the digest.
+    #[test]
+    fn no_field_changes_without_the_digest() {
+        type Change = fn(&mut ProofMetadata);
+        let changes: [Change; 14] = [
+            |m| m.model.push('x'),
+            |m| m.circuit_hash.push('x'),
+            |m| m.constraints += 1,
+            |m| m.public_value_bytes += 1,
+            |m| m.public_inputs += 1,
+            |m| m.prover_id.push('x'),
+            |m| m.version.push('x'),
+            |m| m.timestamp_ms += 1,
+            |m| m.proof_hash = B256::ZERO,
+            |m| m.proof_bytes += 1,
+            |m| m.statement_id = B256::ZERO,
+            |m| drop(m.parameters.insert("name".into(), "value".into())),
+            |m| m.streamed = Some(crate::ezkl::proof_creation::Streamed::of(&[])),
+            |m| m.steps = Some(0),
+        ];
+        let original = metadata(&numbered(1));
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut changed = original.clone();
+            change(&mut changed);
+            assert_ne!(changed.compute_digest(), original.digest, "field {at}");
+        }
+    }
+}

@@ -1,23 +1,12 @@
 //! Verdicts that were reached before. Only what cryptography said is kept: policy is evaluated anew every time.
 
-use super::{super::proof_creation::request::Hasher, policy::Mode};
-use crate::{
-    backend::Capabilities,
-    proof::{Bundle, Statement, Verdict},
-};
+use super::{super::proof_creation::request::Hasher, policy::Mode, settle::Finding};
+use crate::proof::{Bundle, Statement};
 use alloy::primitives::B256;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
 };
-
-/// What cryptography said of one bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) verdict: Verdict,
-    /// What the contracts' code would cost, when it ran.
-    pub(super) gas: Option<u64>,
-}
 
 /// A bounded store of findings; the oldest goes first.
 #[derive(Debug)]
@@ -57,11 +46,15 @@ impl VerdictCache {
 
 /// Everything that cryptography's answer depends on: the verifier, how it is used, statements with their contexts, proof.
 /// The model id covers verifying key, schema, SRS and contracts.
-pub(super) fn key(capabilities: &Capabilities, mode: Mode, bundle: &Bundle) -> B256 {
-    let mut hasher = Hasher::new("zkinfer verdict v1");
-    hasher.text(capabilities.backend.as_str());
-    hasher.text(&capabilities.version);
-    hasher.number(u64::from(mode == Mode::Full));
+pub(super) fn key(means: &str, mode: Mode, bundle: &Bundle) -> B256 {
+    let mut hasher = Hasher::new("zkinfer verdict v2");
+    hasher.text(means);
+    hasher.number(match mode {
+        Mode::Full => 1,
+        Mode::Contracts => 2,
+        // Each is one answer of one verifier.
+        Mode::Fast | Mode::Batch | Mode::Optimistic => 0,
+    });
     hasher.bytes(bundle.model_id().as_slice());
     hasher.number(bundle.statements().len() as u64);
     bundle.statements().iter().map(Statement::id).for_each(|id| hasher.bytes(id.as_slice()));
@@ -72,10 +65,12 @@ pub(super) fn key(capabilities: &Capabilities, mode: Mode, bundle: &Bundle) -> B
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof::Verdict;
+    use std::time::Duration;
 
     #[test]
     fn the_oldest_goes_first_and_capacity_0_keeps_nothing() {
-        let finding = || Finding { verdict: Verdict::invalid("no"), gas: None };
+        let finding = || Finding::off_chain(Verdict::invalid("no"), Duration::ZERO);
         let keys: Vec<B256> = (0..4).map(B256::repeat_byte).collect();
         let cache = VerdictCache::new(3);
         keys.iter().for_each(|&key| cache.put(key, finding()));

@@ -1,12 +1,13 @@
 //! Checking structures by a policy: bindings first, then cryptography.
 
 use super::{
-    ProofVerifier,
-    cache::{self, Finding},
+    ProofVerifier, as_ms,
+    means::Source,
     policy::{CLOCK_SKEW, ConstraintResult, Mode, OLD, Policy, TrustLevel, Warning},
 };
 use crate::{
     backend::Control,
+    evm::EvmVerification,
     ezkl::{PipelineError, links},
     proof::{Bundle, Context, Statement, Structure, Verdict},
 };
@@ -53,14 +54,41 @@ impl Status {
 /// What was found of one bundle of a structure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BundleResult {
+    /// Its model.
+    pub model_id: B256,
     /// Its statements.
     pub statement_ids: Vec<B256>,
+    /// What it was, or would be, verified with.
+    pub source: Source,
     /// What cryptography said; `None` when it did not run.
     pub verdict: Option<Verdict>,
     /// Whether that was known from before.
     pub cached: bool,
+    /// The backend's own verifier; `None` when it was not asked, or needs what is not here.
+    pub off_chain: Option<Verdict>,
+    /// Its wall time; of bundles that were verified together, their mean.
+    #[serde(serialize_with = "as_ms", rename = "off_chain_ms")]
+    pub off_chain_time: Duration,
+    /// The contracts' code in the embedded EVM; `None` when it was not asked, or there is none.
+    pub embedded_evm: Option<EvmVerification>,
+    /// Its wall time.
+    #[serde(serialize_with = "as_ms", rename = "embedded_evm_ms")]
+    pub embedded_evm_time: Duration,
+}
+
+impl BundleResult {
     /// What the contracts' code would cost, when it ran in the embedded EVM.
-    pub gas: Option<u64>,
+    #[must_use]
+    pub fn gas(&self) -> Option<u64> {
+        self.embedded_evm.as_ref().map(|evm| evm.gas.transaction)
+    }
+
+    /// Whether the verifiers contradict each other: one of them, hence this program, has a defect.
+    #[must_use]
+    pub fn is_contradictory(&self) -> bool {
+        let (one, other) = (&self.off_chain, &self.embedded_evm);
+        matches!((one, other), (Some(one), Some(other)) if one.is_valid() != other.verdict.is_valid())
+    }
 }
 
 /// A checked structure.
@@ -116,10 +144,24 @@ impl ProofVerifier<'_> {
         policy: &Policy,
         control: &Control,
     ) -> Result<Verification, PipelineError> {
+        self.check_observed(structure, policy, control, &|_| ())
+    }
+
+    /// As [`ProofVerifier::check`], and tells `observe` how many bundles have their verdict.
+    ///
+    /// # Errors
+    /// As [`ProofVerifier::check`].
+    pub fn check_observed(
+        &self,
+        structure: &Structure,
+        policy: &Policy,
+        control: &Control,
+        observe: &dyn Fn(usize),
+    ) -> Result<Verification, PipelineError> {
         let start = Instant::now();
         let mut verification = self.inspect(structure, policy);
         if verification.status == Status::Pending && policy.mode != Mode::Optimistic {
-            self.settle(structure, policy.mode, &mut verification, control)?;
+            self.settle(structure, policy.mode, &mut verification, control, observe)?;
         }
         verification.time = start.elapsed();
         self.metrics.record(&verification);
@@ -129,7 +171,7 @@ impl ProofVerifier<'_> {
     /// Everything but cryptography. Pending when nothing is wrong.
     pub(super) fn inspect(&self, structure: &Structure, policy: &Policy) -> Verification {
         let bundles = structure.bundles();
-        let warnings = self.warnings_of(&bundles);
+        let warnings = self.warnings_of(&bundles, policy);
         let constraints: Vec<_> = policy.constraints.iter().map(|constraint| constraint.evaluate(&bundles)).collect();
         let root = structure.root();
         let status = self
@@ -140,10 +182,15 @@ impl ProofVerifier<'_> {
             .or_else(|| refuse_unsatisfied(&constraints))
             .unwrap_or(Status::Pending);
         let result = |bundle: &&Bundle| BundleResult {
+            model_id: bundle.model_id(),
             statement_ids: bundle.statements().iter().map(Statement::id).collect(),
+            source: self.means(bundle).source(),
             verdict: None,
             cached: false,
-            gas: None,
+            off_chain: None,
+            off_chain_time: Duration::ZERO,
+            embedded_evm: None,
+            embedded_evm_time: Duration::ZERO,
         };
         Verification {
             status,
@@ -162,92 +209,12 @@ impl ProofVerifier<'_> {
         }
     }
 
-    /// The cryptography, for what is Pending.
-    pub(super) fn settle(
-        &self,
-        structure: &Structure,
-        mode: Mode,
-        verification: &mut Verification,
-        control: &Control,
-    ) -> Result<(), PipelineError> {
-        let (bundles, capabilities) = (structure.bundles(), self.backend.capabilities());
-        let keys: Vec<B256> = bundles.iter().map(|bundle| cache::key(&capabilities, mode, bundle)).collect();
-        let mut findings: Vec<Option<Finding>> = keys.iter().map(|&key| self.cache.get(key)).collect();
-        let unknown: Vec<usize> = (0..bundles.len()).filter(|&at| findings[at].is_none()).collect();
-        verification.cache_hits = bundles.len() - unknown.len();
-        verification.cache_misses = unknown.len();
-        let mut fresh = vec![false; bundles.len()];
-        let asked: Vec<&Bundle> = unknown.iter().map(|&at| bundles[at]).collect();
-        let (found, operations) = self.find_all(&asked, mode, control)?;
-        verification.operations += operations;
-        for (at, finding) in unknown.into_iter().zip(found) {
-            self.cache.put(keys[at], finding.clone());
-            fresh[at] = true;
-            findings[at] = Some(finding);
-        }
-        verification.status = Status::Valid;
-        for (at, finding) in findings.into_iter().enumerate() {
-            // A backend that left one out has verified nothing.
-            let Finding { verdict, gas } = finding
-                .unwrap_or_else(|| Finding { verdict: Verdict::invalid("no verifier said anything of it"), gas: None });
-            if let (Verdict::Invalid { reason }, true) = (&verdict, verification.status.is_valid()) {
-                let reason = if bundles.len() == 1 { reason.clone() } else { format!("bundle {at}: {reason}") };
-                verification.status = Status::Invalid { reason };
-            }
-            let result = &mut verification.bundles[at];
-            (result.verdict, result.cached, result.gas) = (Some(verdict), !fresh[at], gas);
-        }
-        Ok(())
-    }
-
-    /// What cryptography says of some bundles, and how many final checks that took.
-    fn find_all(
-        &self,
-        bundles: &[&Bundle],
-        mode: Mode,
-        control: &Control,
-    ) -> Result<(Vec<Finding>, usize), PipelineError> {
-        if mode == Mode::Batch && !bundles.is_empty() {
-            control.stage("verify together");
-            let proofs: Vec<_> = bundles.iter().map(|bundle| (bundle.statements(), bundle.proof())).collect();
-            let many = self.backend.verify_many(&self.prepared.artifacts, &proofs, control)?;
-            let findings = many.verdicts.into_iter().map(|verdict| Finding { verdict, gas: None });
-            return Ok((findings.collect(), many.checks));
-        }
-        let (mut findings, mut operations) = (Vec::new(), 0);
-        for bundle in bundles {
-            let (finding, ran) = self.find(bundle, mode, control)?;
-            findings.push(finding);
-            operations += ran;
-        }
-        Ok((findings, operations))
-    }
-
-    /// What cryptography says of one bundle, and how many verifiers ran.
-    fn find(&self, bundle: &Bundle, mode: Mode, control: &Control) -> Result<(Finding, usize), PipelineError> {
-        // What proves nothing comes this far by `TrustLevel::Testing` alone, and has no contracts.
-        if mode == Mode::Full && self.backend.capabilities().proves {
-            let report = self.verify(bundle, control)?;
-            let verdict = if report.is_contradictory() {
-                Verdict::invalid("the backend's verifier and the contract disagree: this program has a defect")
-            } else {
-                report.verdict()
-            };
-            let gas = report.embedded_evm.as_ref().map(|evm| evm.gas.transaction);
-            return Ok((Finding { verdict, gas }, 1 + usize::from(gas.is_some())));
-        }
-        control.stage("verify off-chain");
-        let artifacts = &self.prepared.artifacts;
-        let verdict = self.backend.verify(artifacts, bundle.statements(), bundle.proof(), control)?;
-        Ok((Finding { verdict, gas: None }, 1))
-    }
-
     fn refuse_structure(&self, structure: &Structure, bundles: &[&Bundle], policy: &Policy) -> Option<Status> {
         let depth = structure.depth();
         if depth > policy.max_depth {
             return Some(Status::invalid(format!("the tree has depth {depth}, more than {}", policy.max_depth)));
         }
-        let refused = bundles.iter().find_map(|bundle| self.refuse_bundle(bundle));
+        let refused = bundles.iter().find_map(|bundle| self.means(bundle).refuse(bundle));
         if let Some(reason) = refused {
             return Some(Status::Invalid { reason });
         }
@@ -259,29 +226,6 @@ impl ProofVerifier<'_> {
             }
         }
         None
-    }
-
-    /// What a bundle says of itself against what is known of the model. The model id binds key, schema, SRS and contracts;
-    /// the rest of the manifest is bound by nothing and compared here.
-    fn refuse_bundle(&self, bundle: &Bundle) -> Option<String> {
-        let (ours, identity) = (self.prepared.artifacts.model_id(), self.prepared.artifacts.identity());
-        let (manifest, capabilities) = (bundle.manifest(), self.backend.capabilities());
-        if manifest.backend != identity.backend || manifest.backend != capabilities.backend {
-            return Some(format!(
-                "`backend`: the bundle is of {}, and {} verifies",
-                manifest.backend, capabilities.backend
-            ));
-        }
-        if bundle.model_id() != ours {
-            let part = if manifest.vk_digest == identity.vk_digest { "model id" } else { "verifying key" };
-            return Some(format!("`model`: the bundle is about {}, not {ours}: another {part}", bundle.model_id()));
-        }
-        let unbound = [
-            ("testSrs", manifest.test_srs == identity.test_srs),
-            ("transferable", manifest.transferable != capabilities.binds_statement),
-        ];
-        let wrong = unbound.iter().find(|(_, right)| !right);
-        wrong.map(|(field, _)| format!("`{field}`: the manifest says other than what is known of the model"))
     }
 
     fn refuse_dates(&self, bundles: &[&Bundle], policy: &Policy) -> Option<Status> {
@@ -307,15 +251,20 @@ impl ProofVerifier<'_> {
         None
     }
 
-    fn warnings_of(&self, bundles: &[&Bundle]) -> Vec<Warning> {
-        let (version, now) = (self.backend.capabilities().version, Duration::from_millis(self.clock.unix_ms()));
-        let mut warnings = self.known_warnings();
-        if bundles.iter().any(|bundle| bundle.manifest().backend_version != version) {
-            warnings.push(Warning::UnknownVersion);
-        }
-        let age = |bundle: &Bundle| now.saturating_sub(Duration::from_millis(bundle.manifest().created_at_ms));
-        if bundles.iter().any(|bundle| age(bundle) > OLD) {
-            warnings.push(Warning::Old);
+    /// Each once, in the order in which the bundles lead to them.
+    fn warnings_of(&self, bundles: &[&Bundle], policy: &Policy) -> Vec<Warning> {
+        let now = Duration::from_millis(self.clock.unix_ms());
+        let mut warnings = Vec::new();
+        for bundle in bundles {
+            let made = Duration::from_millis(bundle.manifest().created_at_ms);
+            let old = (now.saturating_sub(made) > OLD).then_some(Warning::Old);
+            for warning in self.means(bundle).warnings(bundle).into_iter().chain(old) {
+                // Whoever names the models relies on those.
+                let settled = warning == Warning::OwnCode && policy.names_models();
+                if !settled && !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
         }
         warnings
     }

@@ -2,12 +2,15 @@
 
 mod cache;
 mod check;
+mod means;
 mod metrics;
 mod on_chain;
 mod optimistic;
 mod policy;
+mod settle;
 
 pub use check::{BundleResult, Status, Verification};
+pub use means::Source;
 pub use metrics::VerifierMetrics;
 pub use on_chain::{OnChainVerification, OnChainVerifier};
 pub use optimistic::PendingVerification;
@@ -23,11 +26,9 @@ use crate::{
     proof::{Bundle, Statement, Verdict, identity::ModelParts},
 };
 use alloy::primitives::{Address, B256, Bytes, address};
+use means::{Known, Means};
 use serde::Serialize;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 /// Where the model's code stands in the embedded EVM. No verifier looks at its own address.
 const MODEL_CODE: Address = address!("0x5afe000000000000000000000000000000000003");
@@ -35,11 +36,12 @@ const MODEL_CODE: Address = address!("0x5afe000000000000000000000000000000000003
 /// Verdicts that a verifier keeps unless told otherwise.
 const CACHED_VERDICTS: usize = 1024;
 
-/// Verifies with one model's artifacts.
+/// Verifies with the artifacts of some models, and with what bundles carry if it may.
 #[derive(Debug)]
 pub struct ProofVerifier<'a> {
-    backend: &'a dyn ProvingBackend,
-    prepared: &'a Prepared,
+    models: Vec<Known<'a>>,
+    /// Whether bundles of other models are verified with what they carry.
+    carried: bool,
     cache: cache::VerdictCache,
     metrics: metrics::Counters,
     clock: Arc<dyn Clock>,
@@ -94,16 +96,33 @@ impl VerificationReport {
 }
 
 impl<'a> ProofVerifier<'a> {
-    /// Uses the verifying parts of artifacts that `backend` made.
+    /// Uses the verifying parts of artifacts that `backend` made. Bundles about other models are Invalid.
     #[must_use]
     pub fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
+        Self { models: vec![Known { backend, prepared }], carried: false, ..Self::carried() }
+    }
+
+    /// Uses what the bundles carry: no artifacts, no backend's installation. The verdict is about their model ids, which
+    /// whoever relies on it has to know: see [`Warning::OwnCode`]. Of EZKL bundles only the contracts can be asked.
+    #[must_use]
+    pub fn carried() -> Self {
         Self {
-            backend,
-            prepared,
+            models: Vec::new(),
+            carried: true,
             cache: cache::VerdictCache::new(CACHED_VERDICTS),
             metrics: metrics::Counters::default(),
             clock: Arc::new(SystemClock::default()),
         }
+    }
+
+    /// Uses the artifacts of another model, too.
+    #[must_use]
+    pub fn with_model(mut self, backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
+        let known = Known { backend, prepared };
+        if self.models.iter().all(|other| other.model_id() != known.model_id()) {
+            self.models.push(known);
+        }
+        self
     }
 
     /// Keeps at most so many verdicts of [`ProofVerifier::check`]; 0 keeps none.
@@ -134,56 +153,33 @@ impl<'a> ProofVerifier<'a> {
     /// Verifies a bundle twice: by the backend's verifier, and by the model's verifier contract in the embedded EVM.
     ///
     /// # Errors
-    /// [`PipelineError`] when no verdict was reached.
+    /// [`PipelineError`] when no verdict was reached; [`PipelineError::UnknownModel`] when this verifier knows no model
+    /// at all. A bundle about another model than those it knows is Invalid.
     pub fn verify(&self, bundle: &Bundle, control: &Control) -> Result<VerificationReport, PipelineError> {
-        control.stage("verify off-chain");
-        let start = Instant::now();
-        let off_chain = self.backend.verify(&self.prepared.artifacts, bundle.statements(), bundle.proof(), control)?;
-        let off_chain_time = start.elapsed();
-        control.stage("verify in the embedded EVM");
-        let start = Instant::now();
-        let embedded_evm = self.embedded(bundle.statements(), bundle.proof())?;
-        Ok(VerificationReport {
-            statement_ids: bundle.statements().iter().map(Statement::id).collect(),
-            model_id: bundle.model_id(),
-            off_chain,
-            off_chain_time,
-            embedded_evm,
-            embedded_evm_time: start.elapsed(),
-            warnings: self.warnings(),
-            proves: self.backend.capabilities().proves,
-        })
+        self.known(bundle.model_id())?.verify(bundle, control)
     }
 
     /// Runs adapter and verifier contract; `None` when the model has no contract.
     ///
     /// # Errors
-    /// [`PipelineError::Evm`] when there is no verdict.
+    /// [`PipelineError::Evm`] when there is no verdict; [`PipelineError::UnknownModel`] as for [`ProofVerifier::verify`].
     pub fn embedded(&self, statements: &[Statement], proof: &Bytes) -> Result<Option<EvmVerification>, PipelineError> {
-        let identity = self.prepared.artifacts.identity();
-        let (Some(code), Some(adapter)) = (&self.prepared.verifier, evm::artifacts::adapter(identity.adapter_id))
-        else {
-            return Ok(None);
-        };
-        let key = model_key(self.prepared.artifacts.model_id(), &parts_of(identity));
-        run_contracts(&adapter.deployed_bytecode, &code.runtime_code, &key, statements, proof).map(Some)
+        let model_id = statements.first().map_or(B256::ZERO, |statement| statement.model_id);
+        self.known(model_id)?.embedded(statements, proof)
     }
 
-    fn warnings(&self) -> Vec<String> {
-        self.known_warnings().iter().map(ToString::to_string).collect()
+    /// The model of this id, else the first one, which refuses what is another's.
+    fn known(&self, model_id: B256) -> Result<Known<'a>, PipelineError> {
+        let found = self.models.iter().find(|known| known.model_id() == model_id).or(self.models.first());
+        found.copied().ok_or(PipelineError::UnknownModel(model_id))
     }
 
-    /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
-    fn known_warnings(&self) -> Vec<Warning> {
-        let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
-        let off_chain_only = capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none();
-        let found = [
-            (!capabilities.proves, Warning::Mock),
-            (identity.test_srs, Warning::TestSrs),
-            (off_chain_only, Warning::OffChainOnly),
-            (!capabilities.binds_statement, Warning::Transferable),
-        ];
-        found.into_iter().filter_map(|(is, warning)| is.then_some(warning)).collect()
+    /// What a bundle is verified with.
+    fn means(&self, bundle: &Bundle) -> Means<'a> {
+        match self.known(bundle.model_id()) {
+            Ok(known) if !self.carried || known.model_id() == bundle.model_id() => Means::Artifacts(known),
+            _ => Means::Carried,
+        }
     }
 }
 

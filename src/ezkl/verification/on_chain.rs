@@ -103,31 +103,30 @@ impl OnChainVerifier {
         }
     }
 
-    /// Submits the bundle's statement as a claim to the registry that its context names, and reads it back.
+    /// Submits the bundle to the registry that its context names, and reads the claims back: one for every statement,
+    /// all in one transaction, of which all are recorded or none.
     ///
     /// # Errors
-    /// [`PipelineError::Mock`]; [`PipelineError::InvalidInput`] for a batch; [`PipelineError::Chain`].
+    /// [`PipelineError::Mock`]; [`PipelineError::Chain`].
     pub async fn submit(client: &Client, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
         refuse_mock(bundle)?;
-        if bundle.is_batch() {
-            return Err(PipelineError::invalid("bundle", "has several statements; the registry takes one"));
-        }
         let contract = match bundle.statement().context {
             crate::proof::Context::Chain { registry, .. } => registry,
             crate::proof::Context::Offchain {} => Address::ZERO,
         };
         let refused = |verdict| OnChainVerification { verdict, contract, block: 0, gas: 0, transaction: None };
-        match client.submit(bundle.statement(), bundle.proof()).await {
-            Ok(submission) => {
-                let mined = &submission.mined;
-                Ok(OnChainVerification {
-                    verdict: Verdict::Valid,
-                    contract,
-                    block: mined.block_number,
-                    gas: mined.gas_used,
-                    transaction: Some(mined.transaction_hash),
-                })
-            }
+        let mined = match bundle.statements() {
+            [statement] => client.submit(statement, bundle.proof()).await.map(|submission| submission.mined),
+            batch => client.submit_batch(batch, bundle.proof()).await.map(|submission| submission.mined),
+        };
+        match mined {
+            Ok(mined) => Ok(OnChainVerification {
+                verdict: Verdict::Valid,
+                contract,
+                block: mined.block_number,
+                gas: mined.gas_used,
+                transaction: Some(mined.transaction_hash),
+            }),
             Err(ChainError::Refused { refusal: refusal @ Refusal::ProofInvalid, .. }) => {
                 Ok(refused(Verdict::invalid(refusal.to_string())))
             }

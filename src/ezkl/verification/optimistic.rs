@@ -34,7 +34,7 @@ impl ProofVerifier<'_> {
         let (mut settled, control) = (known.clone(), control.clone());
         let running = scope.spawn(move || {
             let start = std::time::Instant::now();
-            self.settle(structure, Mode::Full, &mut settled, &control)?;
+            self.settle(structure, Mode::Full, &mut settled, &control, &|_| ())?;
             settled.time = start.elapsed();
             self.metrics.record(&settled);
             Ok(settled)

@@ -16,12 +16,14 @@ pub enum Mode {
     /// The backend's verifier and the contracts' code in the embedded EVM, for every bundle.
     #[default]
     Full,
-    /// The backend's verifier, for every bundle.
+    /// One verifier for every bundle: the backend's, else the contracts' code where that is all there is.
     Fast,
     /// Structure and bindings; `Pending` until the cryptography has run.
     Optimistic,
     /// The backend's verifier, for all bundles together where the backend can.
     Batch,
+    /// The contracts' code in the embedded EVM, for every bundle, and nothing else.
+    Contracts,
 }
 
 /// What a verdict may be in spite of. Higher levels tolerate less; all of them check the same.
@@ -45,12 +47,14 @@ pub enum TrustLevel {
 pub enum Warning {
     /// The mock backend's.
     Mock,
-    /// The SRS's tau is known.
+    /// The SRS is of no known ceremony: its tau is public, or may be.
     TestSrs,
     /// No contract of this release verifies proofs under this SRS.
     OffChainOnly,
     /// The proof does not bind its context.
     Transferable,
+    /// The bundle was verified with its own code, and nobody said which model is relied on.
+    OwnCode,
     /// The bundle says that another version of the backend made it.
     UnknownVersion,
     /// The bundle says that it is more than [`OLD`] old.
@@ -69,7 +73,9 @@ impl TrustLevel {
         match warning {
             Warning::Mock => matches!(self, Self::Testing),
             Warning::TestSrs | Warning::UnknownVersion => matches!(self, Self::Testing | Self::Development),
-            Warning::OffChainOnly | Warning::Transferable | Warning::Old => !matches!(self, Self::Strict),
+            Warning::OffChainOnly | Warning::Transferable | Warning::OwnCode | Warning::Old => {
+                !matches!(self, Self::Strict)
+            }
         }
     }
 }
@@ -78,9 +84,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Mock => "MOCK: this bundle proves nothing",
-            Self::TestSrs => "TEST SRS: its tau is public, so that anybody can prove anything; NOT SECURE",
+            Self::TestSrs => "TEST SRS: of no known ceremony; whoever knows its tau can prove anything; NOT SECURE",
             Self::OffChainOnly => "off-chain only: no contract of this release verifies proofs under this SRS",
             Self::Transferable => "transferable: whoever sees this proof can submit it under a statement of their own",
+            Self::OwnCode => "the model's code is the bundle's own: compare the model id with the one you rely on",
             Self::UnknownVersion => "unknown version: the bundle says that another version of the backend made it",
             Self::Old => "old: the bundle says that it was made more than a day ago",
         })
@@ -165,6 +172,12 @@ impl Policy {
             expected: Expected::default(),
             labels: BTreeMap::new(),
         }
+    }
+
+    /// Whether it says which models may be.
+    pub(super) fn names_models(&self) -> bool {
+        let named = |constraint: &Constraint| matches!(constraint, Constraint::AllowedModels { .. });
+        self.expected.model.is_some() || self.constraints.iter().any(named)
     }
 }
 

@@ -122,16 +122,18 @@ impl S5Store {
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            url = self.target(&url, &response)?;
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let status = response.status().as_u16();
+            let location =
+                location.ok_or_else(|| self.http.redirect(&url, format!("HTTP {status} without an address")))?;
+            url = self.target(&url, location)?;
         }
         Err(self.http.redirect(&url, format!("more than {MAX_REDIRECTS} redirects, one after the other")).into())
     }
 
-    fn target(&self, from: &Url, response: &Response) -> Result<Url, StoreError> {
+    /// Where a redirect leads.
+    pub(super) fn target(&self, from: &Url, location: &str) -> Result<Url, StoreError> {
         let refuse = |reason: String| self.http.redirect(from, reason);
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location =
-            location.ok_or_else(|| refuse(format!("HTTP {} without an address", response.status().as_u16())))?;
         let target = from.join(location).map_err(|error| refuse(format!("its target is no address: {error}")))?;
         if let Some(reason) = http::scheme_refusal(&target) {
             return Err(refuse(format!("its target is not used: {reason}")));

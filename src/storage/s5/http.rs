@@ -62,7 +62,7 @@ impl Call {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
@@ -250,7 +250,7 @@ pub(super) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn parse(endpoint: &str) -> Result<Url, StoreError> {
+pub(super) fn parse(endpoint: &str) -> Result<Url, StoreError> {
     let bad = |shown: &str, reason: &str| StoreError::BadEndpoint { endpoint: shown.into(), reason: reason.into() };
     // What cannot be parsed is not shown: it may hold a password.
     let mut url =

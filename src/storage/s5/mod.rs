@@ -3,6 +3,7 @@
 //! node that lies, cuts, stalls or refuses.
 
 mod fetch;
+pub(crate) mod fuzzing;
 mod http;
 mod options;
 mod retry;

@@ -66,7 +66,7 @@ impl From<StoreError> for Attempt {
 }
 
 impl Again {
-    fn into_error(self, attempts: u32) -> StoreError {
+    pub(super) fn into_error(self, attempts: u32) -> StoreError {
         match self {
             Self::Broken { endpoint, reason } => StoreError::Unreachable { endpoint, reason, attempts },
             Self::Silent { endpoint, limit } => StoreError::TimedOut { endpoint, limit, attempts },

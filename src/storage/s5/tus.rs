@@ -82,7 +82,7 @@ impl S5Store {
     }
 
     /// Uploads go to the node itself: content and token are for nobody else.
-    fn session_url(&self, location: &str) -> Result<Url, StoreError> {
+    pub(super) fn session_url(&self, location: &str) -> Result<Url, StoreError> {
         let url = self.url(location)?;
         if self.http.is_own(&url) {
             return Ok(url);
@@ -173,7 +173,7 @@ impl S5Store {
         }
     }
 
-    fn offset_of(&self, answer: &Answer, address: &ContentAddress) -> Result<u64, StoreError> {
+    pub(super) fn offset_of(&self, answer: &Answer, address: &ContentAddress) -> Result<u64, StoreError> {
         let offset = answer.header("upload-offset").and_then(|text| text.parse().ok());
         match offset {
             Some(offset) if offset <= address.size() => Ok(offset),

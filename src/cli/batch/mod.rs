@@ -1,0 +1,197 @@
+mod written;
+
+use super::{
+    Failure, ModelArgs, Outcome, context,
+    context::Session,
+    form::FormArgs,
+    inputs::{self, Named},
+    report,
+};
+use clap::ValueEnum;
+use serde_json::json;
+use std::{fs, ops::ControlFlow, path::PathBuf, time::Duration};
+use written::{Writer, padding};
+use zkinfer::{
+    pipeline::{
+        BatchProofGenerator, ProofGenerator, ProofRequest,
+        batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Strategy},
+    },
+    proof::structure::MAX_DEPTH,
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zkinfer batch --input inputs/ --out bundles/
+  zkinfer batch --model mlp.onnx --calibration samples.json --input requests.jsonl --out bundles/ --one-proof --json
+  zkinfer batch --backend ezkl --model model.onnx --input inputs/ --out bundles/ --workers 2 --journal batch.journal
+  zkinfer batch --input inputs/ --out bundles/ --aggregate merkle          then: zkinfer verify bundles/merkle.bundle.json
+  zkinfer batch --input inputs/ --out bundles/ --aggregate tree --depth 3 --strategy adaptive --target 5
+
+Proves every input file, of directories those in the order of their names, of .jsonl files every line. A bundle is written
+to DIR as soon as its chunk is done, named after the number of its first input. An input that is refused keeps nothing from
+the others; the report names it, and the exit code is 2. With a journal, a batch that was interrupted goes on where it was.
+
+`--aggregate merkle` and `tree` write one more file when all is done, merkle.bundle.json or tree.bundle.json, with all bundles
+in the order of their inputs; the report has its Merkle root, and for every input its place in it with the hashes beside the
+way up. `zkinfer verify` takes such a file as it takes a bundle.";
+
+/// Inputs in one batch.
+const MAX_ITEMS: usize = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// An input file, a .jsonl file, or a directory of them; may be given several times.
+    #[arg(long, value_name = "FILE|DIR", required = true)]
+    input: Vec<PathBuf>,
+
+    /// The directory that the bundles go to; made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// What becomes of the proofs.
+    #[arg(long, value_enum, default_value = "none", value_name = "KIND")]
+    aggregate: Aggregate,
+
+    /// Short for `--aggregate one-proof`.
+    #[arg(long, conflicts_with = "aggregate")]
+    one_proof: bool,
+
+    /// How deep the tree is [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=MAX_DEPTH as i64))]
+    depth: Option<u8>,
+
+    /// In which portions the inputs are proven. A bundle is on the disk when its portion is done.
+    #[arg(long, value_enum, default_value = "streaming")]
+    strategy: Portions,
+
+    /// Inputs in a chunk (streaming), or at most in one (adaptive).
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    chunk: u16,
+
+    /// Adaptive: the seconds meant for a chunk [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    target: Option<u32>,
+
+    /// Proofs at once [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// Record finished proofs here, and take those that are recorded.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+/// What bundles are put together to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Aggregate {
+    /// A bundle for every input.
+    None,
+    /// One proof for as many inputs as it takes: native 4096 or a chunk, EZKL the places of its circuit.
+    OneProof,
+    /// A bundle for every input, and all of them in a list under one Merkle root.
+    Merkle,
+    /// A bundle for every input, and all of them in a tree.
+    Tree,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Portions {
+    /// One after the other.
+    Sequential,
+    /// All at once.
+    Parallel,
+    /// In chunks.
+    Streaming,
+    /// In chunks as large as are expected to take the time meant for one.
+    Adaptive,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    let config = config(args)?;
+    let inputs = inputs::read(&args.input, MAX_ITEMS)?;
+    let model = context::model(&args.model)?;
+    fs::create_dir_all(&args.out)
+        .map_err(|error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display())))?;
+    let _runtime = session.runtime()?;
+    let integration = context::integration_for(&args.model)?;
+    let control = session.control();
+    let prepared = integration.prepare(&model, control)?;
+    let hash = model.hash();
+    let items: Vec<BatchItem> = inputs
+        .into_iter()
+        .map(|Named { name, input }| BatchItem::new(name, ProofRequest::new(hash.clone(), input)))
+        .collect();
+    let generator = ProofGenerator::new(integration.backend(), &prepared);
+    let capacity = generator.capacity()?;
+    let batch = BatchProofGenerator::new(generator, config)?;
+    let bar = session.bar(items.len() as u64);
+    let mut writer = Writer::new(&args.out, &args.form);
+    let mut trouble = None;
+    let finished = |event: &BatchEvent| {
+        if matches!(event, BatchEvent::Finished { .. } | BatchEvent::Recovered { .. }) {
+            bar.inc(1);
+        }
+    };
+    let report = batch.run_observed(&items, control, &finished, |chunk| match writer.write(&chunk.items) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            trouble = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    // Those of the journal were in no chunk.
+    writer.write(&report.items)?;
+    writer.write_structure(args.aggregation(), &report)?;
+    let padding = padding(&report, capacity);
+    let mut object = writer.object(&report, padding);
+    object["model_id"] = json!(prepared.artifacts.model_id());
+    object["out"] = json!(args.out);
+    report::result(session, &object, &writer.text(&report, padding));
+    Ok(match report.status {
+        BatchStatus::Complete => Outcome::True,
+        BatchStatus::Cancelled => Outcome::Missing,
+        BatchStatus::PartialSuccess | BatchStatus::Failed => Outcome::Refused,
+    })
+}
+
+impl Args {
+    const fn aggregation(&self) -> Aggregate {
+        if self.one_proof { Aggregate::OneProof } else { self.aggregate }
+    }
+}
+
+fn config(args: &Args) -> Result<BatchConfig, Failure> {
+    let refuse = |sentence: &str| Err(Failure::Input(sentence.into()));
+    if args.depth.is_some() && args.aggregation() != Aggregate::Tree {
+        return refuse("--depth is for --aggregate tree");
+    }
+    if args.target.is_some() && args.strategy != Portions::Adaptive {
+        return refuse("--target is for --strategy adaptive");
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (workers, chunk) = (args.workers.map_or(cores, usize::from), args.chunk.into());
+    let target = Duration::from_secs(args.target.unwrap_or(10).into());
+    let mut config = BatchConfig::new(match args.strategy {
+        Portions::Sequential => Strategy::Sequential,
+        Portions::Parallel => Strategy::Parallel { workers },
+        Portions::Streaming => Strategy::Streaming { chunk, workers },
+        Portions::Adaptive => Strategy::Adaptive { min: 1, max: chunk, target, workers },
+    });
+    config.limits.workers = workers;
+    config.journal.clone_from(&args.journal);
+    Ok(config.aggregated(match args.aggregation() {
+        Aggregate::None => Aggregation::None,
+        Aggregate::OneProof => Aggregation::InCircuit,
+        Aggregate::Merkle => Aggregation::Merkle,
+        Aggregate::Tree => Aggregation::Recursive { depth: args.depth.map_or(2, usize::from) },
+    }))
+}
