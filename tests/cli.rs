@@ -12,6 +12,8 @@ mod commands;
 mod end_to_end;
 #[path = "cli/environment.rs"]
 mod environment;
+#[path = "cli/ezkl.rs"]
+mod ezkl;
 #[path = "cli/hidden.rs"]
 mod hidden;
 #[path = "cli/native.rs"]

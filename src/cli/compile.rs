@@ -7,9 +7,10 @@ Examples:
   zkinfer compile --model mlp.onnx --calibration samples.json
   zkinfer compile --backend ezkl --model model.onnx --json
   zkinfer compile --backend ezkl --model model.onnx --optimize gas --calibration samples.json
+  zkinfer compile --backend ezkl --model model.onnx --batch 16 --srs kzg17.srs
 
 Makes the model's artifacts, its circuit and keys, in the cache directory, where `prove` finds them. Nothing is done when
-they are there already. With --optimize, give the same options to `prove`: other options are another model.";
+they are there already. With --optimize, --batch or --srs, give the same options to `prove`: other options are another model.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -1,10 +1,11 @@
 use super::{Backend, Failure, ModelArgs, Side, digits};
+use alloy::primitives::B256;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
+use std::{io::IsTerminal, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 use zkinfer::{
     backend::{
         Control, Progress, ProvingBackend,
-        ezkl::{EzklBackend, EzklOptions, Tuning},
+        ezkl::{EzklBackend, EzklOptions, SrsStore, Tuning},
         mock::MockBackend,
         native::{Committed, NativeBackend, SrsSource},
     },
@@ -87,11 +88,12 @@ impl Session {
 
 /// The backend that was asked for, as it was asked for.
 pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
-    if args.backend != Backend::Ezkl && (args.optimize.is_some() || args.memory_limit_mb.is_some()) {
-        return Err(Failure::Input("only EZKL takes --optimize and --memory-limit-mb".into()));
+    let for_ezkl = args.optimize.is_some() || args.memory_limit_mb.is_some() || args.batch.is_some();
+    if args.backend != Backend::Ezkl && for_ezkl {
+        return Err(Failure::Input("only EZKL takes --optimize, --batch and --memory-limit-mb".into()));
     }
-    if args.backend != Backend::Native && args.srs.is_some() {
-        return Err(Failure::Input("only the native backend takes --srs".into()));
+    if args.backend == Backend::Mock && args.srs.is_some() {
+        return Err(Failure::Input("only the native backend and EZKL take --srs".into()));
     }
     if args.backend != Backend::Native && !args.hide.is_empty() {
         return Err(Failure::Input("only the native backend takes --hide".into()));
@@ -104,7 +106,7 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
             let hidden = Committed { inputs: hidden(Side::Inputs), outputs: hidden(Side::Outputs) };
             Arc::new(native_with(args.srs.as_deref(), samples).with_hidden(hidden))
         }
-        (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples))?),
+        (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples, &cache)?)?),
         (Backend::Mock, None) => Arc::new(MockBackend::default()),
         (Backend::Mock, Some(_)) => return Err(Failure::Input("the mock backend takes no --calibration".into())),
     };
@@ -124,7 +126,7 @@ fn native_with(srs: Option<&Path>, samples: Option<Input>) -> NativeBackend {
     }
 }
 
-fn ezkl_options(args: &ModelArgs, samples: Option<Input>) -> EzklOptions {
+fn ezkl_options(args: &ModelArgs, samples: Option<Input>, cache: &Cache) -> Result<EzklOptions, Failure> {
     let mut options = EzklOptions::new();
     if let Some(objective) = args.optimize {
         options = options.tuning(Tuning::Ours(objective.into()));
@@ -135,7 +137,22 @@ fn ezkl_options(args: &ModelArgs, samples: Option<Input>) -> EzklOptions {
     if let Some(megabytes) = args.memory_limit_mb {
         options = options.memory_limit_kb(megabytes * 1024);
     }
-    options
+    if let Some(inferences) = args.batch.and_then(NonZeroU32::new) {
+        options = options.batch(inferences);
+    }
+    if let Some(srs) = &args.srs {
+        options = options.srs(imported_srs(srs, cache)?);
+    }
+    Ok(options)
+}
+
+/// The id of an SRS that was imported before, or of a file, which is imported now.
+fn imported_srs(srs: &Path, cache: &Cache) -> Result<B256, Failure> {
+    let store = SrsStore::new(cache);
+    match srs.to_str().and_then(|text| text.parse().ok()) {
+        Some(id) => Ok(store.about(id)?.srs_id),
+        None => Ok(store.import(srs)?.srs_id),
+    }
 }
 
 /// A backend with the user's cache.

@@ -2,7 +2,7 @@ use super::{Backend, Failure, Outcome, context::Session, report};
 use serde_json::{Value, json};
 use std::process::Command;
 use zkinfer::{
-    backend::ezkl::{self, EzklBackend, Installation},
+    backend::ezkl::{self, EzklBackend, ImportedSrs, Installation, SrsStore},
     chain::Node,
     evm::Toolchain,
     storage::Cache,
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session)),
         ),
         finding("native", false, Ok("built in: multi-layer perceptrons".into())),
-        finding("srs", false, Ok("TEST only: proofs made with it are NOT SECURE".into())),
+        finding("srs", false, Ok(srs(cache.as_ref().ok()))),
         finding("accelerators", false, Ok("none: this release has CPU code only".into())),
     ];
     if let Some(rpc) = &args.rpc {
@@ -98,6 +98,17 @@ fn shown(tool: &zkinfer::evm::Tool) -> String {
 fn writable(cache: &Cache) -> Result<String, String> {
     cache.staging().map_err(|error| error.to_string())?;
     Ok(cache.root().display().to_string())
+}
+
+/// The TEST SRS, and the ceremonies that were imported for EZKL.
+fn srs(cache: Option<&Cache>) -> String {
+    let imported = cache.map(|cache| SrsStore::new(cache).imported()).unwrap_or_default();
+    let shown = |srs: &ImportedSrs| {
+        let test = if srs.test { ", TEST" } else { "" };
+        format!("{} (EZKL, up to 2^{} rows{test}; {})", srs.srs_id, srs.k, srs.ceremony)
+    };
+    let default = "TEST by default: proofs made with it are NOT SECURE".to_owned();
+    std::iter::once(default).chain(imported.iter().map(shown)).collect::<Vec<_>>().join("; ")
 }
 
 fn version(program: &str, remedy: &str) -> Result<String, String> {

@@ -1,6 +1,12 @@
 use zkinfer::{
-    FailureClass, backend::BackendError, chain::ChainError, evm::EvmError, model::ModelError, pipeline::PipelineError,
-    proof::BundleError, storage::StorageError,
+    FailureClass,
+    backend::{BackendError, ezkl::SrsStoreError},
+    chain::ChainError,
+    evm::EvmError,
+    model::ModelError,
+    pipeline::PipelineError,
+    proof::BundleError,
+    storage::StorageError,
 };
 
 /// Why a command failed: an error of the library, or one of the command line's own.
@@ -10,6 +16,8 @@ pub(crate) enum Failure {
     Pipeline(#[from] PipelineError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Srs(#[from] SrsStoreError),
     /// What was asked for makes no sense, or a file is not what it should be.
     #[error("{0}")]
     Input(String),
@@ -32,6 +40,7 @@ impl Failure {
         match self {
             Self::Pipeline(error) => error.class(),
             Self::Chain(error) => error.class(),
+            Self::Srs(error) => error.class(),
             Self::Invalid(_) => FailureClass::Invalid,
             Self::Input(_) => FailureClass::BadInput,
             Self::Environment(_) => FailureClass::Environment,

@@ -144,15 +144,20 @@ struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 
-    /// Powers of tau of a ceremony (.ptau) that the native backend sets the model up with; such models are verified off-chain
-    /// only [default: the TEST SRS].
-    #[arg(long, value_name = "FILE")]
+    /// Powers of tau of a ceremony that the model is set up with. Native: a .ptau file; such models are verified off-chain
+    /// only. EZKL: a kzgK.srs file, or the id under which `setup srs` imported one [default: the TEST SRS].
+    #[arg(long, value_name = "FILE|ID")]
     srs: Option<PathBuf>,
 
     /// Native: commit to the inputs or the outputs instead of making them public; may be given twice. Another choice is
     /// another model, with another id [default: hide neither].
     #[arg(long, value_enum, value_name = "SIDE")]
     hide: Vec<Side>,
+
+    /// EZKL: inferences in one circuit, hence in one proof, which `batch --one-proof` fills. Another number is another model,
+    /// with another id [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: Option<u32>,
 
     /// EZKL: what the circuit is to be good at. Another choice is another model, with another id [default: balanced].
     #[arg(long, value_enum)]

@@ -104,7 +104,7 @@ fn what_native_cannot_do_is_bad_input() {
     native(dir, &["prove", "--backend", "native", "--srs", &samples, "--out", &out]).expect(2).says("not a .ptau file");
     native(dir, &["prove", "--backend", "mock", "--srs", ceremony, "--out", &out])
         .expect(2)
-        .says("only the native backend");
+        .says("only the native backend and EZKL");
     let huge = dir.path().join("huge.json");
     fs::write(&huge, serde_json::json!({ "input_data": [vec![1e30; 64]] }).to_string()).unwrap();
     let args = ["prove", "--backend", "native", "--model", &model("digits.onnx"), "--input", huge.to_str().unwrap()];

@@ -1,4 +1,19 @@
 //! Every way in which EZKL fails is an error with a name and a hint. Each is provoked for real, on damaged copies.
+//!
+//! | what goes wrong | tests |
+//! |---|---|
+//! | a proof, its length, its values, its statement | `proofs::flipped_proofs…`, `…another_length…`, `…other_public_values…`, `…another_model…`; worker: `test_flipped_byte…`, `test_instance_that_is_no_field_element`, `test_no_instances`, `test_a_proof_that_is_not_json` |
+//! | a damaged key, missing, cut, of another model | [`damaged_verifying_keys_are_no_verdict`], [`damaged_proving_keys_are_named`], [`the_key_of_another_model_accepts_nothing`], `failures::a_worthless_proof…` |
+//! | an SRS that is missing, cut, too small, of another ceremony | [`damaged_verification_srs_is_named`], [`an_srs_smaller_than_the_circuit_is_named_and_a_cut_one_is_made_again`], [`another_ceremonys_points_accept_nothing`], `srs::…` |
+//! | circuit, settings, witness missing, cut, changed | [`damaged_circuits_are_named`], [`damaged_settings_are_named`], [`witnesses_that_were_changed_are_told_apart`] |
+//! | inputs: length, not finite, not numbers, out of the domain | [`inputs_that_lead_too_far_are_explained_by_layer`], [`an_input_beyond_a_lookup_table_is_out_of_the_domain`], `failures::inputs_…`; worker: `test_inputs_that_make_ezkl_panic` |
+//! | models: no ONNX, unknown operators, weights that nothing binds | `validate::…`, [`weights_that_nothing_binds_get_no_model_id`]; worker: `test_not_an_onnx_file` |
+//! | panics, and failures without a name | [`settings_that_make_ezkl_panic_are_survived`] |
+//! | parameters | [`paths_that_a_worker_cannot_be_told_are_refused`]; worker: `test_refused_run_arguments` |
+//! | the caller's environment decides (HOME, `EZKL_*`) | `failures::the_worker_sees_little…`; worker: `test_the_callers_environment_decides_nothing` |
+//! | `get_srs` deletes files; crashes at exit; a worker that dies, hangs or grows | never called; `pool::…`; worker: `test_end_of_input_after_a_panic`, `test_exit` |
+//!
+//! `worker` is `tests/python/test_worker.py`.
 
 use crate::world::{Built, build, tiny_input, tiny_model};
 use alloy::primitives::Bytes;
@@ -238,6 +253,65 @@ fn an_srs_smaller_than_the_circuit_is_named_and_a_cut_one_is_made_again() {
     // The next backend does look.
     crate::world::backend(&cache).prove(&own.artifacts, &items, &control).unwrap();
     assert_eq!(fs::read(&srs).unwrap(), whole);
+}
+
+/// Points of another ceremony, as well-formed as the right ones.
+#[test]
+fn another_ceremonys_points_accept_nothing() {
+    let (dir, artifacts) = copy();
+    let path = dir.path().join("verify.srs");
+    let mut srs = fs::read(&path).unwrap();
+    // The last 128 bytes are [tau]_2: [1]_2 before them is the point of tau = 1.
+    let at = srs.len() - 256;
+    srs.copy_within(at..at + 128, at + 128);
+    fs::write(&path, srs).unwrap();
+    assert!(!verify(&artifacts).unwrap().is_valid());
+    assert!(verify(&TINY.artifacts).unwrap().is_valid());
+}
+
+/// A circuit without columns makes EZKL divide by zero: a panic where it is called directly, which it does not name where it
+/// catches it itself.
+#[test]
+fn settings_that_make_ezkl_panic_are_survived() {
+    let (dir, artifacts) = copy();
+    let path = dir.path().join("settings.json");
+    let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    settings["run_args"]["num_inner_cols"] = 0.into();
+    fs::write(&path, settings.to_string()).unwrap();
+    let started = TINY.backend.pool_status().started;
+    let error = verify(&artifacts).unwrap_err();
+    assert!(matches!(typed(&error), EzklError::Panic { operation, .. } if operation == "verify"), "{error:?}");
+    assert!(error.to_string().contains("divide by zero"), "{error}");
+    assert_eq!(error.class(), FailureClass::Internal);
+    let error = TINY.backend.model_code(dir.path(), &Control::default()).unwrap_err();
+    assert!(matches!(typed(&error), EzklError::Other { operation, .. } if operation == "verifier_sol"), "{error:?}");
+    assert_eq!(error.class(), FailureClass::Internal);
+    assert!(verify(&TINY.artifacts).unwrap().is_valid(), "the next request does not work");
+    assert_eq!(TINY.backend.pool_status().lost, 0, "no worker died of it ({started} were started)");
+}
+
+/// The worker runs in a directory of its own and speaks JSON.
+#[test]
+fn paths_that_a_worker_cannot_be_told_are_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let (dir, _) = copy();
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(dir.path().strip_prefix("/").unwrap());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let no_text = elsewhere.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs::create_dir(&no_text).unwrap();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), no_text.join(entry.file_name())).unwrap();
+    }
+    for path in [relative, no_text] {
+        let error = verify(&Artifacts::open(&path).unwrap()).unwrap_err();
+        assert!(matches!(typed(&error), EzklError::Parameters { .. }), "{error:?}");
+        assert!(error.to_string().contains("absolute path"), "{error}");
+        assert_eq!(error.class(), FailureClass::Internal);
+    }
+    assert!(verify(&TINY.artifacts).unwrap().is_valid(), "the next request does not work");
 }
 
 /// With `private` weights the verifying key is the same for any weights.

@@ -7,8 +7,8 @@ use zkinfer::{
         Model,
         synthetic::{random_mlp, to_onnx},
     },
-    pipeline::{EZKLIntegration, PipelineError},
-    storage::Cache,
+    pipeline::{EZKLIntegration, PipelineError, integration::Contents},
+    storage::{Cache, LocalStore},
 };
 
 fn model(seed: u64) -> Model {
@@ -56,6 +56,33 @@ fn native_artifacts_are_never_evicted() {
     assert_eq!(cache.evictions(), 0);
     for id in [first, second] {
         assert_eq!(integration.find(id).unwrap().artifacts.model_id(), id);
+    }
+}
+
+/// What was retrieved can be retrieved again, secrets included: it is bounded, and what is in use stays.
+#[test]
+fn retrieved_artifacts_are_bounded_and_those_in_use_stay() {
+    let (home, dir, control) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Control::default());
+    let maker = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(home.path().join("cache")));
+    let store = LocalStore::at(home.path().join("store"));
+    let stored = [1, 2, 3].map(|seed| {
+        let prepared = maker.prepare(&model(seed), &control).unwrap();
+        maker.store(&prepared, Contents::Everything, &store).unwrap()
+    });
+    let there = |i: usize| dir.path().join("retrieved").join(stored[i].address.blake3_hex()).exists();
+    let (cache, integration) = tiny(dir.path(), Arc::new(NativeBackend::new()));
+    let held = integration.retrieve(&stored[0], &store).unwrap();
+    let second = integration.retrieve(&stored[1], &store).unwrap();
+    assert!(second.artifacts.file("model.secret").is_ok(), "there is a secret that may go");
+    assert_eq!(cache.evictions(), 0, "both are in use");
+    drop(second);
+    drop(integration.retrieve(&stored[2], &store).unwrap());
+    assert_eq!((cache.evictions(), there(0), there(1), there(2)), (1, true, false, true));
+    // What was asked for last is not in use any more.
+    let second = integration.retrieve(&stored[1], &store).unwrap();
+    assert_eq!((cache.evictions(), there(0), there(1), there(2)), (2, true, true, false));
+    for (prepared, stored) in [(held, &stored[0]), (second, &stored[1])] {
+        assert_eq!(Artifacts::open(prepared.artifacts.dir()).unwrap().model_id(), stored.model_id);
     }
 }
 

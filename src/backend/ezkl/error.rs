@@ -37,7 +37,7 @@ pub enum EzklError {
         said: String,
     },
     /// There is no SRS of that ceremony, or none that is large enough.
-    #[error("{said}. Import the ceremony's file, one for circuits of that size or larger")]
+    #[error("{said}. Import the ceremony's file (`zkinfer setup srs FILE`), one for circuits of that size or larger")]
     NoSrs {
         /// What is missing.
         said: String,
@@ -58,8 +58,11 @@ pub enum EzklError {
         /// Its words.
         said: String,
     },
-    /// A parameter that this project chose was refused.
-    #[error("EZKL refuses the parameters of {operation} ({said}). Compile with another objective, and report this")]
+    /// A parameter was refused: a path that is not absolute or no Unicode text, or one that this project chose.
+    #[error(
+        "EZKL refuses the parameters of {operation} ({said}). Keep its files under an absolute path in UTF-8; if they are, \
+         compile with another objective, and report this"
+    )]
     Parameters {
         /// What it was doing.
         operation: String,

@@ -4,7 +4,7 @@ use super::{
     error::classify,
     install::Installation,
     pool::Threads,
-    protocol::{Failure, Request, Response},
+    protocol::{Failure, FailureKind, Request, Response},
     watch::{POLL, Watch},
 };
 use crate::backend::BackendError;
@@ -84,9 +84,10 @@ impl Worker {
     ///
     /// After an error other than the worker's own answer the process has been killed: drop it.
     pub(super) fn call<R: Request>(&mut self, request: &R, watch: &Watch<'_>) -> Result<Answer<R::Result>, CallError> {
+        let args = serde_json::to_value(request).map_err(|error| CallError::Refused(unspeakable(&error)))?;
         let id = self.next_id;
         self.next_id += 1;
-        let line = serde_json::json!({ "id": id, "op": R::OP, "args": request });
+        let line = serde_json::json!({ "id": id, "op": R::OP, "args": args });
         if self.requests.write_all(format!("{line}\n").as_bytes()).and_then(|()| self.requests.flush()).is_err() {
             return Err(self.died(R::OP));
         }
@@ -186,6 +187,11 @@ impl CallError {
             Self::Refused(failure) => classify(operation, &failure),
         }
     }
+}
+
+/// A path that is no Unicode text cannot be told to the worker.
+fn unspeakable(error: &serde_json::Error) -> Failure {
+    Failure { kind: FailureKind::Protocol, message: error.to_string(), detail: String::new() }
 }
 
 fn not_started(error: &dyn std::fmt::Display) -> BackendError {

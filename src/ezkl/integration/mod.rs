@@ -197,10 +197,15 @@ impl EZKLIntegration {
         fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         self.builds.fetch_add(1, Ordering::Relaxed);
         let prepared = Prepared { built: true, ..self.open(&dir)? };
-        if let Err(error) = self.cache.evict("artifacts", |dir| dir.join(DRAWN_SECRET).exists()) {
-            tracing::warn!(%error, "the cache was not cut down to its limit");
-        }
+        self.cut_down("artifacts", |dir| dir.join(DRAWN_SECRET).exists());
         self.within_limit(prepared)
+    }
+
+    /// Keeps a folder of the cache within its limit. That it is not is no reason to fail what was asked for.
+    fn cut_down(&self, folder: &str, irreplaceable: impl Fn(&Path) -> bool) {
+        if let Err(error) = self.cache.evict(folder, irreplaceable) {
+            tracing::warn!(folder, %error, "the cache was not cut down to its limit");
+        }
     }
 
     /// The artifacts of a model that was prepared on this machine before.

@@ -88,7 +88,8 @@ impl EZKLIntegration {
     }
 
     /// Takes artifacts out of a store into the cache. Every file is hashed, every key compared with the model id, and
-    /// nothing is found in the cache until all of it is there.
+    /// nothing is found in the cache until all of it is there. What was retrieved is bounded as artifacts are: the least
+    /// recently used goes, secrets included, since the store has it still.
     ///
     /// # Errors
     /// [`PipelineError::Remote`] when the store lies, fails or has something else; others when the cache cannot be used.
@@ -119,7 +120,10 @@ impl EZKLIntegration {
             }
             fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         }
-        self.open(&dir)
+        // Leased from here on: what was asked for is not what goes.
+        let prepared = self.open(&dir)?;
+        self.cut_down("retrieved", |_| false);
+        Ok(prepared)
     }
 }
 

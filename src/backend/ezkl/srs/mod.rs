@@ -11,6 +11,7 @@ pub use format::SrsFileError;
 
 use super::error::EzklError;
 use crate::{
+    FailureClass,
     backend::BackendError,
     storage::{Cache, StorageError},
 };
@@ -73,6 +74,17 @@ pub struct SrsStore {
     checked: Mutex<BTreeSet<PathBuf>>,
 }
 
+impl SrsStoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn class(&self) -> FailureClass {
+        match self {
+            Self::File { .. } => FailureClass::BadInput,
+            Self::Storage(_) | Self::Cache(_) => FailureClass::Environment,
+        }
+    }
+}
+
 impl SrsStore {
     /// The files in `cache`.
     #[must_use]
@@ -125,6 +137,17 @@ impl SrsStore {
         let path = self.cache.root().join(folder(Some(id))).join(ABOUT);
         let known = fs::read(&path).ok().and_then(|json| serde_json::from_slice::<ImportedSrs>(&json).ok());
         known.filter(|known| known.srs_id == id).ok_or_else(|| missing(format!("no SRS {id} was imported")))
+    }
+
+    /// Every SRS that was imported, in the order of their ids.
+    #[must_use]
+    pub fn imported(&self) -> Vec<ImportedSrs> {
+        // A folder that is not there, or of another kind, is of no SRS.
+        let folders = fs::read_dir(self.cache.root().join("srs")).into_iter().flatten().flatten();
+        let ids = folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok());
+        let mut all: Vec<ImportedSrs> = ids.filter_map(|id| self.about(id).ok()).collect();
+        all.sort_by_key(|srs| srs.srs_id);
+        all
     }
 
     /// Whether an SRS is a TEST one.
@@ -277,6 +300,7 @@ mod tests {
         let before = fs::read(&path).unwrap();
         let imported = store.import(&path).unwrap();
         assert_eq!((imported.srs_id, imported.k), (test_srs_id(), 6));
+        assert_eq!(store.imported(), [imported.clone()]);
         assert!(imported.test && !imported.published_by_ezkl && imported.ceremony.contains("TEST"));
         assert_eq!(fs::read(&path).unwrap(), before, "the user's file stays");
         let id = Some(imported.srs_id);
@@ -327,6 +351,7 @@ mod tests {
         assert!(matches!(store.import(&path), Err(SrsStoreError::File { .. })));
         assert!(matches!(store.import(&dir.path().join("missing")), Err(SrsStoreError::File { .. })));
         assert!(!dir.path().join("cache/srs").exists(), "nothing was kept");
+        assert!(store.imported().is_empty());
     }
 
     #[test]
