@@ -128,5 +128,5 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
 fn warnings(parts: &ModelParts) -> Vec<String> {
     let transferable = parts.adapter_id == evm::artifacts::ezkl_adapter_id();
     let found = [(true, Warning::TestSrs), (transferable, Warning::Transferable)];
-    found.into_iter().filter_map(|(is, warning)| is.then(|| warning.to_string())).collect()
+    found.into_iter().filter(|(is, _)| *is).map(|(_, warning)| warning.to_string()).collect()
 }
