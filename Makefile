@@ -15,7 +15,7 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz compare flip soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,7 +63,14 @@ fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each 
 kills: ezkl ## Prove 200 times with EZKL while its workers are killed at random
 	ZKINFER_SOAK=1 $(CARGO) test --locked --test ezkl_backend killing_workers_at_random -- --nocapture
 
-soak: mutants kills fuzz ## What takes too long for every change
+# Outside the workspace: the main build does not carry nova-snark (docs/decisions/0018).
+compare: ## Compare the verdicts of the native opening with those of nova-snark
+	cd tests/nova && $(CARGO) run --release --locked > /dev/null # the library prints, too
+
+flip: ## Change every word of every recorded proof for the Python verifier: minutes
+	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json
+
+soak: mutants kills fuzz compare flip ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

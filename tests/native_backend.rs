@@ -10,6 +10,8 @@ mod batches;
 mod carried;
 #[path = "native_backend/ceremony.rs"]
 mod ceremony;
+#[path = "native_backend/differential.rs"]
+mod differential;
 #[path = "native_backend/failures.rs"]
 mod failures;
 #[path = "native_backend/model_opening.rs"]

@@ -321,7 +321,8 @@ fn bundles_verify_with_what_they_carry(world: &World) {
 
 fn several_models_in_one_verifier(world: &World) {
     let control = Control::default();
-    let other = world.integration.prepare(&model(1), &control).unwrap();
+    // Built behind counters of its own: others count what the shared ones built.
+    let other = world.counted().prepare(&model(1), &control).unwrap();
     let request = ProofRequest::new(other.artifacts.model_id().to_string(), super::world::input(0));
     let bundle = ProofGenerator::new(world.integration.backend(), &other).generate(&request, &control).unwrap().bundle;
     let mixed = list(vec![world.bundle.clone(), bundle.clone(), world.bundle.clone()]);

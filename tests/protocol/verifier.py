@@ -686,6 +686,16 @@ def main(arguments):
         ):
             if not refused(vk, srs, [changed] + statements[1:], proof):
                 wrong.append("accepts another " + name)
+        # A1: more or fewer samples; A2: inputs that are equal mod 2^16; A3: longer vectors.
+        shapes = [("one sample less", statements[:-1]), ("a sample twice", statements + statements[-1:])]
+        if not isinstance(x, bytes):
+            shapes.append(("an input + 2^16", [(model, context, [x[0] + 2**16] + x[1:], o)] + statements[1:]))
+            shapes.append(("an input more", [(model, context, x + [0], o)] + statements[1:]))
+        if not isinstance(o, bytes):
+            shapes.append(("an output more", [(model, context, x, o + [0])] + statements[1:]))
+        for name, changed in shapes:
+            if not refused(vk, srs, changed, proof):
+                wrong.append("accepts " + name)
         words = len(proof) // 32
         for index in range(words) if flip else (0, words // 2, words - 1):
             bad = bytearray(proof)

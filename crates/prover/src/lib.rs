@@ -66,6 +66,8 @@
 pub mod circuit;
 mod columns;
 mod commit;
+#[doc(hidden)]
+pub mod comparison;
 mod encoding;
 mod error;
 mod fold_weights;

@@ -9,7 +9,6 @@ use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
 use crate::many;
 use crate::opening::verify::{self as opening, Equation, G2Lines, Instance, Modulus, Opening, Power};
-use crate::opening::x_is_excluded;
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
 use crate::prove::{bound_sigma, start};
@@ -179,9 +178,6 @@ impl Verifier {
         let (transcript, eta) = transcript.m6(&proof.fold_values);
         let (transcript, z) = transcript.pi_1(&proof.pi_1);
         let delta = transcript.pi_2(&proof.pi_2, &proof.zr);
-        if x_is_excluded(x) {
-            return Err(Check::V2);
-        }
 
         // V4
         let at_r = functions.evaluate(size, &m2.xi, &r);
@@ -190,7 +186,7 @@ impl Verifier {
             return Err(Check::V4);
         }
 
-        // V5 and V6
+        // V2 for x, V5 and V6
         let moduli: Vec<Modulus> = self
             .vk
             .roots(m1.alpha)

@@ -20,7 +20,7 @@ pub(crate) struct Cell {
     pub(crate) v: u32,
 }
 
-/// All hidden layers and the outputs of one sample. Secret except for the outputs.
+/// All hidden layers and the outputs of one sample. Secret; the outputs too, if they are committed.
 pub(crate) struct Witness {
     /// `hidden[l-1]` for `l = 1..L`.
     pub(crate) hidden: Vec<Vec<Cell>>,
@@ -39,6 +39,7 @@ impl Drop for Witness {
         for cell in self.hidden.iter_mut().flatten() {
             [&mut cell.u, &mut cell.y, &mut cell.w, &mut cell.v].into_iter().for_each(Zeroize::zeroize);
         }
+        self.outputs.zeroize();
     }
 }
 

@@ -167,6 +167,23 @@ fn proofs_of_one_witness_share_no_word() {
     assert_eq!(same, [[0; 32]; 3]);
 }
 
+/// The same with committed sides: the statement is the same, nothing else is.
+#[test]
+fn proofs_about_the_same_points_share_no_word() {
+    let both = Committed { inputs: true, outputs: true };
+    let (prover, verifier) = pair(&shape(&[5, 6, 3], None).with_committed(both).unwrap(), Level::One, 2, 4);
+    let requests = common::requests(verifier.key().shape(), 2, 256, 4);
+    let secrets: Vec<SampleSecrets> = (0..2).map(|_| SampleSecrets::generate(both).unwrap()).collect();
+    let prove = || prover.prove_committed(MODEL, &requests, &secrets).unwrap();
+    let ((statements, a), (again, b)) = (prove(), prove());
+    assert_eq!(statements, again);
+    let (a, b) = (a.to_bytes(), b.to_bytes());
+    verifier.verify(&statements, &a).unwrap();
+    verifier.verify(&statements, &b).unwrap();
+    let same: Vec<&[u8]> = a.chunks(32).zip(b.chunks(32)).filter(|(a, b)| a == b).map(|(a, _)| a).collect();
+    assert_eq!(same, [[0; 32]; 3]);
+}
+
 #[test]
 fn another_model_or_another_srs_is_refused() {
     let (prover, _) = pair(&shape(&[5, 6, 3], None), Level::One, 1, 4);

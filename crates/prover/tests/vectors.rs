@@ -115,13 +115,24 @@ fn vectors_verify_with_their_challenges() {
     }
 }
 
-/// Needs `python3`; without it there is nothing to compare with, and the test says so.
-#[test]
-fn the_python_verifier_agrees() {
+/// Runs the Python verifier with `arguments`. It needs `python3`; without it there is nothing to
+/// compare with, and the test says so.
+fn python<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) {
     let script = root().join("tests/protocol/verifier.py");
-    let Ok(output) = Command::new("python3").arg(script).args(vectors()).output() else {
+    let Ok(output) = Command::new("python3").arg(script).args(arguments).output() else {
         eprintln!("python3 not found: the Python verifier was not run");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn the_python_verifier_agrees() {
+    python(vectors());
+}
+
+/// Of one vector; `make soak` changes every word of all.
+#[test]
+fn the_python_verifier_refuses_every_changed_word() {
+    python(["--flip".into(), root().join("tests/fixtures/native/one-layer.json")]);
 }

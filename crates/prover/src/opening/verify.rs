@@ -5,6 +5,7 @@ use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
 use ark_ff::{AdditiveGroup, Field};
 
+use super::x_is_excluded;
 use crate::circuit::Side;
 use crate::error::Check;
 use crate::mle;
@@ -116,8 +117,11 @@ fn schnorr_weight(side: Side, delta: Fr, rules: Rules) -> Fr {
     if rules.on(rule) { weight } else { Fr::ZERO }
 }
 
-/// V5 and V6.
+/// V2 for `x`, V5 and V6.
 pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<Equation, Check> {
+    if x_is_excluded(c.x) {
+        return Err(Check::V2);
+    }
     let ell = proof.c_l.len() - 1;
     let order = EvalOrder { ell };
     let rho = mle::powers(c.rho, order.count(instance.committed.len()));
