@@ -250,7 +250,10 @@ async fn a_bundle_of_several_is_one_transaction(world: &World, client: &Client, 
     let batch = tokio::task::block_in_place(|| {
         world.generator().generate_together(&requests, &Control::default()).unwrap().bundle
     });
-    let forged = OnChainVerifier::submit(client, &corrupted(&batch)).await.unwrap();
+    // The proof binds the order of the statements.
+    let turned = batch.statements().iter().rev().cloned().collect();
+    let turned = Bundle::new(turned, batch.proof().clone(), batch.manifest().clone()).unwrap();
+    let forged = OnChainVerifier::submit(client, &turned).await.unwrap();
     assert!(!forged.verdict.is_valid() && forged.transaction.is_none() && forged.gas_paid() == 0, "{forged:?}");
     let claims = OnChainVerifier::submit(client, &batch).await.unwrap();
     let Context::Chain { registry, .. } = context else { panic!("{context:?}") };
@@ -301,6 +304,11 @@ fn bundles_verify_with_what_they_carry(world: &World) {
     let named = Policy { expected: model, ..policy(Mode::Fast) };
     assert!(!carried.check(&single, &named, &control).unwrap().warnings.contains(&Warning::OwnCode));
     assert!(!TrustLevel::Strict.tolerates(Warning::OwnCode) && TrustLevel::Standard.tolerates(Warning::OwnCode));
+    // A check that is stopped gives no verdict.
+    let stopped = Control::default();
+    stopped.cancel.cancel();
+    let none = ProofVerifier::carried().check(&single, &policy(Mode::Full), &stopped);
+    assert!(matches!(none, Err(PipelineError::Cancelled { .. })), "{none:?}");
     // Code that is not there is no verdict.
     let mut manifest = world.bundle.manifest().clone();
     manifest.model_code = None;
@@ -318,7 +326,9 @@ fn several_models_in_one_verifier(world: &World) {
     let request = ProofRequest::new(other.artifacts.model_id().to_string(), super::world::input(0));
     let bundle = ProofGenerator::new(world.integration.backend(), &other).generate(&request, &control).unwrap().bundle;
     let mixed = list(vec![world.bundle.clone(), bundle.clone(), world.bundle.clone()]);
-    let both = world.verifier().with_model(world.integration.backend(), &other);
+    // A model that is given twice is one model.
+    let backend = world.integration.backend();
+    let both = world.verifier().with_model(backend, &other).with_model(backend, &other);
     let batch = both.check(&mixed, &policy(Mode::Batch), &control).unwrap();
     assert_eq!(batch.status, Status::Valid);
     assert_eq!(batch.operations, if world.name == "native" { 2 } else { 3 }, "together, model by model");

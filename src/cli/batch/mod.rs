@@ -1,7 +1,7 @@
 mod written;
 
 use super::{
-    Failure, ModelArgs, Outcome, context,
+    Backend, Failure, ModelArgs, Outcome, context,
     context::Session,
     form::FormArgs,
     inputs::{self, Named},
@@ -129,6 +129,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         .collect();
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let capacity = generator.capacity()?;
+    if args.model.backend == Backend::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
+        return Err(Failure::Input(format!("the circuit takes {capacity} inputs at once: it is for --one-proof")));
+    }
     let batch = BatchProofGenerator::new(generator, config)?;
     let bar = session.bar(items.len() as u64);
     let mut writer = Writer::new(&args.out, &args.form);
