@@ -300,7 +300,7 @@ mod tests {
         let before = fs::read(&path).unwrap();
         let imported = store.import(&path).unwrap();
         assert_eq!((imported.srs_id, imported.k), (test_srs_id(), 6));
-        assert_eq!(store.imported(), [imported.clone()]);
+        assert_eq!(store.imported(), std::slice::from_ref(&imported));
         assert!(imported.test && !imported.published_by_ezkl && imported.ceremony.contains("TEST"));
         assert_eq!(fs::read(&path).unwrap(), before, "the user's file stays");
         let id = Some(imported.srs_id);
