@@ -1,5 +1,8 @@
 //! The one place where HTTP clients are made: TLS 1.2 and 1.3 by rustls, certificates of the system, no proxies.
 //!
+//! A program that links this library and makes clients of its own with reqwest, without reqwest's default features, has to
+//! install a TLS provider for them: the one that is named here is for the clients of this library alone.
+//!
 //! On Linux and the BSDs the variables `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's certificates.
 
 use reqwest::{Client, ClientBuilder, Url};

@@ -22,5 +22,7 @@ mod lifecycle;
 mod native_world;
 #[path = "chain/registry_fixture.rs"]
 mod registry_fixture;
+#[path = "support/rpc.rs"]
+mod rpc;
 #[path = "chain/world.rs"]
 mod world;

@@ -20,6 +20,8 @@ mod onnx;
 mod pool;
 #[path = "ezkl_backend/proofs.rs"]
 mod proofs;
+#[path = "support/rpc.rs"]
+mod rpc;
 #[path = "ezkl_backend/srs.rs"]
 mod srs;
 #[path = "ezkl_backend/tuner.rs"]

@@ -3,7 +3,7 @@
 use crate::world;
 use alloy::{
     primitives::{Address, Bytes},
-    providers::{ProviderBuilder, RootProvider},
+    providers::RootProvider,
     rpc::types::TransactionReceipt,
 };
 use std::sync::{Arc, LazyLock};
@@ -128,7 +128,7 @@ impl NativeWorld {
     }
 
     pub(crate) fn provider(&self) -> RootProvider {
-        ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
+        crate::rpc::provider(&self.devnet)
     }
 
     pub(crate) async fn recorded(&self, statement: &Statement) -> bool {

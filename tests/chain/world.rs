@@ -5,7 +5,7 @@
 
 use alloy::{
     primitives::{Address, B256, Bytes, I256, U256, keccak256},
-    providers::{Provider, ProviderBuilder, RootProvider},
+    providers::{Provider, RootProvider},
     rpc::types::TransactionReceipt,
     sol_types::SolCall,
 };
@@ -107,7 +107,7 @@ impl World {
     }
 
     pub(crate) fn provider(&self) -> RootProvider {
-        ProviderBuilder::default().connect_http(self.devnet.endpoint().parse().unwrap())
+        crate::rpc::provider(&self.devnet)
     }
 
     /// Asks anvil for something that ordinary nodes do not do.
@@ -141,7 +141,7 @@ impl World {
 
 /// Sends from the client's account, without any of its checks.
 pub(crate) async fn send_from(devnet: &Devnet, client: &Client, to: Address, data: Vec<u8>) -> TransactionReceipt {
-    let provider: RootProvider = ProviderBuilder::default().connect_http(devnet.endpoint().parse().unwrap());
+    let provider: RootProvider = crate::rpc::provider(&devnet);
     let from = client.address();
     let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
     let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();

@@ -44,7 +44,7 @@ fn a_step_takes_all_that_it_is_run_on_from_the_one_before() {
     let hidden = vec![Hidden { dense: layer(WIDTH, 6), upper: None }];
     let model = Model::from_onnx(to_onnx(&Mlp { hidden, last: layer(6, OUTPUTS) })).unwrap();
     let control = Control::default();
-    let prepared = world.integration.prepare(&model, &control).unwrap();
+    let prepared = world.counted().prepare(&model, &control).unwrap();
     let generator = ProofGenerator::new(world.integration.backend(), &prepared);
     let prove = |numbers: Vec<f64>| {
         let witness = generator.witness(&Input::new(vec![numbers]).unwrap(), &control).unwrap();

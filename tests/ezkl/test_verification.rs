@@ -487,7 +487,7 @@ fn old_bundles_are_expired(world: &World) {
 
 fn another_models_key_is_named(world: &World) {
     let control = Control::default();
-    let other = world.integration.prepare(&model(1), &control).unwrap();
+    let other = world.counted().prepare(&model(1), &control).unwrap();
     let request = ProofRequest::new(other.artifacts.model_id().to_string(), super::world::input(0));
     let bundle = ProofGenerator::new(world.integration.backend(), &other).generate(&request, &control).unwrap().bundle;
     for mode in [Mode::Full, Mode::Fast, Mode::Batch, Mode::Optimistic] {

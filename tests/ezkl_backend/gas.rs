@@ -3,7 +3,7 @@
 use crate::world::WORLD;
 use alloy::{
     primitives::{Address, B256, Bytes},
-    providers::{Provider, ProviderBuilder, RootProvider},
+    providers::{Provider, RootProvider},
     rpc::types::TransactionReceipt,
     sol_types::SolCall,
 };
@@ -15,7 +15,7 @@ use zkinfer::{
 
 /// Sends a call although it may fail: the receipt tells what it cost.
 async fn send(devnet: &Devnet, client: &Client, to: Address, data: &[u8]) -> TransactionReceipt {
-    let provider: RootProvider = ProviderBuilder::default().connect_http(devnet.endpoint().parse().unwrap());
+    let provider: RootProvider = crate::rpc::provider(&devnet);
     let from = client.address();
     let transaction = json!([{ "from": from, "to": to, "data": Bytes::copy_from_slice(data), "gas": "0xf00000" }]);
     let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();

@@ -1,6 +1,6 @@
 //! Verifying with a key object alone, where there are no artifacts: the model id binds it by its hash.
 
-use super::{BackendError, failed, proven_statements, prover_statement, schema::agrees};
+use super::{BackendError, proven_statements, prover_statement, schema::agrees, srs::pinned_test_srs};
 use crate::{
     evm,
     proof::{
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use alloy::primitives::{B256, Bytes, keccak256};
-use zkinfer_prover::{PinnedSrs, Verifier, VerifyingKey, srs::test_srs};
+use zkinfer_prover::{PinnedSrs, Verifier, VerifyingKey};
 
 /// Verifies one proof of all of these statements with the key object `code`, which a bundle or a chain gave.
 ///
@@ -27,8 +27,7 @@ pub fn verify_with_key_object(
     statements: &[Statement],
     proof: &Bytes,
 ) -> Result<Verdict, BackendError> {
-    let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
-    Ok(match judge(model, code, schema, statements, proof, srs.pinned()) {
+    Ok(match judge(model, code, schema, statements, proof, pinned_test_srs()?) {
         Ok(()) => Verdict::Valid,
         Err(reason) => Verdict::Invalid { reason },
     })

@@ -25,6 +25,16 @@ pub(super) const SRS: &str = "srs.bin";
 /// Statements per proof that the powers in the artifacts suffice for, where the ceremony has as many.
 const KEPT_STATEMENTS: usize = 64;
 
+/// The pinned points of the TEST SRS. Made once in a process: they are the same for everybody.
+pub(super) fn pinned_test_srs() -> Result<&'static PinnedSrs, BackendError> {
+    static PINNED: OnceLock<PinnedSrs> = OnceLock::new();
+    if let Some(pinned) = PINNED.get() {
+        return Ok(pinned);
+    }
+    let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
+    Ok(PINNED.get_or_init(|| srs.pinned().clone()))
+}
+
 /// Where the powers of tau come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,7 +52,6 @@ pub(super) struct SrsStore {
     source: SrsSource,
     /// The id of the source's ceremony; `None` when it cannot be read.
     id: OnceLock<Option<[u8; 32]>>,
-    test: OnceLock<PinnedSrs>,
     /// Of the model that was verified last.
     pinned: Mutex<Option<Arc<PinnedSrs>>>,
 }
@@ -64,26 +73,18 @@ impl SrsStore {
 
     /// Whether the contract accepts keys of this source: it has the points of the TEST SRS alone.
     pub(super) fn is_on_chain(&self) -> bool {
-        self.source == SrsSource::Test || self.test().is_ok_and(|test| self.id().is_some_and(|id| id == *test.id()))
+        self.source == SrsSource::Test
+            || pinned_test_srs().is_ok_and(|test| self.id().is_some_and(|id| id == *test.id()))
     }
 
     fn id(&self) -> Option<[u8; 32]> {
         *self.id.get_or_init(|| match &self.source {
-            SrsSource::Test => self.test().ok().map(|test| *test.id()),
+            SrsSource::Test => pinned_test_srs().ok().map(|test| *test.id()),
             SrsSource::Ptau(path) => {
                 let ptau = Ptau::open(path).ok()?;
                 Some(srs_id(&ptau.power_g1(1).ok()?, &ptau.power_g2(1).ok()?))
             }
         })
-    }
-
-    /// The pinned points of the TEST SRS.
-    pub(super) fn test(&self) -> Result<&PinnedSrs, BackendError> {
-        if let Some(pinned) = self.test.get() {
-            return Ok(pinned);
-        }
-        let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
-        Ok(self.test.get_or_init(|| srs.pinned().clone()))
     }
 
     /// All powers that a setup needs, checked.
@@ -106,7 +107,7 @@ impl SrsStore {
 
     /// Writes into `dir` what provers and verifiers of a model will need; nothing for the TEST SRS.
     pub(super) fn keep(&self, srs: &Srs, shape: &Shape, dir: &Path) -> Result<(), BackendError> {
-        if self.test()?.id() == srs.id() {
+        if pinned_test_srs()?.id() == srs.id() {
             return Ok(());
         }
         let path = dir.join(SRS);
@@ -141,7 +142,7 @@ impl SrsStore {
         artifacts: Option<&Artifacts>,
         needed: usize,
     ) -> Result<Srs, BackendError> {
-        if self.test()?.id() == id {
+        if pinned_test_srs()?.id() == id {
             return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
         }
         let kept = artifacts.and_then(|artifacts| artifacts.file(SRS).ok());
@@ -168,7 +169,7 @@ impl SrsStore {
             return Ok(Arc::clone(pinned));
         }
         let pinned = match artifacts.file(SRS) {
-            Err(_) => self.test()?.clone(),
+            Err(_) => pinned_test_srs()?.clone(),
             Ok(path) => Srs::open_excerpt(&path, 2).map_err(|error| damaged(&path, &error))?.pinned().clone(),
         };
         Ok(Arc::clone(slot.insert(Arc::new(pinned))))
