@@ -54,7 +54,7 @@ pub(super) struct Figures {
     pub(super) verify_full_ms: f64,
     /// One of many that are verified together.
     pub(super) verify_together_ms: f64,
-    /// Of this process from its start, and of EZKL's workers, added: before requests were queued.
+    /// Of this process from its start, and of the largest of EZKL's workers, added: before requests were queued.
     pub(super) peak_rss_kb: Option<u64>,
     /// The same after.
     pub(super) queued_peak_rss_kb: Option<u64>,
