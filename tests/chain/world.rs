@@ -141,7 +141,7 @@ impl World {
 
 /// Sends from the client's account, without any of its checks.
 pub(crate) async fn send_from(devnet: &Devnet, client: &Client, to: Address, data: Vec<u8>) -> TransactionReceipt {
-    let provider: RootProvider = crate::rpc::provider(&devnet);
+    let provider: RootProvider = crate::rpc::provider(devnet);
     let from = client.address();
     let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
     let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();

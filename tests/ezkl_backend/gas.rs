@@ -15,7 +15,7 @@ use zkinfer::{
 
 /// Sends a call although it may fail: the receipt tells what it cost.
 async fn send(devnet: &Devnet, client: &Client, to: Address, data: &[u8]) -> TransactionReceipt {
-    let provider: RootProvider = crate::rpc::provider(&devnet);
+    let provider: RootProvider = crate::rpc::provider(devnet);
     let from = client.address();
     let transaction = json!([{ "from": from, "to": to, "data": Bytes::copy_from_slice(data), "gas": "0xf00000" }]);
     let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();

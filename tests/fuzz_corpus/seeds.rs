@@ -36,6 +36,7 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("native_pk", native_pk()),
         ("native_weights", native_weights()),
         ("native_opening", native_opening()),
+        ("openings", openings()),
         ("ptau", ptau()),
         ("srs_excerpt", srs_excerpt()),
         ("onnx", onnx()),
@@ -169,6 +170,37 @@ fn native_opening() -> Seeds {
         ("bad-part-of-one", with_secret(&elements[..20])),
         ("bad-too-many", with_secret(&[0; 8 * 65])),
         ("bad-short-secret", vec![5; 31]),
+    ]
+}
+
+/// Of tensors, and of a model.
+fn openings() -> Seeds {
+    let tensors = |secret: &str, elements: &str| {
+        let model = B256::repeat_byte(7);
+        let tensor = format!(r#"{{"secret":"{secret}","elements":[{elements}]}}"#);
+        format!(
+            r#"{{"format":"zkinfer-openings","version":1,"modelId":"{model}","statements":[{{"inputs":{tensor}}}]}}"#
+        )
+    };
+    let (secret, key) = ("05".repeat(32), small_key());
+    let hex = alloy::hex::encode::<Vec<u8>>;
+    let model = |secret: &str, weights: Vec<u8>| {
+        let (key, weights) = (hex(key.verifying_key().to_bytes()), hex(weights));
+        format!(
+            r#"{{"format":"zkinfer-model-opening","version":1,"verifyingKey":"{key}","modelSecret":"{secret}","weights":"{weights}"}}"#
+        )
+    };
+    let weights = key.weights().to_bytes().to_vec();
+    let short = weights[1..].to_vec();
+    let text = |name, json: String| (name, json.into_bytes());
+    vec![
+        text("ok-tensor", tensors(&secret, "1,-2,65535")),
+        text("ok-model", model(&secret, weights.clone())),
+        text("bad-secret", tensors(&secret[2..], "1")),
+        text("bad-element", tensors(&secret, "1.5")),
+        text("bad-no-side", tensors(&secret, "1").replace("inputs", "inputz")),
+        text("bad-model-secret", model(&secret[2..], weights)),
+        text("bad-weights", model(&secret, short)),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use alloy::primitives::I256;
 use zkinfer::{
-    backend::Artifacts,
+    backend::{Artifacts, Openings, native::ModelOpening},
     proof::{Bundle, Compression, Encoding, Schema, Structure, identity},
     storage::{Base, CidDialect, ContentAddress},
 };
@@ -67,6 +67,21 @@ pub(super) fn address(bytes: &[u8]) -> bool {
         }
     }
     assert_eq!(address.to_url().parse::<ContentAddress>().expect("what is written is read"), address);
+    true
+}
+
+/// What opens the tensors of a bundle, or the commitment of a model: what is read is written and read as the same.
+pub(super) fn openings(bytes: &[u8]) -> bool {
+    if let Ok(openings) = Openings::from_json(bytes) {
+        let written = openings.to_json().expect("what was read is written");
+        let again = Openings::from_json(&written).expect("what is written is read");
+        assert_eq!(again.to_json().expect("what was read is written"), written);
+        return true;
+    }
+    let Ok(opening) = ModelOpening::from_json(bytes) else { return false };
+    let written = opening.to_json();
+    let again = ModelOpening::from_json(&written).expect("what is written is read");
+    assert_eq!(again.to_json(), written);
     true
 }
 

@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_pk", run: native::proving_key, mutations: 400 },
     Target { name: "native_weights", run: native::weights, mutations: 600 },
     Target { name: "native_opening", run: native::opening, mutations: 300 },
+    Target { name: "openings", run: documents::openings, mutations: 600 },
     Target { name: "ptau", run: srs::ptau, mutations: 300 },
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },
     Target { name: "onnx", run: model::onnx, mutations: 300 },
