@@ -154,7 +154,7 @@ struct ModelArgs {
     #[arg(long, value_enum, value_name = "SIDE")]
     hide: Vec<Side>,
 
-    /// EZKL: inferences in one circuit, hence in one proof, which `batch --one-proof` fills. Another number is another model,
+    /// EZKL: inferences in one circuit, hence in one proof, which `prove` and `batch --one-proof` fill. Another number is another model,
     /// with another id [default: 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,

@@ -193,7 +193,7 @@ fn of_bundle(response: &TogetherResponse) -> (Value, String) {
         ("proof".to_owned(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
     ];
     if response.padding > 0 {
-        rows.push(("padding".into(), format!("{} places of the circuit hold zeros", response.padding)));
+        rows.push(("padding".into(), format!("{} of the circuit's places hold zeros", response.padding)));
     }
     (object, format!("proved in {}\n{}", report::time(prove_ms), report::rows(&rows)))
 }

@@ -63,6 +63,13 @@ fn a_batch_circuit_proves_several_inputs_at_once() {
         world.run(&["verify", items[item]["bundle"].as_str().unwrap()]).expect(0);
     }
     world.with_model("compile", &["--batch", "0"]).expect(2);
+    // `prove` fills one circuit, and says what is left of it; the three inputs are too many.
+    let (one, out) = (world.path("one.json"), world.path("one.bundle.json"));
+    fs::write(&one, json!({ "input_data": [[0.25, 0.5, 0.75, 1.0]] }).to_string()).unwrap();
+    let proved = world.with_model("prove", &["--batch", "2", "--input", &one, "--out", &out]).expect(0).json();
+    assert_eq!((&proved["inferences"], &proved["padding"]), (&json!(1), &json!(1)));
+    world.run(&["verify", &out]).expect(0);
+    world.with_model("prove", &["--batch", "2", "--input", &world.inputs, "--out", &out]).expect(2).says("1 to 2");
 }
 
 /// Imported once, then named by its id; or given as a file, which comes to the same.
