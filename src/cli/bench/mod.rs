@@ -117,14 +117,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         }
     };
     let machine = table::Machine::this(args);
-    let object = json!({
-        "runs": args.runs,
-        "build": machine.build,
-        "cores": machine.cores,
-        "kernels": machine.kernels,
-        "models": measured.iter().map(Measured::object).collect::<Vec<_>>(),
-        "goals": goals.iter().map(goals::Reached::object).collect::<Vec<_>>(),
-    });
+    let mut object = machine.object();
+    object["models"] = measured.iter().map(Measured::object).collect();
+    object["goals"] = goals.iter().map(goals::Reached::object).collect();
     report::result(session, &object, &table::markdown(&machine, &measured, &goals));
     Ok(Outcome::True)
 }
@@ -133,13 +128,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 fn run_pipeline(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let rows = pipeline::measure(&contenders(args, &[Contender::Native, Contender::Ezkl]), args, session)?;
     let machine = table::Machine::this(args);
-    let object = json!({
-        "runs": args.runs,
-        "build": machine.build,
-        "cores": machine.cores,
-        "kernels": machine.kernels,
-        "pipeline": rows.iter().map(pipeline::Row::object).collect::<Vec<_>>(),
-    });
+    let mut object = machine.object();
+    object["pipeline"] = rows.iter().map(pipeline::Row::object).collect();
     report::result(session, &object, &pipeline::markdown(&machine, &rows));
     Ok(Outcome::True)
 }

@@ -1,14 +1,15 @@
 //! The tables of `docs/benchmarks.md`.
 
 use super::{Args, Measured, goals::Reached, measure::Row};
+use serde_json::{Value, json};
 use zkinfer::model::quantize::Accuracy;
 use zkinfer_prover::kernels::Backend as Kernels;
 
 /// What the figures were taken on.
 pub(super) struct Machine {
-    pub(super) build: &'static str,
-    pub(super) cores: usize,
-    pub(super) kernels: String,
+    build: &'static str,
+    cores: usize,
+    kernels: String,
     runs: u32,
     ezkl_runs: u32,
 }
@@ -23,9 +24,13 @@ impl Machine {
             ezkl_runs: args.runs.min(args.ezkl_runs),
         }
     }
-}
 
-impl Machine {
+    /// The same as [`Machine::line`], for programs.
+    pub(super) fn object(&self) -> Value {
+        let Self { build, cores, kernels, runs, ezkl_runs: _ } = self;
+        json!({ "runs": runs, "build": build, "cores": cores, "kernels": kernels })
+    }
+
     /// What stands above every table.
     pub(super) fn line(&self) -> String {
         let Self { build, cores, kernels, runs, ezkl_runs } = self;
