@@ -23,13 +23,13 @@ def block(layers=1, T=4, D=4, heads=2, hidden=4):
     rng = random.Random(7)
     dh, VOC, L = D // heads, 6, layers
     exps, gelu = tables()
-    kinds = [cat.requantize(8, "lin"), cat.score(), cat.exponential(1, exps), cat.reciprocal(), cat.multiply(16, "prob", False),
+    kinds = [cat.requantize(8, "lin"), cat.requantize(16, "mix"), cat.score(), cat.exponential(1, exps), cat.reciprocal(), cat.multiply(16, "prob", False),
              cat.variance(D), cat.inverse_root(NUM), cat.root_above(NUM), cat.multiply(16, "norm"), cat.function8(2, gelu)]
     c = Circuit("attention", kinds, N=1, nj=1, R=8)
     c.pr.tables = [exps, gelu]
     t = lambda name, kind, *dims: c.tensor(name, kind, L, *dims)
     x, q, k, v = t("x", "lin", D, T), t("q", "lin", heads, dh, T), t("k", "lin", heads, dh, T), t("v", "lin", heads, dh, T)
-    pv, x1, x2 = t("pv", "lin", heads, dh, T), t("x1", "lin", D, T), t("x2", "lin", D, T)
+    pv, x1, x2 = t("pv", "mix", heads, dh, T), t("x1", "lin", D, T), t("x2", "lin", D, T)
     sc, ex, rc, pb = t("sc", "score", heads, T, T), t("ex", "exp", heads, T, T), t("rc", "recip", heads, T), t("pb", "prob", heads, T, T)
     va, rt, ra, n = t("va", "var", T), t("rt", "root", T), t("ra", "above", T), t("n", "norm", D, T)
     f = t("f", "act", hidden, T)
@@ -38,7 +38,7 @@ def block(layers=1, T=4, D=4, heads=2, hidden=4):
     emb, pos = ([[rng.randrange(-400000, 400000) for _ in range(D)] for _ in range(m)] for m in (VOC, T))
     mat = lambda co, ci, bound: [[[rng.randrange(-bound, bound + 1) for _ in range(ci)] for _ in range(co)] for _ in range(L)]
     vec = lambda co: [[rng.randrange(-900, 900) for _ in range(co)] for _ in range(L)]
-    Wqkv, bqkv, Wf, bf, Wp, bp = mat(3 * D, D, 60), vec(3 * D), mat(hidden, D, 4), vec(hidden), mat(D, hidden, 90), vec(D)
+    Wqkv, bqkv, Wf, bf, Wp, bp = mat(3 * D, D, 3000), vec(3 * D), mat(hidden, D, 4), vec(hidden), mat(D, hidden, 90), vec(D)
     for val in c.values:
         val["tokens"] = [(2 * i + 1) % VOC for i in range(T)]
 
@@ -134,7 +134,7 @@ def block(layers=1, T=4, D=4, heads=2, hidden=4):
                     e, r = (get(ex, "e", ly, h, s, u), get(rc, "r", ly, h, s)) if u <= s else (0, 0)
                     w.set(pb, (ly, h, s, u), 0, cat.multiply_row(e, r, 16, False))
                 for j in range(dh):
-                    lin(pv, (ly, h, j, s), sum(get(pb, "t", ly, h, s, u) * get(v, "t", ly, h, j, u) for u in range(s + 1)))
+                    w.set(pv, (ly, h, j, s), 0, cat.requantize_row(sum(get(pb, "t", ly, h, s, u) * get(v, "t", ly, h, j, u) for u in range(s + 1)), 16))
             for d, s in every(range(D), range(T)):
                 plain(x1, (ly, d, s), get(x, "t", ly, d, s) + get(pv, "t", ly, d // dh, d % dh, s))
             for s in range(T):

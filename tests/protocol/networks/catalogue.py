@@ -159,7 +159,9 @@ def reciprocal():
 
 def reciprocal_row(S, M):
     r, rem = divmod(65535**2, S)
-    return {"X1": S, "X2": M, **split(r, 0, 1), **split(rem, 2, 5), **split(S - 1 - rem, 6, 9)}
+    row = {"X1": S, "X2": M, **split(rem, 2, 5), **split(S - 1 - rem, 6, 9)}
+    put(row, 0, 1, r)
+    return row
 
 
 def variance(d):

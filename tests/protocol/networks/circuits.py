@@ -27,6 +27,7 @@ def mlp():
     pout = c.port("output", 3, output=True, signed=True, width=8, min=-(1 << 63), max=(1 << 63) - 1)
     W1, W2, W3 = matrix(rng, 5, 6), matrix(rng, 4, 5, 32767), matrix(rng, 3, 4)
     b1, b2, b3 = ([rng.randrange(-9000, 9000) for _ in range(n)] for n in (5, 4, 3))
+    b2[0], b2[1] = 1 << 30, -(1 << 30)  # saturate above and below
     for v in c.values:
         v["input"] = [rng.randrange(256) for _ in range(6)]
     port_relation(c, "input", pin, x, "y")
@@ -172,7 +173,7 @@ def bilinear():
     return c
 
 
-def tokens():
+def tokens(tie=False):
     """N = 2: embedding of public tokens, a dense layer over tokens, and the public argmax of its first token's logits."""
     rng = random.Random(5)
     VOC, D, T, OUT = 5, 3, 2, 6
@@ -182,7 +183,8 @@ def tokens():
     best = c.port("best", 1, output=True, index=True, width=4, max=OUT - 1)
     table, place = matrix(rng, VOC, D, 9000), matrix(rng, T, D, 9000)
     W, bias = matrix(rng, OUT, D), [rng.randrange(-500, 500) for _ in range(OUT)]
-    W[4], bias[4] = W[1], bias[1]  # a tie: the lowest index wins
+    if tie:  # rows 1 and 4 are equal and the greatest: the lowest index wins
+        W[4], bias[1], bias[4] = W[1], 1 << 30, 1 << 30
     for k, v in enumerate(c.values):
         v["tokens"] = [(3 * k + 1) % VOC, 4 - k]
     qe, qp = c.take(VOC), c.take(T)

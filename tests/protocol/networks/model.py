@@ -13,7 +13,7 @@ from witness import activations, messages
 class Run:
     """One proof of a circuit at the level of tables. `tamper` changes rows before they are stored, `after` the columns of M2."""
 
-    def __init__(self, circuit, seed=0, tamper=None, after=None, ch=None, publics=None):
+    def __init__(self, circuit, seed=0, tamper=None, after=None, ch=None):
         self.c, self.pr, self.rng = circuit, circuit.pr, random.Random(seed)
         self.sh = Shape(self.pr, circuit.N)
         self.ch = ch or self.challenges()
@@ -23,7 +23,7 @@ class Run:
         self.col, self.shorts = messages(circuit, witness, self.ch, self.rand)
         if after:
             after(self)
-        self.public = publics or summand.dense(self.pr, self.sh, self.ch, circuit.values)
+        self.public = summand.dense(self.pr, self.sh, self.ch, circuit.values)
 
     def rand(self):
         return self.rng.randrange(1, R)
@@ -38,6 +38,22 @@ class Run:
         level, t = self.shorts[name]
         t[position] = value % R
         self.col[name][position << level : (position + 1) << level] = [value % R] * (1 << level)
+
+    def add(self, column, tensor, index, value, k=0):
+        """Adds to a column at the row of an element."""
+        a = tensor.at(*index) * self.sh.K + k if tensor else index
+        self.col[column][a] = (self.col[column][a] + value) % R
+
+    def copy_sum(self):
+        reads = sum(self.col[f"HX{j}"][p * self.sh.K + k] for k in range(self.sh.N) for (j, p) in self.pr.copies)
+        return (reads - sum(self.col["HV"][a] for a in self.sh.real if a % self.sh.K < self.sh.N)) % R
+
+    def lookup_sum(self):
+        total = sum(self.col[f"H{i}"][a] for i in range(self.pr.ell) for a in self.sh.real) - sum(self.col["HT"][a] for a in self.sh.real)
+        for kind in self.pr.kinds:
+            rows = [p * self.sh.K + k for p in range(kind.lo, kind.hi) for k in range(self.sh.N)]
+            total += sum(self.col[f"J{i}"][a] for i in range(len(kind.lookups)) for a in rows)
+        return total % R
 
     def at(self, a):
         return {k: t[a] for k, t in self.col.items()}, {k: t[a] for k, t in self.public.items()}

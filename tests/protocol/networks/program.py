@@ -246,6 +246,14 @@ class Shape:
         self.levels = {p.name: self.l - port_bits(p) for p in program.committed}
 
 
+def check_values(pr, values):
+    """V1: every port has its length, and every element is in its range. An index outside would be a row of something else."""
+    for sample in values:
+        for p in (p for p in pr.ports if not p.committed):
+            need(len(sample[p.name]) == p.count, "V1: length of a port")
+            need(all(p.min <= v <= p.max for v in sample[p.name]), "V1: range of a port")
+
+
 def box(vars):
     """All points of a box, as index tuples."""
     points = [()]
