@@ -1,9 +1,9 @@
-//! §11: operators and the five constraint families they lower to.
+//! Operators and the five constraint families they lower to.
 
 use super::shape::{Saturation, Shape};
 use crate::error::CircuitError;
 
-/// The constraint families of §11. Every operator lowers to these and to nothing else.
+/// The constraint families. Every operator lowers to these and to nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Family {

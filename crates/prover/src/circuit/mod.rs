@@ -1,4 +1,4 @@
-//! §1, §2, §11: what a network is to the proof system.
+//! §1, §2: what a network is to the proof system.
 //!
 //! [`ir`] is the list of operators a front end hands over, and the five constraint families.
 //! [`shape`] is a lowered, bounded multi-layer perceptron; [`layout`] gives every wire its position;
