@@ -1,6 +1,7 @@
 """Runs a circuit: challenges, messages, the value of every constraint, the sumcheck."""
 
 import random
+from functools import cached_property
 
 import closed as forms
 import summand
@@ -61,6 +62,7 @@ class Run:
     def sigma(self):
         return sum(self.col["S1"][a] + a * self.col["S2"][a] + a * a * self.col["S3"][a] for a in range(self.sh.n)) % R
 
+    @cached_property
     def residuals(self):
         """{constraint: sum of its part of Phi less its part of Claim_0}; the operations one by one."""
         out = {}
@@ -101,11 +103,11 @@ class Run:
         return {k: v % R for k, v in out.items()}
 
     def violated(self):
-        return sorted(k for k, v in self.residuals().items() if v)
+        return sorted(k for k, v in self.residuals.items() if v)
 
     def accepted(self, without=()):
         """Does the sum over all rows equal Claim_0 when these constraints are dropped on both sides?"""
-        return sum(v for k, v in self.residuals().items() if k not in without) % R == 0
+        return sum(v for k, v in self.residuals.items() if k not in without) % R == 0
 
     def total(self):
         """sum_a Phi(a) - Claim_0, by the summand itself."""

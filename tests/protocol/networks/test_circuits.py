@@ -32,7 +32,7 @@ class Circuits(unittest.TestCase):
             run.col["Y"] = run.col["Y"][:]
             run.set_short("Y", 2, 5)
             with self.subTest(run.pr.name):
-                self.assertEqual(run.total(), sum(run.residuals().values()) % R)
+                self.assertEqual(run.total(), sum(run.residuals.values()) % R)
                 self.assertNotEqual(run.total(), 0)
 
     def test_closed_forms_are_the_dense_extensions(self):
