@@ -117,28 +117,36 @@ class Run:
     def sumcheck(self):
         """l cubic rounds; True if every round is consistent and the last claim is Phi(r) by closed forms."""
         claim = (summand.public_claim(self.pr, self.sh, self.ch, self.c.values) + self.ch["zeta"] * self.sigma()) % R
-        tables = {("c", k): list(t) for k, t in self.col.items()} | {("f", k): list(t) for k, t in self.public.items()}
-        constant = {k for k, t in tables.items() if len(set(t)) == 1}
-        r = []
-        for _ in range(self.sh.l):
-            half = range(len(next(iter(tables.values()))) // 2)
-            rounds = [0, 0, 0, 0]
-            for a in half:
-                lo = {k: t[2 * a] for k, t in tables.items()}
-                step = {k: t[2 * a + 1] - lo[k] for k, t in tables.items()}
-                for x in range(4):
-                    c = {k[1]: lo[k] + x * step[k] for k in tables if k[0] == "c"}
-                    f = {k[1]: lo[k] + x * step[k] for k in tables if k[0] == "f"}
-                    rounds[x] += summand.phi(self.pr, self.ch, self.w, c, f)
-            if (rounds[0] + rounds[1] - claim) % R:
-                return False
-            x = self.rand()
-            claim = interpolate(rounds, x)
-            r.append(x)
-            tables = {k: [t[0]] * len(half) if k in constant else [(t[2 * a] + x * (t[2 * a + 1] - t[2 * a])) % R for a in half] for k, t in tables.items()}
+        r, last, c = rounds(self.pr, self.ch, self.w, self.col, self.public, claim, lambda e: self.rand())
+        if last is None:
+            return False
         at_r = summand.closed(self.pr, self.sh, self.ch, self.c.values, r)
-        c = {k[1]: t[0] for k, t in tables.items() if k[0] == "c"}
-        return summand.phi(self.pr, self.ch, self.w, c, at_r) == claim
+        return summand.phi(self.pr, self.ch, self.w, c, at_r) == last
+
+
+def rounds(pr, ch, w, col, public, claim, challenge):
+    """The sumcheck; challenge([e(0), e(1), e(2), e(3)]) gives the next r_i. Returns r, the last claim (None: a round is not
+    consistent) and the columns at r."""
+    tables = {("c", k): list(t) for k, t in col.items()} | {("f", k): list(t) for k, t in public.items()}
+    r, size = [], len(col["L0"])
+    while size > 1:
+        size //= 2
+        e = [0, 0, 0, 0]
+        for a in range(size):
+            lo = {k: t[2 * a] for k, t in tables.items()}
+            step = {k: t[2 * a + 1] - lo[k] for k, t in tables.items()}
+            for x in range(4):
+                at = {"c": {}, "f": {}}
+                for k, v in lo.items():
+                    at[k[0]][k[1]] = v + x * step[k]
+                e[x] += summand.phi(pr, ch, w, at["c"], at["f"])
+        if (e[0] + e[1] - claim) % R:
+            return r, None, None
+        e = [v % R for v in e]
+        r.append(challenge(e))
+        claim = interpolate(e, r[-1])
+        tables = {k: [(t[2 * a] + r[-1] * (t[2 * a + 1] - t[2 * a])) % R for a in range(size)] for k, t in tables.items()}
+    return r, claim, {k[1]: t[0] for k, t in tables.items() if k[0] == "c"}
 
 
 def interpolate(e, x):

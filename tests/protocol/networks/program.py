@@ -1,6 +1,7 @@
 """What a program is (protocol-networks.md, N1 to N3). Columns are named L0.., X1..; encoding.py has the bytes."""
 
 from dataclasses import dataclass, field as default
+from functools import cached_property
 from math import prod
 
 LANE = 0xFE
@@ -64,11 +65,11 @@ class Tensor:
     dims: tuple
     base: int = None
 
-    @property
+    @cached_property
     def bits(self):
         return [(d - 1).bit_length() for d in self.dims]
 
-    @property
+    @cached_property
     def shifts(self):
         return [sum(self.bits[i + 1 :]) for i in range(len(self.dims))]
 

@@ -1,0 +1,65 @@
+"""Whole proofs in bytes: the verifier of N8 accepts them, and nothing that differs (V1 to V7)."""
+
+import unittest
+
+import circuits
+from field import R
+from program import Refused
+from proof import Prover
+from protocol import Reader, g1_sum, G1, point_bytes, verify, word
+from verifier import Invalid
+
+
+class Proofs(unittest.TestCase):
+    def accepted(self, *arguments):
+        try:
+            return verify(*arguments)
+        except (Refused, Invalid):
+            return None
+
+    def test_proofs_verify(self):
+        """Copies, products, two lanes with committed ports at levels of their own, tokens: N = 2."""
+        for build in (circuits.tree, circuits.bilinear, circuits.tokens, circuits.lanes):
+            proof = Prover(build()).prove()
+            with self.subTest(build.__name__):
+                verify(*proof)
+
+    def test_nothing_else_verifies(self):
+        vk, program, srs, statements, proof = Prover(circuits.lanes()).prove()
+        self.assertTrue(self.accepted(vk, program, srs, statements, proof))
+        model, context, sides = statements[0]
+        other = point_bytes(g1_sum([(1, Reader(sides[0]).point()), (1, G1)]))
+        rest = statements[1:]
+        for what, changed in (("context", (model, context[::-1], sides)), ("input", (model, context, [other, sides[1]])),
+                              ("output", (model, context, [sides[0], other])), ("side missing", (model, context, sides[:1]))):
+            with self.subTest(what):
+                self.assertIsNone(self.accepted(vk, program, srs, [changed] + rest, proof))
+        self.assertIsNone(self.accepted(vk, program, srs, rest, proof))
+        self.assertIsNone(self.accepted(vk, program, srs, statements[::-1], proof))
+        self.assertIsNone(self.accepted(vk, program + b"\0", srs, statements, proof))
+        swapped = vk[:132] + vk[100:132] + vk[164:]
+        self.assertIsNone(self.accepted(swapped, program, srs, statements, proof))  # another digest of the fixed bytes
+        fixed = point_bytes(g1_sum([(1, Reader(vk[-64:]).point()), (1, G1)]))
+        self.assertIsNone(self.accepted(vk[:-64] + fixed, program, srs, statements, proof))  # another table
+        for word_ in range(0, len(proof) // 32, 5):
+            bad = bytearray(proof)
+            bad[32 * word_ + 31] ^= 1
+            self.assertIsNone(self.accepted(vk, program, srs, statements, bytes(bad)), word_)
+        self.assertIsNone(self.accepted(vk, program, srs, statements, proof + bytes(32)))
+        self.assertIsNone(self.accepted(vk, program, srs, statements, proof[:-32]))
+        alias = bytearray(proof)
+        alias[-32:] = word(int.from_bytes(proof[-32:], "big") + R)
+        self.assertIsNone(self.accepted(vk, program, srs, statements, bytes(alias)))
+
+    def test_the_length_is_that_of_the_specification(self):
+        c = circuits.lanes()
+        pr, proof = c.pr, Prover(c).prove()[4]
+        l, cc, t, products = 11, 2, 1, 0
+        points = (pr.ell + pr.nx + 1) + (pr.ell + 1 + pr.nj + pr.nr + 0 + 1 + 2 * products) + 4 + t + 2 + 2 * cc + (l - 4) + 2
+        NE = (pr.ell + pr.nx + 1) + (pr.ell + 1 + pr.nj + pr.nr + 0 + 1) + 3 + 1 + 1 + 1 + cc
+        scalars = 1 + 3 * l + NE + 8 + 2 * (l - 3) + t + 2 + 2 * cc
+        self.assertEqual(len(proof), 64 * points + 32 * scalars)
+
+
+if __name__ == "__main__":
+    unittest.main()
