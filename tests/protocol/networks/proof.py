@@ -4,7 +4,7 @@ import random
 
 import summand
 from encoding import encode, fixed_bytes
-from field import R, inv, mle
+from field import R, geo, inv, mle
 from model import rounds
 from opening import add, evaluate, prove as fold_all
 from program import Shape
@@ -12,10 +12,13 @@ from protocol import G1, G2, TAG_VK, Transcript, Table, columns_of, g1_sum, g2_t
 from witness import activations, fixed_columns, messages, multiplicities
 
 
+TEST_TAU = int.from_bytes(keccak(b"zkinfer TEST SRS: never use in production"), "big") % R  # public: anybody can forge under it
+
+
 class Prover:
     def __init__(self, circuit, seed=1):
         self.c, self.pr, self.rng = circuit, circuit.pr, random.Random(seed)
-        self.tau = self.rand()
+        self.tau = TEST_TAU
         self.sh = Shape(self.pr, circuit.N)
 
     def rand(self):
@@ -43,10 +46,12 @@ class Prover:
         key = b"\x00\x02\x00\x00" + self.srs.id + self.point(self.f) + keccak(encode(pr)) + keccak(fixed_bytes(pr))
         return key + b"".join(self.point(evaluate(self.fixed[k], self.tau)) for k in columns_of(pr)["fixed"])
 
-    def prove(self):
-        """(vk, program, table, statements, proof)."""
+    def prove(self, other=None, moved=0):
+        """(vk, program, table, statements, proof). Malicious: `other` are the weights that are proven in place of the model's; `moved`
+        is added to every first element of the committed ports in the statement. D and D_s make up for both."""
         pr, sh, tau, c = self.pr, self.sh, self.tau, self.c
         vk, order = self.setup(), columns_of(pr)
+        weights, c.weights = c.weights, other or c.weights
         w = activations(c)
         blinding = {s.name: [self.rand() for _ in range(sh.N)] for s in pr.committed}
         statements = []
@@ -55,7 +60,7 @@ class Prover:
             for p in pr.ports:
                 v = c.values[k][p.name]
                 if p.committed:
-                    sides.append(self.point(blinding[p.name][k] + sum(e * pow(tau, 2 + i, R) for i, e in enumerate(v))))
+                    sides.append(self.point(blinding[p.name][k] + sum(e * pow(tau, 2 + i, R) for i, e in enumerate(v)) + moved * tau**2))
                 else:
                     sides.append(list(v))
             statements.append((keccak(b"model"), keccak(b"context", bytes([k])), sides))
@@ -80,7 +85,8 @@ class Prover:
         G, alpha = shorts["G"][1], ch["alpha"]
         g0, g1, s1 = (G[0] - self.omega) % R, G[1], self.rand()
         modulus = (pow(tau, b, R) - alpha) % R
-        q1 = ((self.f - evaluate(G, tau) + g0 + g1 * tau) * inv(modulus) + s1) % R
+        g = self.omega + sum(v * pow(alpha, i, R) * pow(tau, q, R) for (i, q), v in weights.items())
+        q1 = ((self.f - g) * inv(modulus) + s1) % R
         blind = lambda x: (x[0] + x[1] * tau + (x[2] * modulus if len(x) > 2 else 0)) % R
         secrets, nonces = [[g0, g1, s1]], [[self.rand() for _ in range(3)]]
         for s in pr.committed:
@@ -90,17 +96,20 @@ class Prover:
         sigma = sum(col["S1"][a] + a * col["S2"][a] + a * a * col["S3"][a] for a in range(sh.n)) % R
         commit = lambda n: self.point(evaluate(polys[n][1], tau))
         sent = b"".join(map(commit, order["M2"] + ["S1", "S2", "S3", "S0"])) + self.point(q1)
-        send(sent + b"".join(self.point(blind(x)) + self.point(blind(y)) for x, y in zip(secrets, nonces)) + word(sigma))
+        D = [(evaluate(G, tau) - self.f + modulus * q1) % R]  # [G] = C_f + D - (tau^b - alpha) C_q1
+        D += [(blind(x) - moved * tau**2 * geo(ch["mu"], sh.N)) % R for x in secrets[1:]]
+        assert other or moved or D == [blind(x) for x in secrets]
+        send(sent + b"".join(self.point(x) + self.point(blind(y)) for x, y in zip(D, nonces)) + word(sigma))
         ch |= {n: tr.challenge() for n in ("lambda", "theta", "psi", "zeta", "c_D")}
         ch["xi"] = [tr.challenge() for _ in range(sh.l)]
-        weights, public = summand.Weights(pr, ch["lambda"]), summand.dense(pr, sh, ch, c.values)
+        lam, public = summand.Weights(pr, ch["lambda"]), summand.dense(pr, sh, ch, c.values)
         claim = (summand.public_claim(pr, sh, ch, c.values) + ch["zeta"] * sigma) % R
 
         def round_(e):
             send(word(e[0]) + word(e[2]) + word(e[3]))
             return tr.challenge()
 
-        r, last, _ = rounds(pr, ch, weights, col, public, claim, round_)
+        r, last, _ = rounds(pr, ch, lam, col, public, claim, round_)
         assert last is not None, "a round is not consistent"
         polys |= {"G": (sh.lo, G)} | {n: (sh.kappa, t + [0] * ((sh.n >> sh.kappa) - len(t))) for n, t in self.fixed.items()}
         polys |= {"X_" + s.name: shorts["X_" + s.name] for s in pr.committed}

@@ -53,8 +53,8 @@ def statement(pr, vkd, statements):
     return vkd + word(N) + sid, word(len(values)) + values
 
 
-def verify(vk, program, srs, statements, proof):
-    """Raises Refused (program.py) or Invalid (../verifier.py) unless the proof is valid; returns the challenges."""
+def verify(vk, program, srs, statements, proof, without=()):
+    """`without`: the Schnorr equations to drop ("D", "D_s"), for attack tests. Raises Refused (program.py) or Invalid (../verifier.py) unless the proof is valid; returns the challenges."""
     # V1
     pr = decode(program)
     key = Reader(vk)
@@ -148,14 +148,16 @@ def verify(vk, program, srs, statements, proof):
     terms += [(-(za * R_A + zb * v_B), G1), (-za * zb, pi_1), (z, pi_2)]
     tau = srs.g1[0]
     schnorr = lambda d, z0, z1, A, D: [(d * z0, G1), (d * z1, tau), (-d, A), (-d * ch["c_D"], D)]
-    terms += schnorr(delta, zr[0], zr[1], A_D, D) + [(delta * zr[2], srs.g1[nu]), (-delta * zr[2] * alpha, G1)]
+    if "D" not in without:
+        terms += schnorr(delta, zr[0], zr[1], A_D, D) + [(delta * zr[2], srs.g1[nu]), (-delta * zr[2] * alpha, G1)]
     for s, port in enumerate(pr.committed):
         c_s = weight["X_" + port.name]
         points = [Reader(values[k][port.name]).point() for k in range(N)]
         terms += [(c_s * pow(ch["mu"], k, R), p) for k, p in enumerate(points)] + [(c_s, D_s[s][0])]
-        terms += schnorr(pow(delta, 2 + s, R), *ze[s], D_s[s][1], D_s[s][0])
+        if "D_s" not in without:
+            terms += schnorr(pow(delta, 2 + s, R), *ze[s], D_s[s][1], D_s[s][0])
 
     # V7
     pairs = [(g1_sum(terms), G2), (g1_sum([(-1, pi_2)]), srs.g2[0]), (g1_sum([(-cG, C_q)]), srs.g2[nu])]
     need(pairings_are_one(pairs), "V7")
-    return {**ch, "r": r, "rho": rho, "x": x, "eta": eta, "z": z, "delta": delta}
+    return {"vkd": keccak(TAG_VK, vk), **ch, "r": r, "rho": rho, "x": x, "eta": eta, "z": z, "delta": delta}

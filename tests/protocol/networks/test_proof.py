@@ -1,13 +1,18 @@
 """Whole proofs in bytes: the verifier of N8 accepts them, and nothing that differs (V1 to V7)."""
 
 import unittest
+from pathlib import Path
 
 import circuits
+from encoding import encode
 from field import R
 from program import Refused
 from proof import Prover
 from protocol import Reader, g1_sum, G1, point_bytes, verify, word
+from vectors import CIRCUITS, load, show
 from verifier import Invalid
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "networks"
 
 
 class Proofs(unittest.TestCase):
@@ -17,15 +22,33 @@ class Proofs(unittest.TestCase):
         except (Refused, Invalid):
             return None
 
-    def test_proofs_verify(self):
-        """Copies, products, two lanes with committed ports at levels of their own, tokens: N = 2."""
-        for build in (circuits.tree, circuits.bilinear, circuits.tokens, circuits.lanes):
-            proof = Prover(build()).prove()
-            with self.subTest(build.__name__):
-                verify(*proof)
+    def test_recorded_proofs_verify_with_their_challenges(self):
+        """tests/fixtures/networks, made by vectors.py: one circuit per family."""
+        paths = sorted(FIXTURES.glob("*.json"))
+        self.assertEqual({p.stem for p in paths}, set(CIRCUITS))
+        for path in paths:
+            arguments, challenges = load(path)
+            with self.subTest(path.stem):
+                self.assertEqual({k: show(v) for k, v in verify(*arguments).items()}, challenges)
+                self.assertEqual(arguments[1], encode(CIRCUITS[path.stem]().pr))
+
+    def test_a_prover_makes_what_verifies(self):
+        verify(*Prover(circuits.bilinear(), seed=2).prove())
+
+    def test_schnorr_equations(self):
+        """D could be the difference of two models, D_s that of two tensors: accepted when the equation is dropped."""
+        c = circuits.tokens()
+        other = {k: v + (k[1] == c.pr.linears[0].public[0].q) for k, v in c.weights.items()}
+        forged = Prover(c).prove(other=other)
+        self.assertIsNone(self.accepted(*forged))
+        verify(*forged, without=("D",))
+        forged = Prover(circuits.lanes()).prove(moved=1)
+        self.assertIsNone(self.accepted(*forged))
+        self.assertIsNone(self.accepted(*forged, ("D",)))
+        verify(*forged, without=("D_s",))
 
     def test_nothing_else_verifies(self):
-        vk, program, srs, statements, proof = Prover(circuits.lanes()).prove()
+        vk, program, srs, statements, proof = load(FIXTURES / "lanes-committed.json")[0]
         self.assertTrue(self.accepted(vk, program, srs, statements, proof))
         model, context, sides = statements[0]
         other = point_bytes(g1_sum([(1, Reader(sides[0]).point()), (1, G1)]))
@@ -53,7 +76,7 @@ class Proofs(unittest.TestCase):
 
     def test_the_length_is_that_of_the_specification(self):
         c = circuits.lanes()
-        pr, proof = c.pr, Prover(c).prove()[4]
+        pr, proof = c.pr, load(FIXTURES / "lanes-committed.json")[0][4]
         l, cc, t, products = 11, 2, 1, 0
         points = (pr.ell + pr.nx + 1) + (pr.ell + 1 + pr.nj + pr.nr + 0 + 1 + 2 * products) + 4 + t + 2 + 2 * cc + (l - 4) + 2
         NE = (pr.ell + pr.nx + 1) + (pr.ell + 1 + pr.nj + pr.nr + 0 + 1) + 3 + 1 + 1 + 1 + cc
