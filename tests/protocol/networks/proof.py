@@ -8,7 +8,8 @@ from field import R, geo, inv, mle
 from model import rounds
 from opening import add, evaluate, prove as fold_all
 from program import Shape
-from protocol import G1, G2, TAG_VK, Transcript, Table, columns_of, g1_sum, g2_times, keccak, point_bytes, statement, tag, word
+from protocol import G1, G2, TAG_VK, Table, Transcript, columns_of, g1_sum, keccak, statement, tag, word
+from verifier import g2_times, point_bytes
 from witness import activations, fixed_columns, messages, multiplicities
 
 
@@ -16,7 +17,8 @@ TEST_TAU = int.from_bytes(keccak(b"zkinfer TEST SRS: never use in production"), 
 
 
 class Prover:
-    def __init__(self, circuit, seed=1):
+    def __init__(self, circuit, seed=1, rho2=0):
+        self.rho2 = rho2  # levels of f: 0 is one level
         self.c, self.pr, self.rng = circuit, circuit.pr, random.Random(seed)
         self.tau = TEST_TAU
         self.sh = Shape(self.pr, circuit.N)
@@ -30,20 +32,23 @@ class Prover:
     def table(self):
         """The SRS points that a verifier of this program needs."""
         t = Table()
-        t.g1 = {j: g1_sum([(pow(self.tau, 1 << j, R), G1)]) for j in (0, self.pr.nu)}
-        t.g2 = {j: g2_times(pow(self.tau, 1 << j, R), G2) for j in (0, self.pr.nu)}
+        t.g1 = {j: g1_sum([(pow(self.tau, 1 << j, R), G1)]) for j in self.exponents()}
+        t.g2 = {j: g2_times(pow(self.tau, 1 << j, R), G2) for j in self.exponents()}
         t.id = keccak(tag("srs"), point_bytes(t.g1[0]), *(word(t.g2[0][i][j]) for i in (0, 1) for j in (1, 0)))
         return t
 
+    def exponents(self):
+        return sorted({0, self.pr.nu, self.pr.nu + self.rho2})
+
     def setup(self):
-        """f, its commitment and the key: one level."""
+        """f, its commitment and the key."""
         pr, b = self.pr, 1 << self.pr.nu
         self.omega = self.rand()
         self.f = (self.omega + sum(v * pow(self.tau, b * i + q, R) for (i, q), v in self.c.weights.items())) % R
         fixed = fixed_columns(pr)
         self.fixed = {k: v for k, v in fixed.items() if k in columns_of(pr)["fixed"]}
         self.srs = self.table()
-        key = b"\x00\x02\x00\x00" + self.srs.id + self.point(self.f) + keccak(encode(pr)) + keccak(fixed_bytes(pr))
+        key = bytes([0, 2, 0, self.rho2]) + self.srs.id + self.point(self.f) + keccak(encode(pr)) + keccak(fixed_bytes(pr))
         return key + b"".join(self.point(evaluate(self.fixed[k], self.tau)) for k in columns_of(pr)["fixed"])
 
     def prove(self, other=None, moved=0):
@@ -83,20 +88,25 @@ class Prover:
             col[n][:2] = cells
         polys = {n: (sh.lo, shorts[n][1]) if n == "Y" else (0, col[n]) for n in order["M1"] + order["M2"] + ["S1", "S2", "S3", "S0"]}
         G, alpha = shorts["G"][1], ch["alpha"]
-        g0, g1, s1 = (G[0] - self.omega) % R, G[1], self.rand()
-        modulus = (pow(tau, b, R) - alpha) % R
-        g = self.omega + sum(v * pow(alpha, i, R) * pow(tau, q, R) for (i, q), v in weights.items())
-        q1 = ((self.f - g) * inv(modulus) + s1) % R
-        blind = lambda x: (x[0] + x[1] * tau + (x[2] * modulus if len(x) > 2 else 0)) % R
-        secrets, nonces = [[g0, g1, s1]], [[self.rand() for _ in range(3)]]
+        blocks = [1] + ([1 << self.rho2] if self.rho2 else [])  # moduli X^b - alpha, X^D - alpha^R2
+        moduli = [(pow(tau, b * k, R) - pow(alpha, k, R)) % R for k in blocks]
+        R2 = blocks[-1] if self.rho2 else 1 << 30
+        parts = lambda x, y: self.omega + sum(v * x(i) * y(i) * pow(tau, q, R) for (i, q), v in weights.items())  # f, reduced
+        middle = parts(lambda i: pow(alpha, i // R2 * R2, R), lambda i: pow(tau, b * (i % R2), R))
+        g = parts(lambda i: pow(alpha, i, R), lambda i: 1)
+        blinds = [self.rand() for _ in blocks]
+        quotients = [(middle - g) * inv(moduli[0]) + blinds[0]]
+        quotients += [(self.f - middle) * inv(m) + s for m, s in zip(moduli[1:], blinds[1:])]
+        blind = lambda x: (x[0] + x[1] * tau + sum(y * m for y, m in zip(x[2:], moduli))) % R
+        secrets, nonces = [[(G[0] - self.omega) % R, G[1], *blinds]], [[self.rand() for _ in range(2 + len(blocks))]]
         for s in pr.committed:
             X = shorts["X_" + s.name][1]
             secrets.append([(X[0] - sum(pow(ch["mu"], k, R) * blinding[s.name][k] for k in range(sh.N))) % R, X[1]])
             nonces.append([self.rand() for _ in range(2)])
         sigma = sum(col["S1"][a] + a * col["S2"][a] + a * a * col["S3"][a] for a in range(sh.n)) % R
         commit = lambda n: self.point(evaluate(polys[n][1], tau))
-        sent = b"".join(map(commit, order["M2"] + ["S1", "S2", "S3", "S0"])) + self.point(q1)
-        D = [(evaluate(G, tau) - self.f + modulus * q1) % R]  # [G] = C_f + D - (tau^b - alpha) C_q1
+        sent = b"".join(map(commit, order["M2"] + ["S1", "S2", "S3", "S0"])) + b"".join(map(self.point, quotients))
+        D = [(evaluate(G, tau) - self.f + sum(m * v for m, v in zip(moduli, quotients))) % R]  # [G] = C_f + D - sum of modulus * quotient
         D += [(blind(x) - moved * tau**2 * geo(ch["mu"], sh.N)) % R for x in secrets[1:]]
         assert other or moved or D == [blind(x) for x in secrets]
         send(sent + b"".join(self.point(x) + self.point(blind(y)) for x, y in zip(D, nonces)) + word(sigma))

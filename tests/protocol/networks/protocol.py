@@ -10,7 +10,7 @@ from encoding import decode  # noqa: E402
 from field import R, inv, mle  # noqa: E402
 from model import interpolate  # noqa: E402
 from program import Shape, check_values, need  # noqa: E402
-from verifier import G1, G2, Reader, g1_sum, g2_times, keccak, pairings_are_one, point_bytes, tag, word  # noqa: E402,F401
+from verifier import G1, G2, Reader, g1_sum, keccak, pairings_are_one, tag, word  # noqa: E402
 from verifier import Transcript as FirstTranscript  # noqa: E402
 
 TAG_VK = keccak(b"zkinfer/native-vk/v2")
@@ -28,7 +28,7 @@ class Table:
 def columns_of(pr):
     """Names of the polynomials of each message, in order (N5)."""
     reads = [f"HX{j}" for j in range(1, pr.nr + 1)]
-    fixed = (["Tout"] if pr.F else []) + ([f"addr{j}" for j in range(1, pr.nr + 1)] + ["mult"] if pr.nr else [])
+    fixed = ["Tout"] * (pr.F > 0) + ([f"addr{j}" for j in range(1, pr.nr + 1)] + ["mult"]) * (pr.nr > 0)
     first = pr.columns + ["m"]
     second = [f"H{i}" for i in range(pr.ell)] + ["HT"] + [f"J{i}" for i in range(pr.nj)] + reads + ["HV"] * (pr.nr > 0) + ["Y"]
     second += ["YL", "YR"] * bool(pr.products)
@@ -54,11 +54,15 @@ def statement(pr, vkd, statements):
 
 
 def verify(vk, program, srs, statements, proof, without=()):
-    """`without`: the Schnorr equations to drop ("D", "D_s"), for attack tests. Raises Refused (program.py) or Invalid (../verifier.py) unless the proof is valid; returns the challenges."""
+    """The challenges of a valid proof; raises Refused (program.py) or Invalid (../verifier.py) for any other.
+    `without`: the Schnorr equations to drop ("D", "D_s"), for attack tests."""
     # V1
     pr = decode(program)
     key = Reader(vk)
-    need(key.bytes(4) == b"\x00\x02\x00\x00", "V1: version, flags, one level")
+    need(key.bytes(3) == b"\x00\x02\x00", "V1: version, flags")
+    rho2 = key.int(1)
+    need(rho2 == 0 or (1 << rho2 < pr.R and pr.nu + rho2 <= 28), "V1: levels")
+    t = 1 + (rho2 > 0)
     need(key.bytes(32) == srs.id, "V1: SRS")
     C_f = key.point()
     need(key.bytes(32) == keccak(program), "V1: program")
@@ -77,7 +81,8 @@ def verify(vk, program, srs, statements, proof, without=()):
     C |= {n: reader.point() for n in order["M1"]}
     mark()
     C |= {n: reader.point() for n in order["M2"] + ["S1", "S2", "S3", "S0"]}
-    C_q, D, A_D = reader.point(), reader.point(), reader.point()
+    C_q = [reader.point() for _ in range(t)]
+    D, A_D = reader.point(), reader.point()
     D_s = [(reader.point(), reader.point()) for _ in pr.committed]
     sigma = reader.scalar()
     mark()
@@ -94,7 +99,7 @@ def verify(vk, program, srs, statements, proof, without=()):
     mark()
     pi_1 = reader.point()
     mark()
-    pi_2, zr = reader.point(), [reader.scalar() for _ in range(3)]
+    pi_2, zr = reader.point(), [reader.scalar() for _ in range(t + 2)]
     ze = [(reader.scalar(), reader.scalar()) for _ in pr.committed]
     mark()
     reader.end()
@@ -142,14 +147,16 @@ def verify(vk, program, srs, statements, proof, without=()):
     vp, vm = (sum(e[i] * fold[i][side] for i in range(h)) for side in (0, 1))
     R_A = (vp + vm) * inv(2) + z * (vp - vm) * inv(2 * x)
     v_B = sum(e[h + i - 1] * v[i] for i in range(1, h))
-    cG, alpha, nu = weight["G"], ch["alpha"], pr.nu
-    terms = [(weight[n], C[n]) for n in order["M4"] if n in C] + [(cG, C_f), (cG, D), (cG * alpha, C_q)]
+    cG, roots, moduli = weight["G"], [ch["alpha"], pow(ch["alpha"], 1 << rho2, R)][:t], [pr.nu, pr.nu + rho2][:t]
+    terms = [(weight[n], C[n]) for n in order["M4"] if n in C] + [(cG, C_f), (cG, D)] + [(cG * a, q) for a, q in zip(roots, C_q)]
     terms += [(za * e[i] + zb * e[h + i - 1], C_F[i]) for i in range(1, h)]
     terms += [(-(za * R_A + zb * v_B), G1), (-za * zb, pi_1), (z, pi_2)]
     tau = srs.g1[0]
     schnorr = lambda d, z0, z1, A, D: [(d * z0, G1), (d * z1, tau), (-d, A), (-d * ch["c_D"], D)]
     if "D" not in without:
-        terms += schnorr(delta, zr[0], zr[1], A_D, D) + [(delta * zr[2], srs.g1[nu]), (-delta * zr[2] * alpha, G1)]
+        terms += schnorr(delta, zr[0], zr[1], A_D, D)
+        for a, j, response in zip(roots, moduli, zr[2:]):
+            terms += [(delta * response, srs.g1[j]), (-delta * response * a, G1)]
     for s, port in enumerate(pr.committed):
         c_s = weight["X_" + port.name]
         points = [Reader(values[k][port.name]).point() for k in range(N)]
@@ -158,6 +165,7 @@ def verify(vk, program, srs, statements, proof, without=()):
             terms += schnorr(pow(delta, 2 + s, R), *ze[s], D_s[s][1], D_s[s][0])
 
     # V7
-    pairs = [(g1_sum(terms), G2), (g1_sum([(-1, pi_2)]), srs.g2[0]), (g1_sum([(-cG, C_q)]), srs.g2[nu])]
+    pairs = [(g1_sum(terms), G2), (g1_sum([(-1, pi_2)]), srs.g2[0])]
+    pairs += [(g1_sum([(-cG, q)]), srs.g2[j]) for q, j in zip(C_q, moduli)]
     need(pairings_are_one(pairs), "V7")
     return {"vkd": keccak(TAG_VK, vk), **ch, "r": r, "rho": rho, "x": x, "eta": eta, "z": z, "delta": delta}

@@ -57,7 +57,8 @@ class Copies(Attacks):
         cell = lambda c: next((i, k) for i in range(3) for k in range(2) if run.witness.row(run.c.T["ge"], (i,), k)["L0"] == c)
         (i, k), (j, m) = cell(1), cell(0)
         self.attack("c = 0 for a >= b", tree, ["ge.pos"], one("ge", (i,), lambda r: (r.update(L0=0), put(r, 2, 3, r["X1"] - r["X2"] + 1)), k))
-        self.attack("c = 1 for a < b", tree, ["ge.neg"], one("ge", (j,), lambda r: (r.update(L0=1), put(r, 2, 3, 0), put(r, 4, 5, r["X2"] - r["X1"])), m))
+        self.attack("c = 1 for a < b", tree, ["ge.neg"],
+                    one("ge", (j,), lambda r: (r.update(L0=1), put(r, 2, 3, 0), put(r, 4, 5, r["X2"] - r["X1"])), m))
 
     def test_selection_and_constants(self):
         run = Run(tree())

@@ -8,9 +8,9 @@ from encoding import encode
 from field import R
 from program import Refused
 from proof import Prover
-from protocol import Reader, g1_sum, G1, point_bytes, verify, word
+from protocol import G1, Reader, g1_sum, verify, word
 from vectors import CIRCUITS, load, show
-from verifier import Invalid
+from verifier import Invalid, point_bytes
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "networks"
 

@@ -16,7 +16,10 @@ from protocol import Table, verify, word
 CIRCUITS = {
     "mlp": circuits.mlp, "convolutions": circuits.convolutions, "tree": circuits.tree, "product": circuits.bilinear,
     "tokens-argmax": circuits.tokens, "lanes-committed": circuits.lanes, "attention": lambda: attention.block(2),
+    "two-levels": circuits.tokens,
 }
+
+TWO_LEVELS = {"two-levels": 1}
 
 
 def show(v):
@@ -25,8 +28,8 @@ def show(v):
     return "0x" + (v if isinstance(v, bytes) else word(v)).hex()
 
 
-def record(build):
-    vk, program, srs, statements, proof = Prover(build()).prove()
+def record(build, rho2=0):
+    vk, program, srs, statements, proof = Prover(build(), rho2=rho2).prove()
     return {
         "vk": show(vk),
         "program": show(program),
@@ -63,5 +66,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     for name, build in CIRCUITS.items():
         path = Path(sys.argv[1]) / f"{name}.json"
-        path.write_text(json.dumps(record(build), indent=1) + "\n")
+        path.write_text(json.dumps(record(build, TWO_LEVELS.get(name, 0)), indent=1) + "\n")
         print(path)
