@@ -1,5 +1,6 @@
 """Runs a circuit: challenges, messages, the value of every constraint, the sumcheck."""
 
+import itertools
 import random
 from functools import cached_property
 
@@ -65,10 +66,10 @@ class Run:
     @cached_property
     def residuals(self):
         """{constraint: sum of its part of Phi less its part of Claim_0}; the operations one by one."""
-        out = {}
-        for a in self.sh.real:
-            c, f = self.at(a)
-            for name, v in summand.local(self.pr, self.ch, self.w, c, f):
+        out, ck, fk, first = {}, list(self.col), [k for k in self.public if k[0] != "Om"], self.sh.real[0]
+        rows = zip(zip(*(self.col[k][first:] for k in ck)), zip(*(self.public[k][first:] for k in fk)))
+        for c, f in itertools.islice(rows, len(self.sh.real)):
+            for name, v in summand.local(self.pr, self.ch, self.w, dict(zip(ck, c)), dict(zip(fk, f))):
                 out[name] = out.get(name, 0) + v
         at, mu, N, K = forms.Monomials(self.ch), self.ch["mu"], self.sh.N, self.sh.K
         base = {s: [pow(self.ch[s], k, R) for k in range(N)] for s in ("mu", "psi")}
