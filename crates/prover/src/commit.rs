@@ -46,6 +46,11 @@ impl Powers {
         self.raw.len()
     }
 
+    /// The powers themselves.
+    pub(crate) fn raw(&self) -> &[RawPoint] {
+        &self.raw
+    }
+
     /// `[sum_i p_i X^i]_1` for several polynomials.
     pub(crate) fn commit(&self, polynomials: &[&[Fr]]) -> Vec<G1Affine> {
         let low: Vec<&[Fr]> = polynomials.iter().map(|p| &p[..p.len().min(self.table.len())]).collect();
@@ -59,7 +64,7 @@ impl Powers {
     }
 
     /// The same for sparse polynomials, as `(exponent, coefficient)`.
-    fn commit_sparse(&self, polynomials: &[Vec<(usize, Fr)>]) -> Vec<G1Affine> {
+    pub(crate) fn commit_sparse(&self, polynomials: &[Vec<(usize, Fr)>]) -> Vec<G1Affine> {
         let mut out = self.table.msm_sparse(polynomials);
         let behind = polynomials.iter().map(|p| p.iter().filter(|(i, _)| *i >= self.table.len()));
         for (o, terms) in out.iter_mut().zip(behind) {

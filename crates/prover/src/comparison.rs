@@ -210,20 +210,22 @@ impl Opener {
         // The verifier of a key with this commitment; of its shape nothing is used.
         let key = VerifyingKey::new(Shape::new(vec![1, 1], None)?, Level::One, *self.srs.id(), commitment)?;
         let verifier = Verifier::new(key, self.srs.pinned())?;
+        let order = EvalOrder { ell: proof.c_l.len() - 1 };
         let instance = Instance {
+            columns: proof.columns(),
+            g: (order.g(), shape.size.kappa),
             commitment,
             moduli: &[],
-            tau_g1: verifier.tau.0,
+            tau_g1: verifier.points.tau.0,
             c_d: Fr::ZERO,
             mu: Fr::ZERO,
             committed: &[],
-            kappa: shape.size.kappa,
             r: &place.full(&claim.point),
         };
         let challenges = Opening { rho, x: chosen.unwrap_or(x), eta, z, delta };
-        let equation =
-            opening::reduce(&proof, &instance, challenges, Rules::default()).map_err(VerifyError::Rejected)?;
-        if many::holds(&verifier, &equation) { Ok(()) } else { Err(VerifyError::Rejected(Check::V7)) }
+        let equation = opening::reduce(proof.messages(), &instance, challenges, Rules::default())
+            .map_err(VerifyError::Rejected)?;
+        if many::holds(&verifier.points, &equation) { Ok(()) } else { Err(VerifyError::Rejected(Check::V7)) }
     }
 }
 

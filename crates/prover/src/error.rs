@@ -54,6 +54,17 @@ pub enum CircuitError {
         /// What the key says.
         committed: bool,
     },
+    /// An element of a port is outside the port's bounds.
+    #[error("element {element} of port {port} is outside the port's bounds")]
+    Element {
+        /// Index of the port.
+        port: usize,
+        /// Index of the element.
+        element: usize,
+    },
+    /// The program of a general network is not accepted.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// A weight is -128, outside `[-127, 127]` (§1).
     #[error("layer {layer} neuron {neuron} has a weight of -128; weights are in [-127, 127]")]
     Weight {
@@ -94,6 +105,57 @@ pub enum EncodingError {
     Bound,
 }
 
+/// Why a program of a general network is not accepted ([`crate::network`]).
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProgramError {
+    /// The bytes are not a canonical encoding.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
+    /// There is too much of something.
+    #[error("{what}: {got}, at most {max} are allowed")]
+    Bound {
+        /// The quantity.
+        what: &'static str,
+        /// Its value.
+        got: u64,
+        /// Largest allowed value.
+        max: u64,
+    },
+    /// A part does not fit the rest of the program.
+    #[error("{what} {index} is malformed")]
+    Malformed {
+        /// What is wrong.
+        what: &'static str,
+        /// Index of the kind, tensor or constraint.
+        index: usize,
+    },
+    /// The prover has no argument for this part.
+    #[error("{what} {index} is not implemented")]
+    Unsupported {
+        /// The part.
+        what: &'static str,
+        /// Its index.
+        index: usize,
+    },
+    /// The constraints leave a choice.
+    #[error("constraint or tensor {index}: {what}")]
+    Undetermined {
+        /// What is missing.
+        what: &'static str,
+        /// Index of the constraint, or of the tensor that nothing defines.
+        index: usize,
+    },
+    /// The sides of a constraint could differ by a multiple of the field's order.
+    #[error("{what} {index}: its sides are not below 2^200")]
+    Wraps {
+        /// The sort of constraint.
+        what: &'static str,
+        /// Its index.
+        index: usize,
+    },
+}
+
 /// Why a key could not be made or read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -118,6 +180,9 @@ pub enum KeyError {
     /// Weights or model secret do not open the commitment (§3).
     #[error("weights and model secret do not open the model commitment")]
     CommitmentMismatch,
+    /// The program beside a key is not the one that the key names.
+    #[error("the key names another program")]
+    ProgramMismatch,
     /// The quotient points do not belong to the model commitment (§3).
     #[error("the quotient points do not belong to the model commitment")]
     QuotientMismatch,
@@ -148,6 +213,18 @@ pub enum ProveError {
         layer: usize,
         /// Neuron, from 0.
         neuron: usize,
+        /// Which bound is broken.
+        what: RangeKind,
+    },
+    /// An element of a tensor of a general network is outside its range.
+    #[error("sample {sample}, layer {layer}, element {element}: {what} is out of range")]
+    Element {
+        /// Sample, from 0.
+        sample: usize,
+        /// Layer of the graph, from 0; the input is layer 0.
+        layer: usize,
+        /// Element in row-major order, from 0.
+        element: usize,
         /// Which bound is broken.
         what: RangeKind,
     },

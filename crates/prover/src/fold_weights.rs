@@ -13,7 +13,7 @@ use crate::mle;
 const TASK: usize = 64;
 
 /// The 32-bit limbs of a canonical scalar, lowest first.
-fn limbs(scalar: &Fr) -> [u32; 8] {
+pub(crate) fn limbs(scalar: &Fr) -> [u32; 8] {
     let words = scalar.into_bigint().0;
     // Truncation is the point: low and high halves.
     core::array::from_fn(|i| (words[i / 2] >> (32 * (i % 2))) as u32)
@@ -25,6 +25,26 @@ fn join(sums: &[i64; 8]) -> Fr {
     sums.iter().rev().fold(Fr::ZERO, |value, sum| value * shift + signed(*sum))
 }
 
+/// Adds `sum_i alpha^i w_i` to `g`, where the rows `w_i` of signed bytes stand one behind the other
+/// in `weights`, as long as `g` each, and `powers` are the limbs of `alpha^i` (at most `2^20` rows).
+pub(crate) fn rows(g: &mut [Fr], weights: &[i8], powers: &[[u32; 8]]) {
+    let inputs = g.len();
+    g.par_chunks_mut(TASK).enumerate().for_each(|(task, g)| {
+        // |weight| < 2^7, limb < 2^32, at most 2^20 rows: sums stay below 2^59.
+        let mut sums = [[0i64; TASK]; 8];
+        for (row, limbs) in weights.chunks_exact(inputs).zip(powers) {
+            let row = &row[task * TASK..][..g.len()];
+            for (sums, limb) in sums.iter_mut().zip(limbs) {
+                let limb = i64::from(*limb);
+                sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i64::from(*w) * limb);
+            }
+        }
+        for (j, g) in g.iter_mut().enumerate() {
+            *g += join(&core::array::from_fn(|t| sums[t][j]));
+        }
+    });
+}
+
 /// `g` over positions `0..P`, without its masks.
 pub(crate) fn fold(weights: &Weights, omega: Fr, alpha: Fr) -> Zeroizing<Vec<Fr>> {
     let shape = weights.shape();
@@ -34,23 +54,8 @@ pub(crate) fn fold(weights: &Weights, omega: Fr, alpha: Fr) -> Zeroizing<Vec<Fr>
     let mut g = Zeroizing::new(vec![Fr::ZERO; layout.positions]);
     g[0] = omega;
     for l in 1..=shape.layers() {
-        let inputs = shape.dims()[l - 1];
         let (start, constant) = (layout.start(l), layout.constant(l));
-        let layer = weights.layer(l);
-        g[start..constant].par_chunks_mut(TASK).enumerate().for_each(|(task, g)| {
-            // |weight| < 2^7, limb < 2^32, at most 2^16 rows: sums stay below 2^55.
-            let mut sums = [[0i64; TASK]; 8];
-            for (row, limbs) in layer.chunks_exact(inputs).zip(&split) {
-                let row = &row[task * TASK..][..g.len()];
-                for (sums, limb) in sums.iter_mut().zip(limbs) {
-                    let limb = i64::from(*limb);
-                    sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i64::from(*w) * limb);
-                }
-            }
-            for (j, g) in g.iter_mut().enumerate() {
-                *g = join(&core::array::from_fn(|t| sums[t][j]));
-            }
-        });
+        rows(&mut g[start..constant], weights.layer(l), &split);
         g[constant] = weights.bias(l).iter().zip(&powers).map(|(b, p)| signed((*b).into()) * p).sum();
     }
     g

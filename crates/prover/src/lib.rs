@@ -75,6 +75,7 @@ pub mod kernels;
 mod keys;
 mod many;
 mod mle;
+pub mod network;
 mod opening;
 mod pinned;
 mod proof;
@@ -97,7 +98,7 @@ mod mask_rank;
 #[cfg(test)]
 mod testing;
 
-pub use error::{Check, CircuitError, EncodingError, KeyError, ProveError, RangeKind, VerifyError};
+pub use error::{Check, CircuitError, EncodingError, KeyError, ProgramError, ProveError, RangeKind, VerifyError};
 pub use keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
 pub use many::{Claim, Verdicts, verify_many};
 pub use pinned::{PinnedSrs, PinnedSrsError, srs_id};

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::error::{Check, VerifyError};
 use crate::kernels;
-use crate::opening::verify::{Equation, G2Lines, Terms};
+use crate::opening::verify::{Equation, G2Lines, SrsPoints, Terms};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::statement::Statement;
@@ -135,8 +135,8 @@ fn product(set: &[Open<'_>], out: &mut Verdicts) -> bool {
     let Some(first) = set.first() else {
         return true;
     };
-    let mut sum = Sum::new(first.verifier);
-    set.iter().for_each(|o| sum.add(o.verifier, &o.equation, o.weight));
+    let mut sum = Sum::new(&first.verifier.points);
+    set.iter().for_each(|o| sum.add(&o.verifier.points, &o.equation, o.weight));
     let (pairs, holds) = sum.evaluate();
     out.products += 1;
     out.pairs += pairs;
@@ -144,9 +144,9 @@ fn product(set: &[Open<'_>], out: &mut Verdicts) -> bool {
 }
 
 /// V7 of one proof.
-pub(crate) fn holds(verifier: &Verifier, equation: &Equation) -> bool {
-    let mut sum = Sum::new(verifier);
-    sum.add(verifier, equation, Fr::ONE);
+pub(crate) fn holds(points: &SrsPoints, equation: &Equation) -> bool {
+    let mut sum = Sum::new(points);
+    sum.add(points, equation, Fr::ONE);
     sum.evaluate().1
 }
 
@@ -160,16 +160,16 @@ struct Sum<'a> {
 }
 
 impl<'a> Sum<'a> {
-    fn new(verifier: &'a Verifier) -> Self {
-        Self { one: (Terms::default(), &verifier.one), tau: (Terms::default(), &verifier.tau.1), powers: Vec::new() }
+    fn new(points: &'a SrsPoints) -> Self {
+        Self { one: (Terms::default(), &points.one), tau: (Terms::default(), &points.tau.1), powers: Vec::new() }
     }
 
-    fn add(&mut self, verifier: &'a Verifier, equation: &Equation, weight: Fr) {
+    fn add(&mut self, points: &'a SrsPoints, equation: &Equation, weight: Fr) {
         for (point, scalar) in equation.q.points.iter().zip(&equation.q.scalars) {
             self.one.0.push(*point, weight * scalar);
         }
         self.tau.0.push(equation.pi_2, -weight);
-        for (power, (point, scalar)) in verifier.powers.iter().zip(&equation.quotients) {
+        for (power, (point, scalar)) in points.powers.iter().zip(&equation.quotients) {
             let known = self.powers.iter().position(|(exponent, ..)| *exponent == power.exponent);
             let at = known.unwrap_or_else(|| {
                 self.powers.push((power.exponent, Terms::default(), &power.g2));

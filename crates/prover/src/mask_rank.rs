@@ -13,7 +13,7 @@ use crate::sumcheck::masks::support;
 use crate::sumcheck::phi::EvalOrder;
 
 /// Rank by elimination.
-fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
+pub(crate) fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
     let width = rows.first().map_or(0, Vec::len);
     let mut rank = 0;
     for column in 0..width {
@@ -34,19 +34,20 @@ fn rank(mut rows: Vec<Vec<Fr>>) -> usize {
 }
 
 /// Challenges of one random instance.
-struct Instance {
+#[derive(Debug)]
+pub(crate) struct Instance {
     size: Columns,
     order: EvalOrder,
     tau: Fr,
-    r: Vec<Fr>,
-    rho: Vec<Fr>,
+    pub(crate) r: Vec<Fr>,
+    pub(crate) rho: Vec<Fr>,
     x: Fr,
     zeta: Fr,
     mu: Fr,
 }
 
 impl Instance {
-    fn new(size: Columns, ell: usize, seed: u8) -> Self {
+    pub(crate) fn new(size: Columns, ell: usize, seed: u8) -> Self {
         let mut random = Randomness::from_seed([seed; 32]);
         let order = EvalOrder { ell };
         Self {
@@ -63,7 +64,7 @@ impl Instance {
 
     /// What entry 1 at `row` of a column with the weight `weight` adds to the opening, when the
     /// column enters at level `from`: `C_F1.., P_i(x), P_i(-x), fin`.
-    fn opening(&self, row: usize, weight: Fr, from: usize) -> Vec<Fr> {
+    pub(crate) fn opening(&self, row: usize, weight: Fr, from: usize) -> Vec<Fr> {
         let h = self.size.folds();
         let mut out = Vec::new();
         let mut scale = weight;
@@ -91,7 +92,7 @@ impl Instance {
     }
 
     /// What entry 1 at `row` of `S_k` adds to `sigma` and to the rounds.
-    fn rounds(&self, row: usize, k: usize) -> Vec<Fr> {
+    pub(crate) fn rounds(&self, row: usize, k: usize) -> Vec<Fr> {
         let power = |i: Fr| i.pow([k as u64 - 1]);
         let mut out = vec![power(Fr::from(row as u64))];
         let (mut prefix, mut index) = (Fr::ONE, Fr::ZERO);
@@ -109,7 +110,7 @@ impl Instance {
         out
     }
 
-    fn commitment(&self, row: usize) -> Fr {
+    pub(crate) fn commitment(&self, row: usize) -> Fr {
         self.tau.pow([row as u64])
     }
 }

@@ -5,6 +5,7 @@ use ark_bn254::{Fr, G1Affine};
 use crate::circuit::layout::Columns;
 use crate::encoding::{POINT, Reader, SCALAR, point_bytes, scalar_bytes};
 use crate::error::EncodingError;
+use crate::opening::verify::Messages;
 use crate::sumcheck::phi::EvalOrder;
 
 /// Coefficients at which folding stops.
@@ -90,6 +91,31 @@ pub(crate) fn m2_points(
 impl Proof {
     pub(crate) fn m2_points(&self) -> Vec<G1Affine> {
         m2_points(&self.c_h, &self.c_s, &self.c_q, self.d, self.a_d, &self.d_committed)
+    }
+
+    /// What V5 to V7 read.
+    pub(crate) fn messages(&self) -> Messages<'_> {
+        Messages {
+            evals: &self.evals,
+            c_f: &self.c_f,
+            fin: &self.fin,
+            fold_values: &self.fold_values,
+            c_q: &self.c_q,
+            d: self.d,
+            a_d: self.a_d,
+            d_committed: &self.d_committed,
+            pi: [self.pi_1, self.pi_2],
+            zr: &self.zr,
+        }
+    }
+
+    /// The committed columns with their places in M4, all at level 0.
+    pub(crate) fn columns(&self) -> Vec<(G1Affine, usize, usize)> {
+        let order = EvalOrder { ell: self.c_l.len() - 1 };
+        let l = self.c_l.iter().enumerate().map(|(c, p)| (*p, c, 0));
+        let h = self.c_h.iter().enumerate().map(|(c, p)| (*p, order.h(c), 0));
+        let s = self.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]).map(|(p, j)| (*p, j, 0));
+        l.chain(h).chain(s).collect()
     }
 
     /// The canonical bytes: M1 to M7 in order, without a header.

@@ -58,6 +58,14 @@ pub(crate) enum Rule {
     Points,
     /// Equations that are checked together have random weights (§7.1).
     Weights,
+    /// General networks, N6: gates of the row kinds.
+    Gate,
+    /// Relations.
+    Relation,
+    /// Linear operators.
+    Linear,
+    /// The link of `Y`.
+    Link,
 }
 
 /// The conditions in force.

@@ -97,19 +97,27 @@ impl Statement {
     /// `id = keccak(TAG_STATEMENT || model id || keccak(PV) || context id)`.
     #[must_use]
     pub fn id(&self) -> [u8; 32] {
-        let values = keccak(&[&self.values.to_bytes()]);
-        keccak(&[&tag("statement"), &self.model_id, &values, &self.context_id])
+        id(&self.model_id, &self.values.to_bytes(), &self.context_id)
     }
+}
+
+/// The statement id over public values in their bytes.
+pub(crate) fn id(model_id: &[u8; 32], public: &[u8], context_id: &[u8; 32]) -> [u8; 32] {
+    keccak(&[&tag("statement"), model_id, &keccak(&[public]), context_id])
 }
 
 /// `sid`: the id of the one statement, or the batch id of several.
 #[must_use]
 pub fn session_id(statements: &[Statement]) -> [u8; 32] {
-    if let [single] = statements {
-        return single.id();
+    session_of(&statements.iter().map(Statement::id).collect::<Vec<_>>())
+}
+
+/// `sid` from the ids of the statements.
+pub(crate) fn session_of(ids: &[[u8; 32]]) -> [u8; 32] {
+    if let [single] = ids {
+        return *single;
     }
-    let ids: Vec<u8> = statements.iter().flat_map(Statement::id).collect();
-    keccak(&[&tag("batch"), &word(statements.len() as u64), &ids])
+    keccak(&[&tag("batch"), &word(ids.len() as u64), ids.as_flattened()])
 }
 
 /// V1 for statements: one model, and sides that match the shape: a point or elements, not both.

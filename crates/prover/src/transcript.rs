@@ -13,6 +13,8 @@ use crate::encoding::{keccak, point_bytes, scalar_bytes, word};
 
 /// Domain of the transcript and version of the protocol.
 const DOMAIN: &[u8] = b"zkinfer/native/v1";
+/// Domain for general networks.
+const NETWORK_DOMAIN: &[u8] = b"zkinfer/native/v2";
 
 /// Stages, named after the message that comes next.
 pub(crate) mod stage {
@@ -20,6 +22,11 @@ pub(crate) mod stage {
     pub(crate) enum M1 {}
     #[derive(Debug)]
     pub(crate) enum M2 {}
+    /// M1 and M2 of general networks; from M3 on the stages are the same.
+    #[derive(Debug)]
+    pub(crate) enum NetworkM1 {}
+    #[derive(Debug)]
+    pub(crate) enum NetworkM2 {}
     #[derive(Debug)]
     pub(crate) enum M3 {}
     #[derive(Debug)]
@@ -58,6 +65,38 @@ pub struct Challenges2 {
     pub xi: Vec<Fr>,
 }
 
+/// Challenges after M1 of a general network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkChallenges1 {
+    /// Separates the rows of `f`.
+    pub alpha: Fr,
+    /// Pole of the lookup sums.
+    pub beta: Fr,
+    /// Separates the parts of a lookup.
+    pub gamma: Fr,
+    /// Separates the places where the same weights are used.
+    pub chi: Fr,
+    /// Separates the samples.
+    pub mu: Fr,
+}
+
+/// Challenges after M2 of a general network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkChallenges2 {
+    /// Batches the constraints.
+    pub lambda: Fr,
+    /// Separates the entries of hats and the indices of relations.
+    pub theta: Fr,
+    /// Separates the samples in the hats of products.
+    pub psi: Fr,
+    /// Weight of the sumcheck masks.
+    pub zeta: Fr,
+    /// Challenge of the Schnorr proof for `D`.
+    pub c_d: Fr,
+    /// Point of the zero-checks, `l` scalars.
+    pub xi: Vec<Fr>,
+}
+
 /// The running hash `st`.
 #[derive(Debug)]
 pub(crate) struct Transcript<Stage> {
@@ -87,13 +126,60 @@ impl<Stage> Transcript<Stage> {
     }
 }
 
-impl Transcript<stage::M1> {
-    /// Binds the key, the number of samples, the statement id and the public values of all samples.
-    pub(crate) fn new(vkd: &[u8; 32], samples: usize, sid: &[u8; 32], public: &[u8]) -> Self {
-        let mut this = Self { st: keccak(&[DOMAIN]), stage: PhantomData };
+impl<Stage> Transcript<Stage> {
+    fn start(domain: &[u8], vkd: &[u8; 32], samples: usize, sid: &[u8; 32], public: &[u8]) -> Self {
+        let mut this = Self { st: keccak(&[domain]), stage: PhantomData };
         this.absorb(&[&vkd[..], &word(samples as u64), sid].concat());
         this.absorb(&[&word(public.len() as u64), public].concat());
         this
+    }
+}
+
+impl Transcript<stage::NetworkM1> {
+    /// Binds the key, the number of samples, the statement id and the public values of all samples.
+    pub(crate) fn network(vkd: &[u8; 32], samples: usize, sid: &[u8; 32], public: &[u8]) -> Self {
+        Self::start(NETWORK_DOMAIN, vkd, samples, sid, public)
+    }
+
+    /// M1 (N5): limbs, operands, multiplicities.
+    pub(crate) fn m1(mut self, points: &[G1Affine]) -> (Transcript<stage::NetworkM2>, NetworkChallenges1) {
+        self.absorb(&message(points, &[]));
+        let challenges = NetworkChallenges1 {
+            alpha: self.challenge(),
+            beta: self.challenge(),
+            gamma: self.challenge(),
+            chi: self.challenge(),
+            mu: self.challenge(),
+        };
+        (self.next(), challenges)
+    }
+}
+
+impl Transcript<stage::NetworkM2> {
+    /// M2 (N5): `points` in wire order, then `sigma`; `variables` is `l`.
+    pub(crate) fn m2(
+        mut self,
+        points: &[G1Affine],
+        sigma: Fr,
+        variables: usize,
+    ) -> (Transcript<stage::M3>, NetworkChallenges2) {
+        self.absorb(&message(points, &[sigma]));
+        let challenges = NetworkChallenges2 {
+            lambda: self.challenge(),
+            theta: self.challenge(),
+            psi: self.challenge(),
+            zeta: self.challenge(),
+            c_d: self.challenge(),
+            xi: (0..variables).map(|_| self.challenge()).collect(),
+        };
+        (self.next(), challenges)
+    }
+}
+
+impl Transcript<stage::M1> {
+    /// Binds the key, the number of samples, the statement id and the public values of all samples.
+    pub(crate) fn new(vkd: &[u8; 32], samples: usize, sid: &[u8; 32], public: &[u8]) -> Self {
+        Self::start(DOMAIN, vkd, samples, sid, public)
     }
 
     /// M1: the limb columns.

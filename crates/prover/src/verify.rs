@@ -1,21 +1,20 @@
 //! §7: the verifier.
 
-use ark_bn254::{Fr, G1Affine, G2Affine};
-use ark_ec::AffineRepr;
+use ark_bn254::{Fr, G1Affine};
 
 use crate::circuit::layout::Columns;
 use crate::circuit::{Layout, Side};
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
 use crate::many;
-use crate::opening::verify::{self as opening, Equation, G2Lines, Instance, Modulus, Opening, Power};
+use crate::opening::verify::{self as opening, Equation, Instance, Opening, SrsPoints};
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
 use crate::prove::{bound_sigma, start};
 use crate::rules::{Rule, Rules};
 use crate::statement::{self, PublicValues, Statement};
 use crate::sumcheck::functions::Functions;
-use crate::sumcheck::phi::phi;
+use crate::sumcheck::phi::{EvalOrder, phi};
 use crate::sumcheck::verify::cubic;
 use crate::transcript::{Challenges1, Challenges2};
 
@@ -47,12 +46,7 @@ pub struct Verifier {
     vk: VerifyingKey,
     layout: Layout,
     vkd: [u8; 32],
-    /// `[1]_2`.
-    pub(crate) one: G2Lines,
-    /// `[tau]_1, [tau]_2`.
-    pub(crate) tau: (G1Affine, G2Lines),
-    /// The powers of the quotient moduli.
-    pub(crate) powers: Vec<Power>,
+    pub(crate) points: SrsPoints,
 }
 
 impl Verifier {
@@ -64,21 +58,8 @@ impl Verifier {
         if vk.srs_id() != pinned.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
-        let power = |j: usize| point(j).map(|(g1, g2)| Power { exponent: j, g1, g2 });
-        let powers: Option<Vec<_>> = vk.exponents().into_iter().map(power).collect();
-        let (Some(tau), Some(powers)) = (point(0), powers) else {
-            let needed = vk.exponents().iter().copied().max().unwrap_or(0);
-            return Err(KeyError::SrsTooSmall { needed: 1 << needed, got: 0 });
-        };
-        Ok(Self {
-            layout: Layout::new(vk.shape()),
-            vkd: vk.digest(),
-            vk,
-            one: G2Affine::generator().into(),
-            tau,
-            powers,
-        })
+        let points = SrsPoints::new(pinned, &vk.exponents())?;
+        Ok(Self { layout: Layout::new(vk.shape()), vkd: vk.digest(), vk, points })
     }
 
     /// The verifying key.
@@ -129,7 +110,7 @@ impl Verifier {
         rules: Rules,
     ) -> Result<Challenges, VerifyError> {
         let (challenges, equation) = self.reduce(statements, proof, rules)?;
-        if rules.on(Rule::V7) && !many::holds(self, &equation) {
+        if rules.on(Rule::V7) && !many::holds(&self.points, &equation) {
             return Err(VerifyError::Rejected(Check::V7));
         }
         Ok(challenges)
@@ -187,29 +168,25 @@ impl Verifier {
         }
 
         // V2 for x, V5 and V6
-        let moduli: Vec<Modulus> = self
-            .vk
-            .roots(m1.alpha)
-            .into_iter()
-            .zip(&self.powers)
-            .map(|(root, power)| Modulus { root, power })
-            .collect();
+        let moduli = self.points.moduli(self.vk.roots(m1.alpha));
         let committed: Vec<(Side, Vec<G1Affine>)> = shape
             .committed()
             .sides()
             .map(|side| (side, statements.iter().filter_map(|s| s.values.point(side)).map(|p| p.0).collect()))
             .collect();
+        let order = EvalOrder { ell };
         let instance = Instance {
+            columns: proof.columns(),
+            g: (order.g(), size.kappa),
             commitment: self.vk.commitment(),
             moduli: &moduli,
-            tau_g1: self.tau.0,
+            tau_g1: self.points.tau.0,
             c_d: m2.c_d,
             mu: m2.mu,
             committed: &committed,
-            kappa: size.kappa,
             r: &r,
         };
-        let equation = opening::reduce(proof, &instance, Opening { rho, x, eta, z, delta }, rules)?;
+        let equation = opening::reduce(proof.messages(), &instance, Opening { rho, x, eta, z, delta }, rules)?;
         Ok((Challenges { m1, m2, r, rho, x, eta, z, delta }, equation))
     }
 }

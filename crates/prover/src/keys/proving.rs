@@ -5,7 +5,7 @@ use core::fmt;
 use ark_bn254::{Fr, G1Affine};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Level, VerifyingKey};
+use super::VerifyingKey;
 use crate::circuit::Weights;
 use crate::encoding::{Reader, keccak, point_bytes, scalar_bytes, tag, wide};
 use crate::error::KeyError;
@@ -45,10 +45,14 @@ impl ModelSecret {
 
     /// `omega` of §3.
     pub(crate) fn omega(&self, weights: &Weights) -> Fr {
-        let digest = weights.digest();
+        self.blinding(&tag("native-omega"), &weights.digest())
+    }
+
+    /// 64 bytes of keccak under `tag`, reduced.
+    pub(crate) fn blinding(&self, tag: &[u8; 32], digest: &[u8; 32]) -> Fr {
         let mut bytes = Zeroizing::new([0; 64]);
         for (j, half) in bytes.chunks_exact_mut(32).enumerate() {
-            half.copy_from_slice(&keccak(&[&tag("native-omega"), self.0.as_slice(), digest.as_slice(), &[j as u8]]));
+            half.copy_from_slice(&keccak(&[tag, self.0.as_slice(), digest, &[j as u8]]));
         }
         wide(&bytes)
     }
@@ -91,14 +95,7 @@ impl ProvingKey {
 
     /// The quotient points of `q_1 (, q_2)`: `P_d`, or `O_{c,e}` and `O_c`.
     pub(crate) fn quotient_points(&self) -> Vec<&[G1Affine]> {
-        match self.vk.level {
-            Level::One => vec![&self.quotients],
-            Level::Two { rho2 } => {
-                let blocks = self.vk.shape.rows().div_ceil(1 << rho2);
-                let (outer, inner) = self.quotients.split_at(blocks - 1);
-                vec![inner, outer]
-            }
-        }
+        self.vk.level.split_points(self.vk.shape.rows(), &self.quotients)
     }
 
     /// Secret bytes for storage: length of the verifying key (4 bytes), verifying key, weight bytes

@@ -44,17 +44,65 @@ impl Level {
     /// Counted, not measured: a model has the same key on every machine.
     #[must_use]
     pub fn default_for(shape: &Shape) -> Self {
-        let rho2 = shape.rows().next_power_of_two().trailing_zeros() as u8 / 2;
-        let two = Self::Two { rho2 };
-        if one_level_additions(shape) > ONE_LEVEL_ADDITIONS && two.is_valid(shape) { two } else { Self::One }
+        Self::default_for_rows(shape.rows(), one_level_additions(shape))
+    }
+
+    /// The default for `rows` blocks and the additions of a setup with one level.
+    pub(crate) fn default_for_rows(rows: usize, one_level: u64) -> Self {
+        let two = Self::Two { rho2: rows.next_power_of_two().trailing_zeros() as u8 / 2 };
+        if one_level > ONE_LEVEL_ADDITIONS && two.is_valid_for(rows) { two } else { Self::One }
     }
 
     /// Whether `2 <= R2 < R` holds for two levels.
     #[must_use]
     pub fn is_valid(self, shape: &Shape) -> bool {
+        self.is_valid_for(shape.rows())
+    }
+
+    pub(crate) fn is_valid_for(self, rows: usize) -> bool {
         match self {
             Self::One => true,
-            Self::Two { rho2 } => (1..=16).contains(&rho2) && (1 << rho2) < shape.rows(),
+            Self::Two { rho2 } => (1..=16).contains(&rho2) && (1 << rho2) < rows,
+        }
+    }
+
+    /// The exponents `j` of the `t` quotient moduli `X^{2^j} - root`: `nu`, and `nu + rho2` for two levels.
+    pub(crate) fn exponents(self, nu: usize) -> Vec<usize> {
+        match self {
+            Self::One => vec![nu],
+            Self::Two { rho2 } => vec![nu, nu + usize::from(rho2)],
+        }
+    }
+
+    /// The roots that go with [`Self::exponents`]: `alpha`, and `A_2 = alpha^{R2}`.
+    pub(crate) fn roots(self, alpha: Fr) -> Vec<Fr> {
+        match self {
+            Self::One => vec![alpha],
+            Self::Two { rho2 } => vec![alpha, ark_ff::Field::pow(&alpha, [1u64 << rho2])],
+        }
+    }
+
+    /// M2: the weights of the quotient points in `C_q1 (, C_q2)`, for `rows` blocks.
+    pub(crate) fn quotient_weights(self, rows: usize, alpha: Fr) -> Vec<Vec<Fr>> {
+        let Self::Two { rho2 } = self else {
+            return vec![mle::powers(alpha, rows - 1)];
+        };
+        let r2 = 1usize << rho2;
+        let a_2 = mle::powers(ark_ff::Field::pow(&alpha, [r2 as u64]), rows.div_ceil(r2));
+        let alpha = mle::powers(alpha, r2);
+        // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
+        let inner = (0..rows).filter(|i| i % r2 != 0).map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
+        vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+    }
+
+    /// Splits stored quotient points, `O_c` before `O_{c,e}`, into those of each commitment.
+    pub(crate) fn split_points(self, rows: usize, points: &[G1Affine]) -> Vec<&[G1Affine]> {
+        match self {
+            Self::One => vec![points],
+            Self::Two { rho2 } => {
+                let (outer, inner) = points.split_at(points.len().min(rows.div_ceil(1 << rho2) - 1));
+                vec![inner, outer]
+            }
         }
     }
 
@@ -67,7 +115,7 @@ impl Level {
         }
     }
 
-    fn byte(self) -> u8 {
+    pub(crate) fn byte(self) -> u8 {
         match self {
             Self::One => 0,
             Self::Two { rho2 } => rho2,
@@ -179,35 +227,19 @@ impl VerifyingKey {
         keccak(&[&tag("native-vk"), &self.to_bytes()])
     }
 
-    /// `t` quotient moduli as exponents `j` of `X^{2^j}`: `nu`, and `nu + rho2` for two levels.
+    /// `t` quotient moduli as exponents `j` of `X^{2^j}`.
     pub(crate) fn exponents(&self) -> Vec<usize> {
-        let nu = Layout::new(&self.shape).nu;
-        match self.level {
-            Level::One => vec![nu],
-            Level::Two { rho2 } => vec![nu, nu + usize::from(rho2)],
-        }
+        self.level.exponents(Layout::new(&self.shape).nu)
     }
 
-    /// The roots that go with [`Self::exponents`]: `alpha`, and `A_2 = alpha^{R2}`.
+    /// The roots that go with [`Self::exponents`].
     pub(crate) fn roots(&self, alpha: Fr) -> Vec<Fr> {
-        match self.level {
-            Level::One => vec![alpha],
-            Level::Two { rho2 } => vec![alpha, ark_ff::Field::pow(&alpha, [1u64 << rho2])],
-        }
+        self.level.roots(alpha)
     }
 
     /// M2: the weights of the quotient points in `C_q1 (, C_q2)`.
     pub(crate) fn quotient_weights(&self, alpha: Fr) -> Vec<Vec<Fr>> {
-        let rows = self.shape.rows();
-        let Level::Two { rho2 } = self.level else {
-            return vec![mle::powers(alpha, rows - 1)];
-        };
-        let r2 = 1usize << rho2;
-        let a_2 = mle::powers(ark_ff::Field::pow(&alpha, [r2 as u64]), rows.div_ceil(r2));
-        let alpha = mle::powers(alpha, r2);
-        // `O_{c,e}` has the weight `A_2^c alpha^{e-1}`, `O_c` the weight `A_2^{c-1}`.
-        let inner = (0..rows).filter(|i| i % r2 != 0).map(|i| a_2[i / r2] * alpha[i % r2 - 1]);
-        vec![inner.collect(), a_2[..a_2.len() - 1].to_vec()]
+        self.level.quotient_weights(self.shape.rows(), alpha)
     }
 }
 

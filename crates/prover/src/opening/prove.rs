@@ -50,10 +50,7 @@ pub(crate) fn batch(columns: &LimbColumns, inverses: &Inverses, masks: &MaskColu
     for (index, row, delta) in columns.deltas() {
         p_0[*row] += rho[*index] * delta;
     }
-    let weights = [rho[order.s(1)], rho[order.s(2)], rho[order.s(3)], rho[order.s0()]];
-    for (a, values) in masks.support.iter().zip(masks.values.iter()) {
-        p_0[*a] += weights.iter().zip(values).map(|(w, v)| *w * v).sum::<Fr>();
-    }
+    masks.add_to(&mut p_0, [rho[order.s(1)], rho[order.s(2)], rho[order.s(3)], rho[order.s0()]]);
     p_0
 }
 

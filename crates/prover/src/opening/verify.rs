@@ -1,17 +1,16 @@
 //! §7 V5 to V7: the verifier of the opening.
 
-use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
 use ark_ff::{AdditiveGroup, Field};
 
 use super::x_is_excluded;
 use crate::circuit::Side;
-use crate::error::Check;
+use crate::error::{Check, KeyError};
 use crate::mle;
-use crate::proof::Proof;
+use crate::pinned::PinnedSrs;
 use crate::rules::{Rule, Rules};
-use crate::sumcheck::phi::EvalOrder;
 
 /// Challenges of M4 to M7.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +45,39 @@ pub(crate) struct Power {
     pub(crate) g2: G2Lines,
 }
 
+/// The SRS points that the verifier of a model uses, all from a pinned table.
+#[derive(Debug, Clone)]
+pub(crate) struct SrsPoints {
+    /// `[1]_2`.
+    pub(crate) one: G2Lines,
+    /// `[tau]_1, [tau]_2`.
+    pub(crate) tau: (G1Affine, G2Lines),
+    /// The powers of the quotient moduli.
+    pub(crate) powers: Vec<Power>,
+}
+
+impl SrsPoints {
+    /// The points for quotient moduli with these exponents.
+    ///
+    /// # Errors
+    /// The table does not reach them.
+    pub(crate) fn new(pinned: &PinnedSrs, exponents: &[usize]) -> Result<Self, KeyError> {
+        let point = |j: usize| pinned.g1(j).zip(pinned.g2(j).map(G2Lines::from));
+        let power = |j: &usize| point(*j).map(|(g1, g2)| Power { exponent: *j, g1, g2 });
+        let powers: Option<Vec<_>> = exponents.iter().map(power).collect();
+        let (Some(tau), Some(powers)) = (point(0), powers) else {
+            let needed = exponents.iter().copied().max().unwrap_or(0);
+            return Err(KeyError::SrsTooSmall { needed: 1 << needed, got: 0 });
+        };
+        Ok(Self { one: G2Affine::generator().into(), tau, powers })
+    }
+
+    /// The moduli of one proof from their roots.
+    pub(crate) fn moduli(&self, roots: Vec<Fr>) -> Vec<Modulus<'_>> {
+        roots.into_iter().zip(&self.powers).map(|(root, power)| Modulus { root, power }).collect()
+    }
+}
+
 /// A sum of multiples of points that nobody has computed yet.
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
@@ -71,22 +103,47 @@ pub(crate) struct Equation {
     pub(crate) quotients: Vec<(G1Affine, Fr)>,
 }
 
+/// The parts of a proof that V5 to V7 read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages<'a> {
+    /// M4; `rho^j` weighs evaluation `j` and its polynomial.
+    pub(crate) evals: &'a [Fr],
+    /// `C_F1..C_F{h-1}`.
+    pub(crate) c_f: &'a [G1Affine],
+    /// Coefficients of `F_h`.
+    pub(crate) fin: &'a [Fr],
+    /// `P_i(x), P_i(-x)`.
+    pub(crate) fold_values: &'a [[Fr; 2]],
+    /// `C_q1 (, C_q2)`, `D`, `A_D`.
+    pub(crate) c_q: &'a [G1Affine],
+    pub(crate) d: G1Affine,
+    pub(crate) a_d: G1Affine,
+    /// `D_s, A_Ds` per committed side.
+    pub(crate) d_committed: &'a [[G1Affine; 2]],
+    pub(crate) pi: [G1Affine; 2],
+    /// `zr`, then two responses per committed side.
+    pub(crate) zr: &'a [Fr],
+}
+
 /// What V5 to V7 need besides the proof.
 #[derive(Debug)]
 pub(crate) struct Instance<'a> {
+    /// `(C_j, j, level)` of every committed polynomial but `G` and the tensors.
+    pub(crate) columns: Vec<(G1Affine, usize, usize)>,
+    /// `jG` and the level of `G`.
+    pub(crate) g: (usize, usize),
     pub(crate) commitment: G1Affine,
     pub(crate) moduli: &'a [Modulus<'a>],
     pub(crate) tau_g1: G1Affine,
     pub(crate) c_d: Fr,
     pub(crate) mu: Fr,
-    /// The points of the samples, per committed side.
+    /// The points of the samples, per committed side; their evaluations are the last of M4.
     pub(crate) committed: &'a [(Side, Vec<G1Affine>)],
-    pub(crate) kappa: usize,
     pub(crate) r: &'a [Fr],
 }
 
 /// V5a, V5b: the folds end in `fin`. Returns `v_1..v_{h-1}`.
-fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec<Fr>, Check> {
+fn folds(proof: Messages<'_>, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec<Fr>, Check> {
     let half_inverse = Fr::from(2u64).inverse().unwrap_or_default();
     let slope = (x + x).inverse().ok_or(Check::V2)?;
     let values = proof
@@ -101,8 +158,8 @@ fn folds(proof: &Proof, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Result<Vec
     if rules.on(Rule::V5a) && last != fin {
         return Err(Check::V5a);
     }
-    let batched: Fr = rho.iter().zip(&proof.evals).map(|(p, e)| *p * e).sum();
-    if rules.on(Rule::V5b) && mle::evaluate(&proof.fin, &r[r.len() - 3..]) != batched {
+    let batched: Fr = rho.iter().zip(proof.evals).map(|(p, e)| *p * e).sum();
+    if rules.on(Rule::V5b) && mle::evaluate(proof.fin, &r[r.len() - 3..]) != batched {
         return Err(Check::V5b);
     }
     Ok(v)
@@ -118,13 +175,16 @@ fn schnorr_weight(side: Side, delta: Fr, rules: Rules) -> Fr {
 }
 
 /// V2 for `x`, V5 and V6.
-pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: Rules) -> Result<Equation, Check> {
+pub(crate) fn reduce(
+    proof: Messages<'_>,
+    instance: &Instance<'_>,
+    c: Opening,
+    rules: Rules,
+) -> Result<Equation, Check> {
     if x_is_excluded(c.x) {
         return Err(Check::V2);
     }
-    let ell = proof.c_l.len() - 1;
-    let order = EvalOrder { ell };
-    let rho = mle::powers(c.rho, order.count(instance.committed.len()));
+    let rho = mle::powers(c.rho, proof.evals.len());
     let v = folds(proof, instance.r, &rho, c.x, rules)?;
     let h = proof.fold_values.len();
     let eta = mle::powers(c.eta, 2 * h);
@@ -143,15 +203,12 @@ pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
 
     let mut terms = Terms::default();
     let mut term = |point: G1Affine, scalar: Fr| terms.push(point, scalar);
-    for j in 0..=ell {
-        term(proof.c_l[j], za * rho[j]);
-        term(proof.c_h[j], za * rho[order.h(j)]);
+    for (point, j, level) in &instance.columns {
+        term(*point, za * eta[*level] * rho[*j]);
     }
-    for (point, j) in proof.c_s.iter().zip([order.s(1), order.s(2), order.s(3), order.s0()]) {
-        term(*point, za * rho[j]);
-    }
-    let at_kappa = za * eta[instance.kappa];
-    let c_g = at_kappa * rho[order.g()];
+    let (g, level) = instance.g;
+    let at_level = za * eta[level];
+    let c_g = at_level * rho[g];
     let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
@@ -159,13 +216,13 @@ pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     let mut generator = delta * proof.zr[0] - za * r_a - zb * v_b;
     let mut tau = delta * proof.zr[1];
     let (zr, responses) = proof.zr[2..].split_at(instance.moduli.len());
-    for ((modulus, c_q), zr) in instance.moduli.iter().zip(&proof.c_q).zip(zr) {
+    for ((modulus, c_q), zr) in instance.moduli.iter().zip(proof.c_q).zip(zr) {
         term(*c_q, c_g * modulus.root);
         term(modulus.power.g1, delta * zr);
         generator -= delta * zr * modulus.root;
     }
-    for (i, ((side, points), [d, a_d])) in instance.committed.iter().zip(&proof.d_committed).enumerate() {
-        let mut weight = at_kappa * rho[order.committed(i)];
+    for (i, ((side, points), [d, a_d])) in instance.committed.iter().zip(proof.d_committed).enumerate() {
+        let mut weight = at_level * rho[rho.len() - instance.committed.len() + i];
         let delta = schnorr_weight(*side, c.delta, rules);
         term(*d, weight - delta * instance.c_d);
         term(*a_d, -delta);
@@ -178,10 +235,10 @@ pub(crate) fn reduce(proof: &Proof, instance: &Instance<'_>, c: Opening, rules: 
     }
     term(instance.tau_g1, tau);
     term(G1Affine::generator(), generator);
-    for (i, point) in (1..h).zip(&proof.c_f) {
+    for (i, point) in (1..h).zip(proof.c_f) {
         term(*point, za * eta[i] + zb * eta_b(i));
     }
-    term(proof.pi_1, -za * zb);
-    term(proof.pi_2, c.z);
-    Ok(Equation { q: terms, pi_2: proof.pi_2, quotients: proof.c_q.iter().map(|c_q| (*c_q, -c_g)).collect() })
+    term(proof.pi[0], -za * zb);
+    term(proof.pi[1], c.z);
+    Ok(Equation { q: terms, pi_2: proof.pi[1], quotients: proof.c_q.iter().map(|c_q| (*c_q, -c_g)).collect() })
 }

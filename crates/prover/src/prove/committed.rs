@@ -124,7 +124,7 @@ impl Prover {
     pub(super) fn mask_tensors(&self, tensors: &[Tensors], randomness: &mut Randomness) -> Vec<MaskedTensors> {
         let draw = |_: &Tensors| {
             let (masks, nonces): ([Fr; 2], [Fr; 2]) = (randomness.scalars(), randomness.scalars());
-            let points = self.blinding.msm_many(&[&masks, &nonces]);
+            let points = self.points.blinding.msm_many(&[&masks, &nonces]);
             MaskedTensors { masks, nonces, d: points[0], a_d: points[1] }
         };
         tensors.iter().map(draw).collect()

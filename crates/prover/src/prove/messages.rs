@@ -42,7 +42,7 @@ impl Prover {
 
         // M2
         let inverses = Inverses::new(&columns, c1.beta).ok_or(ProveError::Challenge)?;
-        let blinding = self.draw_blinding(randomness);
+        let blinding = self.points.draw(randomness);
         let masks = MaskColumns::new(size, randomness);
         #[allow(unused_mut)]
         let mut masked = self.mask_tensors(tensors, randomness);

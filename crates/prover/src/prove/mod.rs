@@ -10,19 +10,18 @@ pub(crate) use committed::{MaskedTensors, Tensors};
 pub(crate) use messages::{bound_sigma, start};
 #[cfg(test)]
 pub(crate) use model::FoldedModel;
+pub(crate) use model::ModelPoints;
 
 use core::fmt;
 use std::sync::OnceLock;
 
 use ark_bn254::G1Affine;
-use ark_ec::AffineRepr;
 use zeroize::Zeroizing;
 
 use crate::circuit::{Layout, Shape};
 use crate::columns::LimbColumns;
 use crate::commit::Powers;
 use crate::error::{CircuitError, KeyError, ProveError};
-use crate::kernels::FixedBase;
 use crate::keys::ProvingKey;
 use crate::proof::Proof;
 use crate::randomness::Randomness;
@@ -47,12 +46,9 @@ pub struct Prover {
     vkd: [u8; 32],
     /// `[tau^i]_1`, enough for the columns of `max_samples` samples.
     powers: Powers,
-    /// Tables for `P_d`, or for `O_{c,e}` and `O_c`: the points of `q_1 (, q_2)`.
-    quotients: Vec<FixedBase>,
+    points: ModelPoints,
     /// Sum of the powers of the real rows, per `kappa`.
     totals: Vec<OnceLock<G1Affine>>,
-    /// Table for `[1]_1, [tau]_1` and `[tau^{2^j}]_1` of the quotient moduli.
-    blinding: FixedBase,
 }
 
 impl fmt::Debug for Prover {
@@ -84,18 +80,12 @@ impl Prover {
         if key.vk.srs_id() != srs.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let power = |j: usize| srs.pinned().g1(j).ok_or(KeyError::SrsTooSmall { needed: 1 << j, got });
-        let mut blinding = vec![G1Affine::generator(), power(0)?];
-        for j in key.vk.exponents() {
-            blinding.push(power(j)?);
-        }
         let kappa = max_samples.next_power_of_two().trailing_zeros();
         Ok(Self {
             vkd: key.vk.digest(),
-            quotients: key.quotient_points().into_iter().map(FixedBase::new).collect(),
+            points: ModelPoints::new(key.quotient_points(), &key.vk.exponents(), srs)?,
             powers: Powers::new(&srs.powers()[..needed]),
             totals: (0..=kappa).map(|_| OnceLock::new()).collect(),
-            blinding: FixedBase::new(&blinding),
             key,
         })
     }

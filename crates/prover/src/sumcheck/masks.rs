@@ -10,12 +10,19 @@ use crate::circuit::layout::Columns;
 use crate::mle;
 use crate::randomness::Randomness;
 
-/// The support `U`, ascending.
+/// The support `U`, ascending, up to the last real row.
 pub(crate) fn support(size: Columns) -> Vec<usize> {
-    let l = size.variables();
+    support_below(size.variables(), size.real())
+}
+
+/// The support `U` of columns with `2^l` rows, restricted to `a < end`.
+///
+/// `end` must reach everything that a proof commits to or injects: what lies behind the masks in the
+/// last coefficients of the folds is revealed by them.
+pub(crate) fn support_below(l: usize, end: usize) -> Vec<usize> {
     let powers = (0..l).flat_map(|i| (0..8usize).map(move |j| j << i));
-    let middle = (0..4).map(|j| size.n() / 2 + j);
-    let mut rows: Vec<usize> = powers.chain(middle).filter(|a| *a < size.real()).collect();
+    let middle = (0..4).map(|j| (1 << l) / 2 + j);
+    let mut rows: Vec<usize> = powers.chain(middle).filter(|a| *a < end).collect();
     rows.sort_unstable();
     rows.dedup();
     rows
@@ -36,9 +43,24 @@ impl fmt::Debug for MaskColumns {
 
 impl MaskColumns {
     pub(crate) fn new(size: Columns, randomness: &mut Randomness) -> Self {
-        let support = support(size);
+        Self::on(support(size), randomness)
+    }
+
+    /// Fresh entries on `support`.
+    pub(crate) fn on(support: Vec<usize>, randomness: &mut Randomness) -> Self {
         let values = Zeroizing::new(support.iter().map(|_| randomness.scalars()).collect());
         Self { support, values }
+    }
+
+    /// Adds `sum_k weights_k S_k` (in the order `S_1, S_2, S_3, S_0`) to a polynomial.
+    pub(crate) fn add_to(&self, p: &mut Vec<Fr>, weights: [Fr; 4]) {
+        let end = self.support.last().map_or(0, |a| a + 1);
+        if p.len() < end {
+            p.resize(end, Fr::ZERO);
+        }
+        for (a, values) in self.support.iter().zip(self.values.iter()) {
+            p[*a] += weights.iter().zip(values).map(|(w, v)| *w * v).sum::<Fr>();
+        }
     }
 
     /// `sigma = sum_a S_1(a) + a S_2(a) + a^2 S_3(a)`.

@@ -1,0 +1,129 @@
+//! Medians of proving and verifying one general network:
+//! `bench_network 64-128-64-10|cnn|lenet [N] [repetitions]`.
+//!
+//! A list of dimensions is the perceptron of `bench_mlp` with the same weights and inputs, so that
+//! the two can be compared; `cnn` is a small convolutional network on 8 x 8 pixels, `lenet` is
+//! LeNet-5 on 28 x 28 pixels with 2 x 2 maxima.
+//!
+//! Runs under the TEST SRS.
+
+use std::time::Instant;
+
+use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
+use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::{ModelSecret, Request};
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+const RELU: Option<Gadget> = Some(Gadget::Relu { shift: 8 });
+
+fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, seed: &mut u64) -> Layer {
+    let rows = match op {
+        Linear::Dense { outputs } => outputs as usize,
+        Linear::Conv { channels, .. } => channels as usize,
+    };
+    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 121) as i8 - 60).collect();
+    Layer::Linear { from, op, parameters: Parameters { weights, biases: vec![1000; rows] }, activation }
+}
+
+fn conv(channels: u32, kernel: u32, padding: u32) -> Linear {
+    Linear::Conv { channels, kernel, stride: 1, padding, groups: 1 }
+}
+
+fn dense(outputs: u32) -> Linear {
+    Linear::Dense { outputs }
+}
+
+fn layers(name: &str, seed: &mut u64) -> Result<Vec<Layer>, Box<dyn std::error::Error>> {
+    // Activations of a random deep network grow: it saturates.
+    let clamp = Some(Gadget::Clamp { shift: 8, lo: 0, hi: 65535 });
+    Ok(match name {
+        "cnn" => vec![
+            Layer::Input { dims: vec![1, 8, 8] },
+            linear(0, conv(8, 3, 1), 9, RELU, seed),
+            Layer::MaxPool { from: 1, window: 2 },
+            linear(2, conv(8, 3, 1), 72, clamp, seed),
+            Layer::MaxPool { from: 3, window: 2 },
+            linear(4, dense(10), 32, None, seed),
+        ],
+        "lenet" => vec![
+            Layer::Input { dims: vec![1, 28, 28] },
+            linear(0, conv(6, 5, 2), 25, RELU, seed),
+            Layer::MaxPool { from: 1, window: 2 },
+            linear(2, conv(16, 5, 0), 150, clamp, seed),
+            Layer::MaxPool { from: 3, window: 2 },
+            linear(4, dense(120), 400, clamp, seed),
+            linear(5, dense(84), 120, clamp, seed),
+            linear(6, dense(10), 84, None, seed),
+        ],
+        dims => {
+            let dims: Vec<u32> = dims.split('-').map(str::parse).collect::<Result<_, _>>()?;
+            let mut layers = vec![Layer::Input { dims: vec![dims[0]] }];
+            for (i, d) in dims.windows(2).enumerate() {
+                let last = i + 2 == dims.len();
+                layers.push(linear(i, dense(d[1]), d[0] as usize, if last { None } else { RELU }, seed));
+            }
+            layers
+        }
+    })
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |i: usize, default: &str| arguments.get(i).cloned().unwrap_or_else(|| default.to_owned());
+    let name = argument(0, "64-128-64-10");
+    let (samples, repetitions): (usize, usize) = (argument(1, "1").parse()?, argument(2, "9").parse()?);
+    let mut seed = 0x1234_5678;
+    let graph = Graph::new(layers(&name, &mut seed)?)?;
+    let inputs = graph.elements(0);
+
+    let compiled = graph.compile()?;
+    let parts = compiled.program.parts();
+    let (blocks, hat_end, positions) = (parts.blocks, parts.hat_end, parts.positions);
+    let rows = (positions as usize * samples.next_power_of_two()).next_power_of_two();
+    let block = (hat_end as usize).next_power_of_two();
+    let srs = test_srs((block * blocks as usize).max(rows).max(block))?;
+    let start = Instant::now();
+    let key = generate(graph, &ModelSecret::generate()?, None, &srs)?;
+    let setup = start.elapsed().as_secs_f64();
+    let vk = key.verifying_key().clone();
+    let program = vk.program().to_bytes().len();
+    let prover = NetworkProver::new(key, &srs, samples)?;
+    let verifier = NetworkVerifier::new(vk, srs.pinned())?;
+    drop(srs);
+
+    let requests: Vec<Request> = (0..samples)
+        .map(|_| Request {
+            inputs: (0..inputs).map(|_| (xorshift(&mut seed) % 256) as u16).collect(),
+            context_id: [0; 32],
+        })
+        .collect();
+    let (mut prove_ms, mut verify_ms, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..repetitions {
+        let start = Instant::now();
+        let (statements, proof) = prover.prove([1; 32], &requests)?;
+        let encoded = proof.to_bytes();
+        prove_ms.push(start.elapsed().as_secs_f64() * 1e3);
+        let start = Instant::now();
+        verifier.verify(&statements, &encoded)?;
+        verify_ms.push(start.elapsed().as_secs_f64() * 1e3);
+        bytes = encoded.len();
+    }
+    println!(
+        "{name} N={samples} P={positions} R={blocks} qend={hat_end} {:?} | setup {setup:.2} s | prove {:.1} ms | verify {:.2} ms | proof {bytes} B | program {program} B",
+        verifier.key().level(),
+        median(prove_ms),
+        median(verify_ms),
+    );
+    Ok(())
+}

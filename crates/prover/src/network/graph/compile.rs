@@ -1,0 +1,331 @@
+//! Lowering: tensors get positions, weights get blocks and positions of `f`, layers become
+//! relations and linear operators.
+
+use super::{Graph, Layer, Linear};
+use crate::circuit::layout::FIRST;
+use crate::error::CircuitError;
+use crate::network::gadget::Gadget;
+use crate::network::layout::TABLE_START;
+use crate::network::program::bounds::{MIN_LIMBS, MIN_NU};
+use crate::network::program::{
+    Access, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, Var,
+};
+use crate::network::weights::{NetworkWeights, Unit};
+
+/// A program with the secrets that its `f` is made of, and the tensors of the layers.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// What verifiers see.
+    pub program: Program,
+    /// What they do not.
+    pub weights: NetworkWeights,
+}
+
+/// The rows of a linear layer, cut into units of at most `R` rows.
+struct Cut {
+    groups: usize,
+    /// Rows of a group, inputs of a row, chunks of a group.
+    rows: usize,
+    inputs: usize,
+    chunks: usize,
+}
+
+impl Cut {
+    fn new(graph: &Graph, layer: usize, r: usize) -> Option<Self> {
+        let Layer::Linear { op, parameters, .. } = &graph.layers[layer] else {
+            return None;
+        };
+        let groups = match op {
+            Linear::Dense { .. } => 1,
+            Linear::Conv { groups, .. } => *groups as usize,
+        };
+        let total = parameters.biases.len();
+        let (rows, inputs) = (total / groups, parameters.weights.len() / total);
+        Some(Self { groups, rows, inputs, chunks: rows.div_ceil(r) })
+    }
+
+    fn units(&self) -> usize {
+        self.groups * self.chunks
+    }
+
+    /// Positions of `G` that the layer takes.
+    fn positions(&self) -> usize {
+        self.units() * (self.inputs + 1)
+    }
+}
+
+/// Where weights end if blocks hold `r` rows.
+fn hat_end(graph: &Graph, r: usize) -> usize {
+    let cuts = (0..graph.layers.len()).filter_map(|layer| Cut::new(graph, layer, r));
+    FIRST + cuts.map(|cut| cut.positions()).sum::<usize>()
+}
+
+/// The least `b`, which bounds the prover's work on `G` and `Y`, then the least `R`, which shortens the SRS.
+fn blocks(graph: &Graph) -> usize {
+    let widest = (0..graph.layers.len()).filter_map(|layer| Cut::new(graph, layer, 1)).map(|cut| cut.rows);
+    let cost = |r: &usize| (hat_end(graph, *r).next_power_of_two().max(1 << MIN_NU), *r);
+    (1..=widest.max().unwrap_or(1)).min_by_key(cost).unwrap_or(1)
+}
+
+fn var(size: u32, weight: Monomial, target: Option<(u8, u32)>) -> Var {
+    Var { size, weight, target }
+}
+
+/// Variables for all axes, weighted as one row-major index with `unit(width)`.
+fn whole(dims: &[u32], unit: fn(u32) -> Monomial) -> Vec<Var> {
+    let mut width: u32 = dims.iter().product();
+    let axes = dims.iter().enumerate().map(|(axis, d)| {
+        width /= d;
+        var(*d, unit(width), Some((axis as u8, 1)))
+    });
+    axes.filter(|v| v.size > 1).collect()
+}
+
+impl Graph {
+    /// Lowers the graph.
+    ///
+    /// # Errors
+    /// A bound of [`bounds`](crate::network::program::bounds) is broken.
+    pub fn compile(&self) -> Result<Compiled, CircuitError> {
+        let r = blocks(self);
+        let mut lowering = Lowering { graph: self, r, parts: self.layout(r), weights: Vec::new(), next: FIRST };
+        for layer in 0..self.layers.len() {
+            lowering.layer(layer);
+        }
+        let program = Program::new(lowering.parts)?;
+        program.check()?;
+        Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights } })
+    }
+
+    /// The layers that are tensors, in the order of their kinds, and so of their positions.
+    pub(crate) fn tensor_layers(&self) -> Vec<usize> {
+        let mut kinds: Vec<Gadget> = Vec::new();
+        let mut layers: Vec<(usize, usize)> = Vec::new();
+        for layer in 0..self.layers.len() {
+            if let Some(gadget) = self.gadget(layer) {
+                let kind = kinds.iter().position(|g| *g == gadget).unwrap_or(kinds.len());
+                if kind == kinds.len() {
+                    kinds.push(gadget);
+                }
+                layers.push((kind, layer));
+            }
+        }
+        layers.sort_unstable();
+        layers.into_iter().map(|(_, layer)| layer).collect()
+    }
+
+    /// Kinds, tensors, ports and sizes.
+    fn layout(&self, r: usize) -> Parts {
+        let layers = self.tensor_layers();
+        let gadgets = layers.iter().filter_map(|layer| self.gadget(*layer));
+        let limbs = gadgets.clone().map(Gadget::limbs).max().unwrap_or(0).max(MIN_LIMBS as u8);
+        let mut parts = Parts {
+            limbs,
+            operands: gadgets.map(Gadget::operands).max().unwrap_or(0),
+            blocks: r as u32,
+            hat_end: hat_end(self, r) as u32,
+            product_end: FIRST as u32,
+            ports: vec![
+                Port::input(self.elements(0) as u32),
+                Port::output(self.elements(self.layers.len() - 1) as u32),
+            ],
+            ..Parts::default()
+        };
+        let mut next = FIRST as u64;
+        let mut last = None;
+        for gadget_and_layer in layers.iter().filter_map(|layer| Some((self.gadget(*layer)?, *layer))) {
+            let (gadget, layer) = gadget_and_layer;
+            let mut tensor = Tensor { kind: 0, base: 0, dims: self.dims[layer].clone() };
+            // Positions are below 2^32: at most 256 layers of at most 2^22 elements, padded to 2^24.
+            tensor.base = next.next_multiple_of(tensor.unit()) as u32;
+            if last != Some(gadget) {
+                parts.kinds.push(gadget.kind(tensor.base, tensor.base, limbs));
+                last = Some(gadget);
+            }
+            tensor.kind = (parts.kinds.len() - 1) as u8;
+            next = tensor.end();
+            if let Some(kind) = parts.kinds.last_mut() {
+                kind.hi = next as u32;
+            }
+            parts.tensors.push(tensor);
+        }
+        parts.positions = (next as u32).max(2 * TABLE_START as u32);
+        parts
+    }
+}
+
+/// A graph being lowered.
+struct Lowering<'a> {
+    graph: &'a Graph,
+    r: usize,
+    parts: Parts,
+    weights: Vec<Unit>,
+    /// Next free position of `G`.
+    next: usize,
+}
+
+impl Lowering<'_> {
+    /// An access to a view of a layer's tensor from index 0.
+    fn access(&self, layer: usize, view: u8, coefficient: i64, vars: Vec<Var>) -> Access {
+        let tensor = self.graph.tensor_layers().iter().position(|l| *l == layer).unwrap_or_default() as u16;
+        Access {
+            tensor,
+            view,
+            view2: None,
+            coefficient,
+            monomial: Monomial::default(),
+            offsets: vec![0; self.graph.dims[layer].len()],
+            triangle: None,
+            vars,
+        }
+    }
+
+    fn relation(&mut self, accesses: Vec<Access>, terms: Vec<Term>) {
+        self.parts.relations.push(Relation { accesses, terms });
+    }
+
+    fn layer(&mut self, layer: usize) {
+        let dims = self.graph.dims[layer].clone();
+        match &self.graph.layers[layer] {
+            Layer::Input { .. } => {
+                let y = self.access(layer, 0, 1, whole(&dims, Monomial::theta));
+                let term = Term { coefficient: -1, ..port_term(0, dims.iter().product(), Monomial::theta(1)) };
+                self.relation(vec![y], vec![term]);
+            }
+            Layer::Linear { from, op, activation, .. } => self.linear(layer, *from, *op, activation.is_some()),
+            Layer::MaxPool { from, window } => {
+                let strided = strided(&dims, *window);
+                for (i, (a, b)) in (0..*window).flat_map(|a| (0..*window).map(move |b| (a, b))).enumerate() {
+                    let d = self.access(layer, 1 + i as u8, 1, whole(&dims, Monomial::theta));
+                    let y = self.access(layer, 0, -1, whole(&dims, Monomial::theta));
+                    let mut x = self.access(*from, 0, 1, strided.clone());
+                    x.offsets = vec![0, a as i32, b as i32];
+                    self.relation(vec![d, y, x], vec![]);
+                }
+            }
+            Layer::MeanPool { from, window } => {
+                let z = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                let mut square = strided(&dims, *window);
+                square.extend([1, 2].map(|axis| var(*window, Monomial::default(), Some((axis, 1)))));
+                let x = self.access(*from, 0, -1, square);
+                self.relation(vec![z, x], vec![]);
+            }
+            Layer::Add { from, activation } => {
+                let factor = -(1i64 << activation.shift().unwrap_or(0));
+                let mut sides = vec![self.access(layer, 1, 1, whole(&dims, Monomial::theta))];
+                sides.extend(from.map(|side| self.access(side, 0, factor, whole(&dims, Monomial::theta))));
+                self.relation(sides, vec![]);
+            }
+        }
+    }
+
+    fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool) {
+        // Linear layers have a cut.
+        let Some(cut) = Cut::new(self.graph, layer, self.r) else { return };
+        let start = self.next;
+        let bias = start + cut.units() * cut.inputs;
+        self.next += cut.positions();
+        self.units(layer, &cut, start, bias);
+
+        let dims = self.graph.dims[layer].clone();
+        let (inputs, chunks, r) = (cut.inputs as u32, cut.chunks as u32, self.r as u32);
+        let chunk = var(chunks, Monomial { theta: inputs, ..Monomial::alpha(r) }, None);
+        let mut vars = vec![chunk];
+        let mut offsets = vec![0i32; self.graph.dims[from].len()];
+        let (mut z, mut sums) = (Vec::new(), Vec::new());
+        match op {
+            Linear::Dense { outputs } => {
+                vars.extend(whole(&self.graph.dims[from], Monomial::theta));
+                z.push(var(outputs, Monomial::alpha(1), Some((0, 1))));
+            }
+            Linear::Conv { channels, kernel, stride, padding, groups } => {
+                let (own, [_, ho, wo]) = (inputs / (kernel * kernel), [dims[0], dims[1], dims[2]]);
+                let group = Monomial { theta: inputs * chunks, ..Monomial::alpha(channels / groups) };
+                vars.extend([
+                    var(groups, group, Some((0, own))),
+                    var(own, Monomial::theta(kernel * kernel), Some((0, 1))),
+                    var(kernel, Monomial::theta(kernel), Some((1, 1))),
+                    var(kernel, Monomial::theta(1), Some((2, 1))),
+                    var(ho, Monomial::chi(wo), Some((1, stride))),
+                    var(wo, Monomial::chi(1), Some((2, stride))),
+                ]);
+                offsets = vec![0, -padding.cast_signed(), -padding.cast_signed()];
+                z.extend([
+                    var(channels, Monomial::alpha(1), Some((0, 1))),
+                    var(ho, Monomial::chi(wo), Some((1, 1))),
+                    var(wo, Monomial::chi(1), Some((2, 1))),
+                ]);
+                sums = vec![(ho, Monomial::chi(wo)), (wo, Monomial::chi(1))];
+            }
+        }
+        vars.retain(|v| v.size > 1);
+        z.retain(|v| v.size > 1);
+        let mut hat = self.access(from, 0, 1, vars);
+        hat.monomial = Monomial::theta(start as u32);
+        hat.offsets = offsets;
+        let group_rows = cut.rows as u32;
+        let public_hats = match (cut.groups, cut.chunks) {
+            (1, _) => vec![(bias, cut.chunks, Monomial::alpha(r), 0)],
+            (_, 1) => vec![(bias, cut.groups, Monomial::alpha(group_rows), 0)],
+            (_, ch) => {
+                (0..cut.groups).map(|g| (bias + g * ch, ch, Monomial::alpha(r), g as u32 * group_rows)).collect()
+            }
+        };
+        let public_hats = public_hats.into_iter().map(|(start, count, step, first)| PublicHat::Geometric {
+            start: start as u32,
+            count: count as u32,
+            step,
+            monomial: Monomial::alpha(first),
+            sums: sums.clone(),
+        });
+        let op = LinearOp {
+            z: if is_tensor { vec![self.access(layer, 1, 1, z)] } else { vec![] },
+            terms: if is_tensor { vec![] } else { vec![port_term(1, dims[0], Monomial::alpha(1))] },
+            segment: (start as u32, bias as u32),
+            hats: vec![hat],
+            public_hats: public_hats.collect(),
+        };
+        self.parts.linear_ops.push(op);
+    }
+
+    /// The coefficients of `f`.
+    fn units(&mut self, layer: usize, cut: &Cut, start: usize, bias: usize) {
+        let Layer::Linear { parameters, .. } = &self.graph.layers[layer] else { return };
+        for unit in 0..cut.units() {
+            let (group, chunk) = (unit / cut.chunks, unit % cut.chunks);
+            let first = group * cut.rows + chunk * self.r;
+            let last = (first + self.r).min((group + 1) * cut.rows);
+            self.weights.push(Unit {
+                start: start + unit * cut.inputs,
+                bias: bias + unit,
+                inputs: cut.inputs,
+                weights: parameters.weights[first * cut.inputs..last * cut.inputs].to_vec(),
+                biases: parameters.biases[first..last].to_vec(),
+            });
+        }
+    }
+}
+
+/// All elements of a port, element `i` with `step^i`.
+fn port_term(port: u8, count: u32, step: Monomial) -> Term {
+    Term {
+        port,
+        mode: Mode::Value,
+        coefficient: 1,
+        monomial: Monomial::default(),
+        base: Monomial::default(),
+        first: 0,
+        vars: vec![(count, step, 1)],
+    }
+}
+
+/// The top left elements of squares that stand side by side.
+fn strided(dims: &[u32], window: u32) -> Vec<Var> {
+    let mut vars = whole(dims, Monomial::theta);
+    for v in &mut vars {
+        if let Some((axis @ 1..=2, _)) = v.target {
+            v.target = Some((axis, window));
+        }
+    }
+    vars
+}

@@ -1,0 +1,157 @@
+//! The integer reference, which is also the witness.
+
+use zeroize::Zeroizing;
+
+use super::{Graph, Layer, Linear, Parameters};
+use crate::error::{CircuitError, ProveError, RangeKind};
+use crate::network::gadget::{Gadget, Row};
+use crate::network::program::{Form, Program};
+
+/// The rows of every layer, and the outputs.
+pub(crate) struct Run {
+    /// Row-major, per layer; empty for the last.
+    pub(crate) rows: Vec<Zeroizing<Vec<Row>>>,
+    pub(crate) outputs: Vec<i64>,
+}
+
+impl core::fmt::Debug for Run {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Run")
+    }
+}
+
+/// The value that later layers read.
+fn value(view: &Form, row: &Row) -> i64 {
+    let terms = view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)]));
+    terms.sum::<i64>() + view.constant
+}
+
+impl Graph {
+    /// The outputs for one input.
+    ///
+    /// # Errors
+    /// The number of inputs is wrong, or a value leaves its range.
+    pub fn infer(&self, inputs: &[u16]) -> Result<Vec<i64>, ProveError> {
+        Ok(self.run(inputs, 0)?.outputs)
+    }
+
+    /// Evaluates all layers; `sample` names the sample in errors.
+    pub(crate) fn run(&self, inputs: &[u16], sample: usize) -> Result<Run, ProveError> {
+        if inputs.len() != self.elements(0) {
+            let expected = self.elements(0);
+            return Err(CircuitError::Length { what: "inputs", got: inputs.len(), expected }.into());
+        }
+        let mut values: Vec<Zeroizing<Vec<i64>>> = Vec::new();
+        let mut run = Run { rows: Vec::new(), outputs: Vec::new() };
+        for layer in 0..self.layers.len() {
+            let range = |(element, what): (usize, RangeKind)| ProveError::Element { sample, layer, element, what };
+            let (rows, sums) = self.rows(layer, inputs, &values).map_err(range)?;
+            match self.gadget(layer) {
+                Some(gadget) => {
+                    let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
+                    values.push(Zeroizing::new(rows.iter().map(|row| value(view, row)).collect()));
+                }
+                None => run.outputs = sums,
+            }
+            run.rows.push(Zeroizing::new(rows));
+        }
+        Ok(run)
+    }
+
+    /// The rows of a layer, or the sums of the last one.
+    fn rows(
+        &self,
+        layer: usize,
+        inputs: &[u16],
+        values: &[Zeroizing<Vec<i64>>],
+    ) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
+        let dims = &self.dims[layer];
+        let sums: Vec<i64> = match &self.layers[layer] {
+            Layer::Input { .. } => inputs.iter().map(|x| i64::from(*x)).collect(),
+            Layer::Linear { from, op: Linear::Dense { .. }, parameters, .. } => dense(&values[*from], parameters),
+            Layer::Linear { from, op, parameters, .. } => {
+                conv(&self.dims[*from], &values[*from], dims, *op, parameters)
+            }
+            Layer::MaxPool { from, window } => {
+                let squares = squares(&self.dims[*from], &values[*from], *window);
+                let rows = squares.iter().enumerate().map(|(i, square)| Gadget::max_row(square).map_err(|e| (i, e)));
+                return Ok((rows.collect::<Result<_, _>>()?, Vec::new()));
+            }
+            Layer::MeanPool { from, window } => {
+                squares(&self.dims[*from], &values[*from], *window).iter().map(|s| s.iter().sum()).collect()
+            }
+            Layer::Add { from: [a, b], activation } => {
+                let shift = activation.shift().unwrap_or(0);
+                values[*a].iter().zip(values[*b].iter()).map(|(a, b)| (a + b) << shift).collect()
+            }
+        };
+        let Some(gadget) = self.gadget(layer) else {
+            return Ok((Vec::new(), sums));
+        };
+        let rows = sums.iter().enumerate().map(|(i, z)| gadget.row(*z).map_err(|e| (i, e)));
+        Ok((rows.collect::<Result<_, _>>()?, Vec::new()))
+    }
+
+    /// The rows by position, with defaults where a kind has no element.
+    pub(crate) fn place(&self, program: &Program, gadgets: &[Gadget], run: &Run) -> Zeroizing<Vec<(usize, Row)>> {
+        let p = program.parts();
+        let mut out = Zeroizing::new(Vec::new());
+        for (kind, gadget) in p.kinds.iter().zip(gadgets) {
+            let default = gadget.default_row();
+            if default != Row::default() {
+                out.extend((kind.lo as usize..kind.hi as usize).map(|position| (position, default)));
+            }
+        }
+        for (tensor, layer) in p.tensors.iter().zip(self.tensor_layers()) {
+            out.extend(tensor.positions().zip(run.rows[layer].iter().copied()));
+        }
+        out
+    }
+}
+
+/// Every partial sum is below `2^16 * 2^22 * 127 + 2^31 < 2^46`.
+fn dense(x: &[i64], parameters: &Parameters) -> Vec<i64> {
+    let rows = parameters.weights.chunks_exact(x.len()).zip(&parameters.biases);
+    rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| i64::from(*w) * x).sum::<i64>() + i64::from(*bias)).collect()
+}
+
+fn conv(from: &[u32], x: &[i64], to: &[u32], op: Linear, parameters: &Parameters) -> Vec<i64> {
+    let Linear::Conv { channels, kernel, stride, padding, groups } = op else {
+        return Vec::new();
+    };
+    let (kernel, own) = (kernel as usize, (from[0] / groups) as usize);
+    let (height, width) = (from[1] as usize, from[2] as usize);
+    let inputs = own * kernel * kernel;
+    let mut out = Vec::with_capacity((to[0] * to[1] * to[2]) as usize);
+    let at = |o: u32, tap: usize| (o * stride) as usize + tap;
+    for c in 0..channels {
+        let group = (c / (channels / groups)) as usize;
+        let weights = &parameters.weights[c as usize * inputs..][..inputs];
+        for (i, j) in (0..to[1]).flat_map(|i| (0..to[2]).map(move |j| (i, j))) {
+            let mut z = i64::from(parameters.biases[c as usize]);
+            for (tap, weight) in weights.iter().enumerate() {
+                let (channel, u, v) = (tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
+                let row = at(i, u).checked_sub(padding as usize).filter(|r| *r < height);
+                let column = at(j, v).checked_sub(padding as usize).filter(|c| *c < width);
+                if let (Some(row), Some(column)) = (row, column) {
+                    z += i64::from(*weight) * x[((group * own + channel) * height + row) * width + column];
+                }
+            }
+            out.push(z);
+        }
+    }
+    out
+}
+
+/// The elements of every square, squares in row-major order.
+fn squares(dims: &[u32], x: &[i64], window: u32) -> Vec<Vec<i64>> {
+    let (height, width, side) = (dims[1] as usize, dims[2] as usize, window as usize);
+    let mut out = Vec::new();
+    for c in 0..dims[0] as usize {
+        for (i, j) in (0..height / side).flat_map(|i| (0..width / side).map(move |j| (i, j))) {
+            let cells = (0..side).flat_map(|a| (0..side).map(move |b| (i * side + a, j * side + b)));
+            out.push(cells.map(|(r, s)| x[(c * height + r) * width + s]).collect());
+        }
+    }
+    out
+}

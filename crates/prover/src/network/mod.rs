@@ -1,0 +1,71 @@
+//! General networks: convolutions, pools and residual connections beside dense layers. Stage: a
+//! prover and a verifier in Rust for the first two steps of the specification
+//! (`docs/protocol-networks.md`, sections N1 to N9).
+//!
+//! What is here: programs and their canonical bytes, [`Program::check`], the gadgets requantize,
+//! ReLU, clamp, maximum and division, relations and linear operators, batches. What is specified and
+//! refused with a typed error: tables, copies, products of activations, committed and index ports,
+//! triangles, lanes. No contract verifies these proofs, and nothing outside this crate makes them yet.
+//!
+//! ```
+//! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
+//! use zkinfer_prover::{ModelSecret, Request, srs::test_srs};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // 4 x 4 pixels, two 3 x 3 kernels with ReLU, a 2 x 2 maximum, two outputs.
+//! let conv = Linear::Conv { channels: 2, kernel: 3, stride: 1, padding: 1, groups: 1 };
+//! let kernels = Parameters { weights: (0..18).map(|i| i * 5 - 40).collect(), biases: vec![300, 0] };
+//! let dense = Parameters { weights: (0..16).map(|i| 7 - i).collect(), biases: vec![1, 2] };
+//! let graph = Graph::new(vec![
+//!     Layer::Input { dims: vec![1, 4, 4] },
+//!     Layer::Linear { from: 0, op: conv, parameters: kernels, activation: Some(Gadget::Relu { shift: 8 }) },
+//!     Layer::MaxPool { from: 1, window: 2 },
+//!     Layer::Linear { from: 2, op: Linear::Dense { outputs: 2 }, parameters: dense, activation: None },
+//! ])?;
+//! // Proofs under the TEST SRS convince nobody: its tau is public.
+//! let srs = test_srs(1 << 11)?;
+//! let key = generate(graph.clone(), &ModelSecret::generate()?, None, &srs)?;
+//! let verifier = NetworkVerifier::new(key.verifying_key().clone(), srs.pinned())?;
+//! let request = Request { inputs: (0..16).map(|i| i * 16).collect(), context_id: [0; 32] };
+//!
+//! let prover = NetworkProver::new(key, &srs, 1)?;
+//! let (statements, proof) = prover.prove([1; 32], &[request.clone()])?;
+//! verifier.verify(&statements, &proof.to_bytes())?;
+//! assert_eq!(statements[0].ports[1], graph.infer(&request.inputs)?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+#[cfg(test)]
+mod attacks;
+mod columns;
+mod functions;
+mod gadget;
+pub mod graph;
+mod hats;
+mod keys;
+mod layout;
+#[cfg(test)]
+mod mask_rank;
+mod phi;
+pub mod program;
+mod proof;
+mod prove;
+mod statement;
+mod sumcheck;
+#[cfg(test)]
+mod testing;
+mod verify;
+mod weights;
+
+pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
+pub use gadget::Gadget;
+pub use graph::{Graph, Layer, Linear, Parameters};
+pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_opening, generate};
+pub use program::Program;
+pub use proof::NetworkProof;
+pub use prove::NetworkProver;
+pub use statement::NetworkStatement;
+pub use verify::{NetworkChallenges, NetworkVerifier};
+pub use weights::NetworkWeights;

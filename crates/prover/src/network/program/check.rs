@@ -1,0 +1,441 @@
+//! What makes a program a function: checked by whoever registers a model, and by prover and verifier.
+//!
+//! A proof shows that the gates and constraints hold. That they leave no choice is a property of
+//! the program alone. It holds when every kind is a [`Gadget`] and every tensor is defined, before it
+//! is read, by the constraints that its gadget names, over its whole box: an induction over the
+//! constraints then gives one value to every element, for any coefficients of `f` (also malformed
+//! ones: an operator reads only tensors that are defined before it, so whatever its rows are, its
+//! products are functions of these). A cycle would give free wires; so would a kind that bounds a
+//! value from one side, or a relation that leaves out an element.
+//!
+//! The order is found, not read: constraints are used as soon as what they read is defined.
+
+use super::{Access, LANE, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, range};
+use crate::error::ProgramError;
+use crate::network::gadget::Gadget;
+
+impl Program {
+    /// Checks that the outputs are a function of the inputs, that no identity wraps around `r`, and
+    /// that prover and verifier implement every part.
+    ///
+    /// # Errors
+    /// Names the kind, tensor or constraint that is not implemented, not defined, or too large.
+    pub fn check(&self) -> Result<(), ProgramError> {
+        self.gadgets().map(drop)
+    }
+
+    /// The gadget of every kind, if [`Self::check`] holds.
+    pub(crate) fn gadgets(&self) -> Result<Vec<Gadget>, ProgramError> {
+        let p = &self.parts;
+        implemented(p)?;
+        range::check(p)?;
+        let mut gadgets = Vec::new();
+        for (index, kind) in p.kinds.iter().enumerate() {
+            let known = Gadget::recognise(kind, p.limbs).filter(|g| g.operands() <= p.operands);
+            gadgets.push(known.ok_or(ProgramError::Unsupported { what: "row kind", index })?);
+        }
+        Definitions {
+            p,
+            gadgets: &gadgets,
+            defined: vec![false; p.tensors.len()],
+            differences: vec![0; p.tensors.len()],
+            ports: vec![false; p.ports.len()],
+        }
+        .run()?;
+        Ok(gadgets)
+    }
+}
+
+/// What is specified and not implemented yet.
+fn implemented(p: &Parts) -> Result<(), ProgramError> {
+    let missing = |missing: bool, what, index| match missing {
+        true => Err(ProgramError::Unsupported { what, index }),
+        false => Ok(()),
+    };
+    missing(p.tables > 0, "table", 0)?;
+    missing(p.reads > 0, "copy", 0)?;
+    missing(!p.product_ops.is_empty(), "product of activations", 0)?;
+    for (index, port) in p.ports.iter().enumerate() {
+        missing(port.has(Port::COMMITTED), "committed port", index)?;
+        missing(port.has(Port::INDEX), "index port", index)?;
+    }
+    for (index, a) in p.accesses().enumerate() {
+        missing(a.view2.is_some(), "product of views in access", index)?;
+        missing(a.triangle.is_some(), "triangle of access", index)?;
+        missing(a.vars.iter().any(|v| v.target.is_some_and(|t| t.0 == LANE)), "lane of access", index)?;
+    }
+    let hats = p.linear_ops.iter().flat_map(|o| &o.public_hats);
+    for (index, hat) in hats.enumerate() {
+        missing(matches!(hat, PublicHat::Indexed { .. }), "indexed hat", index)?;
+    }
+    Ok(())
+}
+
+/// What is defined so far.
+struct Definitions<'a> {
+    p: &'a Parts,
+    gadgets: &'a [Gadget],
+    defined: Vec<bool>,
+    /// Differences of maxima that are defined, as bits.
+    differences: Vec<u8>,
+    /// Ports that a constraint ties.
+    ports: Vec<bool>,
+}
+
+/// Exponents of a monomial that tell the indices of a box apart; `None` for a monomial that a
+/// constraint of this sort cannot have.
+type Exponents = fn(&Monomial) -> Option<(u32, u32)>;
+
+/// Relations: `theta` alone.
+fn of_relation(m: &Monomial) -> Option<(u32, u32)> {
+    (m.alpha == 0 && m.chi == 0).then_some((m.theta, 0))
+}
+
+/// Products of linear operators: `alpha` and `chi`.
+fn of_product(m: &Monomial) -> Option<(u32, u32)> {
+    (m.theta == 0).then_some((m.alpha, m.chi))
+}
+
+impl Definitions<'_> {
+    /// Uses constraints until none is left or none can be used.
+    fn run(mut self) -> Result<(), ProgramError> {
+        let (p, undetermined) = (self.p, |what, index| Err(ProgramError::Undetermined { what, index }));
+        let mut relations: Vec<usize> = (0..p.relations.len()).collect();
+        let mut ops: Vec<usize> = (0..p.linear_ops.len()).collect();
+        loop {
+            let before = relations.len() + ops.len();
+            // The last reason is kept for the message.
+            let mut why = "";
+            relations.retain(|i| self.relation(&p.relations[*i]).map_err(|reason| why = reason).is_err());
+            let stuck = why;
+            ops.retain(|i| self.linear(&p.linear_ops[*i]).map_err(|reason| why = reason).is_err());
+            if relations.is_empty() && ops.is_empty() {
+                break;
+            }
+            if relations.len() + ops.len() == before {
+                return match (relations.first(), ops.first()) {
+                    (Some(index), _) => undetermined(stuck, *index),
+                    (_, Some(index)) => undetermined(why, *index),
+                    _ => Ok(()),
+                };
+            }
+        }
+        if let Some(index) = self.defined.iter().position(|d| !d) {
+            return undetermined("no constraint defines this tensor", index);
+        }
+        match self.ports.iter().position(|tied| !tied) {
+            Some(index) => undetermined("no constraint ties this port", index),
+            None => Ok(()),
+        }
+    }
+
+    fn tensor(&self, a: &Access) -> (&Tensor, Gadget) {
+        let t = &self.p.tensors[usize::from(a.tensor)];
+        (t, self.gadgets[usize::from(t.kind)])
+    }
+
+    fn is_defined(&self, a: &Access) -> bool {
+        self.defined[usize::from(a.tensor)]
+    }
+
+    fn linear(&mut self, op: &LinearOp) -> Result<(), &'static str> {
+        if !op.hats.iter().all(|a| self.is_defined(a)) {
+            return Err("an operator reads a tensor that is not defined without it");
+        }
+        match (&op.z[..], &op.terms[..]) {
+            ([], [term]) => self.tie_output(term, of_product),
+            ([z], []) => {
+                self.define(z, of_product)?;
+                self.defined[usize::from(z.tensor)] = true;
+                Ok(())
+            }
+            _ => Err("an operator computes one tensor, or one output"),
+        }
+    }
+
+    fn relation(&mut self, r: &Relation) -> Result<(), &'static str> {
+        let weights =
+            |a: &Access| of_relation(&a.monomial).is_some() && a.vars.iter().all(|v| of_relation(&v.weight).is_some());
+        if !r.accesses.iter().all(weights) {
+            return Err("a relation has weights in theta alone");
+        }
+        let open: Vec<&Access> = r.accesses.iter().filter(|a| !self.is_defined(a)).collect();
+        match (&open[..], &r.terms[..]) {
+            ([], [term]) => self.tie_output(term, of_relation),
+            ([a], []) => {
+                self.define(a, of_relation)?;
+                self.defined[usize::from(a.tensor)] = true;
+                Ok(())
+            }
+            ([a], [term]) if r.accesses.len() == 1 => self.input(a, term),
+            ([a, b], []) => self.difference(a, b),
+            _ => Err("a relation defines one tensor, or ties one port"),
+        }
+    }
+
+    /// Every element of an output has its own power: it is what the other side is.
+    fn tie_output(&mut self, term: &Term, exponents: Exponents) -> Result<(), &'static str> {
+        let at = usize::from(term.port);
+        if !self.p.ports[at].has(Port::OUTPUT) || self.ports[at] {
+            return Err("an output is tied once, an input by its tensor");
+        }
+        self.whole_port(term, exponents)?;
+        self.ports[at] = true;
+        Ok(())
+    }
+
+    /// A term that has every element of its port once, with coefficient 1 or -1.
+    fn whole_port(&self, term: &Term, exponents: Exponents) -> Result<(), &'static str> {
+        let in_order = || {
+            let mut width = self.p.ports[usize::from(term.port)].count;
+            term.vars.iter().all(|(size, _, stride)| {
+                width /= size;
+                *stride == width
+            }) && width == 1
+        };
+        let count: u64 = term.vars.iter().map(|v| u64::from(v.0)).product();
+        let all = count == u64::from(self.p.ports[usize::from(term.port)].count);
+        if term.mode != Mode::Value || term.coefficient.unsigned_abs() != 1 || term.first != 0 || !all || !in_order() {
+            return Err("a term has every element of its port once, in order");
+        }
+        let weights = term.vars.iter().map(|(size, weight, _)| (*size, exponents(weight)));
+        apart(weights, exponents(&term.monomial).is_some())
+    }
+
+    /// The elements of an input are the values of a tensor of inputs.
+    fn input(&mut self, a: &Access, term: &Term) -> Result<(), &'static str> {
+        let (t, gadget) = self.tensor(a);
+        let at = usize::from(term.port);
+        let port = &self.p.ports[at];
+        if gadget != Gadget::Input || a.view != 0 || a.coefficient.unsigned_abs() != 1 {
+            return Err("an input is the values of a tensor of inputs");
+        }
+        if port.has(Port::OUTPUT) || self.ports[at] || t.len() != port.count.into() {
+            return Err("an input is tied once, to a tensor of its size");
+        }
+        covers(a, t, of_relation)?;
+        self.whole_port(term, of_relation)?;
+        (self.ports[at], self.defined[usize::from(a.tensor)]) = (true, true);
+        Ok(())
+    }
+
+    /// `z` of a linear gadget over the whole tensor.
+    fn define(&self, a: &Access, exponents: Exponents) -> Result<(), &'static str> {
+        let (t, gadget) = self.tensor(a);
+        if self.is_defined(a) {
+            return Err("a tensor is defined twice");
+        }
+        if !gadget.is_linear() || a.view != 1 || a.coefficient.unsigned_abs() != 1 {
+            return Err("what is defined is not the linear view of a gadget, with coefficient 1 or -1");
+        }
+        covers(a, t, exponents)
+    }
+
+    /// `d_i - y + x_i = 0` for a maximum; once all are there, `y` is the largest `x_i`.
+    fn difference(&mut self, a: &Access, b: &Access) -> Result<(), &'static str> {
+        let (d, y) = if a.view == 0 { (b, a) } else { (a, b) };
+        let (t, gadget) = self.tensor(d);
+        let Gadget::Max { inputs } = gadget else {
+            return Err("a relation defines one tensor");
+        };
+        let same = d.tensor == y.tensor && d.vars == y.vars && d.monomial == y.monomial;
+        if !same || y.view != 0 || d.view == 0 || (d.coefficient, y.coefficient) != (1, -1) {
+            return Err("a maximum is defined by its differences");
+        }
+        covers(d, t, of_relation)?;
+        covers(y, t, of_relation)?;
+        let (at, bit) = (usize::from(d.tensor), 1u8 << (d.view - 1));
+        if self.differences[at] & bit != 0 {
+            return Err("a difference is defined twice");
+        }
+        self.differences[at] |= bit;
+        self.defined[at] = self.differences[at].count_ones() == u32::from(inputs);
+        Ok(())
+    }
+}
+
+/// Whether an access reads every element of its tensor once, each with its own power.
+fn covers(a: &Access, t: &Tensor, exponents: Exponents) -> Result<(), &'static str> {
+    let mut axes = vec![false; t.dims.len()];
+    for v in a.vars.iter().filter(|v| v.size > 1) {
+        let Some((axis, 1)) = v.target else {
+            return Err("the defining access has a broadcast or a stride");
+        };
+        let axis = usize::from(axis);
+        if axes[axis] || v.size != t.dims[axis] {
+            return Err("the defining access does not cover its tensor");
+        }
+        axes[axis] = true;
+    }
+    if a.offsets.iter().any(|o| *o != 0) || axes.iter().zip(&t.dims).any(|(covered, d)| !covered && *d > 1) {
+        return Err("the defining access does not cover its tensor");
+    }
+    let weights = a.vars.iter().map(|v| (v.size, exponents(&v.weight)));
+    apart(weights, exponents(&a.monomial).is_some())
+}
+
+/// Whether every point of a box has its own power.
+fn apart(weights: impl Iterator<Item = (u32, Option<(u32, u32)>)>, first: bool) -> Result<(), &'static str> {
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    for (size, exponents) in weights.filter(|w| w.0 > 1) {
+        match exponents {
+            Some((e, 0)) if e > 0 => one.push((e, size)),
+            Some((0, e)) if e > 0 => two.push((e, size)),
+            _ => return Err("an index of the defining box has no power of its own"),
+        }
+    }
+    if first && injective(one) && injective(two) {
+        Ok(())
+    } else {
+        Err("two indices of the defining box share a power")
+    }
+}
+
+/// Whether `sum e_v i_v` tells all `(i_v)` apart, by mixed radix.
+fn injective(mut vars: Vec<(u32, u32)>) -> bool {
+    vars.sort_unstable();
+    let mut span = 0u64;
+    vars.into_iter().all(|(e, size)| {
+        let apart = u64::from(e) > span;
+        span = span.saturating_add(u64::from(e) * u64::from(size - 1));
+        apart
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Form, Var};
+    use super::*;
+    use crate::network::graph::samples::{cnn, mlp};
+
+    fn program() -> Parts {
+        let relu = Gadget::Relu { shift: 8 };
+        mlp(&[5, 7, 4, 3], &[relu, relu], 1).compile().unwrap().program.parts
+    }
+
+    /// What is said of a changed program: refused when it is read, or by the check.
+    fn verdict(parts: Parts) -> Result<(), ProgramError> {
+        Program::new(parts)?.check()
+    }
+
+    fn changed(parts: &Parts, change: impl FnOnce(&mut Parts)) -> ProgramError {
+        let mut parts = parts.clone();
+        change(&mut parts);
+        verdict(parts).unwrap_err()
+    }
+
+    #[test]
+    fn a_program_with_a_choice_is_refused() {
+        let p = program();
+        verdict(p.clone()).unwrap();
+        let undetermined = |change: &dyn Fn(&mut Parts)| {
+            let error = changed(&p, change);
+            assert!(matches!(error, ProgramError::Undetermined { .. }), "{error:?}");
+        };
+        // No operator for a layer; a cycle; a layer that reads its own output.
+        undetermined(&|p| drop(p.linear_ops.remove(1)));
+        undetermined(&|p| p.linear_ops[0].hats[0].tensor = 2);
+        undetermined(&|p| p.linear_ops[1].hats[0].tensor = 2);
+        // `2 z = x` has solutions in the field that are no integers.
+        undetermined(&|p| p.linear_ops[0].z[0].coefficient = 2);
+        // Not the whole tensor; an element twice; two elements with one power.
+        undetermined(&|p| p.linear_ops[0].z[0].vars[0].size -= 1);
+        undetermined(&|p| p.linear_ops[0].z[0].vars[0].target = Some((0, 2)));
+        undetermined(&|p| p.linear_ops[0].z[0].offsets[0] = 1);
+        undetermined(&|p| p.linear_ops[0].z[0].vars[0].weight = Monomial::default());
+        undetermined(&|p| p.linear_ops[0].z[0].vars.push(Var { size: 2, weight: Monomial::alpha(9), target: None }));
+        // The value instead of `z`.
+        undetermined(&|p| p.linear_ops[0].z[0].view = 0);
+        // Inputs that nothing ties, or only some of them.
+        undetermined(&|p| drop(p.relations.remove(0)));
+        undetermined(&|p| p.relations[0].terms[0].vars[0].0 -= 1);
+        undetermined(&|p| p.relations[0].terms[0].vars[0].1 = Monomial::default());
+        undetermined(&|p| p.relations[0].accesses[0].vars[0].weight = Monomial::default());
+        undetermined(&|p| p.relations[0].accesses[0].vars[0].weight = Monomial::alpha(1));
+        // Outputs that nothing ties, or twice.
+        undetermined(&|p| drop(p.linear_ops.pop()));
+        undetermined(&|p| p.linear_ops[2].terms[0].coefficient = 3);
+        undetermined(&|p| {
+            let term = p.linear_ops[2].terms[0].clone();
+            p.linear_ops[2].terms.push(term);
+        });
+    }
+
+    #[test]
+    fn every_difference_of_a_maximum_is_needed() {
+        let p = cnn(3).compile().unwrap().program.parts;
+        verdict(p.clone()).unwrap();
+        let relations: Vec<usize> = (0..p.relations.len()).filter(|i| p.relations[*i].accesses.len() == 3).collect();
+        assert!(relations.len() >= 4);
+        for relation in relations {
+            let error = changed(&p, |p| drop(p.relations.remove(relation)));
+            assert!(matches!(error, ProgramError::Undetermined { .. }), "{error:?}");
+        }
+        let d = p.relations.iter().position(|r| r.accesses[0].view == 1 && r.accesses[1].view == 0).unwrap();
+        for change in [2, -1] {
+            let error = changed(&p, |p| p.relations[d].accesses[0].coefficient = change);
+            assert!(matches!(error, ProgramError::Undetermined { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_kinds_are_refused() {
+        let p = program();
+        let unsupported = |change: &dyn Fn(&mut Parts)| {
+            let error = changed(&p, change);
+            assert!(matches!(error, ProgramError::Unsupported { .. }), "{error:?}");
+        };
+        unsupported(&|p| drop(p.kinds[1].gates.pop()));
+        unsupported(&|p| p.kinds[1].views[1].constant += 1);
+        unsupported(&|p| p.kinds[1].views[0] = Form::constant(7));
+        unsupported(&|p| p.linear_ops[0].z[0].view2 = Some(0));
+    }
+
+    #[test]
+    fn bounds_are_enforced() {
+        let p = program();
+        let refused = |change: &dyn Fn(&mut Parts)| {
+            let error = changed(&p, change);
+            assert!(matches!(error, ProgramError::Malformed { .. } | ProgramError::Bound { .. }), "{error:?}");
+        };
+        refused(&|p| p.positions = 511);
+        refused(&|p| p.blocks = 0);
+        refused(&|p| p.limbs = 33);
+        refused(&|p| p.hat_end += 1 << 20);
+        refused(&|p| p.kinds[0].lo = 1);
+        refused(&|p| p.kinds[1].lo = p.kinds[0].lo);
+        refused(&|p| p.tensors[1].base = p.tensors[2].base);
+        refused(&|p| p.tensors[0].kind = 9);
+        refused(&|p| p.tensors[0].dims = vec![]);
+        // Positions of G: the masks, overlapping segments, a bias in a segment.
+        refused(&|p| p.linear_ops[0].segment.0 = 1);
+        refused(&|p| p.linear_ops[1].segment = p.linear_ops[0].segment);
+        refused(&|p| {
+            let segment = p.linear_ops[0].segment.0;
+            if let PublicHat::Geometric { start, .. } = &mut p.linear_ops[0].public_hats[0] {
+                *start = segment;
+            }
+        });
+        // A hat that reaches into another segment.
+        refused(&|p| p.linear_ops[0].hats[0].monomial.theta += 1);
+        refused(&|p| p.linear_ops[0].hats[0].tensor = 99);
+        refused(&|p| p.linear_ops[0].hats[0].view = 2);
+        refused(&|p| p.relations[0].terms[0].first = 1);
+        refused(&|p| p.ports[0].count += 1 << 16);
+        refused(&|p| p.ports[0].max = 65_536);
+        refused(&|p| p.ports.swap(0, 1));
+        let pieces = Var { size: 9, weight: Monomial::alpha(1), target: Some((0, 3)) };
+        refused(&|p| p.linear_ops[0].hats[0].vars.extend([pieces; 3]));
+    }
+
+    #[test]
+    fn sides_that_could_wrap_are_refused() {
+        let p = program();
+        let error = changed(&p, |p| {
+            p.linear_ops[0].hats[0].coefficient = i64::MAX;
+            let wide = Var { size: 1 << 26, weight: Monomial::default(), target: None };
+            p.linear_ops[0].hats[0].vars.extend([wide; 6]);
+        });
+        assert!(matches!(error, ProgramError::Wraps { .. }), "{error:?}");
+    }
+}

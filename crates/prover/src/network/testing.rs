@@ -1,0 +1,190 @@
+//! Test support: networks with prover and verifier, and the malicious prover.
+
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use zeroize::Zeroizing;
+
+use super::columns::NetworkColumns;
+use super::gadget::Row;
+use super::graph::Graph;
+use super::keys::generate;
+use super::phi::{Order, phi};
+use super::prove::{NetworkProver, Session};
+use super::statement::NetworkStatement;
+use super::sumcheck::{Inputs, Output};
+use super::verify::NetworkVerifier;
+use crate::keys::{Level, ModelSecret};
+use crate::opening::prove::Folds;
+use crate::prove::{FoldedModel, Request};
+use crate::randomness::Randomness;
+use crate::rules::{Rule, Rules};
+use crate::sumcheck::verify::cubic;
+use crate::testing::{Forge, MODEL, Xorshift, srs};
+use crate::transcript::NetworkChallenges1;
+
+/// Where a test plays the malicious prover. By default it is honest.
+pub(crate) trait Cheat: core::fmt::Debug {
+    /// The rows of every sample, by position.
+    fn rows(&self, _: &mut Vec<Zeroizing<Vec<(usize, Row)>>>) {}
+    /// What is claimed.
+    fn statement(&self, _: &mut Vec<NetworkStatement>) {}
+    /// Before M1.
+    fn columns(&self, _: &mut NetworkColumns) {}
+    /// After M1, before M2.
+    fn after_m1(&self, columns: NetworkColumns, _: &NetworkChallenges1) -> NetworkColumns {
+        columns
+    }
+    /// On what M2 sends for the model.
+    fn model(&self, _: &mut FoldedModel, _: &NetworkChallenges1) {}
+    /// On `Y`.
+    fn hats(&self, _: &mut [Fr], _: &FoldedModel, _: &NetworkChallenges1) {}
+    /// After M3.
+    fn forge(&self) -> Forge {
+        Forge::No
+    }
+}
+
+/// A forgery under way: what has to be added to the evaluation of `S_1`.
+#[derive(Debug)]
+pub(crate) struct Forgery {
+    kind: Forge,
+    shift: Fr,
+}
+
+impl Forgery {
+    pub(crate) fn start(
+        session: Session<'_>,
+        statements: &[NetworkStatement],
+        inputs: &Inputs<'_>,
+        output: &mut Output,
+        sigma: &mut Fr,
+    ) -> Self {
+        let kind = session.cheat.map_or(Forge::No, |c| c.forge());
+        if kind == Forge::No {
+            return Self { kind, shift: Fr::ZERO };
+        }
+        let values: Vec<_> = statements.iter().map(|s| s.ports.clone()).collect();
+        let (f, zeta) = (inputs.functions, inputs.c2.zeta);
+        let public = f.claim(&values);
+        let zeta_inverse = zeta.inverse().unwrap();
+        let at_r = f.evaluate(&inputs.c2.xi, &output.r, inputs.c1.gamma);
+        let target = phi(inputs.p, f, &at_r, &output.evals, inputs.c1.beta, zeta);
+        let run = |mut claim: Fr| {
+            output.rounds.iter().zip(&output.r).for_each(|(e, r)| claim = cubic(claim, e, *r));
+            claim
+        };
+        if kind == Forge::Sigma {
+            // The last claim is affine in the first: `Phi(r)` is met by exactly one first claim.
+            let at_0 = run(Fr::ZERO);
+            let first = (target - at_0) * (run(Fr::ONE) - at_0).inverse().unwrap();
+            *sigma = (first - public) * zeta_inverse;
+            return Self { kind, shift: Fr::ZERO };
+        }
+        let shift = (run(public + zeta * *sigma) - target) * zeta_inverse;
+        output.evals[Order::new(inputs.p).s(1)] += shift;
+        Self { kind, shift }
+    }
+
+    /// What has to be added to `fin[0]`.
+    fn fin_shift(&self, rho: Fr, r: &[Fr]) -> Fr {
+        let weight: Fr = r[r.len() - 3..].iter().map(|r| Fr::ONE - r).product();
+        self.shift * rho * weight.inverse().unwrap()
+    }
+
+    pub(crate) fn folds(&self, folds: &mut Folds, rho: Fr, r: &[Fr]) {
+        if matches!(self.kind, Forge::Fin | Forge::LastFold | Forge::Values) {
+            folds.fin[0] += self.fin_shift(rho, r);
+        }
+        if self.kind == Forge::LastFold {
+            let last = Fr::ONE - r[r.len() - 4];
+            folds.shift_last(self.fin_shift(rho, r) * last.inverse().unwrap());
+        }
+    }
+
+    pub(crate) fn values(&self, values: &mut [[Fr; 2]], rho: Fr, r: &[Fr]) {
+        if self.kind == Forge::Values {
+            let last = Fr::ONE - r[r.len() - 4];
+            let shift = self.fin_shift(rho, r) * last.inverse().unwrap();
+            values.last_mut().unwrap().iter_mut().for_each(|v| *v += shift);
+        }
+    }
+}
+
+/// A network with its prover and verifier.
+#[derive(Debug)]
+pub(crate) struct Fixture {
+    pub(crate) prover: NetworkProver,
+    pub(crate) verifier: NetworkVerifier,
+}
+
+impl Fixture {
+    pub(crate) fn new(graph: Graph, level: Level, max_samples: usize) -> Self {
+        let secret = ModelSecret::from_bytes([42; 32]);
+        let key = generate(graph, &secret, Some(level), srs()).unwrap();
+        let verifier = NetworkVerifier::new(key.verifying_key().clone(), srs().pinned()).unwrap();
+        Self { prover: NetworkProver::new(key, srs(), max_samples).unwrap(), verifier }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.prover.key().graph
+    }
+
+    pub(crate) fn requests(&self, samples: usize, seed: u64) -> Vec<Request> {
+        let mut rng = Xorshift(seed | 1);
+        let mut inputs = || (0..self.graph().elements(0)).map(|_| rng.below(256) as u16).collect();
+        (0..samples).map(|k| Request { inputs: inputs(), context_id: [k as u8; 32] }).collect()
+    }
+
+    /// A proof by a prover that runs under `rules` and cheats as told.
+    pub(crate) fn cheat(
+        &self,
+        requests: &[Request],
+        dropped: Option<Rule>,
+        cheat: &dyn Cheat,
+    ) -> (Vec<NetworkStatement>, Vec<u8>) {
+        let session = Session { rules: Rules { dropped }, cheat: Some(cheat), marker: core::marker::PhantomData };
+        let randomness = Randomness::from_seed([0x5e; 32]);
+        let (statements, proof) = self.prover.prove_session(MODEL, requests, randomness, session).unwrap();
+        (statements, proof.to_bytes())
+    }
+
+    pub(crate) fn verdict(&self, statements: &[NetworkStatement], proof: &[u8], dropped: Option<Rule>) -> bool {
+        self.verifier.verify_rules(statements, proof, Rules { dropped }).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::gadget::Gadget;
+    use crate::network::graph::samples::{cnn, mlp};
+
+    fn accepted(graph: Graph, level: Level, samples: usize) {
+        let fixture = Fixture::new(graph, level, samples);
+        let requests = fixture.requests(samples, 5);
+        let (statements, proof) = fixture.prover.prove(MODEL, &requests).unwrap();
+        let result = fixture.verifier.verify(&statements, &proof.to_bytes());
+        assert!(result.is_ok(), "{result:?}");
+        for (statement, request) in statements.iter().zip(&requests) {
+            assert_eq!(statement.ports[1], fixture.graph().infer(&request.inputs).unwrap());
+        }
+    }
+
+    #[test]
+    fn honest_proofs_of_perceptrons_verify() {
+        let relu = Gadget::Relu { shift: 8 };
+        let clamp = |lo, hi| Gadget::Clamp { shift: 8, lo, hi };
+        accepted(mlp(&[4, 2], &[], 3), Level::One, 1);
+        accepted(mlp(&[4, 1], &[], 3), Level::One, 5);
+        accepted(mlp(&[5, 7, 3], &[relu], 3), Level::One, 1);
+        accepted(mlp(&[5, 7, 6, 3], &[clamp(0, 255), clamp(0, 65535)], 3), Level::One, 3);
+        accepted(mlp(&[5, 7, 6, 3], &[clamp(-20, 70), Gadget::Requantize { shift: 16 }], 3), Level::One, 2);
+        accepted(mlp(&[5, 9, 3], &[relu], 3), Level::Two { rho2: 1 }, 2);
+    }
+
+    #[test]
+    fn honest_proofs_of_convolutional_networks_verify() {
+        accepted(cnn(3), Level::One, 1);
+        accepted(cnn(4), Level::One, 3);
+    }
+}
