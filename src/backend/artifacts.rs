@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 const FORMAT: &str = "zkinfer-artifacts";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MANIFEST: &str = "manifest.json";
+const PROVENANCE: &str = "provenance.json";
 const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
 
 /// A directory of artifacts whose every file is what its manifest says.
@@ -47,8 +48,6 @@ pub struct ArtifactIdentity {
     pub backend: BackendName,
     /// Its version.
     pub backend_version: String,
-    /// BLAKE3 of the ONNX file, hex.
-    pub onnx_hash: String,
     /// The number of weights in it.
     pub parameters: u64,
     /// Part of the model id.
@@ -65,8 +64,36 @@ pub struct ArtifactIdentity {
     pub test_srs: bool,
     /// The exact length of a proof.
     pub proof_bytes: u64,
-    /// What the compiler chose; its shape is the backend's.
+    /// What the compiler chose, as far as verifying needs it; its shape is the backend's.
     pub details: serde_json::Value,
+}
+
+/// Where artifacts come from: `provenance.json`, for whoever holds the model. Nobody needs it in order to verify, and each
+/// of its fields is a function of the weights, which whoever guesses a model can compare: it is never published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Provenance {
+    /// BLAKE3 of the ONNX file, hex.
+    pub onnx_hash: String,
+    /// What the compiler measured; its shape is the backend's.
+    pub figures: serde_json::Value,
+}
+
+impl Provenance {
+    /// Writes it beside artifacts that are not sealed yet, readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`ArtifactsError::Io`], also when there is one already.
+    pub fn write(&self, dir: &Path) -> Result<(), ArtifactsError> {
+        let path = dir.join(PROVENANCE);
+        // A string and a JSON value: nothing that serde_json can refuse.
+        let json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).and_then(|mut file| file.write_all(&json)).map_err(io(&path))
+    }
 }
 
 impl ArtifactIdentity {
@@ -216,6 +243,24 @@ impl Artifacts {
         Ok(Schema::from_bytes(&self.manifest.identity.schema)?)
     }
 
+    /// Where they come from; `None` when that stayed with whoever made them.
+    ///
+    /// # Errors
+    /// [`ArtifactsError`] when the file is there and is none of this release.
+    pub fn provenance(&self) -> Result<Option<Provenance>, ArtifactsError> {
+        let Ok(path) = self.file(PROVENANCE) else { return Ok(None) };
+        let mut json = Vec::new();
+        let file = fs::File::open(&path).map_err(io(&path))?;
+        file.take(MAX_MANIFEST_BYTES).read_to_end(&mut json).map_err(io(&path))?;
+        Ok(Some(serde_json::from_slice(&json).map_err(|error| bad_manifest(&path, error))?))
+    }
+
+    /// Whether they are known to be made from the ONNX file with this BLAKE3 (hex).
+    #[must_use]
+    pub fn are_made_from(&self, onnx_hash: &str) -> bool {
+        matches!(self.provenance(), Ok(Some(found)) if found.onnx_hash == onnx_hash)
+    }
+
     /// A file that the manifest names.
     ///
     /// # Errors
@@ -292,7 +337,6 @@ pub(crate) mod tests {
         ArtifactIdentity {
             backend: BackendName::Mock,
             backend_version: "1".into(),
-            onnx_hash: "00".repeat(32),
             parameters: 1,
             adapter_id: B256::repeat_byte(1),
             model_code_hash: B256::ZERO,
@@ -320,6 +364,26 @@ pub(crate) mod tests {
         assert_eq!(opened.file("key").unwrap(), dir.path().join("key"));
         assert_eq!(opened.file_bytes("key"), 3);
         assert!(opened.file("other").is_err());
+        assert_eq!(opened.provenance().unwrap(), None);
+        assert!(!opened.are_made_from(""));
+    }
+
+    #[test]
+    fn provenance_is_for_its_owner_and_is_no_part_of_the_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let provenance = Provenance { onnx_hash: "abcd".into(), figures: serde_json::json!({ "error": 0.25 }) };
+        provenance.write(dir.path()).unwrap();
+        assert!(provenance.write(dir.path()).is_err(), "what is there stays");
+        let artifacts = Artifacts::seal(dir.path(), identity()).unwrap();
+        assert_eq!(artifacts.provenance().unwrap().unwrap(), provenance);
+        assert!(artifacts.are_made_from("abcd") && !artifacts.are_made_from("abce"));
+        let manifest = fs::read_to_string(dir.path().join(MANIFEST)).unwrap();
+        assert!(!manifest.contains("abcd") && !manifest.contains("0.25"), "{manifest}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(dir.path().join(PROVENANCE)).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]
@@ -344,7 +408,7 @@ pub(crate) mod tests {
         let (dir, _) = sealed();
         let path = dir.path().join(MANIFEST);
         let json = fs::read_to_string(&path).unwrap();
-        for (from, to) in [("\"key\"", "\"../key\""), (FORMAT, "other"), ("\"version\": 1", "\"version\": 9")] {
+        for (from, to) in [("\"key\"", "\"../key\""), (FORMAT, "other"), ("\"version\": 2", "\"version\": 9")] {
             fs::write(&path, json.replacen(from, to, 1)).unwrap();
             assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Manifest { .. })), "{to}");
         }

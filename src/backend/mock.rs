@@ -111,7 +111,11 @@ impl ProvingBackend for MockBackend {
         };
         let inputs = model.inputs().iter().map(|info| tensor(Direction::Input, info));
         let outputs = model.outputs().iter().map(|info| tensor(Direction::Output, info));
-        Ok(Circuit { schema: Schema::new(inputs.chain(outputs).collect())?, details: serde_json::Value::Null })
+        Ok(Circuit {
+            schema: Schema::new(inputs.chain(outputs).collect())?,
+            details: serde_json::Value::Null,
+            figures: serde_json::Value::Null,
+        })
     }
 
     fn setup(&self, _: &Circuit, dir: &Path, _: &Control) -> Result<Keys, BackendError> {

@@ -8,7 +8,7 @@ pub mod mock;
 pub mod native;
 mod opening;
 
-pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
+pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError, Provenance};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 pub use opening::{MAX_OPENINGS_BYTES, Opening, Openings, OpeningsError, TensorOpening};
@@ -163,8 +163,10 @@ pub struct Capabilities {
 pub struct Circuit {
     /// What its public values mean.
     pub schema: Schema,
-    /// What the compiler chose, for reports and for the later steps; its shape is the backend's.
+    /// What the compiler chose, for reports and for the later steps; its shape is the backend's. Published.
     pub details: serde_json::Value,
+    /// What it measured of the model, for reports; its shape is the backend's. A function of the weights: never published.
+    pub figures: serde_json::Value,
 }
 
 /// What key generation yields besides files.

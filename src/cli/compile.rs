@@ -31,9 +31,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     Ok(Outcome::True)
 }
 
-/// What artifacts are, for `inspect` too. The ids are computed from their parts.
+/// What artifacts are, for `inspect` too. The ids are computed from their parts. ONNX file and figures stay with whoever made
+/// the artifacts.
 pub(crate) fn object(artifacts: &Artifacts) -> Value {
-    let identity = artifacts.identity();
+    let (identity, provenance) = (artifacts.identity(), artifacts.provenance().ok().flatten());
     json!({
         "artifacts": artifacts.dir(),
         "backend": identity.backend,
@@ -45,10 +46,11 @@ pub(crate) fn object(artifacts: &Artifacts) -> Value {
         "schema_hash": schema_hash(&identity.schema),
         "srs_id": identity.srs_id,
         "test_srs": identity.test_srs,
-        "onnx_blake3": identity.onnx_hash,
+        "onnx_blake3": provenance.as_ref().map(|provenance| &provenance.onnx_hash),
         "params": identity.parameters,
         "proof_bytes": identity.proof_bytes,
         "details": identity.details,
+        "figures": provenance.as_ref().map(|provenance| &provenance.figures),
     })
 }
 

@@ -571,7 +571,6 @@ fn manifest() -> Seeds {
     let identity = ArtifactIdentity {
         backend: BackendName::Native,
         backend_version: "1".into(),
-        onnx_hash: "00".repeat(32),
         parameters: 14,
         adapter_id: parts.adapter_id,
         model_code_hash: parts.model_code_hash,

@@ -5,6 +5,7 @@
 //! verified before it is returned, proof lengths exact, weights always `fixed` (the verifying key binds them).
 
 pub mod batch;
+mod bound;
 mod circuit;
 mod compile;
 mod error;
@@ -39,11 +40,11 @@ use super::{
 use crate::{
     evm,
     model::{Input, Model},
-    proof::{Statement, Verdict, bundle::BackendName, identity},
+    proof::{Statement, Verdict, bundle::BackendName},
     storage::Cache,
 };
 use alloy::primitives::Bytes;
-use circuit::details;
+use circuit::{details, figures};
 use pool::Pool;
 use protocol::{GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
@@ -124,20 +125,20 @@ impl EzklBackend {
         Duration::from_micros(self.proving_cpu_us.load(Ordering::Relaxed))
     }
 
-    /// What the tuner predicted of a circuit; `None` when EZKL chose it.
+    /// What the tuner predicted of a circuit; `None` when EZKL chose it, or somebody else made it.
     ///
     /// # Errors
     /// [`BackendError::Failed`] when the artifacts are not EZKL's.
     pub fn forecast(artifacts: &Artifacts) -> Result<Option<Forecast>, BackendError> {
-        Ok(details(&artifacts.identity().details)?.forecast)
+        Ok(figures(artifacts)?.and_then(|figures| figures.forecast))
     }
 
-    /// How far a circuit was from the float model when it was compiled.
+    /// How far a circuit was from the float model when it was compiled; `None` when somebody else made it.
     ///
     /// # Errors
     /// [`BackendError::Failed`] when the artifacts are not EZKL's.
     pub fn parity_of(artifacts: &Artifacts) -> Result<Option<Parity>, BackendError> {
-        Ok(details(&artifacts.identity().details)?.parity)
+        Ok(figures(artifacts)?.and_then(|figures| figures.parity))
     }
 
     /// The number of inferences in one proof of a circuit.
@@ -209,9 +210,9 @@ impl ProvingBackend for EzklBackend {
         let (vk, pk) = (dir.join(VK), dir.join(PK));
         self.request(&Setup { compiled: dir.join(COMPILED), srs, vk: vk.clone(), pk }, Some(details.k), control)?;
         self.srs.write_verification_srs(self.options.srs, &dir.join(VERIFY_SRS))?;
-        let vk_digest = identity::ezkl_vk_digest(&fs::read(&vk).map_err(BackendError::io(&vk))?);
         control.stage("self-test");
         let proof_bytes = self.self_test(circuit, &details, dir, control)?;
+        let vk_digest = bound::vk_digest(dir, proof_bytes)?;
         Ok(Keys {
             vk_digest,
             srs_id: self.options.srs.unwrap_or_else(srs::test_srs_id),

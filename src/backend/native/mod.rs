@@ -86,7 +86,7 @@ struct Loaded {
     prover: Arc<Prover>,
 }
 
-/// `details` in the manifest: the public shape, and how the model was quantized.
+/// `details` in the manifest: the public shape.
 #[derive(Debug, Serialize, Deserialize)]
 struct Details {
     /// Numbers in, neurons of every layer.
@@ -99,6 +99,11 @@ struct Details {
     /// Whether the outputs are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hidden_outputs: bool,
+}
+
+/// `figures` in the provenance: how the model was quantized.
+#[derive(Debug, Serialize)]
+struct Figures {
     calibration: Source,
     /// Against the float model, on the calibration samples.
     accuracy: Accuracy,
@@ -249,10 +254,12 @@ impl ProvingBackend for NativeBackend {
         let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
         let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = self.hidden;
         let dims = shape.dims().to_vec();
-        let details = Details { dims, saturation, hidden_inputs, hidden_outputs, calibration: source, accuracy };
+        let details = Details { dims, saturation, hidden_inputs, hidden_outputs };
         let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
+        let figures = serde_json::to_value(Figures { calibration: source, accuracy });
+        let figures = figures.map_err(|error| failed("compile", error))?;
         let schema = schema::schema_of(model, quantized.input, quantized.output_scale, self.hidden)?;
-        Ok(Circuit { schema, details })
+        Ok(Circuit { schema, details, figures })
     }
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {

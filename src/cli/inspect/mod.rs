@@ -13,12 +13,7 @@ use std::{
 use zkinfer::{
     backend::Artifacts,
     pipeline::PipelineError,
-    proof::{
-        Schema,
-        bundle::MAX_MODEL_CODE_BYTES,
-        identity::{ezkl_vk_digest, schema_hash},
-        schema::Visibility,
-    },
+    proof::{Schema, bundle::MAX_MODEL_CODE_BYTES, identity::schema_hash, schema::Visibility},
 };
 use zkinfer_prover::VerifyingKey;
 
@@ -162,9 +157,10 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
 }
 
 fn ezkl_key(bytes: &[u8]) -> (Value, String) {
-    let digest = ezkl_vk_digest(bytes);
-    let value = json!({ "kind": "ezkl-vk", "backend": "ezkl", "vk_digest": digest, "bytes": bytes.len() });
-    (value, format!("Taken for a verifying key of EZKL, which is not read further\n  digest  {digest}\n"))
+    let hash = keccak256(bytes);
+    let value = json!({ "kind": "ezkl-vk", "backend": "ezkl", "keccak256": hash, "bytes": bytes.len() });
+    let note = "the digest in a model id covers the settings, too: inspect the artifacts' directory";
+    (value, format!("Taken for a verifying key of EZKL, which is not read further\n  keccak256  {hash}\n  ({note})\n"))
 }
 
 fn schema(bytes: &[u8]) -> Result<(Value, String), Failure> {

@@ -11,7 +11,9 @@ pub use remote::{Contents, StoredArtifacts};
 
 use super::PipelineError;
 use crate::{
-    backend::{ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, ProvingBackend},
+    backend::{
+        ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, Provenance, ProvingBackend,
+    },
     evm::{CompiledContract, Compiler},
     model::Model,
     storage::{Cache, Lease},
@@ -34,7 +36,7 @@ const VERIFIER_JSON: &str = "verifier.json";
 /// In artifacts that nobody can make again, because their setup drew a secret: they are never evicted.
 const DRAWN_SECRET: &str = "model.secret";
 /// Bumped when what is built from the same model changes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// A backend with its artifacts.
 #[derive(Debug, Clone)]
@@ -263,7 +265,6 @@ impl EZKLIntegration {
         let identity = ArtifactIdentity {
             backend: capabilities.backend,
             backend_version: capabilities.version,
-            onnx_hash: model.hash(),
             parameters: model.parameters(),
             adapter_id: keys.adapter_id,
             model_code_hash: verifier.map_or(B256::ZERO, |contract| contract.code_hash),
@@ -274,6 +275,7 @@ impl EZKLIntegration {
             proof_bytes: keys.proof_bytes,
             details: circuit.details,
         };
+        Provenance { onnx_hash: model.hash(), figures: circuit.figures }.write(dir)?;
         Artifacts::seal(dir, identity)?;
         Ok(())
     }

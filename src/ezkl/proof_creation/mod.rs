@@ -7,7 +7,9 @@ mod stream;
 mod together;
 
 pub use incremental::{IncrementalProof, IncrementalResult, IncrementalStatus};
-pub use request::{MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse};
+pub use request::{
+    MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse, RequestSalt,
+};
 pub use stream::{OutputChunk, Streamed};
 pub use together::TogetherResponse;
 
@@ -121,7 +123,7 @@ impl<'a> ProofGenerator<'a> {
     /// # Errors
     /// [`PipelineError::InvalidInput`] names the field.
     pub fn check(&self, request: &ProofRequest) -> Result<(), PipelineError> {
-        request.check(self.prepared.artifacts.identity())
+        request.check(&self.prepared.artifacts)
     }
 
     /// Runs and proves a request.
@@ -168,14 +170,14 @@ impl<'a> ProofGenerator<'a> {
         streamed: Option<Streamed>,
     ) -> Result<ProofMetadata, PipelineError> {
         let identity = self.prepared.artifacts.identity();
-        let mut circuit = Hasher::new("zkinfer circuit v1");
+        let mut circuit = Hasher::new("zkinfer circuit v2");
         circuit.text(identity.backend.as_str());
         circuit.text(&identity.backend_version);
-        circuit.text(&identity.onnx_hash);
+        circuit.bytes(identity.model_id().as_slice());
         circuit.text(&identity.details.to_string());
         let values = schema.decode(&statement.public_values)?;
         let metadata = ProofMetadata {
-            model: request.model.clone(),
+            model: identity.model_id().to_string(),
             circuit_hash: alloy::primitives::hex::encode(circuit.finish()),
             constraints: CircuitInfo::of(self.prepared)?.constraints,
             public_value_bytes: statement.public_values.as_bytes().len(),
