@@ -1,9 +1,12 @@
 //! Artifacts: a model compiled for one backend, with its keys, in a directory that names and hashes every file.
 
-use crate::proof::{
-    Schema, SchemaError,
-    bundle::BackendName,
-    identity::{self, ModelParts},
+use crate::{
+    FailureClass,
+    proof::{
+        Schema, SchemaError,
+        bundle::BackendName,
+        identity::{self, ModelParts},
+    },
 };
 use alloy::primitives::{B256, Bytes};
 use serde::{Deserialize, Serialize};
@@ -60,8 +63,6 @@ pub struct ArtifactIdentity {
     pub schema: Bytes,
     /// Part of the model id.
     pub srs_id: B256,
-    /// Whether the SRS is a TEST one.
-    pub test_srs: bool,
     /// The exact length of a proof.
     pub proof_bytes: u64,
     /// What the compiler chose, as far as verifying needs it; its shape is the backend's.
@@ -145,6 +146,18 @@ pub enum ArtifactsError {
         /// Why.
         reason: String,
     },
+    /// A file is not the one that the model id was made for, or says something else than what follows from the others.
+    #[error("{path} contradicts the rest of its artifacts: {what} is {found}, and {expected} in the model's id")]
+    Contradiction {
+        /// The file.
+        path: String,
+        /// What of it.
+        what: &'static str,
+        /// What it is by the file.
+        found: String,
+        /// What it is by the id, or by what the id binds.
+        expected: String,
+    },
     /// They were made by another backend, or another version of it.
     #[error("{path} was made by {found}; this is {expected}. Compile the model again")]
     Foreign {
@@ -158,6 +171,31 @@ pub enum ArtifactsError {
     /// The schema is not canonical.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+}
+
+impl ArtifactsError {
+    /// Whose fault it is: damage is the machine's, a contradiction that of whoever made the artifacts.
+    #[must_use]
+    pub const fn class(&self) -> FailureClass {
+        match self {
+            Self::Contradiction { .. } => FailureClass::BadInput,
+            _ => FailureClass::Environment,
+        }
+    }
+
+    /// Refuses a `found` that is not the `expected`.
+    pub(crate) fn expect<T: PartialEq + std::fmt::Display>(
+        path: &Path,
+        what: &'static str,
+        found: T,
+        expected: T,
+    ) -> Result<(), Self> {
+        if found == expected {
+            return Ok(());
+        }
+        let (found, expected) = (found.to_string(), expected.to_string());
+        Err(Self::Contradiction { path: path.display().to_string(), what, found, expected })
+    }
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ArtifactsError {
@@ -233,6 +271,12 @@ impl Artifacts {
     #[must_use]
     pub fn model_id(&self) -> B256 {
         self.manifest.identity.model_id()
+    }
+
+    /// `manifest.json`, for messages about what it says.
+    #[must_use]
+    pub(crate) fn manifest_path(&self) -> PathBuf {
+        self.dir.join(MANIFEST)
     }
 
     /// The schema.
@@ -343,7 +387,6 @@ pub(crate) mod tests {
             vk_digest: B256::repeat_byte(2),
             schema: two_tensors().to_bytes().into(),
             srs_id: B256::repeat_byte(3),
-            test_srs: true,
             proof_bytes: 32,
             details: serde_json::Value::Null,
         }

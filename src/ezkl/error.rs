@@ -186,8 +186,8 @@ impl PipelineError {
             Self::Chain(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Request { source, .. } => source.class(),
-            Self::Artifacts(_)
-            | Self::Storage(_)
+            Self::Artifacts(error) => error.class(),
+            Self::Storage(_)
             | Self::Cancelled { .. }
             | Self::MissingSrs { .. }
             | Self::AcceleratorAbsent { .. }

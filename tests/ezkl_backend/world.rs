@@ -122,7 +122,6 @@ pub(crate) fn build(model: &Model, options: EzklOptions) -> Result<Built, Backen
         vk_digest: keys.vk_digest,
         schema: circuit.schema.to_bytes().into(),
         srs_id: keys.srs_id,
-        test_srs: keys.test_srs,
         proof_bytes: keys.proof_bytes,
         details: circuit.details,
     };

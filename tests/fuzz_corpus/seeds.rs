@@ -577,7 +577,6 @@ fn manifest() -> Seeds {
         vk_digest: parts.vk_digest,
         schema: tensors().to_bytes().into(),
         srs_id: parts.srs_id,
-        test_srs: true,
         proof_bytes: 4_032,
         details: serde_json::json!({ "dims": [3, 2] }),
     };

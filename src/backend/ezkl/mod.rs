@@ -29,12 +29,13 @@ pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 pub use options::{EzklOptions, Objective, Tuning};
 pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
+pub(crate) use srs::test_srs_id;
 pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;
 pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
+    Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, SrsKind, Witness,
     input_tensors, refused_statements,
 };
 use crate::{
@@ -44,6 +45,7 @@ use crate::{
     storage::Cache,
 };
 use alloy::primitives::Bytes;
+pub(super) use bound::check;
 use circuit::{details, figures};
 use pool::Pool;
 use protocol::{GenWitness, Hello, Prove, Request, Setup, VerifierSol};
@@ -216,7 +218,6 @@ impl ProvingBackend for EzklBackend {
         Ok(Keys {
             vk_digest,
             srs_id: self.options.srs.unwrap_or_else(srs::test_srs_id),
-            test_srs: self.srs.is_test(self.options.srs)?,
             adapter_id: evm::artifacts::ezkl_adapter_id(),
             proof_bytes,
         })
@@ -236,6 +237,10 @@ impl ProvingBackend for EzklBackend {
         let contract = self.request(&request, None, control)?.contract;
         let source = fs::read_to_string(&sol).map_err(BackendError::io(&sol))?;
         Ok(ModelCode::Solidity { contract, source })
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        bound::check(artifacts)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use zkinfer::{
-    backend::Artifacts,
+    backend::{self, Artifacts},
     pipeline::PipelineError,
     proof::{Schema, bundle::MAX_MODEL_CODE_BYTES, identity::schema_hash, schema::Visibility},
 };
@@ -108,10 +108,15 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
 
 fn artifacts(path: &Path) -> Result<(Value, String), Failure> {
     let artifacts = Artifacts::open(path).map_err(|error| Failure::Input(error.to_string()))?;
-    let mut object = compile::object(&artifacts);
+    // The ids are derived from the files, as whoever verifies does.
+    let srs = backend::check(&artifacts).map_err(|error| Failure::Input(error.to_string()))?;
+    let mut object = compile::object(&artifacts, srs);
     object["kind"] = json!("artifacts");
     object["schema"] = json!(artifacts.schema().map_err(PipelineError::from)?);
-    Ok((object, format!("Artifacts; every file is the one that their manifest names\n{}", compile::rows(&artifacts))))
+    Ok((
+        object,
+        format!("Artifacts; every file is the one that manifest and model id name\n{}", compile::rows(&artifacts, srs)),
+    ))
 }
 
 fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {

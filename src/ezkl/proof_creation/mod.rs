@@ -99,7 +99,7 @@ impl<'a> ProofGenerator<'a> {
             schema: of.schema.clone(),
             schema_hash: identity::schema_hash(&of.schema),
             srs_id: of.srs_id,
-            test_srs: of.test_srs,
+            test_srs: self.prepared.srs.is_test(),
             transferable: !capabilities.binds_statement,
             weights: capabilities.weights.into(),
             proof_hash: identity::proof_hash(&proof),
