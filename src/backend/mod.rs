@@ -7,14 +7,13 @@ pub mod ezkl;
 pub mod mock;
 pub mod native;
 mod opening;
-mod srs;
 
+pub use crate::proof::srs::{SrsKind, srs_kind};
 pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError, Provenance};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 pub use opening::{MAX_OPENINGS_BYTES, Opening, Openings, OpeningsError, TensorOpening};
-pub use srs::srs_kind;
-pub use zkinfer_prover::{SampleSecrets, TensorSecret, srs::SrsKind};
+pub use zkinfer_prover::{SampleSecrets, TensorSecret};
 
 use crate::{
     model::{Input, Model, TensorInfo},

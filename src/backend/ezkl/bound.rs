@@ -84,7 +84,7 @@ impl Chosen {
 ///
 /// # Errors
 /// [`ArtifactsError::Contradiction`] names the file and both values.
-pub(super) fn check(artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+pub(in crate::backend) fn check(artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
     artifacts.expect_backend(BackendName::Ezkl, VERSION)?;
     let (of, manifest) = (artifacts.identity(), artifacts.manifest_path());
     let (vk, settings, points) = (artifacts.file(VK)?, artifacts.file(SETTINGS)?, artifacts.file(VERIFY_SRS)?);
@@ -118,8 +118,8 @@ fn check_settings(artifacts: &Artifacts, path: &Path) -> Result<(), BackendError
     ArtifactsError::expect(
         &manifest,
         "the circuit",
-        circuit(&said.run_args, said.rows, (&said.input_scales, &said.output_scales)),
-        circuit(&args, made.num_rows, (&made.model_input_scales, &made.model_output_scales)),
+        circuit(&said.run_args, said.rows, (&said.input_scales[..], &said.output_scales[..])),
+        circuit(&args, made.num_rows, (&made.model_input_scales[..], &made.model_output_scales[..])),
     )?;
     ArtifactsError::expect(&manifest, "k", said.k, args.logrows)?;
     // Weights that are not fixed are in no key: any weights would verify.
@@ -132,7 +132,8 @@ fn check_settings(artifacts: &Artifacts, path: &Path) -> Result<(), BackendError
     let expected: Vec<String> = scales
         .zip(&made.model_instance_shapes)
         .map(|((direction, &scale), shape)| {
-            meaning(direction, shape.iter().product(), 2f64.powi(-(scale as i32)), limit)
+            let elements = shape.iter().fold(1, |product: u64, &size| product.saturating_mul(size));
+            meaning(direction, elements, i32::try_from(scale).map_or(0.0, |scale| 2f64.powi(-scale)), limit)
         })
         .collect();
     let schema = artifacts.schema()?;
@@ -149,7 +150,7 @@ fn meaning(direction: Direction, elements: u64, scale: f64, limit: I256) -> Stri
 fn said_of(tensor: &TensorSchema) -> String {
     let plain = tensor.visibility == TensorVisibility::Public
         && (tensor.width, tensor.is_signed, tensor.axis, tensor.zero_point) == (32, true, NO_AXIS, 0)
-        && tensor.min == -tensor.max;
+        && tensor.min == tensor.max.wrapping_neg();
     match &tensor.scales[..] {
         [scale] if plain => meaning(tensor.direction, tensor.elements() as u64, *scale, tensor.max),
         _ => format!("{tensor:?}"),

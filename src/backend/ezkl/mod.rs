@@ -29,7 +29,6 @@ pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 pub use options::{EzklOptions, Objective, Tuning};
 pub use pool::PoolStatus;
 pub use samples::{OutputParity, Parity};
-pub(crate) use srs::test_srs_id;
 pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;
 pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;

@@ -5,7 +5,6 @@ use super::{
     submission::Submission,
 };
 use crate::{
-    backend::{SrsKind, srs_kind},
     chain::{
         ChainError, Node,
         bindings::{IModelRegistry, ModelKey},
@@ -14,6 +13,7 @@ use crate::{
     proof::{
         PublicValues, Schema,
         identity::{ModelParts, model_id},
+        srs::{SrsKind, srs_kind},
     },
 };
 use alloy::{

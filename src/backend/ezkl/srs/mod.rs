@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
-pub(crate) use test_srs::test_srs_id;
+pub(super) use test_srs::test_srs_id;
 
 /// A ceremony's file that was checked and copied into the cache.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -218,15 +218,19 @@ impl SrsStore {
 /// # Errors
 /// [`ArtifactsError::Damaged`] when it is no SRS.
 pub(super) fn of_verification_file(path: &Path) -> Result<(B256, SrsKind), BackendError> {
-    let read = || {
+    let read = || -> Result<_, SrsFileError> {
+        // The smallest there is; a larger one is none that verifiers are given.
+        let (found, expected) = (fs::metadata(path)?.len(), file_bytes(1));
+        if found != expected {
+            return Err(SrsFileError::Format(format!("it has {found} bytes, not {expected}")));
+        }
         let bytes = read_file(path)?;
         let points = Points::read(&mut &bytes[..], bytes.len() as u64)?;
         points.check(&mut randomness(&bytes))?;
         Ok((points.id(), kind_of(&points, &bytes).1))
     };
-    read().map_err(|error: SrsFileError| {
-        ArtifactsError::Damaged { path: path.display().to_string(), reason: error.to_string() }.into()
-    })
+    read()
+        .map_err(|error| ArtifactsError::Damaged { path: path.display().to_string(), reason: error.to_string() }.into())
 }
 
 /// Whether a file is one that EZKL publishes, by its hash, and which SRS it is of: what EZKL publishes are files of the

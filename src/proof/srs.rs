@@ -2,7 +2,10 @@
 
 use alloy::primitives::B256;
 use ark_bn254::G2Affine;
-use zkinfer_prover::srs::SrsKind;
+use std::sync::OnceLock;
+use zkinfer_prover::srs::test_srs;
+
+pub use zkinfer_prover::srs::SrsKind;
 
 /// Which SRS has this id: by its `[tau]_2` where that is at hand (the caller has compared the id with it), else by the id,
 /// which is a hash of the points. Nothing else is asked: what a file says of its SRS is nobody's knowledge.
@@ -10,16 +13,21 @@ use zkinfer_prover::srs::SrsKind;
 pub fn srs_kind(id: B256, tau_g2: Option<&G2Affine>) -> SrsKind {
     match tau_g2 {
         Some(tau_g2) => SrsKind::of(tau_g2),
-        None if id == super::ezkl::test_srs_id() => SrsKind::Test,
+        None if Some(id) == test_id() => SrsKind::Test,
         None => SrsKind::Unlisted,
     }
+}
+
+/// The TEST SRS's. Computed once in a process.
+fn test_id() -> Option<B256> {
+    static ID: OnceLock<Option<B256>> = OnceLock::new();
+    *ID.get_or_init(|| test_srs(0).ok().map(|srs| B256::from(*srs.id())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ark_ec::{AffineRepr, CurveGroup};
-    use zkinfer_prover::srs::test_srs;
 
     #[test]
     fn boundary_id_and_points_say_the_same_of_the_test_srs() {
