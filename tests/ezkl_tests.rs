@@ -10,6 +10,9 @@ mod node;
 
 mod ezkl {
     mod bad_input;
+    mod boundary;
+    mod boundary_chain;
+    mod boundary_sweep;
     mod broken_chains;
     mod lying_backend;
     mod recovery;

@@ -77,12 +77,15 @@ fn schemas() {
 #[test]
 fn verifying_keys() {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Vector {
-        bytes: Bytes,
+        key: Bytes,
+        settings: Bytes,
+        proof_bytes: u64,
         digest: B256,
     }
     for vector in vectors::<Vector>("ezklVk") {
-        assert_eq!(identity::ezkl_vk_digest(&vector.bytes), vector.digest);
+        assert_eq!(identity::ezkl_vk_digest(&vector.key, &vector.settings, vector.proof_bytes), vector.digest);
     }
 }
 

@@ -6,6 +6,8 @@
 mod artifacts;
 #[path = "native_backend/batches.rs"]
 mod batches;
+#[path = "native_backend/boundary.rs"]
+mod boundary;
 #[path = "native_backend/carried.rs"]
 mod carried;
 #[path = "native_backend/ceremony.rs"]

@@ -15,7 +15,7 @@ library Identities {
     bytes32 internal constant TAG_STATEMENT = keccak256("zkinfer/statement/v1");
     bytes32 internal constant TAG_BATCH = keccak256("zkinfer/batch/v1");
     bytes32 internal constant TAG_SRS = keccak256("zkinfer/srs/v1");
-    bytes32 internal constant TAG_EZKL_VK = keccak256("zkinfer/ezkl-vk/v1");
+    bytes32 internal constant TAG_EZKL_VK = keccak256("zkinfer/ezkl-vk/v2");
     bytes32 internal constant TAG_NATIVE_VK = keccak256("zkinfer/native-vk/v1");
     bytes32 internal constant TAG_COMMITTED = keccak256("zkinfer/committed-tensor/v1");
 

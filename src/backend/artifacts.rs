@@ -1,22 +1,26 @@
 //! Artifacts: a model compiled for one backend, with its keys, in a directory that names and hashes every file.
 
-use crate::proof::{
-    Schema, SchemaError,
-    bundle::BackendName,
-    identity::{self, ModelParts},
+use crate::{
+    FailureClass,
+    proof::{
+        Schema, SchemaError,
+        bundle::BackendName,
+        identity::{self, ModelParts},
+    },
 };
 use alloy::primitives::{B256, Bytes};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 const FORMAT: &str = "zkinfer-artifacts";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MANIFEST: &str = "manifest.json";
+const PROVENANCE: &str = "provenance.json";
 const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
 
 /// A directory of artifacts whose every file is what its manifest says.
@@ -47,8 +51,6 @@ pub struct ArtifactIdentity {
     pub backend: BackendName,
     /// Its version.
     pub backend_version: String,
-    /// BLAKE3 of the ONNX file, hex.
-    pub onnx_hash: String,
     /// The number of weights in it.
     pub parameters: u64,
     /// Part of the model id.
@@ -61,12 +63,38 @@ pub struct ArtifactIdentity {
     pub schema: Bytes,
     /// Part of the model id.
     pub srs_id: B256,
-    /// Whether the SRS is a TEST one.
-    pub test_srs: bool,
     /// The exact length of a proof.
     pub proof_bytes: u64,
-    /// What the compiler chose; its shape is the backend's.
+    /// What the compiler chose, as far as verifying needs it; its shape is the backend's.
     pub details: serde_json::Value,
+}
+
+/// Where artifacts come from: `provenance.json`, for whoever holds the model. Nobody needs it in order to verify, and each
+/// of its fields is a function of the weights, which whoever guesses a model can compare: it is never published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Provenance {
+    /// BLAKE3 of the ONNX file, hex.
+    pub onnx_hash: String,
+    /// What the compiler measured; its shape is the backend's.
+    pub figures: serde_json::Value,
+}
+
+impl Provenance {
+    /// Writes it beside artifacts that are not sealed yet, readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`ArtifactsError::Io`], also when there is one already.
+    pub fn write(&self, dir: &Path) -> Result<(), ArtifactsError> {
+        let path = dir.join(PROVENANCE);
+        // A string and a JSON value: nothing that serde_json can refuse.
+        let json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).and_then(|mut file| file.write_all(&json)).map_err(io(&path))
+    }
 }
 
 impl ArtifactIdentity {
@@ -118,6 +146,18 @@ pub enum ArtifactsError {
         /// Why.
         reason: String,
     },
+    /// A file is not the one that the model id was made for, or says something else than what follows from the others.
+    #[error("{path} contradicts the rest of its artifacts: {what} is {found}, and {expected} in the model's id")]
+    Contradiction {
+        /// The file.
+        path: String,
+        /// What of it.
+        what: &'static str,
+        /// What it is by the file.
+        found: String,
+        /// What it is by the id, or by what the id binds.
+        expected: String,
+    },
     /// They were made by another backend, or another version of it.
     #[error("{path} was made by {found}; this is {expected}. Compile the model again")]
     Foreign {
@@ -131,6 +171,31 @@ pub enum ArtifactsError {
     /// The schema is not canonical.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+}
+
+impl ArtifactsError {
+    /// Whose fault it is: damage is the machine's, a contradiction that of whoever made the artifacts.
+    #[must_use]
+    pub const fn class(&self) -> FailureClass {
+        match self {
+            Self::Contradiction { .. } => FailureClass::BadInput,
+            _ => FailureClass::Environment,
+        }
+    }
+
+    /// Refuses a `found` that is not the `expected`.
+    pub(crate) fn expect<T: PartialEq + std::fmt::Display>(
+        path: &Path,
+        what: &'static str,
+        found: T,
+        expected: T,
+    ) -> Result<(), Self> {
+        if found == expected {
+            return Ok(());
+        }
+        let (found, expected) = (found.to_string(), expected.to_string());
+        Err(Self::Contradiction { path: path.display().to_string(), what, found, expected })
+    }
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ArtifactsError {
@@ -208,12 +273,36 @@ impl Artifacts {
         self.manifest.identity.model_id()
     }
 
+    /// `manifest.json`, for messages about what it says.
+    #[must_use]
+    pub(crate) fn manifest_path(&self) -> PathBuf {
+        self.dir.join(MANIFEST)
+    }
+
     /// The schema.
     ///
     /// # Errors
     /// None for artifacts that were opened: it was read then.
     pub fn schema(&self) -> Result<Schema, ArtifactsError> {
         Ok(Schema::from_bytes(&self.manifest.identity.schema)?)
+    }
+
+    /// Where they come from; `None` when that stayed with whoever made them.
+    ///
+    /// # Errors
+    /// [`ArtifactsError`] when the file is there and is none of this release.
+    pub fn provenance(&self) -> Result<Option<Provenance>, ArtifactsError> {
+        let Ok(path) = self.file(PROVENANCE) else { return Ok(None) };
+        let mut json = Vec::new();
+        let file = fs::File::open(&path).map_err(io(&path))?;
+        file.take(MAX_MANIFEST_BYTES).read_to_end(&mut json).map_err(io(&path))?;
+        Ok(Some(serde_json::from_slice(&json).map_err(|error| bad_manifest(&path, error))?))
+    }
+
+    /// Whether they are known to be made from the ONNX file with this BLAKE3 (hex).
+    #[must_use]
+    pub fn are_made_from(&self, onnx_hash: &str) -> bool {
+        matches!(self.provenance(), Ok(Some(found)) if found.onnx_hash == onnx_hash)
     }
 
     /// A file that the manifest names.
@@ -292,14 +381,12 @@ pub(crate) mod tests {
         ArtifactIdentity {
             backend: BackendName::Mock,
             backend_version: "1".into(),
-            onnx_hash: "00".repeat(32),
             parameters: 1,
             adapter_id: B256::repeat_byte(1),
             model_code_hash: B256::ZERO,
             vk_digest: B256::repeat_byte(2),
             schema: two_tensors().to_bytes().into(),
             srs_id: B256::repeat_byte(3),
-            test_srs: true,
             proof_bytes: 32,
             details: serde_json::Value::Null,
         }
@@ -320,6 +407,26 @@ pub(crate) mod tests {
         assert_eq!(opened.file("key").unwrap(), dir.path().join("key"));
         assert_eq!(opened.file_bytes("key"), 3);
         assert!(opened.file("other").is_err());
+        assert_eq!(opened.provenance().unwrap(), None);
+        assert!(!opened.are_made_from(""));
+    }
+
+    #[test]
+    fn provenance_is_for_its_owner_and_is_no_part_of_the_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let provenance = Provenance { onnx_hash: "abcd".into(), figures: serde_json::json!({ "error": 0.25 }) };
+        provenance.write(dir.path()).unwrap();
+        assert!(provenance.write(dir.path()).is_err(), "what is there stays");
+        let artifacts = Artifacts::seal(dir.path(), identity()).unwrap();
+        assert_eq!(artifacts.provenance().unwrap().unwrap(), provenance);
+        assert!(artifacts.are_made_from("abcd") && !artifacts.are_made_from("abce"));
+        let manifest = fs::read_to_string(dir.path().join(MANIFEST)).unwrap();
+        assert!(!manifest.contains("abcd") && !manifest.contains("0.25"), "{manifest}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(dir.path().join(PROVENANCE)).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]
@@ -344,7 +451,7 @@ pub(crate) mod tests {
         let (dir, _) = sealed();
         let path = dir.path().join(MANIFEST);
         let json = fs::read_to_string(&path).unwrap();
-        for (from, to) in [("\"key\"", "\"../key\""), (FORMAT, "other"), ("\"version\": 1", "\"version\": 9")] {
+        for (from, to) in [("\"key\"", "\"../key\""), (FORMAT, "other"), ("\"version\": 2", "\"version\": 9")] {
             fs::write(&path, json.replacen(from, to, 1)).unwrap();
             assert!(matches!(Artifacts::open(dir.path()), Err(ArtifactsError::Manifest { .. })), "{to}");
         }

@@ -152,8 +152,8 @@ impl BackendError {
             | Self::Busy { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }
-            | Self::Storage(_)
-            | Self::Artifacts(_) => FailureClass::Environment,
+            | Self::Storage(_) => FailureClass::Environment,
+            Self::Artifacts(error) => error.class(),
             Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,
             Self::Unsupported { .. }
             | Self::OutOfDomain(_)

@@ -3,7 +3,10 @@
 //! Its models have an adapter id that no code can have, so that no registry holds them, and its bundles say `mock`.
 //! A [`Profile`] gives it latencies on a [`VirtualClock`], memory and failures.
 
-use super::{Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness};
+use super::{
+    Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend,
+    SrsKind, Witness,
+};
 use crate::{
     model::{Input, Model, TensorInfo},
     proof::{
@@ -28,6 +31,7 @@ use std::{
 const ONNX: &str = "model.onnx";
 const VERSION: &str = "1";
 const SCALE_LOG2: i32 = 16;
+const PROOF_BYTES: u64 = 32;
 
 /// Time that passes only when it is told to: what takes an hour on it takes none. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -111,19 +115,35 @@ impl ProvingBackend for MockBackend {
         };
         let inputs = model.inputs().iter().map(|info| tensor(Direction::Input, info));
         let outputs = model.outputs().iter().map(|info| tensor(Direction::Output, info));
-        Ok(Circuit { schema: Schema::new(inputs.chain(outputs).collect())?, details: serde_json::Value::Null })
+        Ok(Circuit {
+            schema: Schema::new(inputs.chain(outputs).collect())?,
+            details: serde_json::Value::Null,
+            figures: serde_json::Value::Null,
+        })
     }
 
     fn setup(&self, _: &Circuit, dir: &Path, _: &Control) -> Result<Keys, BackendError> {
         let path = dir.join(ONNX);
         let onnx = fs::read(&path).map_err(BackendError::io(&path))?;
         Ok(Keys {
-            vk_digest: keccak256([b"zkinfer mock vk".as_slice(), &onnx].concat()),
+            vk_digest: vk_digest(&onnx),
             srs_id: B256::ZERO,
-            test_srs: true,
             adapter_id: identity::mock_adapter_id(),
-            proof_bytes: 32,
+            proof_bytes: PROOF_BYTES,
         })
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        artifacts.expect_backend(BackendName::Mock, VERSION)?;
+        let (of, manifest, path) = (artifacts.identity(), artifacts.manifest_path(), artifacts.file(ONNX)?);
+        let onnx = fs::read(&path).map_err(BackendError::io(&path))?;
+        ArtifactsError::expect(&path, "the digest", vk_digest(&onnx), of.vk_digest)?;
+        ArtifactsError::expect(&manifest, "the adapter", of.adapter_id, identity::mock_adapter_id())?;
+        ArtifactsError::expect(&manifest, "the code hash", of.model_code_hash, B256::ZERO)?;
+        ArtifactsError::expect(&manifest, "the SRS", of.srs_id, B256::ZERO)?;
+        ArtifactsError::expect(&manifest, "the length of a proof", of.proof_bytes, PROOF_BYTES)?;
+        // It has none. Whatever is refused for the TEST SRS is refused for a mock, too.
+        Ok(SrsKind::Test)
     }
 
     fn model_code(&self, _: &Path, _: &Control) -> Result<ModelCode, BackendError> {
@@ -173,6 +193,10 @@ impl ProvingBackend for MockBackend {
             Verdict::invalid("MOCK: not the mock proof of this statement")
         })
     }
+}
+
+fn vk_digest(onnx: &[u8]) -> B256 {
+    keccak256([b"zkinfer mock vk".as_slice(), onnx].concat())
 }
 
 fn obey(control: &Control, operation: &str) -> Result<(), BackendError> {

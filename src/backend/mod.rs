@@ -8,7 +8,8 @@ pub mod mock;
 pub mod native;
 mod opening;
 
-pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError};
+pub use crate::proof::srs::{SrsKind, srs_kind};
+pub use artifacts::{ArtifactIdentity, Artifacts, ArtifactsError, Provenance};
 pub use control::{CancelToken, Control, Progress};
 pub use error::BackendError;
 pub use opening::{MAX_OPENINGS_BYTES, Opening, Openings, OpeningsError, TensorOpening};
@@ -58,13 +59,14 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`].
     fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError>;
 
-    /// Refuses artifacts whose parts contradict each other in ways that their hashes do not show.
+    /// Derives the model id from the files, and refuses artifacts of another one: every file that a verdict rests on is then
+    /// the one that the id was made for, wherever the artifacts come from. Says which SRS they are under, by its points.
+    ///
+    /// There is no default: a backend that forgets to look would have anybody's files verify for anybody's id.
     ///
     /// # Errors
-    /// [`BackendError::Artifacts`].
-    fn check(&self, _artifacts: &Artifacts) -> Result<(), BackendError> {
-        Ok(())
-    }
+    /// [`BackendError::Artifacts`], above all [`ArtifactsError::Contradiction`].
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError>;
 
     /// Runs the circuit on an input. What blinds a committed side is drawn anew.
     ///
@@ -163,8 +165,10 @@ pub struct Capabilities {
 pub struct Circuit {
     /// What its public values mean.
     pub schema: Schema,
-    /// What the compiler chose, for reports and for the later steps; its shape is the backend's.
+    /// What the compiler chose, for reports and for the later steps; its shape is the backend's. Published.
     pub details: serde_json::Value,
+    /// What it measured of the model, for reports; its shape is the backend's. A function of the weights: never published.
+    pub figures: serde_json::Value,
 }
 
 /// What key generation yields besides files.
@@ -174,8 +178,6 @@ pub struct Keys {
     pub vk_digest: B256,
     /// The SRS's id.
     pub srs_id: B256,
-    /// Whether it is a TEST SRS.
-    pub test_srs: bool,
     /// The adapter that verifies this backend's proofs on-chain.
     pub adapter_id: B256,
     /// The exact length of a proof.
@@ -275,6 +277,18 @@ fn refused_statements(artifacts: &Artifacts, statements: &[Statement], max: usiz
     let ours = artifacts.model_id();
     let other = statements.iter().any(|statement| statement.model_id != ours);
     other.then(|| Verdict::invalid("the statement is about another model"))
+}
+
+/// What [`ProvingBackend::check`] says of artifacts, without the backend: nothing of it needs more than the files.
+///
+/// # Errors
+/// As [`ProvingBackend::check`].
+pub fn check(artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+    match artifacts.identity().backend {
+        BackendName::Ezkl => ezkl::check(artifacts),
+        BackendName::Native => native::NativeBackend::new().check(artifacts),
+        BackendName::Mock => mock::MockBackend::default().check(artifacts),
+    }
 }
 
 /// The tensors that an input has to have.

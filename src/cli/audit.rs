@@ -177,7 +177,7 @@ fn require_model(audit: &AuditReport, model: &Model, integration: Option<&EZKLIn
 }
 
 fn made_from(integration: &EZKLIntegration, model_id: B256, model: &Model) -> bool {
-    integration.find(model_id).is_ok_and(|found| found.artifacts.identity().onnx_hash == model.hash())
+    integration.find(model_id).is_ok_and(|found| found.artifacts.are_made_from(&model.hash()))
 }
 
 fn objections(audit: &AuditReport) -> Vec<Objection> {

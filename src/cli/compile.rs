@@ -1,6 +1,9 @@
 use super::{Failure, ModelArgs, Outcome, context, context::Session, report};
 use serde_json::{Value, json};
-use zkinfer::{backend::Artifacts, proof::identity::schema_hash};
+use zkinfer::{
+    backend::{Artifacts, SrsKind},
+    proof::identity::schema_hash,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -22,18 +25,19 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
     let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
-    let mut object = object(&prepared.artifacts);
+    let mut object = object(&prepared.artifacts, prepared.srs);
     object["built"] = json!(prepared.built);
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
     let word = if prepared.built { "Built" } else { "Found" };
-    let text = format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts));
+    let text = format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts, prepared.srs));
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }
 
-/// What artifacts are, for `inspect` too. The ids are computed from their parts.
-pub(crate) fn object(artifacts: &Artifacts) -> Value {
-    let identity = artifacts.identity();
+/// What artifacts are, for `inspect` too. The ids are computed from their parts. ONNX file and figures stay with whoever made
+/// the artifacts.
+pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
+    let (identity, provenance) = (artifacts.identity(), artifacts.provenance().ok().flatten());
     json!({
         "artifacts": artifacts.dir(),
         "backend": identity.backend,
@@ -44,15 +48,17 @@ pub(crate) fn object(artifacts: &Artifacts) -> Value {
         "vk_digest": identity.vk_digest,
         "schema_hash": schema_hash(&identity.schema),
         "srs_id": identity.srs_id,
-        "test_srs": identity.test_srs,
-        "onnx_blake3": identity.onnx_hash,
+        "test_srs": srs.is_test(),
+        "srs": srs.to_string(),
+        "onnx_blake3": provenance.as_ref().map(|provenance| &provenance.onnx_hash),
         "params": identity.parameters,
         "proof_bytes": identity.proof_bytes,
         "details": identity.details,
+        "figures": provenance.as_ref().map(|provenance| &provenance.figures),
     })
 }
 
-pub(crate) fn rows(artifacts: &Artifacts) -> String {
+pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
     let identity = artifacts.identity();
     report::rows(&[
         ("backend".into(), format!("{} {}", identity.backend, identity.backend_version)),
@@ -60,7 +66,7 @@ pub(crate) fn rows(artifacts: &Artifacts) -> String {
         ("parameters".into(), identity.parameters.to_string()),
         ("proof".into(), format!("{} bytes", identity.proof_bytes)),
         ("code hash".into(), identity.model_code_hash.to_string()),
-        ("SRS".into(), format!("{}{}", identity.srs_id, if identity.test_srs { ", TEST: NOT SECURE" } else { "" })),
+        ("SRS".into(), format!("{}{}", identity.srs_id, if srs.is_test() { ", TEST: NOT SECURE" } else { "" })),
         ("details".into(), identity.details.to_string()),
     ])
 }

@@ -218,7 +218,7 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     object["backend"] = json!(identity.backend);
     object["model_id"] = json!(prepared.artifacts.model_id());
     object["artifacts_built"] = json!(prepared.built);
-    object["test_srs"] = json!(identity.test_srs);
+    object["test_srs"] = json!(prepared.srs.is_test());
 }
 
 /// Of several inputs, the one that is refused is named.

@@ -13,7 +13,7 @@ use super::{
     verification::{Warning, as_ms, model_key, run_contracts},
 };
 use crate::{
-    backend::{Control, native},
+    backend::{Control, native, srs_kind},
     evm::{self, EvmVerification},
     proof::{Bundle, Statement, Verdict, identity::ModelParts},
 };
@@ -152,6 +152,6 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
 /// From the ids alone, never from the manifest's words.
 fn warnings(parts: &ModelParts) -> Vec<String> {
     let transferable = parts.adapter_id == evm::artifacts::ezkl_adapter_id();
-    let found = [(true, Warning::TestSrs), (transferable, Warning::Transferable)];
+    let found = [(srs_kind(parts.srs_id, None).is_test(), Warning::TestSrs), (transferable, Warning::Transferable)];
     found.into_iter().filter(|(is, _)| *is).map(|(_, warning)| warning.to_string()).collect()
 }

@@ -18,6 +18,9 @@ pub enum PipelineError {
         "this model hides inputs or outputs: prove it where the openings are returned, not in a batch with a journal"
     )]
     HiddenTensors,
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Randomness,
     /// The model or the input was refused.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -183,14 +186,15 @@ impl PipelineError {
             Self::Chain(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Request { source, .. } => source.class(),
-            Self::Artifacts(_)
-            | Self::Storage(_)
+            Self::Artifacts(error) => error.class(),
+            Self::Storage(_)
             | Self::Cancelled { .. }
             | Self::MissingSrs { .. }
             | Self::AcceleratorAbsent { .. }
             | Self::QueueFull { .. }
             | Self::MemoryLimit { .. }
             | Self::Journal { .. }
+            | Self::Randomness
             | Self::Remote(_) => FailureClass::Environment,
             Self::Model(_)
             | Self::Bundle(_)

@@ -35,7 +35,7 @@ pub struct Quantized {
     pub input: InputScale,
     /// Every dense layer; all but the last requantize.
     pub layers: Vec<Layer>,
-    /// The real number that an output of 1 means.
+    /// The real number that an output of 1 means: a power of two, so that it says of the weights no more than their magnitude.
     pub output_scale: f64,
 }
 

@@ -30,7 +30,7 @@ pub mod tag {
         /// SRS ids.
         srs = "zkinfer/srs/v1";
         /// EZKL verifying-key digests.
-        ezkl_vk = "zkinfer/ezkl-vk/v1";
+        ezkl_vk = "zkinfer/ezkl-vk/v2";
         /// Native verifying-key digests.
         native_vk = "zkinfer/native-vk/v1";
         /// Committed tensors.
@@ -136,10 +136,12 @@ pub fn srs_id(points: &SrsPoints) -> B256 {
     hash_words(&words)
 }
 
-/// The digest of an EZKL verifying key: of the whole file, since a flipped selector bit at its end still verifies.
+/// The digest of what verifies EZKL proofs: of the whole key file, since a flipped selector bit at its end still verifies; of
+/// the whole settings file, since the circuit's gates are made from it and are not in the key; and of the exact length of a
+/// proof, since EZKL's verifier ignores what follows.
 #[must_use]
-pub fn ezkl_vk_digest(vk_file: &[u8]) -> B256 {
-    keccak256([tag::ezkl_vk().as_slice(), vk_file].concat())
+pub fn ezkl_vk_digest(vk_file: &[u8], settings_file: &[u8], proof_bytes: u64) -> B256 {
+    hash_words(&[tag::ezkl_vk(), keccak256(vk_file), keccak256(settings_file), U256::from(proof_bytes).into()])
 }
 
 /// SHA-256 of the canonical proof bytes.

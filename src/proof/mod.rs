@@ -8,6 +8,7 @@ pub mod encoding;
 pub mod identity;
 pub mod merkle;
 pub mod schema;
+pub mod srs;
 pub mod statement;
 pub mod structure;
 mod verdict;

@@ -6,7 +6,7 @@ use std::path::Path;
 use zkinfer::{
     backend::{
         Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode, ProvingBackend,
-        Witness,
+        SrsKind, Witness,
     },
     model::{Input, Model},
     pipeline::{
@@ -43,6 +43,10 @@ impl ProvingBackend for Liar {
 
     fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError> {
         native().backend.model_code(dir, control)
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        native().backend.check(artifacts)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

@@ -8,7 +8,7 @@ use zkinfer::{
     model::Input,
     pipeline::{
         PipelineError, ProofRequest,
-        proof_creation::{IncrementalStatus, OutputChunk, Streamed},
+        proof_creation::{IncrementalStatus, OutputChunk, RequestSalt, Streamed},
         verification::{Mode, Status},
     },
     proof::{Aggregated, Branch, Compression, Context, Encoding, Recursive, Structure},
@@ -40,10 +40,13 @@ on_both_backends! {
 }
 
 fn a_basic_proof(world: &World) {
-    let model = world.prepared.artifacts.identity().onnx_hash.clone();
+    let provenance = world.prepared.artifacts.provenance().unwrap().unwrap();
+    let model = provenance.onnx_hash;
     let response = world.generator().generate(&ProofRequest::new(&model, input(0)), &Control::default()).unwrap();
     assert!(!response.bundle.proof().is_empty());
-    assert_eq!(response.metadata.model, model);
+    assert_eq!(response.metadata.model, world.prepared.artifacts.model_id().to_string());
+    let published = serde_json::to_string(&response.metadata).unwrap();
+    assert!(!published.contains(&model), "the hash of the weights' file is nobody's business");
     let hash = alloy::hex::encode(response.metadata.proof_hash);
     assert_eq!((hash.len(), response.metadata.proof_hash), (64, response.bundle.manifest().proof_hash));
     assert_eq!(response.metadata.proof_bytes, response.bundle.proof().len());
@@ -167,7 +170,8 @@ fn parameters_are_echoed_and_bound(world: &World) {
     let mut renamed = response.metadata.clone();
     renamed.prover_id = "somebody else".into();
     assert!(!renamed.binds(&response.bundle));
-    assert_ne!(request.digest(), world.request(0).digest());
+    let salt = RequestSalt::from_bytes([7; 32]);
+    assert_ne!(request.digest(&salt), world.request(0).digest(&salt));
 }
 
 fn streamed_output_is_counted_and_bound(world: &World) {

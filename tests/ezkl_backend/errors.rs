@@ -321,7 +321,7 @@ fn weights_that_nothing_binds_get_no_model_id() {
     for visibility in ["private", "hashed"] {
         let mut details = identity.details.clone();
         details["run_args"]["param_visibility"] = visibility.into();
-        let circuit = Circuit { schema: TINY.artifacts.schema().unwrap(), details };
+        let circuit = Circuit { schema: TINY.artifacts.schema().unwrap(), details, figures: serde_json::Value::Null };
         let (dir, _) = copy();
         let error = TINY.backend.setup(&circuit, dir.path(), &Control::default()).unwrap_err();
         assert!(matches!(typed(&error), EzklError::WeightsNotBound { .. }), "{error}");

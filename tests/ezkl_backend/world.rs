@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use zkinfer::{
     backend::{
-        ArtifactIdentity, Artifacts, BackendError, Control, Item, ProvingBackend,
+        ArtifactIdentity, Artifacts, BackendError, Control, Item, Provenance, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions},
     },
     model::{
@@ -116,17 +116,16 @@ pub(crate) fn build(model: &Model, options: EzklOptions) -> Result<Built, Backen
     let identity = ArtifactIdentity {
         backend: BackendName::Ezkl,
         backend_version: zkinfer::backend::ezkl::VERSION.into(),
-        onnx_hash: model.hash(),
         parameters: model.parameters(),
         adapter_id: keys.adapter_id,
         model_code_hash: alloy::primitives::B256::ZERO,
         vk_digest: keys.vk_digest,
         schema: circuit.schema.to_bytes().into(),
         srs_id: keys.srs_id,
-        test_srs: keys.test_srs,
         proof_bytes: keys.proof_bytes,
         details: circuit.details,
     };
+    Provenance { onnx_hash: model.hash(), figures: circuit.figures }.write(dir.path()).unwrap();
     let artifacts = Artifacts::seal(dir.path(), identity).unwrap();
     Ok(Built { backend, artifacts, dir, _cache: cache_dir })
 }

@@ -571,14 +571,12 @@ fn manifest() -> Seeds {
     let identity = ArtifactIdentity {
         backend: BackendName::Native,
         backend_version: "1".into(),
-        onnx_hash: "00".repeat(32),
         parameters: 14,
         adapter_id: parts.adapter_id,
         model_code_hash: parts.model_code_hash,
         vk_digest: parts.vk_digest,
         schema: tensors().to_bytes().into(),
         srs_id: parts.srs_id,
-        test_srs: true,
         proof_bytes: 4_032,
         details: serde_json::json!({ "dims": [3, 2] }),
     };

@@ -9,8 +9,8 @@ use std::{
 };
 use zkinfer::{
     backend::{
-        Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
-        native::NativeBackend,
+        Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, SrsKind,
+        Witness, native::NativeBackend,
     },
     model::{Input, Model},
     proof::{Statement, Verdict},
@@ -83,6 +83,10 @@ impl ProvingBackend for Gated {
 
     fn model_code(&self, dir: &Path, control: &Control) -> Result<ModelCode, BackendError> {
         self.inner.model_code(dir, control)
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        self.inner.check(artifacts)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

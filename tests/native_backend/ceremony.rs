@@ -27,16 +27,16 @@ const SNARKJS: &[u8] = include_bytes!("../../crates/prover/src/srs/fixtures/snar
 /// The least power that a model needs, and enough for the one here.
 const POWER: u32 = 10;
 
-fn model() -> Model {
+pub(crate) fn model() -> Model {
     Model::from_onnx(to_onnx(&random_mlp(&[3, 4, 2], 7).unwrap())).unwrap()
 }
 
-fn input() -> Input {
+pub(crate) fn input() -> Input {
     Input::new(vec![vec![0.25, 0.5, 1.0]]).unwrap()
 }
 
 /// A file like those of snarkjs, whose tau this test knows.
-fn ptau(tau: u64) -> Vec<u8> {
+pub(crate) fn ptau(tau: u64) -> Vec<u8> {
     let powers: Vec<Fr> =
         std::iter::successors(Some(Fr::from(1u64)), |p| Some(*p * Fr::from(tau))).take(2 << POWER).collect();
     let words = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
@@ -52,13 +52,13 @@ fn ptau(tau: u64) -> Vec<u8> {
     [b"ptau".to_vec(), words(&[1, 3]), section(1, header), section(2, g1), section(3, g2)].concat()
 }
 
-fn written(dir: &TempDir, name: &str, bytes: &[u8]) -> SrsSource {
+pub(crate) fn written(dir: &TempDir, name: &str, bytes: &[u8]) -> SrsSource {
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
     SrsSource::Ptau(path)
 }
 
-fn backend(source: SrsSource) -> NativeBackend {
+pub(crate) fn backend(source: SrsSource) -> NativeBackend {
     NativeBackend::new().with_srs(source)
 }
 
@@ -69,7 +69,7 @@ fn a_model_under_a_users_ceremony_is_proven_off_chain() {
     let world = World::of(&model(), backend(source));
     let of = world.prepared.artifacts.identity();
     // An unlisted ceremony: whoever made it may know tau.
-    assert!(of.test_srs && of.adapter_id.is_zero() && of.model_code_hash.is_zero());
+    assert!(of.adapter_id.is_zero() && of.model_code_hash.is_zero());
     assert!(world.prepared.verifier.is_none() && !world.backend.capabilities().on_chain);
 
     // The ceremony's file is not needed any more, nor is it asked for.

@@ -10,7 +10,7 @@ use super::{
     worker::NAME,
 };
 use crate::{
-    backend::BackendError,
+    backend::{Artifacts, BackendError},
     model::{Model, TensorInfo},
     proof::{
         PublicValues, Schema, TensorSchema,
@@ -21,7 +21,7 @@ use alloy::primitives::{I256, U256};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 
-/// What the tuner chose and EZKL made of it: `details` in the manifest.
+/// What EZKL made of the tuner's choice: `details` in the manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Details {
     pub(super) run_args: RunArgs,
@@ -32,14 +32,20 @@ pub(super) struct Details {
     /// Inferences in one circuit.
     #[serde(default = "one")]
     pub(super) batch: NonZeroU32,
+    /// Kept apart.
+    #[serde(skip)]
+    pub(super) figures: Figures,
+}
+
+/// How that was chosen, and how good it is: `figures` in the provenance.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Figures {
     /// What was asked for; `None` when EZKL chose.
-    #[serde(default)]
     pub(super) objective: Option<Objective>,
     /// What was predicted, to be compared with what comes true.
-    #[serde(default)]
     pub(super) forecast: Option<Forecast>,
     /// The compiled circuit against the float model.
-    #[serde(default)]
     pub(super) parity: Option<Parity>,
 }
 
@@ -98,6 +104,12 @@ pub(super) fn malformed_details(error: &serde_json::Error) -> BackendError {
 
 pub(super) fn details(value: &serde_json::Value) -> Result<Details, BackendError> {
     Details::deserialize(value).map_err(|error| malformed_details(&error))
+}
+
+/// What was measured when artifacts were made; `None` where that did not come with them.
+pub(super) fn figures(artifacts: &Artifacts) -> Result<Option<Figures>, BackendError> {
+    let Some(provenance) = artifacts.provenance()? else { return Ok(None) };
+    Figures::deserialize(&provenance.figures).map(Some).map_err(|error| malformed_details(&error))
 }
 
 /// The schema of a model with public inputs and outputs: `int256` words, one power-of-two scale per tensor, the range

@@ -2,7 +2,7 @@
 
 use super::{
     COMPILED, EzklBackend, ONNX, SETTINGS, batch,
-    circuit::{Details, malformed_details, schema_of},
+    circuit::{Details, Figures, malformed_details, schema_of},
     options::{Objective, Tuning},
     protocol::{Calibrate, Compile, GenSettings, GenWitness, RunArgs, SettingsResult},
     samples::{Samples, is_batch},
@@ -50,7 +50,9 @@ impl EzklBackend {
         };
         self.expect_accuracy(&details)?;
         let schema = schema_of(&job.model, &details)?;
-        Ok(Circuit { schema, details: serde_json::to_value(details).map_err(|error| malformed_details(&error))? })
+        let json = |value: Result<serde_json::Value, _>| value.map_err(|error| malformed_details(&error));
+        let figures = json(serde_json::to_value(&details.figures))?;
+        Ok(Circuit { schema, details: json(serde_json::to_value(details))?, figures })
     }
 }
 
@@ -97,6 +99,7 @@ impl Job<'_> {
             };
             let details = self.settle(ask)?;
             let accurate = details
+                .figures
                 .parity
                 .as_ref()
                 .is_some_and(|parity| parity.relative_error() <= self.backend.options.error_bound());
@@ -120,9 +123,9 @@ impl Job<'_> {
             // The last settings written are a candidate's: write the choice's.
             let made = self.gen_settings(choice.run_args)?;
             let mut details = self.details(choice.run_args, made);
-            (details.objective, details.forecast) = (Some(ask.objective), Some(choice.forecast));
+            (details.figures.objective, details.figures.forecast) = (Some(ask.objective), Some(choice.forecast));
             self.try_out(&mut details)?;
-            let outside = details.parity.as_ref().is_some_and(|parity| parity.out_of_domain() > 0);
+            let outside = details.figures.parity.as_ref().is_some_and(|parity| parity.out_of_domain() > 0);
             if !(outside && self.samples.given) || widenings == WIDENINGS {
                 return Ok(details);
             }
@@ -136,7 +139,7 @@ impl Job<'_> {
         self.compile(details.k)?;
         let schema = schema_of(&self.model, details)?;
         let Self { backend, model, samples, dir, control } = self;
-        details.parity = Some(backend.parity(model, samples, dir, details, &schema, control)?);
+        details.figures.parity = Some(backend.parity(model, samples, dir, details, &schema, control)?);
         Ok(())
     }
 
@@ -180,9 +183,7 @@ impl Job<'_> {
             input_scales: made.model_input_scales,
             output_scales: made.model_output_scales,
             batch: self.backend.options.batch,
-            objective: None,
-            forecast: None,
-            parity: None,
+            figures: Figures::default(),
         }
     }
 }

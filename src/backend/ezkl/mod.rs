@@ -5,6 +5,7 @@
 //! verified before it is returned, proof lengths exact, weights always `fixed` (the verifying key binds them).
 
 pub mod batch;
+mod bound;
 mod circuit;
 mod compile;
 mod error;
@@ -33,17 +34,18 @@ pub use tuner::Forecast;
 pub(crate) use validate::SUPPORTED as SUPPORTED_OPERATORS;
 
 use super::{
-    Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, Witness,
+    Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ModelCode, ProvingBackend, SrsKind, Witness,
     input_tensors, refused_statements,
 };
 use crate::{
     evm,
     model::{Input, Model},
-    proof::{Statement, Verdict, bundle::BackendName, identity},
+    proof::{Statement, Verdict, bundle::BackendName},
     storage::Cache,
 };
 use alloy::primitives::Bytes;
-use circuit::details;
+pub(super) use bound::check;
+use circuit::{details, figures};
 use pool::Pool;
 use protocol::{GenWitness, Hello, Prove, Request, Setup, VerifierSol};
 use std::{
@@ -124,20 +126,20 @@ impl EzklBackend {
         Duration::from_micros(self.proving_cpu_us.load(Ordering::Relaxed))
     }
 
-    /// What the tuner predicted of a circuit; `None` when EZKL chose it.
+    /// What the tuner predicted of a circuit; `None` when EZKL chose it, or somebody else made it.
     ///
     /// # Errors
     /// [`BackendError::Failed`] when the artifacts are not EZKL's.
     pub fn forecast(artifacts: &Artifacts) -> Result<Option<Forecast>, BackendError> {
-        Ok(details(&artifacts.identity().details)?.forecast)
+        Ok(figures(artifacts)?.and_then(|figures| figures.forecast))
     }
 
-    /// How far a circuit was from the float model when it was compiled.
+    /// How far a circuit was from the float model when it was compiled; `None` when somebody else made it.
     ///
     /// # Errors
     /// [`BackendError::Failed`] when the artifacts are not EZKL's.
     pub fn parity_of(artifacts: &Artifacts) -> Result<Option<Parity>, BackendError> {
-        Ok(details(&artifacts.identity().details)?.parity)
+        Ok(figures(artifacts)?.and_then(|figures| figures.parity))
     }
 
     /// The number of inferences in one proof of a circuit.
@@ -209,13 +211,12 @@ impl ProvingBackend for EzklBackend {
         let (vk, pk) = (dir.join(VK), dir.join(PK));
         self.request(&Setup { compiled: dir.join(COMPILED), srs, vk: vk.clone(), pk }, Some(details.k), control)?;
         self.srs.write_verification_srs(self.options.srs, &dir.join(VERIFY_SRS))?;
-        let vk_digest = identity::ezkl_vk_digest(&fs::read(&vk).map_err(BackendError::io(&vk))?);
         control.stage("self-test");
         let proof_bytes = self.self_test(circuit, &details, dir, control)?;
+        let vk_digest = bound::vk_digest(dir, proof_bytes)?;
         Ok(Keys {
             vk_digest,
             srs_id: self.options.srs.unwrap_or_else(srs::test_srs_id),
-            test_srs: self.srs.is_test(self.options.srs)?,
             adapter_id: evm::artifacts::ezkl_adapter_id(),
             proof_bytes,
         })
@@ -235,6 +236,10 @@ impl ProvingBackend for EzklBackend {
         let contract = self.request(&request, None, control)?.contract;
         let source = fs::read_to_string(&sol).map_err(BackendError::io(&sol))?;
         Ok(ModelCode::Solidity { contract, source })
+    }
+
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        bound::check(artifacts)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

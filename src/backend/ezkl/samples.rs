@@ -187,7 +187,7 @@ impl EzklBackend {
 
     /// Refuses a circuit that keeps less than the caller's accuracy.
     pub(super) fn expect_accuracy(&self, details: &Details) -> Result<(), BackendError> {
-        let (Some(bound), Some(parity)) = (self.options.max_error, &details.parity) else { return Ok(()) };
+        let (Some(bound), Some(parity)) = (self.options.max_error, &details.figures.parity) else { return Ok(()) };
         let error = parity.relative_error();
         if error <= bound {
             return Ok(());

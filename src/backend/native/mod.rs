@@ -10,6 +10,7 @@
 //! The contract that verifies native proofs knows the points of the TEST SRS alone: a model that is set up under a user's
 //! ceremony ([`SrsSource::Ptau`]) is proven and verified off-chain, and its capabilities and warnings say so.
 
+mod bound;
 mod calibration;
 mod carried;
 mod files;
@@ -27,10 +28,9 @@ pub use zkinfer_prover::circuit::Committed;
 
 use super::{
     Artifacts, ArtifactsError, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode,
-    Opening, ProvingBackend, Witness, refused_statements,
+    Opening, ProvingBackend, SrsKind, Witness, refused_statements,
 };
 use crate::{
-    evm,
     model::{
         Input, Mlp, Model,
         quantize::{Accuracy, InputScale, Quantized},
@@ -86,7 +86,7 @@ struct Loaded {
     prover: Arc<Prover>,
 }
 
-/// `details` in the manifest: the public shape, and how the model was quantized.
+/// `details` in the manifest: the public shape.
 #[derive(Debug, Serialize, Deserialize)]
 struct Details {
     /// Numbers in, neurons of every layer.
@@ -99,6 +99,11 @@ struct Details {
     /// Whether the outputs are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hidden_outputs: bool,
+}
+
+/// `figures` in the provenance: how the model was quantized.
+#[derive(Debug, Serialize)]
+struct Figures {
     calibration: Source,
     /// Against the float model, on the calibration samples.
     accuracy: Accuracy,
@@ -172,9 +177,7 @@ impl NativeBackend {
         }
         let path = artifacts.file(PK)?;
         let key = ProvingKey::from_bytes(&files::read_secret(&path)?).map_err(|error| damaged(&path, &error))?;
-        if key.verifying_key().digest() != vk_digest {
-            return Err(damaged(&path, &"it is the key of another model"));
-        }
+        ArtifactsError::expect(&path, "the key's digest", key.verifying_key().digest().into(), vk_digest)?;
         self::schema::agrees(&artifacts.schema()?, key.verifying_key().shape())
             .map_err(|reason| damaged(&path, &reason))?;
         let columns = Layout::new(key.verifying_key().shape()).columns(samples);
@@ -190,15 +193,16 @@ impl NativeBackend {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let path = artifacts.file(VK)?;
         let key = VerifyingKey::from_bytes(&files::read_vk(artifacts)?).map_err(|error| damaged(&path, &error))?;
-        if key.digest() != artifacts.identity().vk_digest {
-            return Err(damaged(&path, &"it is the key of another model"));
-        }
+        let of = artifacts.identity();
+        ArtifactsError::expect(&path, "the key's digest", key.digest().into(), of.vk_digest)?;
+        ArtifactsError::expect(&path, "the key's SRS", (*key.srs_id()).into(), of.srs_id)?;
         schema::agrees(&artifacts.schema()?, key.shape()).map_err(|reason| damaged(&path, &reason))?;
         Ok(key)
     }
 
     fn verifier(&self, artifacts: &Artifacts) -> Result<Verifier, BackendError> {
         let (key, path) = (Self::key(artifacts)?, artifacts.file(VK)?);
+        // Compares the points' id with the key's, which is the model id's.
         Verifier::new(key, &*self.srs.for_verifying(artifacts)?).map_err(|error| damaged(&path, &error))
     }
 }
@@ -249,10 +253,12 @@ impl ProvingBackend for NativeBackend {
         let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
         let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = self.hidden;
         let dims = shape.dims().to_vec();
-        let details = Details { dims, saturation, hidden_inputs, hidden_outputs, calibration: source, accuracy };
+        let details = Details { dims, saturation, hidden_inputs, hidden_outputs };
         let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
+        let figures = serde_json::to_value(Figures { calibration: source, accuracy });
+        let figures = figures.map_err(|error| failed("compile", error))?;
         let schema = schema::schema_of(model, quantized.input, quantized.output_scale, self.hidden)?;
-        Ok(Circuit { schema, details })
+        Ok(Circuit { schema, details, figures })
     }
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
@@ -278,34 +284,25 @@ impl ProvingBackend for NativeBackend {
         fs::write(&vk_path, vk.to_bytes()).map_err(BackendError::io(&vk_path))?;
         deadline.check("setup")?;
         control.stage("self-test");
-        let (vk_digest, srs_id, test_srs) = (vk.digest().into(), (*vk.srs_id()).into(), srs.kind().is_test());
+        let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
         let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
         self_test(key, &srs, circuit, &verifier)?;
-        // A contract with the table of another ceremony is other code, hence another adapter: there is none yet.
-        let on_chain = *srs.id() == *srs::pinned_test_srs()?.id();
-        Ok(Keys {
-            vk_digest,
-            srs_id,
-            test_srs,
-            adapter_id: if on_chain { evm::artifacts::native_verifier_id() } else { B256::ZERO },
-            proof_bytes: proof_bytes as u64,
-        })
+        Ok(Keys { vk_digest, srs_id, adapter_id: bound::adapter_of(srs_id)?, proof_bytes: proof_bytes as u64 })
     }
 
-    /// The key object: a zero byte, so that nobody can call into it, and the verifying key. Nothing for a key that the
-    /// contract would refuse.
+    /// The key object. Nothing for a key that the contract would refuse.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
         if dir.join(srs::SRS).exists() {
             return Ok(ModelCode::None);
         }
         let path = dir.join(VK);
         let key = fs::read(&path).map_err(BackendError::io(&path))?;
-        Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: [&[0][..], &key].concat().into() })
+        Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: bound::key_object(&key).into() })
     }
 
-    fn check(&self, artifacts: &Artifacts) -> Result<(), BackendError> {
-        Self::key(artifacts).map(|_| ())
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
+        self.check_bound(artifacts)
     }
 
     fn witness(&self, artifacts: &Artifacts, input: &Input, control: &Control) -> Result<Witness, BackendError> {

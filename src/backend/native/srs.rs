@@ -5,7 +5,8 @@
 //! in the form in which it is used. The TEST SRS is made anew wherever it is needed.
 
 use super::{NAME, damaged, failed};
-use crate::backend::{Artifacts, BackendError};
+use crate::backend::{Artifacts, ArtifactsError, BackendError};
+use alloy::primitives::B256;
 use std::{
     error::Error,
     fs, io,
@@ -118,7 +119,7 @@ impl SrsStore {
 
     /// At least `needed` powers for a prover of a model.
     pub(super) fn for_proving(&self, artifacts: &Artifacts, needed: usize) -> Result<Srs, BackendError> {
-        let Ok(path) = artifacts.file(SRS) else {
+        let Some(path) = kept(artifacts)? else {
             return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
         };
         match (Srs::open_excerpt(&path, needed), &self.source) {
@@ -168,11 +169,26 @@ impl SrsStore {
         if let Some(pinned) = slot.as_ref().filter(|pinned| *pinned.id() == artifacts.identity().srs_id.0) {
             return Ok(Arc::clone(pinned));
         }
-        let pinned = match artifacts.file(SRS) {
-            Err(_) => pinned_test_srs()?.clone(),
-            Ok(path) => Srs::open_excerpt(&path, 2).map_err(|error| damaged(&path, &error))?.pinned().clone(),
+        let pinned = match kept(artifacts)? {
+            None => pinned_test_srs()?.clone(),
+            Some(path) => {
+                let pinned = Srs::open_excerpt(&path, 2).map_err(|error| damaged(&path, &error))?.pinned().clone();
+                let (found, expected) = (B256::from(*pinned.id()), artifacts.identity().srs_id);
+                ArtifactsError::expect(&path, "the id of its points", found, expected)?;
+                pinned
+            }
         };
         Ok(Arc::clone(slot.insert(Arc::new(pinned))))
+    }
+}
+
+/// The file with the powers; `None` where the model id names the TEST SRS, which needs none. That a file is missing says
+/// nothing of what it held.
+fn kept(artifacts: &Artifacts) -> Result<Option<PathBuf>, BackendError> {
+    let is_test = artifacts.identity().srs_id == *pinned_test_srs()?.id();
+    match artifacts.file(SRS) {
+        Err(_) if is_test => Ok(None),
+        found => Ok(Some(found?)),
     }
 }
 

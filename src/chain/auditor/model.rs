@@ -13,6 +13,7 @@ use crate::{
     proof::{
         PublicValues, Schema,
         identity::{ModelParts, model_id},
+        srs::{SrsKind, srs_kind},
     },
 };
 use alloy::{
@@ -21,10 +22,6 @@ use alloy::{
     rpc::types::Filter,
     sol_types::SolEvent,
 };
-
-/// Ceremonies whose secret is known to nobody as long as one participant was honest: SRS id and name. None is listed
-/// yet, so that every SRS is TEST.
-const KNOWN_CEREMONIES: &[(B256, &str)] = &[];
 
 /// A model whose record and code were fetched.
 pub(super) struct AuditedModel {
@@ -113,7 +110,10 @@ fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) 
     facts.vk_digest = Some(parts.vk_digest);
     facts.schema_hash = Some(parts.schema_hash);
     facts.srs_id = Some(parts.srs_id);
-    facts.srs_ceremony = KNOWN_CEREMONIES.iter().find(|(id, _)| *id == parts.srs_id).map(|&(_, name)| name);
+    facts.srs_ceremony = match srs_kind(parts.srs_id, None) {
+        SrsKind::PerpetualPowersOfTau => Some("Perpetual Powers of Tau"),
+        _ => None,
+    };
 }
 
 /// The schema is only in the registration's event. Nodes may refuse to search for it.

@@ -11,14 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use zkinfer::{
-    backend::Artifacts,
+    backend::{self, Artifacts},
     pipeline::PipelineError,
-    proof::{
-        Schema,
-        bundle::MAX_MODEL_CODE_BYTES,
-        identity::{ezkl_vk_digest, schema_hash},
-        schema::Visibility,
-    },
+    proof::{Schema, bundle::MAX_MODEL_CODE_BYTES, identity::schema_hash, schema::Visibility},
 };
 use zkinfer_prover::VerifyingKey;
 
@@ -113,10 +108,15 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
 
 fn artifacts(path: &Path) -> Result<(Value, String), Failure> {
     let artifacts = Artifacts::open(path).map_err(|error| Failure::Input(error.to_string()))?;
-    let mut object = compile::object(&artifacts);
+    // The ids are derived from the files, as whoever verifies does.
+    let srs = backend::check(&artifacts).map_err(|error| Failure::Input(error.to_string()))?;
+    let mut object = compile::object(&artifacts, srs);
     object["kind"] = json!("artifacts");
     object["schema"] = json!(artifacts.schema().map_err(PipelineError::from)?);
-    Ok((object, format!("Artifacts; every file is the one that their manifest names\n{}", compile::rows(&artifacts))))
+    Ok((
+        object,
+        format!("Artifacts; every file is the one that manifest and model id name\n{}", compile::rows(&artifacts, srs)),
+    ))
 }
 
 fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
@@ -162,9 +162,10 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
 }
 
 fn ezkl_key(bytes: &[u8]) -> (Value, String) {
-    let digest = ezkl_vk_digest(bytes);
-    let value = json!({ "kind": "ezkl-vk", "backend": "ezkl", "vk_digest": digest, "bytes": bytes.len() });
-    (value, format!("Taken for a verifying key of EZKL, which is not read further\n  digest  {digest}\n"))
+    let hash = keccak256(bytes);
+    let value = json!({ "kind": "ezkl-vk", "backend": "ezkl", "keccak256": hash, "bytes": bytes.len() });
+    let note = "the digest in a model id covers the settings, too: inspect the artifacts' directory";
+    (value, format!("Taken for a verifying key of EZKL, which is not read further\n  keccak256  {hash}\n  ({note})\n"))
 }
 
 fn schema(bytes: &[u8]) -> Result<(Value, String), Failure> {

@@ -106,7 +106,7 @@ fn prepared(
             let model = Model::read(path)?;
             // Artifacts that were made with other options than the default are found, not made.
             match integration.find(model_id) {
-                Ok(found) if found.artifacts.identity().onnx_hash == model.hash() => found,
+                Ok(found) if found.artifacts.are_made_from(&model.hash()) => found,
                 _ => integration.prepare(&model, session.control())?,
             }
         }
@@ -117,7 +117,7 @@ fn prepared(
         return Err(PipelineError::OtherModel { expected: model_id, found }.into());
     }
     match &args.model {
-        Some(path) if Model::read(path)?.hash() != prepared.artifacts.identity().onnx_hash => {
+        Some(path) if !prepared.artifacts.are_made_from(&Model::read(path)?.hash()) => {
             Err(Failure::Input(format!("the bundle is about another model than {}", path.display())))
         }
         _ => Ok(prepared),

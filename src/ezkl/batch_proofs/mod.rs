@@ -157,7 +157,7 @@ impl<'a> BatchProofGenerator<'a> {
         hasher.number(items.len() as u64);
         for item in items {
             hasher.text(&item.id);
-            hasher.bytes(item.request.digest().as_slice());
+            hasher.bytes(item.request.fingerprint().as_slice());
             hasher.bytes(item.request.context.id().as_slice());
         }
         hasher.finish()

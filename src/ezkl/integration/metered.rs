@@ -3,7 +3,7 @@
 use crate::{
     backend::{
         Artifacts, BackendError, Capabilities, Circuit, Control, Item, Keys, ManyVerdicts, ModelCode, ProvingBackend,
-        SampleSecrets, Witness,
+        SampleSecrets, SrsKind, Witness,
     },
     model::{Input, Model},
     proof::{Statement, Verdict},
@@ -70,7 +70,7 @@ impl ProvingBackend for Metered {
         self.inner.model_code(dir, control)
     }
 
-    fn check(&self, artifacts: &Artifacts) -> Result<(), BackendError> {
+    fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
         self.inner.check(artifacts)
     }
 

@@ -11,7 +11,10 @@ pub use remote::{Contents, StoredArtifacts};
 
 use super::PipelineError;
 use crate::{
-    backend::{ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, ProvingBackend},
+    backend::{
+        ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, Provenance, ProvingBackend,
+        SrsKind,
+    },
     evm::{CompiledContract, Compiler},
     model::Model,
     storage::{Cache, Lease},
@@ -34,7 +37,7 @@ const VERIFIER_JSON: &str = "verifier.json";
 /// In artifacts that nobody can make again, because their setup drew a secret: they are never evicted.
 const DRAWN_SECRET: &str = "model.secret";
 /// Bumped when what is built from the same model changes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// A backend with its artifacts.
 #[derive(Debug, Clone)]
@@ -52,6 +55,8 @@ pub struct Prepared {
     pub artifacts: Artifacts,
     /// The model's own code: a verifier, or an object that holds its key; `None` when it has none.
     pub verifier: Option<CompiledContract>,
+    /// Which SRS they are under: by its points, whatever a file says.
+    pub srs: SrsKind,
     /// Whether they were built just now.
     pub built: bool,
     /// Keeps them in the cache as long as they are used.
@@ -229,18 +234,15 @@ impl EZKLIntegration {
         Err(PipelineError::UnknownModel(model_id))
     }
 
-    /// Makes room for artifacts that are built again. What nobody can make again is moved aside, not removed: the secret of a
-    /// model that was registered may be all that is undamaged.
+    /// Makes room for artifacts that are built or fetched again. They are moved aside, not removed: the secret of a model that
+    /// was registered may be all that is undamaged, and what contradicts itself is for somebody to look at.
     fn give_up(&self, dir: &Path, key: &str) -> Result<(), PipelineError> {
-        if !dir.join(DRAWN_SECRET).exists() {
-            return fs::remove_dir_all(dir).map_err(|source| io(dir, source).into());
-        }
         let root = self.cache.dir("damaged")?;
         // The caller holds the lock of this key.
         let aside = (0..).map(|number| root.join(format!("{key}-{number}"))).find(|path| !path.exists());
         let aside = aside.ok_or_else(|| io(&root, std::io::ErrorKind::AlreadyExists.into()))?;
         fs::rename(dir, &aside).map_err(|source| io(dir, source))?;
-        tracing::warn!(path = %aside.display(), "the damaged artifacts hold a model secret, and were moved there");
+        tracing::warn!(path = %aside.display(), "the damaged artifacts were moved there");
         Ok(())
     }
 
@@ -263,34 +265,23 @@ impl EZKLIntegration {
         let identity = ArtifactIdentity {
             backend: capabilities.backend,
             backend_version: capabilities.version,
-            onnx_hash: model.hash(),
             parameters: model.parameters(),
             adapter_id: keys.adapter_id,
             model_code_hash: verifier.map_or(B256::ZERO, |contract| contract.code_hash),
             vk_digest: keys.vk_digest,
             schema: circuit.schema.to_bytes().into(),
             srs_id: keys.srs_id,
-            test_srs: keys.test_srs,
             proof_bytes: keys.proof_bytes,
             details: circuit.details,
         };
+        Provenance { onnx_hash: model.hash(), figures: circuit.figures }.write(dir)?;
         Artifacts::seal(dir, identity)?;
         Ok(())
     }
 
     fn open(&self, dir: &Path) -> Result<Prepared, PipelineError> {
         let lease = self.cache.lease(dir)?;
-        let artifacts = Artifacts::open(dir)?;
-        let verifier = match artifacts.file(VERIFIER_JSON) {
-            Ok(path) => Some(from_file(&path)?),
-            Err(_) => None,
-        };
-        let code_hash = verifier.as_ref().map_or(B256::ZERO, |contract| contract.code_hash);
-        if code_hash != artifacts.identity().model_code_hash {
-            return Err(damaged(&dir.join(VERIFIER_JSON), "it is not the contract of the model's id").into());
-        }
-        self.backend.check(&artifacts)?;
-        Ok(Prepared { artifacts, verifier, built: false, _lease: Some(lease) })
+        Ok(Prepared { _lease: Some(lease), ..Prepared::open(&*self.backend, dir)? })
     }
 
     fn within_limit(&self, prepared: Prepared) -> Result<Prepared, PipelineError> {
@@ -316,10 +307,26 @@ impl EZKLIntegration {
 }
 
 impl Prepared {
-    /// Artifacts in a directory of the caller's, outside of every cache, with no contract.
-    #[must_use]
-    pub const fn outside_cache(artifacts: Artifacts) -> Self {
-        Self { artifacts, verifier: None, built: false, _lease: None }
+    /// Opens artifacts in a directory of the caller's, outside of every cache. There is no other way to have a value of this
+    /// type than by this check: every file is the one of the model id.
+    ///
+    /// # Errors
+    /// [`PipelineError::Artifacts`] and [`PipelineError::Backend`].
+    pub fn open(backend: &dyn ProvingBackend, dir: &Path) -> Result<Self, PipelineError> {
+        let artifacts = Artifacts::open(dir)?;
+        let verifier = match artifacts.file(VERIFIER_JSON) {
+            Ok(path) => Some(from_file(&path)?),
+            Err(_) => None,
+        };
+        let code_hash = verifier.as_ref().map_or(B256::ZERO, |contract| contract.code_hash);
+        ArtifactsError::expect(
+            &dir.join(VERIFIER_JSON),
+            "the hash of its code",
+            code_hash,
+            artifacts.identity().model_code_hash,
+        )?;
+        let srs = backend.check(&artifacts)?;
+        Ok(Self { artifacts, verifier, srs, built: false, _lease: None })
     }
 
     /// Where the generated verifier's source lies; `None` when the model has none.

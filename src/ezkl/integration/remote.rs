@@ -47,7 +47,7 @@ struct Index {
 }
 
 /// What holds neither secrets nor weights, of either backend. Anything that is not known to be public is left out.
-const PUBLIC: [&str; 5] = ["vk.key", "verify.srs", "settings.json", "verifier.sol", "verifier.json"];
+const PUBLIC: [&str; 6] = ["vk.key", "srs.bin", "verify.srs", "settings.json", "verifier.sol", "verifier.json"];
 /// An index is small: it is read into memory.
 const MAX_INDEX_BYTES: u64 = 1024 * 1024;
 const MANIFEST: &str = "manifest.json";
@@ -87,8 +87,9 @@ impl EZKLIntegration {
         Ok(StoredArtifacts { address: store.put(&json)?, model_id, bytes })
     }
 
-    /// Takes artifacts out of a store into the cache. Every file is hashed, every key compared with the model id, and
-    /// nothing is found in the cache until all of it is there. What was retrieved is bounded as artifacts are: the least
+    /// Takes artifacts out of a store into the cache. Every file is hashed, the model id derived from the files
+    /// ([`ProvingBackend::check`](crate::backend::ProvingBackend::check)), and nothing is found in the cache until all of it
+    /// is there and is of that id. What was retrieved is bounded as artifacts are: the least
     /// recently used goes, secrets included, since the store has it still.
     ///
     /// # Errors
@@ -107,8 +108,8 @@ impl EZKLIntegration {
         for (name, address) in &index.files {
             fetch(name, address, staging.path(), store)?;
         }
-        let fetched = Artifacts::open(staging.path())?;
-        if fetched.model_id() != index.model_id || index.model_id != stored.model_id {
+        let fetched = Prepared::open(self.backend(), staging.path())?;
+        if fetched.artifacts.model_id() != index.model_id || index.model_id != stored.model_id {
             return Err(remote("the artifacts are of another model than they were stored as".into()));
         }
         let name = stored.address.blake3_hex();
@@ -116,7 +117,7 @@ impl EZKLIntegration {
         let _lock = self.cache.lock(&format!("retrieved-{name}"))?;
         if self.open(&dir).is_err() {
             if dir.exists() {
-                fs::remove_dir_all(&dir).map_err(|source| io(&dir, source))?;
+                self.give_up(&dir, &name)?;
             }
             fs::rename(staging.path(), &dir).map_err(|source| io(&dir, source))?;
         }

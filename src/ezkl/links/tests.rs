@@ -84,3 +84,20 @@ fn commitments_are_linked_by_point_length_and_scale() {
     assert!(refused(|t| t.visibility = Visibility::Public).contains("one is committed"));
     assert!(same_commitments(&[(&output, &point)], &[]).unwrap_err().contains("0 inputs"));
 }
+
+/// Scales near the end of what a double holds are canonical. Their products are infinite, the difference of two of these is
+/// NaN, and no comparison with NaN is true: whatever is asked has to be asked so that this fails.
+#[test]
+fn boundary_nothing_follows_from_numbers_that_overflow() {
+    let scaled =
+        |scale: f64, direction| bundle(vec![TensorSchema { scales: vec![scale], ..tensor("t", direction, PUBLIC) }], 1);
+    let (huge, largest) = (1e308, f64::MAX);
+    let (output, input) = (scaled(huge, Direction::Output), scaled(huge, Direction::Input));
+    assert!(output.schema().unwrap().tensors()[0].dequantize(0, I256::unchecked_from(3)).is_infinite());
+    assert!(check(&output, &input).is_err(), "inf - inf");
+    assert!(check(&scaled(1.0, Direction::Output), &input).is_err(), "3 is not infinite");
+    assert!(check(&output, &scaled(1.0, Direction::Input)).is_err());
+    // The step of an infinite scale is within everything's half.
+    assert!(!follows(1.0, 2.0, f64::INFINITY) && !follows(f64::NAN, 0.0, 1.0) && !follows(0.0, f64::NAN, 1.0));
+    assert!(!follows(largest, -largest, 1.0) && !follows(0.0, 0.0, f64::NAN) && follows(1.0, 1.4, 1.0));
+}

@@ -7,7 +7,9 @@ mod stream;
 mod together;
 
 pub use incremental::{IncrementalProof, IncrementalResult, IncrementalStatus};
-pub use request::{MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse};
+pub use request::{
+    MAX_PARAMETERS, MAX_TEXT_BYTES, ProofMetadata, ProofMetrics, ProofRequest, ProofResponse, RequestSalt,
+};
 pub use stream::{OutputChunk, Streamed};
 pub use together::TogetherResponse;
 
@@ -97,7 +99,7 @@ impl<'a> ProofGenerator<'a> {
             schema: of.schema.clone(),
             schema_hash: identity::schema_hash(&of.schema),
             srs_id: of.srs_id,
-            test_srs: of.test_srs,
+            test_srs: self.prepared.srs.is_test(),
             transferable: !capabilities.binds_statement,
             weights: capabilities.weights.into(),
             proof_hash: identity::proof_hash(&proof),
@@ -121,7 +123,7 @@ impl<'a> ProofGenerator<'a> {
     /// # Errors
     /// [`PipelineError::InvalidInput`] names the field.
     pub fn check(&self, request: &ProofRequest) -> Result<(), PipelineError> {
-        request.check(self.prepared.artifacts.identity())
+        request.check(&self.prepared.artifacts)
     }
 
     /// Runs and proves a request.
@@ -168,14 +170,14 @@ impl<'a> ProofGenerator<'a> {
         streamed: Option<Streamed>,
     ) -> Result<ProofMetadata, PipelineError> {
         let identity = self.prepared.artifacts.identity();
-        let mut circuit = Hasher::new("zkinfer circuit v1");
+        let mut circuit = Hasher::new("zkinfer circuit v2");
         circuit.text(identity.backend.as_str());
         circuit.text(&identity.backend_version);
-        circuit.text(&identity.onnx_hash);
+        circuit.bytes(identity.model_id().as_slice());
         circuit.text(&identity.details.to_string());
         let values = schema.decode(&statement.public_values)?;
         let metadata = ProofMetadata {
-            model: request.model.clone(),
+            model: identity.model_id().to_string(),
             circuit_hash: alloy::primitives::hex::encode(circuit.finish()),
             constraints: CircuitInfo::of(self.prepared)?.constraints,
             public_value_bytes: statement.public_values.as_bytes().len(),

@@ -2,13 +2,14 @@
 
 use super::super::PipelineError;
 use crate::{
-    backend::{ArtifactIdentity, Opening},
+    backend::{Artifacts, Opening},
     model::Input,
     proof::{Bundle, Compression, Context, Encoding, Statement, Structure},
 };
 use alloy::primitives::{B256, hex};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
+use zeroize::Zeroizing;
 
 /// The most parameters of a request.
 pub const MAX_PARAMETERS: usize = 256;
@@ -50,10 +51,20 @@ impl ProofRequest {
         self
     }
 
-    /// Names the whole request, parameters included: BLAKE3 over every field with its length. A caller that wants a
-    /// native proof to bind its parameters puts this into the `job` of the statement's context.
+    /// Commits to the whole request, parameters included: BLAKE3 over the salt and every field with its length. A caller that
+    /// wants a native proof to bind its parameters puts this into the `job` of the statement's context, which is public, and
+    /// keeps the salt: who is given salt and request can compute it again, and nobody else can try inputs.
     #[must_use]
-    pub fn digest(&self) -> B256 {
+    pub fn digest(&self, salt: &RequestSalt) -> B256 {
+        let mut hasher = Hasher::new("zkinfer request v2");
+        hasher.bytes(&salt.0[..]);
+        hasher.bytes(self.fingerprint().as_slice());
+        hasher.finish()
+    }
+
+    /// The same without salt, by which a request is known again on this machine. Not to be published: whoever can guess the
+    /// input can compare.
+    pub(crate) fn fingerprint(&self) -> B256 {
         let mut hasher = Hasher::new("zkinfer request v1");
         hasher.text(&self.model);
         hasher.bytes(&self.input.to_json());
@@ -64,13 +75,14 @@ impl ProofRequest {
     }
 
     /// Refuses what cannot be meant, before any work.
-    pub(crate) fn check(&self, identity: &ArtifactIdentity) -> Result<(), PipelineError> {
+    pub(crate) fn check(&self, artifacts: &Artifacts) -> Result<(), PipelineError> {
         let refuse = |field: &str, reason: &str| Err(PipelineError::invalid(field, reason));
         if self.model.is_empty() {
             return refuse("model", "is empty: give the model's id or the hash of its file");
         }
-        let model_id = identity.model_id();
-        if !same_hex(&self.model, &identity.onnx_hash) && !same_hex(&self.model, &hex::encode(model_id)) {
+        let model_id = artifacts.model_id();
+        let named = self.model.strip_prefix("0x").unwrap_or(&self.model).to_ascii_lowercase();
+        if named != hex::encode(model_id) && !artifacts.are_made_from(&named) {
             return Err(PipelineError::invalid("model", format!("is not {model_id}, the model that is proven here")));
         }
         if self.input.tensors().is_empty() {
@@ -93,8 +105,38 @@ impl ProofRequest {
     }
 }
 
-fn same_hex(given: &str, expected: &str) -> bool {
-    given.strip_prefix("0x").unwrap_or(given).eq_ignore_ascii_case(expected)
+/// What blinds [`ProofRequest::digest`]: 32 random bytes, never used for two requests. Secret: not shown, wiped when dropped.
+#[derive(Clone)]
+pub struct RequestSalt(Zeroizing<[u8; 32]>);
+
+impl RequestSalt {
+    /// Draws one from the system's randomness.
+    ///
+    /// # Errors
+    /// [`PipelineError::Randomness`] when the system has none.
+    pub fn generate() -> Result<Self, PipelineError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| PipelineError::Randomness)?;
+        Ok(Self(bytes))
+    }
+
+    /// One that was kept.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Its bytes, to be kept. Secret.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RequestSalt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestSalt(..)")
+    }
 }
 
 /// A proof with what is known about it.
@@ -123,9 +165,10 @@ impl ProofResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProofMetadata {
-    /// The request's model, as it was named there.
+    /// The model's id, even where the request named the ONNX file by its hash: metadata are published, and the hash of a
+    /// file of hidden weights is not.
     pub model: String,
-    /// BLAKE3 of the circuit, hex: backend, its version, ONNX file, what the compiler chose.
+    /// BLAKE3 of the circuit, hex: backend, its version, model id, what the compiler chose. All of it is public.
     pub circuit_hash: String,
     /// Constraints of the circuit.
     pub constraints: u64,

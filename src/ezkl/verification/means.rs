@@ -7,7 +7,7 @@ use super::{
     settle::Finding,
 };
 use crate::{
-    backend::{Control, ProvingBackend, ezkl, native},
+    backend::{Control, ProvingBackend, SrsKind, ezkl, native, srs_kind},
     evm::{self, EvmVerification},
     ezkl::{PipelineError, Prepared, carried},
     proof::{Bundle, Statement, bundle::BackendName},
@@ -77,10 +77,11 @@ impl Known<'_> {
     /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
     fn warnings(&self) -> Vec<Warning> {
         let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
-        let off_chain_only = capabilities.proves && evm::artifacts::adapter(identity.adapter_id).is_none();
+        let has_contracts = self.prepared.verifier.is_some() && evm::artifacts::adapter(identity.adapter_id).is_some();
+        let off_chain_only = capabilities.proves && !has_contracts;
         let found = [
             (!capabilities.proves, Warning::Mock),
-            (identity.test_srs, Warning::TestSrs),
+            (self.prepared.srs.is_test(), Warning::TestSrs),
             (off_chain_only, Warning::OffChainOnly),
             (!capabilities.binds_statement, Warning::Transferable),
         ];
@@ -99,7 +100,7 @@ impl Known<'_> {
             let part = if manifest.vk_digest == identity.vk_digest { "model id" } else { "verifying key" };
             return Some(format!("`model`: the bundle is about {}, not {ours}: another {part}", bundle.model_id()));
         }
-        if manifest.test_srs != identity.test_srs {
+        if manifest.test_srs != self.prepared.srs.is_test() {
             return Some(untrue("testSrs"));
         }
         (manifest.transferable == capabilities.binds_statement).then(|| untrue("transferable"))
@@ -164,10 +165,13 @@ impl Means<'_> {
                 if manifest.backend != backend {
                     return Some(other_backend(manifest.backend, backend));
                 }
-                // Of the SRS nothing is known here but that it is on no list, whatever the manifest says.
+                // An id that is on no list may be of points that are: then the word is nobody's, and the warning stays.
+                let srs = srs_kind(manifest.srs_id, None);
+                let untrue_srs = srs != SrsKind::Unlisted && manifest.test_srs != srs.is_test();
                 let transferable = backend == BackendName::Ezkl;
-                (manifest.transferable != transferable)
-                    .then(|| untrue("transferable"))
+                untrue_srs
+                    .then(|| untrue("testSrs"))
+                    .or_else(|| (manifest.transferable != transferable).then(|| untrue("transferable")))
                     .or_else(|| carried::refuse_model(bundle))
             }
         }
@@ -209,7 +213,7 @@ fn carried_warnings(bundle: &Bundle) -> Vec<Warning> {
     let backend = backend_of(bundle.manifest().adapter_id);
     let found = [
         (bundle.manifest().backend == BackendName::Mock, Warning::Mock),
-        (true, Warning::TestSrs),
+        (srs_kind(bundle.manifest().srs_id, None).is_test(), Warning::TestSrs),
         (backend == Some(BackendName::Ezkl), Warning::Transferable),
         (true, Warning::OwnCode),
     ];

@@ -2,14 +2,17 @@
 
 use crate::{
     chain::{ChainError, Client, Node},
-    evm::{self, Refusal, bindings::ModelKey},
+    evm::{
+        self, EmbeddedEvm, EvmError, Refusal,
+        bindings::{IProofRegistry, ModelKey},
+    },
     ezkl::PipelineError,
     proof::{Bundle, Statement, Verdict, bundle::BackendName},
 };
 use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
     rpc::types::TransactionRequest,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolValue},
 };
 use serde::Serialize;
 
@@ -52,12 +55,17 @@ impl OnChainVerifier {
         Self { node, adapter, model_code }
     }
 
-    /// Asks the adapter, by `eth_call` at the latest block. Both contracts must be the ones of the bundle's model id.
+    /// Asks the adapter, by `eth_call` at the latest block. Both contracts must be the ones of the bundle's model id, and the
+    /// adapter one of this release: of other code nobody here knows what its answer means, and a call to no code at all
+    /// succeeds.
     ///
     /// # Errors
-    /// [`PipelineError::Mock`]; [`PipelineError::Chain`] when the chain gave no verdict.
+    /// [`PipelineError::Mock`]; [`PipelineError::NoAdapter`] when the model's adapter is none of this release;
+    /// [`PipelineError::Chain`] when the chain gave no verdict.
     pub async fn verify(&self, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
         refuse_mock(bundle)?;
+        let adapter_id = bundle.manifest().adapter_id;
+        evm::artifacts::adapter(adapter_id).ok_or(PipelineError::NoAdapter(adapter_id))?;
         let block = self.node.latest_block().await?;
         let answer =
             |verdict, gas| OnChainVerification { verdict, contract: self.adapter, block, gas, transaction: None };
@@ -67,15 +75,21 @@ impl OnChainVerifier {
             ("model's code", self.model_code, manifest.model_code_hash),
         ] {
             let code = self.node.code(address).await?;
-            let found = if code.is_empty() { B256::ZERO } else { keccak256(&code) };
-            if found != expected {
-                let reason = format!("the {what} at {address} has code hash {found}, the bundle's model {expected}");
+            // Adapters of this release call code of the model's own: zero is the hash of none.
+            let found = keccak256(&code);
+            if code.is_empty() || found != expected {
+                let found = if code.is_empty() { "no code".into() } else { format!("code hash {found}") };
+                let reason = format!("the {what} at {address} has {found}, the bundle's model code hash {expected}");
                 return Ok(answer(Verdict::invalid(reason), 0));
             }
         }
         let request = TransactionRequest::default().to(self.adapter).input(self.calldata(bundle).into());
         match self.node.simulate("the verification", request.clone()).await {
-            Ok(_) => Ok(answer(Verdict::Valid, self.node.estimate_gas("the verification", request).await?)),
+            // They accept by returning nothing.
+            Ok(data) if data.is_empty() => {
+                Ok(answer(Verdict::Valid, self.node.estimate_gas("the verification", request).await?))
+            }
+            Ok(data) => Err(EvmError::UnexpectedReturn(data).into()),
             Err(ChainError::Refused { refusal, .. }) => Ok(answer(Verdict::invalid(refusal.to_string()), 0)),
             Err(error) => Err(error.into()),
         }
@@ -103,17 +117,20 @@ impl OnChainVerifier {
         }
     }
 
-    /// Submits the bundle to the registry that its context names, and reads the claims back: one for every statement,
-    /// all in one transaction, of which all are recorded or none.
+    /// Submits the bundle to the registry that its context names, whose code must be this release's, and reads the claims
+    /// back: one for every statement, all in one transaction, of which all are recorded or none.
     ///
     /// # Errors
-    /// [`PipelineError::Mock`]; [`PipelineError::Chain`].
+    /// [`PipelineError::Mock`]; [`PipelineError::InvalidInput`] when other code is there; [`PipelineError::Chain`].
     pub async fn submit(client: &Client, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
         refuse_mock(bundle)?;
         let contract = match bundle.statement().context {
             crate::proof::Context::Chain { registry, .. } => registry,
             crate::proof::Context::Offchain {} => Address::ZERO,
         };
+        if !contract.is_zero() {
+            expect_registry(client.node(), contract).await?;
+        }
         let refused = |verdict| OnChainVerification { verdict, contract, block: 0, gas: 0, transaction: None };
         let mined = match bundle.statements() {
             [statement] => client.submit(statement, bundle.proof()).await.map(|submission| submission.mined),
@@ -133,6 +150,32 @@ impl OnChainVerifier {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Refuses a registry whose code, or whose model registry's, is not what this release's leaves behind: its record would be
+/// nobody's word, and the proof would be shown for nothing.
+async fn expect_registry(node: &Node, registry: Address) -> Result<(), PipelineError> {
+    let refuse = |address: Address, contract: &str| {
+        PipelineError::invalid("registry", format!("is wrong: the code at {address} is not this release's {contract}"))
+    };
+    let proofs = || refuse(registry, "ProofRegistry");
+    let code = node.code(registry).await?;
+    if code.is_empty() {
+        return Err(proofs());
+    }
+    let models = match node.view(registry, &IProofRegistry::modelRegistryCall {}).await {
+        Ok(models) => models,
+        Err(ChainError::Refused { .. } | ChainError::BadAnswer { .. }) => return Err(proofs()),
+        Err(error) => return Err(error.into()),
+    };
+    let creation = [&evm::artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat();
+    if code != EmbeddedEvm::new(node.chain_id()).create(&creation.into())? {
+        return Err(proofs());
+    }
+    if node.code(models).await? != evm::artifacts::model_registry().deployed_bytecode {
+        return Err(refuse(models, "ModelRegistry"));
+    }
+    Ok(())
 }
 
 fn refuse_mock(bundle: &Bundle) -> Result<(), PipelineError> {

@@ -7,13 +7,15 @@ use crate::model::{Mlp, mlp::Dense};
 pub(super) const FINENESS: usize = 9;
 /// Greatest absolute bias that is planned with: half of what an `i32` holds.
 const MAX_BIAS: f64 = (1u32 << 30) as f64;
+/// What a hidden layer divides by.
+const REQUANTIZATION: f64 = (1u32 << SHIFT) as f64;
 
 /// Powers of two, from the finest that takes `low..=high` on.
 pub(super) fn input_scales(low: f64, high: f64) -> impl Iterator<Item = InputScale> {
     let symmetric = low < 0.0;
     let (greatest, steps) = if symmetric { (high.max(-low), 32767.0) } else { (high, 65535.0) };
     let greatest = if greatest > 0.0 { greatest } else { 1.0 };
-    let finest = 2f64.powi((greatest / steps).log2().ceil() as i32);
+    let finest = power_of_two_from(greatest / steps);
     (0..FINENESS as u32).map(move |k| InputScale {
         scale: finest * f64::from(1u32 << k),
         zero_point: if symmetric { 1 << (15 - k) } else { 0 },
@@ -61,34 +63,73 @@ pub(super) struct Plan<'a> {
     pub(super) input: InputScale,
 }
 
+/// What becomes of one layer: the real number that a weight of 1 means, and where it saturates.
+struct LayerScale {
+    weight: f64,
+    saturation: Option<u16>,
+}
+
 impl Plan<'_> {
     /// The integer network; `None` when a bias does not fit, or a clipping bound falls on no bound of the relation.
+    ///
+    /// The outputs' scale is published, and the finest one is a function of the weights to all of its 53 bits: of one layer
+    /// alone the greatest weight, exactly. So it is rounded up to a power of two, and the layers share the factor. Their own
+    /// scales are folded into the integers and stand nowhere.
     pub(super) fn quantize(&self) -> Option<Quantized> {
-        let saturates = self.mlp.hidden.iter().any(|hidden| hidden.upper.is_some());
-        let requantization = f64::from(1u32 << SHIFT);
+        let finest = self.scales(1.0, None)?;
+        let output_scale = power_of_two_from(self.output_scale(&finest));
+        let factor = output_scale / self.output_scale(&finest);
+        // The last layer takes what the others leave.
+        let scales = self.scales(factor.powf(1.0 / self.free_layers() as f64), Some(output_scale))?;
         let mut scale = self.input.scale;
-        let mut layers = Vec::with_capacity(self.ranges.len() + 1);
+        let mut layers = Vec::with_capacity(scales.len());
+        for (index, (dense, LayerScale { weight, saturation })) in self.mlp.layers().zip(scales).enumerate() {
+            layers.push(self.layer(index, dense, scale, weight, saturation)?);
+            scale *= weight * REQUANTIZATION;
+        }
+        Some(Quantized { input: self.input, layers, output_scale })
+    }
+
+    /// The layers whose scale is not fixed by a clipping bound behind them.
+    fn free_layers(&self) -> usize {
+        1 + self.mlp.hidden.iter().rev().take_while(|hidden| hidden.upper.is_none()).count()
+    }
+
+    /// The finest scales of all layers, those of the free layers `coarser` times as coarse, the last one such that the outputs
+    /// have a given scale.
+    fn scales(&self, coarser: f64, output: Option<f64>) -> Option<Vec<LayerScale>> {
+        let saturates = self.mlp.hidden.iter().any(|hidden| hidden.upper.is_some());
+        let fixed = self.mlp.hidden.len() + 1 - self.free_layers();
+        let mut scale = self.input.scale;
+        let mut scales = Vec::with_capacity(self.ranges.len() + 1);
         for (index, (hidden, range)) in self.mlp.hidden.iter().zip(self.ranges).enumerate() {
             let least = least_weight_scale(&hidden.dense, scale);
-            let (saturation, weight_scale) = match hidden.upper {
+            let (saturation, weight) = match hidden.upper {
                 // The bound must fall on 65535 or 255 exactly.
                 Some(upper) => {
-                    let exact = |bound: u16| (bound, upper / (f64::from(bound) * requantization * scale));
-                    let (bound, weight_scale) =
+                    let exact = |bound: u16| (bound, upper / (f64::from(bound) * REQUANTIZATION * scale));
+                    let (bound, weight) =
                         [u16::MAX, u8::MAX.into()].map(exact).into_iter().find(|(_, w)| *w >= least)?;
-                    (Some(bound), weight_scale)
+                    (Some(bound), weight)
                 }
                 None => {
-                    let needed = range / (f64::from(u16::MAX) * requantization * scale);
-                    (saturates.then_some(u16::MAX), least.max(needed))
+                    let needed = range / (f64::from(u16::MAX) * REQUANTIZATION * scale);
+                    let factor = if index < fixed { 1.0 } else { coarser };
+                    (saturates.then_some(u16::MAX), least.max(needed) * factor)
                 }
             };
-            layers.push(self.layer(index, &hidden.dense, scale, weight_scale, saturation)?);
-            scale *= weight_scale * requantization;
+            scales.push(LayerScale { weight, saturation });
+            scale *= weight * REQUANTIZATION;
         }
-        let weight_scale = least_weight_scale(&self.mlp.last, scale);
-        layers.push(self.layer(layers.len(), &self.mlp.last, scale, weight_scale, None)?);
-        Some(Quantized { input: self.input, layers, output_scale: scale * weight_scale })
+        let weight = output.map_or_else(|| least_weight_scale(&self.mlp.last, scale), |output| output / scale);
+        scales.push(LayerScale { weight, saturation: None });
+        Some(scales)
+    }
+
+    /// What an output of 1 means, under these scales.
+    fn output_scale(&self, scales: &[LayerScale]) -> f64 {
+        let product: f64 = scales.iter().map(|layer| layer.weight * REQUANTIZATION).product();
+        self.input.scale * product / REQUANTIZATION
     }
 
     fn layer(
@@ -111,6 +152,13 @@ impl Plan<'_> {
         let bias = bias.collect::<Option<_>>()?;
         Some(Layer { inputs: dense.inputs, weights, bias, saturation })
     }
+}
+
+/// The least power of two that is not below `x`, which is positive.
+pub(super) fn power_of_two_from(x: f64) -> f64 {
+    let power = 2f64.powi(x.log2().ceil() as i32);
+    // The logarithm is rounded.
+    if power < x { 2.0 * power } else { power }
 }
 
 /// The finest scale at which weights fit into 8 bits and biases into 31.

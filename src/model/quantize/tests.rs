@@ -115,3 +115,61 @@ fn the_digits_model_keeps_its_answers() {
     assert!(accuracy.max_abs_error < 0.25, "{accuracy:?}");
     assert!(!format!("{quantized:?}").contains("bias"));
 }
+
+fn exponent(scale: f64) -> Option<i32> {
+    let exponent = scale.log2().round() as i32;
+    (2f64.powi(exponent).to_bits() == scale.to_bits()).then_some(exponent)
+}
+
+/// What is published of the quantization says of the weights how large they are, to a factor of two, and nothing finer: of one
+/// layer alone the finest scale was the greatest weight, exactly.
+#[test]
+fn boundary_published_scales_are_powers_of_two_whatever_the_weights() {
+    let published = |mlp: &Mlp| {
+        let quantized = Quantized::new(mlp, &Calibration::default()).unwrap();
+        (exponent(quantized.input.scale).unwrap(), exponent(quantized.output_scale).unwrap())
+    };
+    let single = |greatest: f64| {
+        let last = Dense { inputs: 2, outputs: 1, weights: vec![greatest, -0.01], bias: vec![0.0] };
+        published(&Mlp { hidden: vec![], last })
+    };
+    let greatest = 0.123_456_789_012_345_67;
+    assert_eq!(single(greatest), single(greatest * 1.000_001), "the weights cannot be told apart");
+    assert_ne!(single(greatest), single(greatest * 2.0));
+    for seed in 0..4 {
+        let mut mlp = random_mlp(&[6, 9, 7, 3], seed).unwrap();
+        published(&mlp);
+        mlp.hidden[0].upper = Some(0.75);
+        published(&mlp);
+    }
+}
+
+#[test]
+fn the_power_of_two_is_never_below() {
+    for x in [1.0, 1.0 + f64::EPSILON, 2f64.powi(-40), 2f64.powi(-40) * (1.0 - f64::EPSILON), 0.3, 5e-9] {
+        let power = plan::power_of_two_from(x);
+        assert!(power >= x && power < 2.0 * x && exponent(power).is_some(), "{x}: {power}");
+    }
+}
+
+/// Figures of the decision that made scales powers of two: printed, and bounded.
+#[test]
+fn the_accuracy_of_the_shipped_and_a_synthetic_network() {
+    let report = |name: &str, mlp: &Mlp, samples: Vec<Vec<f64>>| {
+        let calibration = Calibration::Samples(samples[..samples.len() / 2].to_vec());
+        let quantized = Quantized::new(mlp, &calibration).unwrap();
+        let accuracy = quantized.accuracy(&samples, |x| mlp.run(x));
+        let relative = accuracy.max_abs_error / greatest(mlp, &samples);
+        println!("{name}: {accuracy:?}, relative {relative:.5}, output scale {:e}", quantized.output_scale);
+        (accuracy, relative)
+    };
+    let synthetic = random_mlp(&[64, 128, 64, 10], 1).unwrap();
+    let (accuracy, relative) = report("64-128-64-10", &synthetic, samples(64, 256, 0.0, 1.0));
+    assert!(relative < 0.01 && accuracy.same_argmax >= 250 && accuracy.out_of_range == 0, "{accuracy:?}");
+    let model = Model::from_onnx(include_bytes!("../../../models/digits/digits.onnx").to_vec()).unwrap();
+    let digits = Mlp::from_model(&model).unwrap();
+    let images = Input::from_json(include_bytes!("../../../models/digits/calibration.json")).unwrap();
+    let images = images.tensors()[0].chunks_exact(64).map(<[f64]>::to_vec).collect();
+    let (accuracy, relative) = report("digits", &digits, images);
+    assert!(relative < 0.02 && accuracy.same_argmax == accuracy.samples, "{accuracy:?}");
+}

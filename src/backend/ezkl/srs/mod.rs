@@ -12,7 +12,7 @@ pub use format::SrsFileError;
 use super::error::EzklError;
 use crate::{
     FailureClass,
-    backend::BackendError,
+    backend::{ArtifactsError, BackendError, SrsKind, srs_kind},
     storage::{Cache, StorageError},
 };
 use alloy::primitives::B256;
@@ -28,7 +28,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 pub(super) use test_srs::test_srs_id;
-use zkinfer_prover::srs::SrsKind;
 
 /// A ceremony's file that was checked and copied into the cache.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -102,14 +101,12 @@ impl SrsStore {
         let bytes = read_file(path).map_err(refuse)?;
         let points = Points::read(&mut &bytes[..], bytes.len() as u64).map_err(refuse)?;
         points.check(&mut randomness(&bytes)).map_err(refuse)?;
-        let hash = alloy::hex::encode(Sha256::digest(&bytes));
-        let published_by_ezkl = published::is_published(points.k, &hash);
-        let kind = SrsKind::of(&points.tau_g2);
+        let (published_by_ezkl, kind) = kind_of(&points, &bytes);
         let imported = ImportedSrs {
             srs_id: points.id(),
             k: points.k,
             published_by_ezkl,
-            test: !published_by_ezkl && kind.is_test(),
+            test: kind.is_test(),
             ceremony: if published_by_ezkl {
                 "Perpetual Powers of Tau, as EZKL publishes it".into()
             } else {
@@ -148,11 +145,6 @@ impl SrsStore {
         let mut all: Vec<ImportedSrs> = ids.filter_map(|id| self.about(id).ok()).collect();
         all.sort_by_key(|srs| srs.srs_id);
         all
-    }
-
-    /// Whether an SRS is a TEST one.
-    pub(super) fn is_test(&self, id: Option<B256>) -> Result<bool, BackendError> {
-        id.map_or(Ok(true), |id| Ok(self.about(id)?.test))
     }
 
     /// The file for circuits of 2^k rows of a ceremony, or of the TEST SRS. Made, or made from a larger one, when it is missing
@@ -219,6 +211,34 @@ impl SrsStore {
         }
         whole
     }
+}
+
+/// The id of the SRS in a file that verifiers use, and which it is: by its points, which are checked.
+///
+/// # Errors
+/// [`ArtifactsError::Damaged`] when it is no SRS.
+pub(super) fn of_verification_file(path: &Path) -> Result<(B256, SrsKind), BackendError> {
+    let read = || -> Result<_, SrsFileError> {
+        // The smallest there is; a larger one is none that verifiers are given.
+        let (found, expected) = (fs::metadata(path)?.len(), file_bytes(1));
+        if found != expected {
+            return Err(SrsFileError::Format(format!("it has {found} bytes, not {expected}")));
+        }
+        let bytes = read_file(path)?;
+        let points = Points::read(&mut &bytes[..], bytes.len() as u64)?;
+        points.check(&mut randomness(&bytes))?;
+        Ok((points.id(), kind_of(&points, &bytes).1))
+    };
+    read()
+        .map_err(|error| ArtifactsError::Damaged { path: path.display().to_string(), reason: error.to_string() }.into())
+}
+
+/// Whether a file is one that EZKL publishes, by its hash, and which SRS it is of: what EZKL publishes are files of the
+/// Perpetual Powers of Tau.
+fn kind_of(points: &Points, bytes: &[u8]) -> (bool, SrsKind) {
+    let published = published::is_published(points.k, &alloy::hex::encode(Sha256::digest(bytes)));
+    let kind = srs_kind(points.id(), Some(&points.tau_g2));
+    (published, if published { SrsKind::PerpetualPowersOfTau } else { kind })
 }
 
 const ABOUT: &str = "about.json";
@@ -312,10 +332,8 @@ mod tests {
         store.write_verification_srs(id, &small).unwrap();
         assert_eq!(fs::metadata(&small).unwrap().len(), 516);
         assert!(store.file(id, 7).unwrap_err().to_string().contains("2^7"));
-        assert!(store.is_test(id).unwrap() && store.is_test(None).unwrap());
-        assert!(
-            store.file(Some(B256::repeat_byte(1)), 3).is_err() && store.is_test(Some(B256::repeat_byte(1))).is_err()
-        );
+        assert_eq!(of_verification_file(&small).unwrap(), (test_srs_id(), SrsKind::Test));
+        assert!(store.file(Some(B256::repeat_byte(1)), 3).is_err() && store.about(B256::repeat_byte(1)).is_err());
     }
 
     #[test]

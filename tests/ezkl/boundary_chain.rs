@@ -1,0 +1,92 @@
+//! The trust boundary on a chain: an answer counts only from code that this release knows.
+
+use super::{
+    boundary::with_manifest,
+    world::{World, native},
+};
+use alloy::primitives::{Address, B256, Bytes};
+use zkinfer::{
+    backend::Control,
+    chain::{Account, Client, Devnet, Node},
+    evm::{Toolchain, artifacts},
+    pipeline::{PipelineError, ProofRequest, verification::OnChainVerifier},
+    proof::{Assignment, Bundle, Context, Verdict, identity},
+};
+
+fn on_a_chain<F: Future<Output = ()>>(test: impl FnOnce(Devnet, Node, Client) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let anvil = Toolchain::from_env().anvil().expect("run `make setup` or `npm ci` first");
+        let devnet = Devnet::start(&anvil).await.unwrap();
+        let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
+        let client = Client::new(node.clone(), Account::dev()).unwrap();
+        test(devnet, node, client).await;
+    });
+}
+
+fn refused(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Invalid { reason } => reason,
+        Verdict::Valid => panic!("nobody verified this"),
+    }
+}
+
+/// A call to an address without code succeeds, and the hash of no code was taken for zero: adapter id zero verified anything.
+#[test]
+fn boundary_adapter_id_zero_is_never_called() {
+    let world = native();
+    let proof = Bytes::from(vec![7; 64]);
+    let nothing = with_manifest(&world.bundle, |manifest| {
+        (manifest.adapter_id, manifest.model_code_hash, manifest.model_code) = (B256::ZERO, B256::ZERO, None);
+    });
+    let manifest = zkinfer::proof::Manifest { proof_hash: identity::proof_hash(&proof), ..nothing.manifest().clone() };
+    let forged = Bundle::new(nothing.statements().to_vec(), proof, manifest).unwrap();
+    on_a_chain(|_devnet, node, client| async move {
+        for address in [Address::ZERO, Address::repeat_byte(5), client.address()] {
+            let asked = OnChainVerifier::new(node.clone(), address, address).verify(&forged).await;
+            assert!(matches!(asked, Err(PipelineError::NoAdapter(id)) if id.is_zero()), "{asked:?}");
+        }
+    });
+}
+
+#[test]
+fn boundary_an_address_without_code_accepts_nothing() {
+    let world = native();
+    on_a_chain(|_devnet, node, client| async move {
+        let adapter =
+            client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap().address;
+        let nobody = Address::repeat_byte(5);
+        for (at, code, what) in [(nobody, nobody, "the adapter"), (adapter, nobody, "the model's code")] {
+            let asked = OnChainVerifier::new(node.clone(), at, code).verify(&world.bundle).await.unwrap();
+            let reason = refused(&asked.verdict);
+            assert!(reason.contains("no code") && reason.contains(what) && asked.gas == 0, "{reason}");
+        }
+    });
+}
+
+fn for_registry(world: &World, node: &Node, client: &Client, registry: Address) -> Bundle {
+    let assignment =
+        Assignment { submitter: client.address(), consumer: Address::ZERO, job: B256::ZERO, deadline: u64::MAX };
+    let context = Context::Chain { chain_id: node.chain_id(), registry, assignment };
+    tokio::task::block_in_place(|| {
+        let request = ProofRequest { context, ..world.request(0) };
+        world.generator().generate(&request, &Control::default()).unwrap().bundle
+    })
+}
+
+/// The context of a bundle names any registry: what stands there has to be this release's before a proof is shown to it.
+#[test]
+fn boundary_a_registry_of_other_code_is_sent_nothing() {
+    let world = native();
+    on_a_chain(|_devnet, node, client| async move {
+        // Accepts every call and returns nothing.
+        let yes = client.deploy("Yes", &Bytes::from_static(&[0x60, 0x01, 0x5f, 0xf3]), None).await.unwrap().address;
+        let block = node.latest_block().await.unwrap();
+        for registry in [yes, Address::repeat_byte(5)] {
+            let bundle = for_registry(world, &node, &client, registry);
+            let sent = OnChainVerifier::submit(&client, &bundle).await;
+            assert!(sent.is_err(), "{sent:?}");
+        }
+        assert_eq!(node.latest_block().await.unwrap(), block, "nothing was sent");
+    });
+}
