@@ -87,7 +87,7 @@ fn other(world: &World) -> &'static Prepared {
         };
         let last = Mlp { hidden: vec![], last: dense(4, 3) };
         let model = Model::from_onnx(to_onnx(&last)).unwrap();
-        [native(), ezkl()].map(|world| world.integration.prepare(&model, &Control::default()).unwrap())
+        [native(), ezkl()].map(|world| world.counted().prepare(&model, &Control::default()).unwrap())
     });
     &OTHERS[usize::from(world.name == "ezkl")]
 }
@@ -306,7 +306,7 @@ fn boundary_a_missing_srs_file_is_no_test_srs() {
 #[test]
 fn boundary_a_mock_derives_its_id_too() {
     let world = World::mock(zkinfer::backend::mock::MockBackend::default());
-    let other = world.integration.prepare(&model(3), &Control::default()).unwrap();
+    let other = world.counted().prepare(&model(3), &Control::default()).unwrap();
     let dir = copy(&other);
     seal(dir.path(), world.prepared.artifacts.identity().clone());
     assert_eq!(contradiction(open(&world, dir.path())), ("model.onnx".into(), "the digest"));

@@ -13,14 +13,15 @@ use zkinfer::{
     proof::{Assignment, Bundle, Context, Verdict, identity},
 };
 
-fn on_a_chain<F: Future<Output = ()>>(test: impl FnOnce(Devnet, Node, Client) -> F) {
+fn on_a_chain<F: Future<Output = ()>>(test: impl FnOnce(Node, Client) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let anvil = Toolchain::from_env().anvil().expect("run `make setup` or `npm ci` first");
         let devnet = Devnet::start(&anvil).await.unwrap();
         let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
         let client = Client::new(node.clone(), Account::dev()).unwrap();
-        test(devnet, node, client).await;
+        test(node, client).await;
+        drop(devnet);
     });
 }
 
@@ -41,7 +42,7 @@ fn boundary_adapter_id_zero_is_never_called() {
     });
     let manifest = zkinfer::proof::Manifest { proof_hash: identity::proof_hash(&proof), ..nothing.manifest().clone() };
     let forged = Bundle::new(nothing.statements().to_vec(), proof, manifest).unwrap();
-    on_a_chain(|_devnet, node, client| async move {
+    on_a_chain(|node, client| async move {
         for address in [Address::ZERO, Address::repeat_byte(5), client.address()] {
             let asked = OnChainVerifier::new(node.clone(), address, address).verify(&forged).await;
             assert!(matches!(asked, Err(PipelineError::NoAdapter(id)) if id.is_zero()), "{asked:?}");
@@ -52,7 +53,7 @@ fn boundary_adapter_id_zero_is_never_called() {
 #[test]
 fn boundary_an_address_without_code_accepts_nothing() {
     let world = native();
-    on_a_chain(|_devnet, node, client| async move {
+    on_a_chain(|node, client| async move {
         let adapter =
             client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap().address;
         let nobody = Address::repeat_byte(5);
@@ -78,7 +79,7 @@ fn for_registry(world: &World, node: &Node, client: &Client, registry: Address) 
 #[test]
 fn boundary_a_registry_of_other_code_is_sent_nothing() {
     let world = native();
-    on_a_chain(|_devnet, node, client| async move {
+    on_a_chain(|node, client| async move {
         // Accepts every call and returns nothing.
         let yes = client.deploy("Yes", &Bytes::from_static(&[0x60, 0x01, 0x5f, 0xf3]), None).await.unwrap().address;
         let block = node.latest_block().await.unwrap();
