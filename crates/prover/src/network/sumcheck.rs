@@ -255,7 +255,7 @@ impl<'a> State<'a> {
         if self.round >= self.kappa {
             return (2 * pair, 2 * pair + 2);
         }
-        let p = 2 * pair >> (self.kappa - self.round);
+        let p = (2 * pair) >> (self.kappa - self.round);
         (p, p + 1)
     }
 
@@ -264,7 +264,7 @@ impl<'a> State<'a> {
         // Value of the position bits that are not fixed.
         let value = |p: usize| Fr::from((p % 256) as u64) + self.gamma2 * Fr::from((p >> 8) as u64);
         let Some(fixed) = self.round.checked_sub(self.kappa) else {
-            let p = 2 * pair >> (self.kappa - self.round);
+            let p = (2 * pair) >> (self.kappa - self.round);
             return [self.table_offset + value(p); 3];
         };
         line(self.table_offset + value((2 * pair) << fixed), value(1 << fixed))

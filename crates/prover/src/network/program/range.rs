@@ -6,9 +6,9 @@ use crate::error::ProgramError;
 /// Identities whose sides are below `2^200` hold over the integers. Bounds are computed in floating
 /// point; a factor of 2 covers its rounding many times over.
 const LIMIT: f64 = (1u128 << 100) as f64 * (1u128 << 99) as f64;
-/// Largest absolute value of a weight and of a bias (§1).
-const WEIGHT: f64 = 127.0;
-const BIAS: f64 = (1u64 << 31) as f64;
+/// Largest absolute value of a coefficient of `f` at a hat and at a public hat (N11).
+const WEIGHT: f64 = (1u64 << 15) as f64;
+const BIAS: f64 = (1u64 << 47) as f64;
 
 /// The largest absolute value of a form of bytes; `None` if it reads an operand.
 fn magnitude(form: &Form, limbs: u8) -> Option<f64> {

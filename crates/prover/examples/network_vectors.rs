@@ -1,0 +1,132 @@
+//! Writes proofs of general networks with their keys, programs, statements and challenges, for
+//! verifiers in other languages: `network_vectors DIRECTORY`. One file per network.
+//!
+//! Runs under the TEST SRS. Masks are fresh, so that no two runs write the same proofs.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ff::{BigInteger, PrimeField};
+use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
+use zkinfer_prover::srs::{Srs, test_srs};
+use zkinfer_prover::{Level, ModelSecret, Request};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("0x"), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn number(n: &impl PrimeField) -> String {
+    hex(&n.into_bigint().to_bytes_be())
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, seed: &mut u64) -> Layer {
+    let rows = match op {
+        Linear::Dense { outputs } => outputs as usize,
+        Linear::Conv { channels, .. } => channels as usize,
+    };
+    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 255) as i32 - 127).map(|w| w as i8).collect();
+    let biases = (0..rows).map(|_| (xorshift(seed) % 20_001) as i32 - 10_000).collect();
+    Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
+}
+
+fn perceptron(seed: &mut u64) -> Result<Graph, Failure> {
+    let dense = |outputs| Linear::Dense { outputs };
+    Ok(Graph::new(vec![
+        Layer::Input { dims: vec![6] },
+        linear(0, dense(9), 6, Some(Gadget::Relu { shift: 8 }), seed),
+        linear(1, dense(5), 9, Some(Gadget::Clamp { shift: 16, lo: -3, hi: 200 }), seed),
+        linear(2, dense(3), 5, None, seed),
+    ])?)
+}
+
+fn convolutions(seed: &mut u64) -> Result<Graph, Failure> {
+    let conv = |channels, stride, groups| Linear::Conv { channels, kernel: 3, stride, padding: 1, groups };
+    let clamp = |hi| Gadget::Clamp { shift: 8, lo: 0, hi };
+    Ok(Graph::new(vec![
+        Layer::Input { dims: vec![1, 8, 8] },
+        linear(0, conv(4, 1, 1), 9, Some(Gadget::Relu { shift: 8 }), seed),
+        Layer::MaxPool { from: 1, window: 2 },
+        linear(2, conv(4, 1, 4), 9, Some(clamp(255)), seed),
+        Layer::Add { from: [2, 3], activation: clamp(300) },
+        linear(4, conv(6, 2, 2), 18, Some(Gadget::Relu { shift: 8 }), seed),
+        Layer::MeanPool { from: 5, window: 2 },
+        linear(6, Linear::Dense { outputs: 3 }, 6, None, seed),
+    ])?)
+}
+
+/// The points that a verifier takes from the table of its SRS.
+fn table(srs: &Srs) -> serde_json::Value {
+    let g1 = |p: G1Affine| [p.x, p.y].map(|c| number(&c));
+    let g2 = |p: G2Affine| [p.x.c1, p.x.c0, p.y.c1, p.y.c0].map(|c| number(&c));
+    let pinned = srs.pinned();
+    let g1: serde_json::Map<_, _> =
+        (0..29).filter_map(|j| Some((j.to_string(), serde_json::json!(g1(pinned.g1(j)?))))).collect();
+    let g2: serde_json::Map<_, _> =
+        (0..29).filter_map(|j| Some((j.to_string(), serde_json::json!(g2(pinned.g2(j)?))))).collect();
+    serde_json::json!({ "id": hex(srs.id()), "g1": g1, "g2": g2 })
+}
+
+fn vector(graph: Graph, level: Level, samples: usize, srs: &Srs, seed: &mut u64) -> Result<String, Failure> {
+    let inputs = graph.elements(0);
+    let key = generate(graph, &ModelSecret::from_bytes([7; 32]), Some(level), srs)?;
+    let verifier = NetworkVerifier::new(key.verifying_key().clone(), srs.pinned())?;
+    let request = |k: usize, seed: &mut u64| Request {
+        inputs: (0..inputs).map(|_| (xorshift(seed) % 256) as u16).collect(),
+        context_id: [k as u8; 32],
+    };
+    let requests: Vec<Request> = (0..samples).map(|k| request(k, seed)).collect();
+    let (statements, proof) = NetworkProver::new(key, srs, samples)?.prove([9; 32], &requests)?;
+    let proof = proof.to_bytes();
+    let c = verifier.challenges(&statements, &proof)?;
+    let scalars = |s: &[Fr]| s.iter().map(number).collect::<Vec<_>>();
+    let statement = |s: &zkinfer_prover::network::NetworkStatement| serde_json::json!({ "model_id": hex(&s.model_id), "context_id": hex(&s.context_id), "ports": s.ports });
+    let vk = verifier.key();
+    let json = serde_json::json!({
+        "vk": hex(&vk.to_bytes()),
+        "program": hex(&vk.program().to_bytes()),
+        "srs": table(srs),
+        "statements": statements.iter().map(statement).collect::<Vec<_>>(),
+        "challenges": {
+            "vkd": hex(&vk.digest()),
+            "alpha": number(&c.m1.alpha), "beta": number(&c.m1.beta), "gamma": number(&c.m1.gamma),
+            "chi": number(&c.m1.chi), "mu": number(&c.m1.mu),
+            "lambda": number(&c.m2.lambda), "theta": number(&c.m2.theta), "psi": number(&c.m2.psi),
+            "zeta": number(&c.m2.zeta), "c_D": number(&c.m2.c_d), "xi": scalars(&c.m2.xi),
+            "r": scalars(&c.r), "rho": number(&c.rho), "x": number(&c.x), "eta": number(&c.eta),
+            "z": number(&c.z), "delta": number(&c.delta),
+        },
+        "proof": hex(&proof),
+    });
+    Ok(serde_json::to_string_pretty(&json)?)
+}
+
+fn main() -> Result<(), Failure> {
+    let directory = std::env::args().nth(1).ok_or("usage: network_vectors DIRECTORY")?;
+    let srs = test_srs(1 << 12)?;
+    let mut seed = 0x1234_5678;
+    let cases = [
+        ("perceptron", perceptron(&mut seed)?, Level::One, 1usize),
+        ("perceptron-batch-two-levels", perceptron(&mut seed)?, Level::Two { rho2: 1 }, 3),
+        ("convolutions", convolutions(&mut seed)?, Level::One, 1),
+        ("convolutions-batch", convolutions(&mut seed)?, Level::One, 3),
+    ];
+    for (name, graph, level, samples) in cases {
+        let path = Path::new(&directory).join(format!("{name}.json"));
+        std::fs::write(&path, vector(graph, level, samples, &srs, &mut seed)?)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
