@@ -62,7 +62,7 @@ pub(crate) fn open(world: &World, dir: &Path) -> Result<Prepared, PipelineError>
 
 /// What is refused as a contradiction: the file's name, and what of it.
 fn contradiction(found: Result<Prepared, PipelineError>) -> (String, &'static str) {
-    let error = found.err().expect("contradictory artifacts were opened");
+    let error = found.expect_err("contradictory artifacts were opened");
     assert_eq!(error.class(), FailureClass::BadInput, "{error}");
     match error {
         PipelineError::Artifacts(error) | PipelineError::Backend(BackendError::Artifacts(error)) => match error {
