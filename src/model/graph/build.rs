@@ -1,0 +1,393 @@
+//! The walk over a file's nodes, which computes what is constant and keeps the rest.
+
+use super::{
+    Constant, Graph, GraphError, Input, MAX_NODES, Node, OPERATOR_SETS, Operand, Options, Value, ValueId,
+    call::Call,
+    external::Files,
+    fold, infer, inputs, load, normalize,
+    operators::{Attributes, Operator},
+    proto,
+    scope::Names,
+    tensor::{Tensor, TensorType, checked_elements},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// How deep functions and branches may call each other.
+const MAX_CALLS: usize = 32;
+/// Elements that may be computed while a file is read, all constants together.
+const MAX_FOLDED: usize = 1 << 28;
+
+/// The graph as far as it is built.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    pub(super) values: Vec<Value>,
+    pub(super) inputs: Vec<Input>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) remarks: Vec<String>,
+    folded: usize,
+}
+
+impl Builder {
+    pub(super) fn value(&mut self, name: &str, kind: TensorType) -> ValueId {
+        self.values.push(Value { name: name.to_owned(), kind });
+        ValueId(self.values.len() - 1)
+    }
+
+    pub(super) fn constant(&self, tensor: Tensor) -> Operand {
+        Operand::Constant(Arc::new(Constant { name: String::new(), tensor }))
+    }
+
+    pub(super) fn kind(&self, operand: &Operand) -> TensorType {
+        match operand {
+            Operand::Value(id) => self.values[id.0].kind.clone(),
+            Operand::Constant(constant) => constant.tensor.kind(),
+        }
+    }
+
+    pub(super) fn shape(&self, operand: &Operand) -> Vec<usize> {
+        self.kind(operand).shape
+    }
+
+    /// A node with one output.
+    pub(super) fn apply(
+        &mut self,
+        call: &Call<'_>,
+        operator: Operator,
+        attributes: Attributes,
+        inputs: &[&Operand],
+    ) -> Result<Operand, GraphError> {
+        let inputs = inputs.iter().map(|&operand| Some(operand.clone())).collect();
+        let mut made = self.node(call, operator, attributes, inputs, 1)?;
+        made.pop().ok_or_else(|| call.refuse("has no output"))
+    }
+
+    /// A node, or its results when everything that it reads is constant.
+    pub(super) fn node(
+        &mut self,
+        call: &Call<'_>,
+        operator: Operator,
+        attributes: Attributes,
+        inputs: Vec<Option<Operand>>,
+        outputs: usize,
+    ) -> Result<Vec<Operand>, GraphError> {
+        let kinds: Vec<Option<TensorType>> =
+            inputs.iter().map(|operand| operand.as_ref().map(|operand| self.kind(operand))).collect();
+        let constants: Vec<Option<&Tensor>> = inputs.iter().map(|operand| operand.as_ref().and_then(tensor)).collect();
+        let made = infer::infer(operator, &attributes, &kinds, &constants, outputs).map_err(|reason| call.refuse(reason))?;
+        for kind in &made {
+            if checked_elements(&kind.shape).is_none() {
+                return Err(call.refuse(format!("makes a tensor of the shape {:?}, which is too large", kind.shape)));
+            }
+        }
+        let known = inputs.iter().zip(&constants).all(|(operand, constant)| operand.is_none() || constant.is_some());
+        if known && !inputs.is_empty() {
+            self.afford(call, made.iter().map(TensorType::elements).sum())?;
+            if let Some(results) = fold::evaluate(operator, &attributes, &constants, &made) {
+                let results = results.map_err(|reason| call.refuse(reason))?;
+                return results.into_iter().map(|result| self.computed(call, result)).collect();
+            }
+        }
+        if self.nodes.len() >= MAX_NODES {
+            return Err(GraphError::too_much("more nodes than are read, with functions inlined", MAX_NODES as u64));
+        }
+        let ids: Vec<ValueId> = made.into_iter().map(|kind| self.value("", kind)).collect();
+        self.nodes.push(Node { operator, name: call.label.clone(), attributes, inputs, outputs: ids.clone() });
+        Ok(ids.into_iter().map(Operand::Value).collect())
+    }
+
+    /// A constant that was computed.
+    pub(super) fn computed(&self, call: &Call<'_>, tensor: Tensor) -> Result<Operand, GraphError> {
+        let what = format!("what {} (node `{}`) makes of constants", call.operator, call.label);
+        tensor.expect_finite(&what)?;
+        Ok(self.constant(tensor))
+    }
+
+    /// Fails when too many constants are computed.
+    pub(super) fn afford(&mut self, call: &Call<'_>, elements: usize) -> Result<(), GraphError> {
+        self.folded = self.folded.saturating_add(elements);
+        if self.folded > MAX_FOLDED {
+            return Err(call.refuse(format!("and those before it make more than {MAX_FOLDED} constants")));
+        }
+        Ok(())
+    }
+
+    /// Integers that have to be known: a shape, axes, pads.
+    pub(super) fn known_ints(&self, call: &Call<'_>, operand: &Operand, what: &str) -> Result<Vec<i64>, GraphError> {
+        let tensor = tensor(operand).ok_or_else(|| {
+            call.refuse(format!("has {what} that depend on the input; only what is known beforehand can be proven"))
+        })?;
+        let ints = tensor.as_ints().map(<[i64]>::to_vec);
+        ints.ok_or_else(|| call.refuse(format!("has {what} that are no integers")))
+    }
+}
+
+/// The numbers of an operand that is constant.
+pub(super) fn tensor(operand: &Operand) -> Option<&Tensor> {
+    match operand {
+        Operand::Value(_) => None,
+        Operand::Constant(constant) => Some(&constant.tensor),
+    }
+}
+
+/// A tensor of the file that was not read yet.
+enum Stored<'g, 'a> {
+    Dense(&'g proto::Tensor<'a>),
+    Sparse(&'g proto::Sparse<'a>),
+}
+
+/// The names that a graph's nodes can read.
+struct Scope<'s, 'a> {
+    wires: RefCell<HashMap<&'a str, Operand>>,
+    stored: HashMap<&'a str, Stored<'s, 'a>>,
+    parent: Option<&'s Scope<'s, 'a>>,
+}
+
+/// What nodes mean where they stand.
+struct Frame<'s, 'a> {
+    versions: &'s [(&'a str, i64)],
+    /// The attributes of the call, inside a function.
+    attributes: Option<&'s [proto::Attribute<'a>]>,
+    depth: usize,
+    /// Of the nodes that call, for messages.
+    path: String,
+}
+
+struct Walk<'m, 'a> {
+    builder: Builder,
+    files: &'m Files,
+    functions: HashMap<(&'a str, &'a str, &'a str), &'m proto::Function<'a>>,
+    operators: BTreeSet<String>,
+}
+
+/// Reads a decoded file.
+pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Options) -> Result<Graph, GraphError> {
+    let graph = model.graph.as_ref().ok_or_else(|| GraphError::NotOnnx("it has no graph".into()))?;
+    if graph.nodes.len() > MAX_NODES {
+        return Err(GraphError::too_much(format!("{} nodes", graph.nodes.len()), MAX_NODES as u64));
+    }
+    let functions = model.functions.iter().map(|f| ((domain(f.domain), f.name, f.overload), f)).collect();
+    let mut walk = Walk { builder: Builder::default(), files, functions, operators: BTreeSet::new() };
+    let constants: Vec<&str> = graph.initializers.iter().map(|tensor| tensor.name).collect();
+    let sparse = graph.sparse.iter().map(|tensor| tensor.values.name);
+    let all: std::collections::HashSet<&str> = constants.iter().copied().chain(sparse).collect();
+    // Older exporters list the initializers among the inputs.
+    let entering: Vec<&proto::ValueInfo<'_>> = graph.inputs.iter().filter(|input| !all.contains(input.name)).collect();
+    let bound = inputs::bind(&mut walk.builder, &entering, options)?;
+    let scope = Scope {
+        wires: RefCell::new(
+            entering.iter().zip(&walk.builder.inputs).map(|(info, input)| (info.name, Operand::Value(input.value))).collect(),
+        ),
+        stored: stored(graph),
+        parent: None,
+    };
+    let frame = Frame { versions: &model.operator_sets, attributes: None, depth: 0, path: String::new() };
+    check_versions(&model.operator_sets)?;
+    let names: Vec<&str> = graph.outputs.iter().map(|output| output.name).collect();
+    if names.is_empty() {
+        return Err(GraphError::Graph("the model has no outputs".into()));
+    }
+    let outputs = walk.graph(graph, &names, &scope, &frame)?;
+    let metadata = model.metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let operators = walk.operators.into_iter().collect();
+    Ok(walk.builder.finish(&names, outputs, bound, operators, metadata))
+}
+
+/// The default operator set has two names.
+pub(super) fn domain(name: &str) -> &str {
+    if name == "ai.onnx" { "" } else { name }
+}
+
+fn check_versions(versions: &[(&str, i64)]) -> Result<(), GraphError> {
+    let mut default = versions.iter().filter(|(name, _)| domain(name).is_empty()).map(|&(_, version)| version);
+    let Some(found) = default.next() else { return Ok(()) };
+    if OPERATOR_SETS.contains(&found) {
+        return Ok(());
+    }
+    let (first, last) = OPERATOR_SETS.into_inner();
+    Err(GraphError::OperatorSet { domain: "ai.onnx".into(), found, first, last })
+}
+
+fn stored<'g, 'a>(graph: &'g proto::Graph<'a>) -> HashMap<&'a str, Stored<'g, 'a>> {
+    let dense = graph.initializers.iter().map(|tensor| (tensor.name, Stored::Dense(tensor)));
+    let sparse = graph.sparse.iter().map(|tensor| (tensor.values.name, Stored::Sparse(tensor)));
+    dense.chain(sparse).collect()
+}
+
+impl<'m, 'a> Walk<'m, 'a> {
+    /// Walks over what `outputs` need of a graph.
+    fn graph(
+        &mut self,
+        graph: &proto::Graph<'a>,
+        outputs: &[&'a str],
+        scope: &Scope<'_, 'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Result<Vec<Operand>, GraphError> {
+        let given = graph.initializers.iter().map(|tensor| tensor.name);
+        let given = given.chain(graph.sparse.iter().map(|tensor| tensor.values.name));
+        let constants: Vec<&str> = given.collect();
+        let known: std::collections::HashSet<&str> = constants.iter().copied().collect();
+        let inputs = graph.inputs.iter().map(|input| input.name).filter(|name| !known.contains(name));
+        let names = Names::new(&graph.nodes, constants.iter().copied().chain(inputs), "the graph")?;
+        self.nodes(&names, outputs, scope, frame)
+    }
+
+    fn nodes(
+        &mut self,
+        names: &Names<'_, 'a>,
+        outputs: &[&'a str],
+        scope: &Scope<'_, 'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Result<Vec<Operand>, GraphError> {
+        let (order, used) = names.live(outputs.iter().copied())?;
+        for index in order {
+            let node = &names.nodes[index];
+            let used: Vec<bool> = node.outputs.iter().map(|output| used.contains(output)).collect();
+            let made = self.node(node, used, scope, frame)?;
+            let mut wires = scope.wires.borrow_mut();
+            for (&name, operand) in node.outputs.iter().zip(made) {
+                if let Operand::Value(id) = &operand
+                    && self.builder.values[id.0].name.is_empty()
+                {
+                    self.builder.values[id.0].name = name.to_owned();
+                }
+                if !name.is_empty() {
+                    wires.insert(name, operand);
+                }
+            }
+        }
+        let find = |&name: &&'a str| {
+            let missing = || GraphError::Graph(format!("nothing makes the output `{name}`"));
+            self.look_up(name, scope)?.ok_or_else(missing)
+        };
+        outputs.iter().map(find).collect()
+    }
+
+    fn look_up(&self, name: &'a str, scope: &Scope<'_, 'a>) -> Result<Option<Operand>, GraphError> {
+        if let Some(operand) = scope.wires.borrow().get(name) {
+            return Ok(Some(operand.clone()));
+        }
+        let tensor = match scope.stored.get(name) {
+            Some(Stored::Dense(tensor)) => load::tensor(tensor, name, self.files)?,
+            Some(Stored::Sparse(tensor)) => load::sparse(tensor, name, self.files)?,
+            None => return scope.parent.map_or(Ok(None), |parent| self.look_up(name, parent)),
+        };
+        let operand = Operand::Constant(Arc::new(Constant { name: name.to_owned(), tensor }));
+        scope.wires.borrow_mut().insert(name, operand.clone());
+        Ok(Some(operand))
+    }
+
+    fn node(
+        &mut self,
+        node: &proto::Node<'a>,
+        used: Vec<bool>,
+        scope: &Scope<'_, 'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Result<Vec<Operand>, GraphError> {
+        let domain = domain(node.domain);
+        let label = format!("{}{}", frame.path, node.label());
+        let version = frame.versions.iter().find(|(name, _)| self::domain(name) == domain).map_or(1, |&(_, version)| version);
+        let attributes = resolve(&node.attributes, frame.attributes);
+        let mut call = Call { operator: node.operator, label, version, attributes, inputs: Vec::new(), used };
+        call.expect_finite()?;
+        for &name in &node.inputs {
+            let operand = if name.is_empty() { None } else { self.look_up(name, scope)? };
+            // A function's optional operand may not have been given by the caller.
+            if operand.is_none() && !name.is_empty() && frame.attributes.is_none() {
+                return Err(call.refuse(format!("reads `{name}`, which nothing makes")));
+            }
+            call.inputs.push(operand);
+        }
+        if let Some(&function) = self.functions.get(&(domain, node.operator, node.overload)) {
+            return self.function(function, call, frame);
+        }
+        let shown = if domain.is_empty() { node.operator.to_owned() } else { format!("{domain}:{}", node.operator) };
+        self.operators.insert(shown.clone());
+        match (domain, node.operator) {
+            ("", "If") => self.branch(&call, scope, frame),
+            ("", _) => normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files)),
+            _ => Err(GraphError::Node {
+                operator: shown,
+                node: call.label.clone(),
+                reason: "is not an operator of ONNX, and the file has no function for it".into(),
+            }),
+        }
+    }
+
+    /// The branch that a constant condition takes.
+    fn branch(&mut self, call: &Call<'a>, scope: &Scope<'_, 'a>, frame: &Frame<'_, 'a>) -> Result<Vec<Operand>, GraphError> {
+        let condition = call.input(0)?;
+        let condition = tensor(&condition).and_then(Tensor::as_ints).and_then(|ints| ints.first()).copied();
+        let condition = condition.ok_or_else(|| {
+            call.refuse("depends on the input; a proof is about one fixed graph. Export the model without this branch")
+        })?;
+        let name = if condition != 0 { "then_branch" } else { "else_branch" };
+        let Some(proto::Value::Graph(graph)) = call.attribute(name) else {
+            return Err(call.refuse(format!("has no {name}")));
+        };
+        let inner = Scope { wires: RefCell::default(), stored: stored(graph), parent: Some(scope) };
+        let frame = self.deeper(call, frame, frame.versions, frame.attributes)?;
+        let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name).collect();
+        self.graph(graph, &outputs, &inner, &frame)
+    }
+
+    /// A function's nodes in place of its call.
+    fn function(
+        &mut self,
+        function: &'m proto::Function<'a>,
+        call: Call<'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Result<Vec<Operand>, GraphError> {
+        let mut attributes = call.attributes.clone();
+        for default in &function.defaults {
+            if call.attribute(default.name).is_none() {
+                attributes.push(default.clone());
+            }
+        }
+        let given = function.inputs.iter().zip(&call.inputs);
+        let wires = given.filter_map(|(&name, operand)| operand.clone().map(|operand| (name, operand))).collect();
+        let scope = Scope { wires: RefCell::new(wires), stored: HashMap::new(), parent: None };
+        check_versions(&function.operator_sets)?;
+        let frame = self.deeper(&call, frame, &function.operator_sets, Some(&attributes))?;
+        let what = format!("the function {}", function.name);
+        let names = Names::new(&function.nodes, function.inputs.iter().copied(), &what)?;
+        let used: Vec<&str> =
+            function.outputs.iter().enumerate().filter(|(index, _)| call.uses(*index)).map(|(_, &name)| name).collect();
+        let mut made = self.nodes(&names, &used, &scope, &frame)?.into_iter();
+        // Outputs that nobody reads are not computed; something has to stand in their places.
+        let placeholder = self.builder.constant(Tensor::list(&[]));
+        Ok((0..call.used.len()).map(|index| if call.uses(index) { made.next() } else { None }.unwrap_or_else(|| placeholder.clone())).collect())
+    }
+
+    fn deeper<'s>(
+        &self,
+        call: &Call<'a>,
+        frame: &Frame<'_, 'a>,
+        versions: &'s [(&'a str, i64)],
+        attributes: Option<&'s [proto::Attribute<'a>]>,
+    ) -> Result<Frame<'s, 'a>, GraphError> {
+        if frame.depth >= MAX_CALLS {
+            return Err(call.refuse(format!("lies in more than {MAX_CALLS} functions and branches; do they call themselves?")));
+        }
+        Ok(Frame { versions, attributes, depth: frame.depth + 1, path: format!("{}/", call.label) })
+    }
+}
+
+/// A node's attributes, with those that refer to the caller's put in.
+fn resolve<'a>(attributes: &[proto::Attribute<'a>], caller: Option<&[proto::Attribute<'a>]>) -> Vec<proto::Attribute<'a>> {
+    let mut found = Vec::new();
+    for attribute in attributes {
+        match attribute.value {
+            proto::Value::Reference(name) => {
+                // An optional attribute that the caller did not give is not there.
+                let given = caller.unwrap_or_default().iter().find(|given| given.name == name);
+                found.extend(given.map(|given| proto::Attribute { name: attribute.name, value: given.value.clone() }));
+            }
+            _ => found.push(attribute.clone()),
+        }
+    }
+    found
+}

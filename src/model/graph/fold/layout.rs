@@ -1,0 +1,195 @@
+//! Constants that are moved, not changed.
+
+use super::Work;
+use crate::model::graph::{
+    infer::{axis, clamp_slice},
+    operators::Operator,
+    tensor::{Numbers, Tensor, broadcast_strides, positions, strides},
+};
+
+impl Work<'_> {
+    pub(super) fn layout(&self) -> Option<Tensor> {
+        let (input, shape) = (self.input(0)?, self.target().shape.clone());
+        match self.operator {
+            Operator::Reshape => Some(input.reshaped(shape)),
+            Operator::Expand => {
+                let places = positions(&shape, &broadcast_strides(input.shape(), &shape), 0);
+                Some(input.pick(shape, places.into_iter()))
+            }
+            Operator::Transpose => {
+                let own = strides(input.shape());
+                let perm = self.attributes.ints("perm")?;
+                let turned: Option<Vec<i64>> =
+                    perm.iter().map(|&at| Some(own[axis(at, own.len()).ok()?] as i64)).collect();
+                let places = positions(&shape, &turned?, 0);
+                Some(input.pick(shape, places.into_iter()))
+            }
+            Operator::Concat => self.concat(shape),
+            Operator::Slice => self.slice(shape),
+            Operator::Gather => self.gather(shape),
+            Operator::Tile => {
+                let own = strides(input.shape());
+                let from = input.shape();
+                let all = strides(&shape);
+                let place = |flat: usize| {
+                    (0..shape.len()).map(|at| (flat / all[at] % shape[at]) % from[at] * own[at]).sum::<usize>()
+                };
+                let places: Vec<usize> = (0..self.target().elements()).map(place).collect();
+                Some(input.pick(shape, places.into_iter()))
+            }
+            Operator::Pad => self.pad(shape),
+            Operator::Where => self.choose(shape),
+            Operator::Trilu => self.trilu(),
+            _ => None,
+        }
+    }
+
+    fn concat(&self, shape: Vec<usize>) -> Option<Tensor> {
+        let at = axis(self.attributes.int("axis")?, shape.len()).ok()?;
+        let outer: usize = shape[..at].iter().product();
+        let inner: usize = shape[at + 1..].iter().product();
+        let pieces: Option<Vec<&Tensor>> = (0..self.inputs.len()).map(|index| self.input(index)).collect();
+        let pieces = pieces?;
+        fn join<T: Copy>(outer: usize, pieces: &[(&[T], usize)]) -> Vec<T> {
+            let mut made = Vec::new();
+            for row in 0..outer {
+                for (numbers, width) in pieces {
+                    made.extend_from_slice(&numbers[row * width..(row + 1) * width]);
+                }
+            }
+            made
+        }
+        let width = |piece: &Tensor| piece.shape()[at] * inner;
+        let numbers = match pieces.first()?.numbers() {
+            Numbers::Floats(_) => {
+                let list: Option<Vec<_>> = pieces.iter().map(|p| Some((p.as_floats()?, width(p)))).collect();
+                Numbers::Floats(join(outer, &list?))
+            }
+            Numbers::Ints(_) => {
+                let list: Option<Vec<_>> = pieces.iter().map(|p| Some((p.as_ints()?, width(p)))).collect();
+                Numbers::Ints(join(outer, &list?))
+            }
+        };
+        Some(Tensor::new(self.target().element, shape, numbers))
+    }
+
+    fn slice(&self, shape: Vec<usize>) -> Option<Tensor> {
+        let input = self.input(0)?;
+        let mut walk: Vec<i64> = strides(input.shape()).into_iter().map(|stride| stride as i64).collect();
+        let mut offset = 0;
+        let (starts, ends, axes, steps) = (self.ints(1)?, self.ints(2)?, self.ints(3)?, self.ints(4)?);
+        for (((&start, &end), &at), &step) in starts.iter().zip(ends).zip(axes).zip(steps) {
+            let at = axis(at, shape.len()).ok()?;
+            let (start, _) = clamp_slice(input.shape()[at], start, end, step);
+            offset += start * walk[at];
+            walk[at] *= step;
+        }
+        let places = positions(&shape, &walk, offset);
+        Some(input.pick(shape, places.into_iter()))
+    }
+
+    pub(super) fn split(&self) -> Option<Vec<Tensor>> {
+        let input = self.input(0)?;
+        let at = axis(self.attributes.int("axis")?, input.shape().len()).ok()?;
+        let walk: Vec<i64> = strides(input.shape()).into_iter().map(|stride| stride as i64).collect();
+        let mut offset = 0;
+        let pieces = self.made.iter().map(|kind| {
+            let places = positions(&kind.shape, &walk, offset);
+            offset += kind.shape[at] as i64 * walk[at];
+            input.pick(kind.shape.clone(), places.into_iter())
+        });
+        Some(pieces.collect())
+    }
+
+    fn gather(&self, shape: Vec<usize>) -> Option<Tensor> {
+        let (input, indices) = (self.input(0)?, self.ints(1)?);
+        let at = axis(self.attributes.int("axis")?, input.shape().len()).ok()?;
+        let dim = input.shape()[at];
+        let inner: usize = input.shape()[at + 1..].iter().product();
+        let outer: usize = input.shape()[..at].iter().product();
+        let rows: Option<Vec<usize>> = indices.iter().map(|&index| axis(index, dim).ok()).collect();
+        let rows = rows?;
+        let mut places = Vec::with_capacity(self.target().elements());
+        for block in 0..outer {
+            for row in &rows {
+                let start = (block * dim + row) * inner;
+                places.extend(start..start + inner);
+            }
+        }
+        Some(input.pick(shape, places.into_iter()))
+    }
+
+    /// With a constant alone.
+    fn pad(&self, shape: Vec<usize>) -> Option<Tensor> {
+        if self.attributes.text("mode") != Some("constant") {
+            return None;
+        }
+        let (input, pads) = (self.input(0)?, self.ints(1)?);
+        if pads.iter().any(|&pad| pad < 0) {
+            return None;
+        }
+        let all = strides(&shape);
+        let walk: Vec<i64> = all.iter().map(|&stride| stride as i64).collect();
+        let offset: i64 = pads.iter().zip(&walk).map(|(&pad, &stride)| pad * stride).sum();
+        let places = positions(input.shape(), &walk, offset);
+        let count = self.target().elements();
+        Some(match input.numbers() {
+            Numbers::Floats(numbers) => {
+                let fill = self.input(2).and_then(Tensor::as_floats).and_then(|fill| fill.first()).copied().unwrap_or(0.0);
+                let mut made = vec![fill; count];
+                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = x);
+                Tensor::floats(shape, made)
+            }
+            Numbers::Ints(numbers) => {
+                let fill = self.input(2).and_then(Tensor::as_ints).and_then(|fill| fill.first()).copied().unwrap_or(0);
+                let mut made = vec![fill; count];
+                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = x);
+                Tensor::ints(input.element(), shape, made)
+            }
+        })
+    }
+
+    fn choose(&self, shape: Vec<usize>) -> Option<Tensor> {
+        let (condition, yes, no) = (self.input(0)?, self.input(1)?, self.input(2)?);
+        let at = |tensor: &Tensor| positions(&shape, &broadcast_strides(tensor.shape(), &shape), 0);
+        let picks = condition.as_ints()?;
+        let picks = at(condition).into_iter().map(|at| picks[at] != 0);
+        let places = at(yes).into_iter().zip(at(no)).zip(picks);
+        Some(match (yes.numbers(), no.numbers()) {
+            (Numbers::Floats(a), Numbers::Floats(b)) => {
+                let made = places.map(|((i, j), first)| if first { a[i] } else { b[j] }).collect();
+                Tensor::floats(shape, made)
+            }
+            (Numbers::Ints(a), Numbers::Ints(b)) => {
+                let made = places.map(|((i, j), first)| if first { a[i] } else { b[j] }).collect();
+                Tensor::ints(yes.element(), shape, made)
+            }
+            _ => return None,
+        })
+    }
+
+    fn trilu(&self) -> Option<Tensor> {
+        let input = self.input(0)?;
+        let &[.., rows, columns] = input.shape() else { return None };
+        let k = match self.input(1) {
+            Some(k) => *k.as_ints()?.first()?,
+            None => 0,
+        };
+        let upper = self.attributes.int("upper").unwrap_or(1) != 0;
+        let keeps = |at: usize| {
+            let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
+            if upper { column - row >= k } else { column - row <= k }
+        };
+        let shape = input.shape().to_vec();
+        Some(match input.numbers() {
+            Numbers::Floats(numbers) => {
+                let made = numbers.iter().enumerate().map(|(at, &x)| if keeps(at) { x } else { 0.0 });
+                Tensor::floats(shape, made.collect())
+            }
+            Numbers::Ints(numbers) => {
+                let made = numbers.iter().enumerate().map(|(at, &x)| if keeps(at) { x } else { 0 });
+                Tensor::ints(input.element(), shape, made.collect())
+            }
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! From ONNX's operators, of every version, to the canonical ones.
+//!
+//! An operator that is a sum of simpler ones is taken apart here, once, so that no backend has to know it.
+
+mod arithmetic;
+mod constants;
+mod layout;
+mod linear;
+mod reduce;
+mod sampling;
+mod windows;
+
+use super::{
+    GraphError, Operand,
+    build::Builder,
+    call::Call,
+    operators::{Attributes, Operator},
+    proto,
+    tensor::{Element, Tensor},
+};
+
+/// Reads a tensor that lies in an attribute.
+type Load<'l, 'a> = &'l dyn Fn(&proto::Value<'a>) -> Result<Tensor, GraphError>;
+type Made = Result<Vec<Operand>, GraphError>;
+
+/// A node of ONNX's default domain.
+pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a>) -> Made {
+    let mut step = Step { builder, call };
+    match call.operator {
+        "Constant" => step.constant(load),
+        "ConstantOfShape" => step.constant_of_shape(load),
+        "Identity" | "Dropout" | "Cast" | "CastLike" | "Shape" | "Size" | "Range" | "EyeLike" | "NonZero" | "Compress" => {
+            step.constants()
+        }
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand" | "Tile" | "Concat" | "Split" | "Slice"
+        | "Gather" | "GatherElements" | "GatherND" | "Scatter" | "ScatterElements" | "ScatterND" | "Pad" | "OneHot" | "TopK"
+        | "DepthToSpace" | "SpaceToDepth" | "ReverseSequence" | "Trilu" => step.layout(),
+        "Resize" | "Upsample" => step.sampling(),
+        "Conv" | "ConvInteger" | "QLinearConv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "LpPool"
+        | "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => step.windows(),
+        "Gemm" | "MatMul" | "MatMulInteger" | "QLinearMatMul" | "Einsum" | "LSTM" | "GRU" | "RNN" | "QuantizeLinear"
+        | "DequantizeLinear" | "DynamicQuantizeLinear" => step.linear(),
+        "Softmax" | "LogSoftmax" | "Hardmax" | "ArgMax" | "ArgMin" | "CumSum" | "BatchNormalization"
+        | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization" | "RMSNormalization" | "LpNormalization"
+        | "MeanVarianceNormalization" | "LRN" => step.along_axes(),
+        operator if operator.starts_with("Reduce") => step.reduce(),
+        _ => step.arithmetic(),
+    }
+}
+
+/// One node on its way to canonical ones.
+struct Step<'s, 'a> {
+    builder: &'s mut Builder,
+    call: &'s Call<'a>,
+}
+
+impl<'a> Step<'_, 'a> {
+    fn refuse(&self, reason: impl Into<String>) -> GraphError {
+        self.call.refuse(reason)
+    }
+
+    fn apply(&mut self, operator: Operator, attributes: Attributes, inputs: &[&Operand]) -> Result<Operand, GraphError> {
+        self.builder.apply(self.call, operator, attributes, inputs)
+    }
+
+    /// An operator without attributes.
+    fn plain(&mut self, operator: Operator, inputs: &[&Operand]) -> Result<Operand, GraphError> {
+        self.apply(operator, Attributes::none(), inputs)
+    }
+
+    /// The node as it is, with these attributes.
+    fn keep(&mut self, operator: Operator, attributes: Attributes) -> Made {
+        let inputs = self.call.inputs.clone();
+        self.builder.node(self.call, operator, attributes, inputs, 1)
+    }
+
+    fn shape(&self, operand: &Operand) -> Vec<usize> {
+        self.builder.shape(operand)
+    }
+
+    fn constant_of(&self, tensor: Tensor) -> Operand {
+        self.builder.constant(tensor)
+    }
+
+    fn number(&self, number: f32) -> Operand {
+        self.builder.constant(Tensor::scalar(number))
+    }
+
+    fn list(&self, numbers: &[i64]) -> Operand {
+        self.builder.constant(Tensor::list(numbers))
+    }
+
+    /// The same numbers in another shape.
+    fn reshaped(&mut self, operand: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
+        if self.shape(operand) == shape {
+            return Ok(operand.clone());
+        }
+        let target: Vec<i64> = shape.iter().map(|&dim| dim as i64).collect();
+        let target = self.list(&target);
+        self.plain(Operator::Reshape, &[operand, &target])
+    }
+
+    fn transposed(&mut self, operand: &Operand, perm: &[usize]) -> Result<Operand, GraphError> {
+        if perm.iter().copied().eq(0..perm.len()) {
+            return Ok(operand.clone());
+        }
+        let perm: Vec<i64> = perm.iter().map(|&axis| axis as i64).collect();
+        self.apply(Operator::Transpose, Attributes::of([("perm", perm.into())]), &[operand])
+    }
+
+    /// In another element type.
+    fn cast(&mut self, operand: &Operand, to: Element) -> Result<Operand, GraphError> {
+        if self.builder.kind(operand).element == to {
+            return Ok(operand.clone());
+        }
+        self.apply(Operator::Cast, Attributes::of([("to", to.onnx().into())]), &[operand])
+    }
+
+    /// Integers that have to be known.
+    fn known(&self, operand: &Operand, what: &str) -> Result<Vec<i64>, GraphError> {
+        self.builder.known_ints(self.call, operand, what)
+    }
+
+    /// What later versions have as operand `index`, and earlier ones as an attribute.
+    fn ints(&self, index: usize, name: &str) -> Result<Option<Vec<i64>>, GraphError> {
+        match self.call.optional(index) {
+            Some(operand) => self.known(operand, name).map(Some),
+            None => Ok(self.call.ints(name).map(<[i64]>::to_vec)),
+        }
+    }
+
+    /// An axis counted from the front.
+    fn axis(&self, axis: i64, rank: usize) -> Result<usize, GraphError> {
+        super::infer::axis(axis, rank).map_err(|reason| self.refuse(reason))
+    }
+
+    fn axes(&self, axes: &[i64], rank: usize) -> Result<Vec<usize>, GraphError> {
+        axes.iter().map(|&axis| self.axis(axis, rank)).collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! Windows that slide: convolutions and pooling. Everything that ONNX lets be left out is written.
+
+use super::{Made, Step};
+use crate::model::graph::{
+    GraphError, Operand,
+    operators::{Attributes, Operator},
+};
+
+/// Where a window goes.
+struct Window {
+    strides: Vec<i64>,
+    dilations: Vec<i64>,
+    pads: Vec<i64>,
+}
+
+impl Step<'_, '_> {
+    pub(super) fn windows(&mut self) -> Made {
+        let x = self.call.input(0)?;
+        let shape = self.shape(&x);
+        if shape.len() < 3 {
+            return Err(self.refuse(format!("takes a tensor of shape {shape:?}, without axes to slide along")));
+        }
+        match self.call.operator {
+            "Conv" => self.conv(Operator::Conv, &shape, 1),
+            "ConvInteger" => self.conv(Operator::ConvInteger, &shape, 1),
+            "QLinearConv" => self.conv(Operator::QLinearConv, &shape, 3),
+            "ConvTranspose" => self.conv_transpose(&shape),
+            "GlobalAveragePool" => self.keep(Operator::GlobalAveragePool, Attributes::none()),
+            "GlobalMaxPool" => self.keep(Operator::GlobalMaxPool, Attributes::none()),
+            "GlobalLpPool" => {
+                let axes: Vec<i64> = (2..shape.len() as i64).collect();
+                let powers = self.powers(&x)?;
+                let axes = self.list(&axes);
+                let sum = self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 1.into())]), &[&powers, &axes])?;
+                Ok(vec![self.root(&sum)?])
+            }
+            "LpPool" => self.lp_pool(&x, &shape),
+            _ => self.pool(&shape),
+        }
+    }
+
+    /// The kernel's sizes: an attribute, or the weights'.
+    fn kernel(&self, weights: Option<&Operand>) -> Result<Vec<i64>, GraphError> {
+        let of_weights = || weights.map(|weights| self.shape(weights).iter().skip(2).map(|&dim| dim as i64).collect());
+        let kernel = self.call.ints("kernel_shape").map(<[i64]>::to_vec).or_else(of_weights);
+        kernel.ok_or_else(|| self.refuse("has no kernel_shape"))
+    }
+
+    fn window(&self, shape: &[usize], kernel: &[i64]) -> Result<Window, GraphError> {
+        let n = shape.len() - 2;
+        let ones = || vec![1; n];
+        let strides = self.call.ints("strides").map_or_else(ones, <[i64]>::to_vec);
+        let dilations = self.call.ints("dilations").map_or_else(ones, <[i64]>::to_vec);
+        let given = self.call.ints("pads").map_or_else(|| vec![0; 2 * n], <[i64]>::to_vec);
+        let lengths = [kernel.len(), strides.len(), dilations.len(), given.len() / 2] == [n; 4];
+        let sane = |list: &[i64]| list.iter().all(|number| (1..=1 << 30).contains(number));
+        let padding = given.iter().all(|pad| (0..=1 << 30).contains(pad));
+        if !lengths || given.len() % 2 != 0 || !sane(kernel) || !sane(&strides) || !sane(&dilations) || !padding {
+            return Err(self.refuse(format!("has a kernel, strides, dilations or pads that do not fit {n} axes")));
+        }
+        let pads = match self.call.text("auto_pad").unwrap_or("NOTSET") {
+            "NOTSET" | "" => given,
+            "VALID" => vec![0; 2 * n],
+            side @ ("SAME_UPPER" | "SAME_LOWER") => {
+                let mut pads = vec![0; 2 * n];
+                for at in 0..n {
+                    let dim = shape[2 + at] as i64;
+                    let steps = (dim + strides[at] - 1) / strides[at];
+                    let reach = dilations[at] * (kernel[at] - 1) + 1;
+                    let all = ((steps - 1) * strides[at] + reach - dim).max(0);
+                    let less = all / 2;
+                    let before = if side == "SAME_UPPER" { less } else { all - less };
+                    (pads[at], pads[n + at]) = (before, all - before);
+                }
+                pads
+            }
+            other => return Err(self.refuse(format!("has the auto_pad `{other}`"))),
+        };
+        Ok(Window { strides, dilations, pads })
+    }
+
+    fn conv(&mut self, operator: Operator, shape: &[usize], weights: usize) -> Made {
+        let kernel = self.kernel(Some(&self.call.input(weights)?))?;
+        let Window { strides, dilations, pads } = self.window(shape, &kernel)?;
+        let attributes = Attributes::of([
+            ("kernel_shape", kernel.into()),
+            ("strides", strides.into()),
+            ("dilations", dilations.into()),
+            ("pads", pads.into()),
+            ("group", self.call.int("group").unwrap_or(1).into()),
+        ]);
+        self.keep(operator, attributes)
+    }
+
+    fn conv_transpose(&mut self, shape: &[usize]) -> Made {
+        let kernel = self.kernel(Some(&self.call.input(1)?))?;
+        let Window { strides, dilations, mut pads } = self.window(shape, &kernel)?;
+        let n = kernel.len();
+        let mut extra = self.call.ints("output_padding").map_or_else(|| vec![0; n], <[i64]>::to_vec);
+        if extra.len() != n {
+            return Err(self.refuse("has an output_padding that does not fit"));
+        }
+        let auto = self.call.text("auto_pad").unwrap_or("NOTSET");
+        let wanted: Option<Vec<i64>> = match self.call.ints("output_shape") {
+            // Some files give it with batch and channels.
+            Some(sizes) if sizes.len() == n + 2 => Some(sizes[2..].to_vec()),
+            Some(sizes) if sizes.len() == n => Some(sizes.to_vec()),
+            Some(_) => return Err(self.refuse("has an output_shape that does not fit")),
+            None if auto.starts_with("SAME") => Some((0..n).map(|at| shape[2 + at] as i64 * strides[at]).collect()),
+            None => None,
+        };
+        if let Some(wanted) = wanted {
+            for at in 0..n {
+                let full = (shape[2 + at] as i64 - 1) * strides[at] + extra[at] + dilations[at] * (kernel[at] - 1) + 1;
+                let all = full - wanted[at];
+                // More than there is can only be added at the end.
+                extra[at] += (-all).max(0);
+                let all = all.max(0);
+                let before = if auto == "SAME_UPPER" { all / 2 } else { all - all / 2 };
+                (pads[at], pads[n + at]) = (before, all - before);
+            }
+        }
+        let attributes = Attributes::of([
+            ("kernel_shape", kernel.into()),
+            ("strides", strides.into()),
+            ("dilations", dilations.into()),
+            ("pads", pads.into()),
+            ("output_padding", extra.into()),
+            ("group", self.call.int("group").unwrap_or(1).into()),
+        ]);
+        self.keep(Operator::ConvTranspose, attributes)
+    }
+
+    fn pool(&mut self, shape: &[usize]) -> Made {
+        if self.call.uses(1) {
+            return Err(self.refuse("gives out the indices of its maxima, which is not read"));
+        }
+        let attributes = self.pool_attributes(shape)?;
+        if self.call.operator == "MaxPool" {
+            return self.keep(Operator::MaxPool, attributes);
+        }
+        let mut attributes = attributes;
+        attributes.set("count_include_pad", self.call.int("count_include_pad").unwrap_or(0));
+        self.keep(Operator::AveragePool, attributes)
+    }
+
+    fn pool_attributes(&self, shape: &[usize]) -> Result<Attributes, GraphError> {
+        let kernel = self.kernel(None)?;
+        let Window { strides, dilations, mut pads } = self.window(shape, &kernel)?;
+        let mut up = self.call.flag("ceil_mode");
+        let n = kernel.len();
+        // Where padding does not count, a window that sticks out is one with more padding.
+        if up && self.call.operator != "LpPool" && !self.call.flag("count_include_pad") {
+            for at in 0..n {
+                let reach = dilations[at] * (kernel[at] - 1) + 1;
+                let dim = shape[2 + at] as i64;
+                let room = (dim + pads[at] + pads[n + at] - reach).max(0);
+                let mut steps = (room + strides[at] - 1) / strides[at];
+                // A last window in the padding alone is left out.
+                if steps * strides[at] >= dim + pads[at] {
+                    steps -= 1;
+                }
+                let needed = steps * strides[at] + reach - dim - pads[at];
+                pads[n + at] = pads[n + at].max(needed);
+            }
+            up = false;
+        }
+        let mut attributes = Attributes::of([
+            ("kernel_shape", kernel.into()),
+            ("strides", strides.into()),
+            ("pads", pads.into()),
+            ("dilations", dilations.into()),
+        ]);
+        if up {
+            attributes.set("ceil_mode", 1);
+        }
+        Ok(attributes)
+    }
+
+    /// `(sum |x|^p)^(1/p)`: the sum is an average times the window's size.
+    fn lp_pool(&mut self, x: &Operand, shape: &[usize]) -> Made {
+        let mut attributes = self.pool_attributes(shape)?;
+        let size: i64 = self.kernel(None)?.iter().product();
+        attributes.set("count_include_pad", 1);
+        let powers = self.powers(x)?;
+        let (mean, size) = (self.apply(Operator::AveragePool, attributes, &[&powers])?, self.number(size as f32));
+        let sum = self.plain(Operator::Mul, &[&mean, &size])?;
+        Ok(vec![self.root(&sum)?])
+    }
+
+    fn p(&self) -> f32 {
+        // A float in version 1.
+        self.call.int("p").map_or_else(|| self.call.float("p").unwrap_or(2.0), |p| p as f32)
+    }
+
+    fn powers(&mut self, x: &Operand) -> Result<Operand, GraphError> {
+        match self.p() {
+            2.0 => self.plain(Operator::Mul, &[x, x]),
+            p => {
+                let (size, p) = (self.plain(Operator::Abs, &[x])?, self.number(p));
+                self.plain(Operator::Pow, &[&size, &p])
+            }
+        }
+    }
+
+    fn root(&mut self, sum: &Operand) -> Result<Operand, GraphError> {
+        match self.p() {
+            1.0 => Ok(sum.clone()),
+            2.0 => self.plain(Operator::Sqrt, &[sum]),
+            p => {
+                let inverse = self.number(1.0 / p);
+                self.plain(Operator::Pow, &[sum, &inverse])
+            }
+        }
+    }
+}
