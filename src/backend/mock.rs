@@ -99,7 +99,7 @@ impl ProvingBackend for MockBackend {
 
     fn compile(&self, model: &Model, dir: &Path, _: &Control) -> Result<Circuit, BackendError> {
         let path = dir.join(ONNX);
-        fs::write(&path, model.as_onnx()).map_err(BackendError::io(&path))?;
+        fs::write(&path, model.canonical_onnx()).map_err(BackendError::io(&path))?;
         let tensor = |direction, info: &TensorInfo| TensorSchema {
             name: info.name.clone(),
             direction,

@@ -1,21 +1,14 @@
-//! From an ONNX graph to a multi-layer perceptron.
+//! From a canonical graph to a multi-layer perceptron.
 //!
-//! The graph has to be a chain: every operator reads what the one before it made, and constants. Row-major order is all
-//! that matters, so that reshaping does nothing; shapes were checked when the model was loaded.
+//! The graph has to be a chain: every node reads what the one before it made, and constants. Row-major order is all that
+//! matters, so that reshaping does nothing; shapes were checked when the model was read.
 
 use super::{
     Mlp,
+    graph::{Graph, Node, Numbers, Operand, Operator, Tensor, ValueId},
     mlp::{Dense, Hidden},
-    onnx::guarded,
-};
-use std::collections::{HashMap, HashSet};
-use tract_onnx::{
-    pb::{GraphProto, ModelProto, NodeProto, TensorProto},
-    prelude::{Framework, TractResult},
 };
 
-/// The versions of ONNX's default operator set that are read.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 /// Multiplications that fusing two layers may take.
 const MAX_FUSION: usize = 1 << 32;
 
@@ -38,128 +31,80 @@ pub enum LowerError {
     Graph(String),
 }
 
-/// A constant tensor.
-#[derive(Clone)]
-struct Constant {
-    shape: Vec<usize>,
-    data: Vec<f64>,
+/// A number is multiplied and shifted before the next layer reads it.
+struct Affine {
+    factors: Vec<f64>,
+    shifts: Vec<f64>,
 }
 
 /// The chain as far as it was read.
-struct Chain {
-    constants: HashMap<String, Constant>,
-    /// The name of what the chain has made so far, and its length.
-    wire: String,
+struct Chain<'g> {
+    graph: &'g Graph,
+    /// What the chain has made so far, and how many numbers that are.
+    wire: ValueId,
     width: usize,
     hidden: Vec<Hidden>,
     /// A dense layer whose activation has not been read.
     pending: Option<Dense>,
+    /// What happens to the numbers before a dense layer, when none is pending.
+    affine: Option<Affine>,
 }
 
-/// Reads a model that takes `width` numbers.
-pub(super) fn lower(onnx: &[u8], width: usize) -> Result<Mlp, LowerError> {
-    let wrap = super::ModelError::NotOnnx;
-    let proto = guarded(wrap, || {
-        tract_onnx::onnx().proto_model_for_read(&mut &*onnx).map_err(|error| wrap(format!("{error:#}")))
-    });
-    let proto = proto.map_err(|error| LowerError::Graph(error.to_string()))?;
-    check_opset(&proto)?;
-    let graph = proto.graph.as_ref().ok_or_else(|| LowerError::Graph("it has no graph".into()))?;
-    let mut chain = Chain::start(graph, width)?;
-    for node in &graph.node {
+/// Reads a graph with one input.
+pub(super) fn lower(graph: &Graph) -> Result<Mlp, LowerError> {
+    let ([input], [output]) = (graph.inputs(), graph.outputs()) else {
+        return Err(LowerError::Graph("it has more than one input or output tensor".into()));
+    };
+    let kind = &graph.value(input.value).kind;
+    if !kind.element.is_float() {
+        return Err(LowerError::Graph(format!("its input `{}` is of {}", graph.value(input.value).name, kind.element)));
+    }
+    let (wire, width) = (input.value, kind.elements());
+    let mut chain = Chain { graph, wire, width, hidden: Vec::new(), pending: None, affine: None };
+    for node in graph.nodes() {
         chain.read(node)?;
     }
-    chain.finish(graph)
+    chain.finish(*output)
 }
 
-fn check_opset(proto: &ModelProto) -> Result<(), LowerError> {
-    let mut default = proto.opset_import.iter().filter(|opset| is_default(&opset.domain));
-    match default.next() {
-        Some(opset) if OPSETS.contains(&opset.version) => Ok(()),
-        Some(opset) => Err(LowerError::Graph(format!("its operator set is {}; {OPSETS:?} are read", opset.version))),
-        None => Err(LowerError::Graph("it names no operator set".into())),
+fn refuse(node: &Node, reason: impl Into<String>) -> LowerError {
+    LowerError::Operator { operator: node.operator.name().into(), node: node.name.clone(), reason: reason.into() }
+}
+
+/// The floats of a constant.
+fn floats(node: &Node, tensor: &Tensor) -> Result<Vec<f64>, LowerError> {
+    match tensor.numbers() {
+        Numbers::Floats(numbers) => Ok(numbers.iter().map(|&x| x.into()).collect()),
+        Numbers::Ints(_) => Err(refuse(node, "computes with integers")),
     }
 }
 
-fn is_default(domain: &str) -> bool {
-    ["", "ai.onnx"].contains(&domain)
+fn float(node: &Node, name: &str) -> f64 {
+    node.attributes.float(name).unwrap_or(1.0).into()
 }
 
-fn load(tensor: &TensorProto) -> Result<Constant, LowerError> {
-    let wrap = super::ModelError::NotOnnx;
-    let work = || -> TractResult<Constant> {
-        let onnx = tract_onnx::onnx();
-        let loaded = tract_onnx::tensor::load_tensor(&*onnx.provider, tensor, None)?;
-        let floats = loaded.cast_to::<f64>()?;
-        let data = floats.to_plain_array_view::<f64>()?.iter().copied().collect();
-        Ok(Constant { shape: loaded.shape().to_vec(), data })
-    };
-    guarded(wrap, || work().map_err(|error| wrap(format!("{error:#}"))))
-        .map_err(|error| LowerError::Graph(format!("tensor `{}`: {error}", tensor.name)))
-}
-
-/// Refusals that name a node.
-struct Refusal<'a>(&'a NodeProto);
-
-impl Refusal<'_> {
-    fn because(&self, reason: impl Into<String>) -> LowerError {
-        let Self(node) = self;
-        let name = if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name };
-        LowerError::Operator { operator: node.op_type.clone(), node: name.to_owned(), reason: reason.into() }
-    }
-}
-
-fn int(node: &NodeProto, name: &str) -> Option<i64> {
-    node.attribute.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.i)
-}
-
-fn float(node: &NodeProto, name: &str) -> Option<f64> {
-    node.attribute.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.f.into())
-}
-
-impl Chain {
-    fn start(graph: &GraphProto, width: usize) -> Result<Self, LowerError> {
-        let mut constants = HashMap::new();
-        for tensor in &graph.initializer {
-            constants.insert(tensor.name.clone(), load(tensor)?);
+impl<'g> Chain<'g> {
+    fn read(&mut self, node: &'g Node) -> Result<(), LowerError> {
+        match node.operator {
+            Operator::Gemm => self.gemm(node)?,
+            Operator::MatMul => self.matmul(node)?,
+            Operator::Add | Operator::Sub | Operator::Mul | Operator::Div => self.arithmetic(node)?,
+            Operator::BatchNormalization => self.batch_normalization(node)?,
+            Operator::Relu => self.activate(node, None)?,
+            Operator::Clip => self.clip(node)?,
+            Operator::Reshape | Operator::Identity => self.expect_wire(node, 0)?,
+            _ => return Err(refuse(node, "is not one that the native backend reads")),
         }
-        // Older exporters list the initializers among the inputs.
-        let inputs: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
-        let mut inputs = inputs.into_iter().filter(|name| !constants.contains_key(*name));
-        let (Some(wire), None) = (inputs.next().map(str::to_owned), inputs.next()) else {
-            return Err(LowerError::Graph("it does not have exactly one input tensor".into()));
-        };
-        Ok(Self { constants, wire, width, hidden: Vec::new(), pending: None })
-    }
-
-    fn read(&mut self, node: &NodeProto) -> Result<(), LowerError> {
-        let refusal = Refusal(node);
-        if !is_default(&node.domain) {
-            return Err(refusal.because(format!("is of the domain `{}`", node.domain)));
-        }
-        match node.op_type.as_str() {
-            "Constant" => return self.constant(node),
-            "Identity" if self.constants.contains_key(operand(node, 0)) => {
-                let value = self.constants[operand(node, 0)].clone();
-                self.constants.insert(operand_out(node), value);
-                return Ok(());
-            }
-            "Gemm" => self.gemm(node)?,
-            "MatMul" => self.matmul(node)?,
-            "Add" => self.add(node)?,
-            "Relu" => self.activate(node, None)?,
-            "Clip" => self.clip(node)?,
-            "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Identity" => self.expect_wire(node, 0)?,
-            "Dropout" => self.dropout(node)?,
-            _ => return Err(refusal.because("is not one that the native backend reads")),
-        }
-        self.wire = operand_out(node);
+        self.wire = node.outputs[0];
         Ok(())
     }
 
-    fn finish(mut self, graph: &GraphProto) -> Result<Mlp, LowerError> {
-        if !matches!(graph.output.as_slice(), [output] if output.name == self.wire) {
+    fn finish(mut self, output: ValueId) -> Result<Mlp, LowerError> {
+        if self.wire != output {
             return Err(LowerError::Graph("its output is not what its last operator makes".into()));
+        }
+        if self.affine.is_some() {
+            self.push_identity()?;
         }
         let last = match self.pending.take() {
             Some(dense) => dense,
@@ -170,118 +115,192 @@ impl Chain {
         Ok(Mlp { hidden: self.hidden, last })
     }
 
+    fn is_wire(&self, node: &Node, index: usize) -> bool {
+        matches!(node.inputs.get(index), Some(Some(Operand::Value(id))) if *id == self.wire)
+    }
+
+    fn operand_name(&self, node: &'g Node, index: usize) -> &'g str {
+        match node.inputs.get(index) {
+            Some(Some(Operand::Value(id))) => &self.graph.value(*id).name,
+            Some(Some(Operand::Constant(constant))) => &constant.name,
+            _ => "",
+        }
+    }
+
     /// Fails unless operand `index` is what the chain made last.
-    fn expect_wire(&self, node: &NodeProto, index: usize) -> Result<(), LowerError> {
-        let name = operand(node, index);
-        if name == self.wire {
+    fn expect_wire(&self, node: &'g Node, index: usize) -> Result<(), LowerError> {
+        if self.is_wire(node, index) {
             return Ok(());
         }
-        Err(Refusal(node).because(format!("reads `{name}`, not the result of the operator before it")))
+        let name = self.operand_name(node, index);
+        Err(refuse(node, format!("reads `{name}`, not the result of the operator before it")))
     }
 
-    fn constant_operand(&self, node: &NodeProto, index: usize) -> Result<&Constant, LowerError> {
-        let name = operand(node, index);
-        let refuse = || Refusal(node).because(format!("has the operand `{name}`, which is no constant"));
-        self.constants.get(name).ok_or_else(refuse)
+    fn constant(&self, node: &'g Node, index: usize) -> Result<&'g Tensor, LowerError> {
+        match node.inputs.get(index) {
+            Some(Some(Operand::Constant(constant))) => Ok(&constant.tensor),
+            _ => Err(refuse(node, format!("has the operand `{}`, which is no constant", self.operand_name(node, index)))),
+        }
     }
 
-    fn constant(&mut self, node: &NodeProto) -> Result<(), LowerError> {
-        let attribute = node.attribute.first();
-        let list =
-            |data: Vec<f64>, scalar: bool| Constant { shape: if scalar { vec![] } else { vec![data.len()] }, data };
-        let value = match attribute.map(|attribute| (attribute.name.as_str(), attribute)) {
-            Some(("value", attribute)) => load(attribute.t.as_ref().unwrap_or(&TensorProto::default()))?,
-            Some(("value_float", attribute)) => list(vec![attribute.f.into()], true),
-            Some(("value_floats", attribute)) => list(attribute.floats.iter().map(|&x| x.into()).collect(), false),
-            Some(("value_int", attribute)) => list(vec![attribute.i as f64], true),
-            Some(("value_ints", attribute)) => list(attribute.ints.iter().map(|&x| x as f64).collect(), false),
-            _ => return Err(Refusal(node).because("has no value of a kind that is read")),
-        };
-        self.constants.insert(operand_out(node), value);
-        Ok(())
+    fn has(&self, node: &Node, index: usize) -> bool {
+        node.inputs.get(index).is_some_and(Option::is_some)
     }
 
     /// `alpha * A * B + beta * C`.
-    fn gemm(&mut self, node: &NodeProto) -> Result<(), LowerError> {
+    fn gemm(&mut self, node: &'g Node) -> Result<(), LowerError> {
         self.expect_wire(node, 0)?;
-        if int(node, "transA").unwrap_or(0) != 0 {
-            return Err(Refusal(node).because("transposes its input"));
+        if node.attributes.int("transA").unwrap_or(0) != 0 {
+            return Err(refuse(node, "transposes its input"));
         }
-        let (alpha, beta) = (float(node, "alpha").unwrap_or(1.0), float(node, "beta").unwrap_or(1.0));
-        let mut dense = self.dense(node, int(node, "transB").unwrap_or(0) != 0)?;
+        let (alpha, beta) = (float(node, "alpha"), float(node, "beta"));
+        let mut dense = self.dense(node, node.attributes.int("transB").unwrap_or(0) != 0)?;
         dense.weights.iter_mut().for_each(|w| *w *= alpha);
-        if !operand(node, 2).is_empty() {
-            let mut bias = self.bias(node, 2, dense.outputs)?;
+        if self.has(node, 2) {
+            let mut bias = self.along(node, 2)?;
             bias.iter_mut().for_each(|b| *b *= beta);
             dense.bias = bias;
         }
         self.push(node, dense)
     }
 
-    fn matmul(&mut self, node: &NodeProto) -> Result<(), LowerError> {
+    fn matmul(&mut self, node: &'g Node) -> Result<(), LowerError> {
         self.expect_wire(node, 0)?;
         let dense = self.dense(node, false)?;
         self.push(node, dense)
     }
 
     /// The layer with operand 1 as its weights: inputs x outputs, or transposed.
-    fn dense(&self, node: &NodeProto, transposed: bool) -> Result<Dense, LowerError> {
-        let refusal = Refusal(node);
-        let constant = self.constant_operand(node, 1)?;
-        let &[rows, columns] = constant.shape.as_slice() else {
-            return Err(refusal.because(format!("has weights of shape {:?}, not a matrix", constant.shape)));
+    fn dense(&self, node: &'g Node, transposed: bool) -> Result<Dense, LowerError> {
+        let constant = self.constant(node, 1)?;
+        let &[rows, columns] = constant.shape() else {
+            return Err(refuse(node, format!("has weights of shape {:?}, not a matrix", constant.shape())));
         };
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         if inputs != self.width {
             let width = self.width;
-            return Err(
-                refusal.because(format!("takes rows of {inputs} numbers and is given {width}: one sample at a time"))
-            );
+            return Err(refuse(node, format!("takes rows of {inputs} numbers and is given {width}: one sample at a time")));
         }
-        let data = &constant.data;
+        let data = floats(node, constant)?;
         let weights = if transposed {
-            data.clone()
+            data
         } else {
-            (0..outputs).flat_map(|i| (0..inputs).map(move |j| data[j * outputs + i])).collect()
+            (0..outputs).flat_map(|i| (0..inputs).map(move |j| (i, j))).map(|(i, j)| data[j * outputs + i]).collect()
         };
         Ok(Dense { inputs, outputs, weights, bias: vec![0.0; outputs] })
     }
 
-    /// Operand `index` as one number per neuron.
-    fn bias(&self, node: &NodeProto, index: usize, width: usize) -> Result<Vec<f64>, LowerError> {
-        let Constant { shape, data } = self.constant_operand(node, index)?;
-        match data.as_slice() {
-            [only] => Ok(vec![*only; width]),
-            _ if data.len() == width && shape.last() == Some(&width) => Ok(data.clone()),
-            _ => Err(Refusal(node).because(format!("adds a tensor of shape {shape:?} to {width} numbers"))),
-        }
+    /// Operand `index`, broadcast to what the node makes.
+    fn along(&self, node: &'g Node, index: usize) -> Result<Vec<f64>, LowerError> {
+        let (constant, shape) = (self.constant(node, index)?, &self.graph.value(node.outputs[0]).kind.shape);
+        let numbers = floats(node, constant)?;
+        Ok(constant.broadcast_positions(shape).into_iter().map(|at| numbers[at]).collect())
     }
 
-    fn push(&mut self, node: &NodeProto, dense: Dense) -> Result<(), LowerError> {
+    fn push(&mut self, node: &Node, mut dense: Dense) -> Result<(), LowerError> {
         self.width = dense.outputs;
+        if let Some(Affine { factors, shifts }) = self.affine.take() {
+            let shifted = dense.apply(&shifts);
+            for row in dense.weights.chunks_exact_mut(dense.inputs.max(1)) {
+                row.iter_mut().zip(&factors).for_each(|(w, factor)| *w *= factor);
+            }
+            dense.bias = shifted;
+        }
         self.pending = Some(match self.pending.take() {
             None => dense,
             Some(first) if dense.outputs.saturating_mul(first.weights.len()) > MAX_FUSION => {
-                return Err(Refusal(node).because("follows a dense layer without activation, and both are too large"));
+                return Err(refuse(node, "follows a dense layer without activation, and both are too large"));
             }
             Some(first) => dense.after(&first),
         });
         Ok(())
     }
 
-    fn add(&mut self, node: &NodeProto) -> Result<(), LowerError> {
-        let constant = if operand(node, 0) == self.wire { 1 } else { 0 };
-        self.expect_wire(node, 1 - constant)?;
-        let bias = self.bias(node, constant, self.width)?;
-        let Some(dense) = &mut self.pending else {
-            return Err(Refusal(node).because("does not follow a dense layer"));
-        };
-        dense.bias.iter_mut().zip(bias).for_each(|(sum, b)| *sum += b);
+    /// A layer that only does what is left to do to every number.
+    fn push_identity(&mut self) -> Result<(), LowerError> {
+        let Some(Affine { factors, shifts }) = self.affine.take() else { return Ok(()) };
+        if self.hidden.is_empty() && self.width > 1 << 12 {
+            return Err(LowerError::Graph("it has no dense layer".into()));
+        }
+        let mut dense = Dense::identity(self.width);
+        dense.weights.iter_mut().step_by(self.width + 1).zip(factors).for_each(|(w, factor)| *w = factor);
+        dense.bias = shifts;
+        self.pending = Some(dense);
         Ok(())
     }
 
-    fn activate(&mut self, node: &NodeProto, upper: Option<f64>) -> Result<(), LowerError> {
+    /// Multiplies and shifts every number: within the dense layer before it, or else before the one after it.
+    fn scale(&mut self, node: &Node, factors: Vec<f64>, shifts: Vec<f64>) -> Result<(), LowerError> {
+        if self.graph.value(node.outputs[0]).kind.elements() != self.width || factors.len() != self.width {
+            let shape = &self.graph.value(node.outputs[0]).kind.shape;
+            return Err(refuse(node, format!("makes {shape:?} of {} numbers", self.width)));
+        }
+        if let Some(dense) = &mut self.pending {
+            let rows = dense.weights.chunks_exact_mut(dense.inputs.max(1)).zip(&mut dense.bias);
+            for ((row, bias), (factor, shift)) in rows.zip(factors.iter().zip(&shifts)) {
+                row.iter_mut().for_each(|w| *w *= factor);
+                *bias = *bias * factor + shift;
+            }
+            return Ok(());
+        }
+        let before = self.affine.take();
+        self.affine = Some(match before {
+            None => Affine { factors, shifts },
+            Some(before) => Affine {
+                shifts: before.shifts.iter().zip(&factors).zip(shifts).map(|((s, f), shift)| s * f + shift).collect(),
+                factors: before.factors.iter().zip(factors).map(|(a, b)| a * b).collect(),
+            },
+        });
+        Ok(())
+    }
+
+    fn arithmetic(&mut self, node: &'g Node) -> Result<(), LowerError> {
+        let at = usize::from(self.is_wire(node, 0));
+        self.expect_wire(node, 1 - at)?;
+        let numbers = self.along(node, at)?;
+        let (ones, zeros) = (vec![1.0; numbers.len()], vec![0.0; numbers.len()]);
+        let negated = |numbers: &[f64]| numbers.iter().map(|x| -x).collect();
+        let (factors, shifts) = match (node.operator, at) {
+            (Operator::Add, _) => (ones, numbers),
+            (Operator::Mul, _) => (numbers, zeros),
+            (Operator::Sub, 1) => (ones, negated(&numbers)),
+            (Operator::Sub, _) => (negated(&ones), numbers),
+            (Operator::Div, 1) => (numbers.iter().map(|x| 1.0 / x).collect(), zeros),
+            _ => return Err(refuse(node, "divides by what depends on the input")),
+        };
+        if !factors.iter().chain(&shifts).all(|x: &f64| x.is_finite()) {
+            return Err(refuse(node, "divides by 0"));
+        }
+        self.scale(node, factors, shifts)
+    }
+
+    /// `(x - mean) / sqrt(variance + epsilon) * scale + bias`, by channel.
+    fn batch_normalization(&mut self, node: &'g Node) -> Result<(), LowerError> {
         self.expect_wire(node, 0)?;
+        let shape = &self.graph.value(node.outputs[0]).kind.shape;
+        let list = |index| self.constant(node, index).and_then(|tensor| floats(node, tensor));
+        let (scale, bias, mean, variance) = (list(1)?, list(2)?, list(3)?, list(4)?);
+        let epsilon = node.attributes.float("epsilon").unwrap_or(1e-5);
+        let inner: usize = shape[2..].iter().product();
+        let (mut factors, mut shifts) = (Vec::new(), Vec::new());
+        for at in 0..shape.iter().product() {
+            let channel = at / inner % scale.len().max(1);
+            let factor = scale[channel] / (variance[channel] + f64::from(epsilon)).sqrt();
+            if !factor.is_finite() {
+                return Err(refuse(node, "has a variance that is not positive"));
+            }
+            factors.push(factor);
+            shifts.push(bias[channel] - mean[channel] * factor);
+        }
+        self.scale(node, factors, shifts)
+    }
+
+    fn activate(&mut self, node: &'g Node, upper: Option<f64>) -> Result<(), LowerError> {
+        self.expect_wire(node, 0)?;
+        if self.hidden.is_empty() && self.pending.is_none() && self.affine.is_none() {
+            return Err(refuse(node, "is applied to the input, before any dense layer"));
+        }
+        self.push_identity()?;
         match (self.pending.take(), self.hidden.last_mut()) {
             (Some(dense), _) => self.hidden.push(Hidden { dense, upper }),
             // An activation of activations.
@@ -291,43 +310,26 @@ impl Chain {
                     (a, b) => a.or(b),
                 }
             }
-            (None, None) => return Err(Refusal(node).because("is applied to the input, before any dense layer")),
+            (None, None) => return Err(refuse(node, "is applied to the input, before any dense layer")),
         }
         Ok(())
     }
 
-    /// `Clip(0, max)`: bounds are attributes before operator set 11, operands since.
-    fn clip(&mut self, node: &NodeProto) -> Result<(), LowerError> {
-        let bound = |index, name| match operand(node, index) {
-            "" => Ok(float(node, name)),
-            _ => Ok(self.constant_operand(node, index)?.data.first().copied()),
+    /// `Clip(0, max)`.
+    fn clip(&mut self, node: &'g Node) -> Result<(), LowerError> {
+        let bound = |index| match self.has(node, index) {
+            false => Ok(None),
+            true => self.constant(node, index).and_then(|tensor| floats(node, tensor)).map(|list| list.first().copied()),
         };
-        let (min, max) = (bound(1, "min")?, bound(2, "max")?);
+        let (min, max) = (bound(1)?, bound(2)?);
         let upper = max.filter(|&max| max < f32::MAX.into());
-        let not_negative = self.pending.is_none() && !self.hidden.is_empty();
+        let not_negative = self.pending.is_none() && self.affine.is_none() && !self.hidden.is_empty();
         let from_zero = min == Some(0.0) || (not_negative && min.is_none_or(|min| min < 0.0));
         if !from_zero || upper.is_some_and(|upper| upper <= 0.0) {
-            return Err(Refusal(node).because("does not clip to an interval that begins at 0"));
+            return Err(refuse(node, "does not clip to an interval that begins at 0"));
         }
         self.activate(node, upper)
     }
-
-    fn dropout(&self, node: &NodeProto) -> Result<(), LowerError> {
-        let training = operand(node, 2);
-        if !training.is_empty() && self.constant_operand(node, 2)?.data.first() != Some(&0.0) {
-            return Err(Refusal(node).because("is in training mode"));
-        }
-        self.expect_wire(node, 0)
-    }
-}
-
-/// The name of operand `index`, empty when it is left out.
-fn operand(node: &NodeProto, index: usize) -> &str {
-    node.input.get(index).map_or("", String::as_str)
-}
-
-fn operand_out(node: &NodeProto) -> String {
-    node.output.first().cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

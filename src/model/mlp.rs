@@ -97,10 +97,10 @@ impl Mlp {
     /// # Errors
     /// [`LowerError`] when it is no multi-layer perceptron of the operators that are read.
     pub fn from_model(model: &Model) -> Result<Self, LowerError> {
-        let ([input], [output]) = (model.inputs(), model.outputs()) else {
+        let ([_], [output]) = (model.inputs(), model.outputs()) else {
             return Err(LowerError::Graph("it has more than one input or output tensor".into()));
         };
-        let mlp = lower::lower(model.as_onnx(), input.elements())?;
+        let mlp = lower::lower(model.graph())?;
         if mlp.outputs() != output.elements() {
             return Err(LowerError::Graph(format!("its output has {} elements", output.elements())));
         }

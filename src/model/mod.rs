@@ -1,5 +1,6 @@
 //! Models as users have them: ONNX files, their inputs, and the float answer everything else is compared with.
 
+pub mod graph;
 mod input;
 mod lower;
 pub mod mlp;
@@ -9,9 +10,9 @@ pub mod synthetic;
 mod trace;
 
 pub use input::{Input, MAX_INPUT_BYTES};
-pub use lower::{LowerError, OPSETS};
+pub use lower::LowerError;
 pub use mlp::Mlp;
-pub use onnx::{Model, TensorInfo};
+pub use onnx::{Model, ReadOptions, TensorInfo};
 pub use trace::LayerRange;
 
 /// The largest ONNX file that is read, in bytes.
@@ -42,14 +43,9 @@ pub enum ModelError {
     /// Not an ONNX model, or one that cannot be loaded.
     #[error("this is not an ONNX model that can be loaded: {0}")]
     NotOnnx(String),
-    /// A dimension has no fixed size.
-    #[error("the shape of tensor `{tensor}` is not fixed ({shape}); export the model with a fixed batch size")]
-    SymbolicShape {
-        /// The tensor.
-        tensor: String,
-        /// Its shape as the file gives it.
-        shape: String,
-    },
+    /// A model of ONNX that is not one that can be proven.
+    #[error(transparent)]
+    Graph(graph::GraphError),
     /// A weight is NaN or infinite. EZKL would silently turn NaN into 0.
     #[error("weight {index} of `{tensor}` is {value}; a model with such weights cannot be proven")]
     NotFinite {
@@ -76,6 +72,16 @@ pub enum ModelError {
     /// The model cannot be run.
     #[error("the model cannot be run: {0}")]
     Run(String),
+}
+
+impl From<graph::GraphError> for ModelError {
+    fn from(error: graph::GraphError) -> Self {
+        match error {
+            graph::GraphError::NotOnnx(reason) => Self::NotOnnx(reason),
+            graph::GraphError::NotFinite { tensor, index, value } => Self::NotFinite { tensor, index, value },
+            error => Self::Graph(error),
+        }
+    }
 }
 
 /// Reads a file that may not be larger than `limit` bytes.

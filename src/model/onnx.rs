@@ -1,12 +1,16 @@
-use super::{Input, MAX_MODEL_BYTES, ModelError, read_bounded};
+use super::{
+    Input, MAX_MODEL_BYTES, ModelError,
+    graph::{self, Element, Graph, Numbers},
+    read_bounded,
+};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
-use tract_onnx::{pb, prelude::*};
+use tract_onnx::prelude::*;
 
 /// A tensor that enters or leaves a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,83 +29,164 @@ impl TensorInfo {
     }
 }
 
-/// An ONNX model that loaded, with fixed shapes and finite weights.
-pub struct Model {
-    bytes: Vec<u8>,
+/// How a model's file is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Sizes of symbolic axes, by symbol; `input[axis]` names an axis without one. A first axis that is not named here
+    /// is the batch, of size 1.
+    pub dims: BTreeMap<String, u64>,
+}
+
+/// An ONNX model, read: a canonical graph with fixed shapes and finite weights. Cheap to clone.
+#[derive(Clone)]
+pub struct Model(Arc<Inner>);
+
+struct Inner {
+    hash: String,
+    graph: Graph,
     inputs: Vec<TensorInfo>,
     outputs: Vec<TensorInfo>,
     operators: BTreeSet<String>,
-    parameters: u64,
-    runnable: Arc<TypedRunnableModel>,
+    onnx: OnceLock<Vec<u8>>,
+    runnable: OnceLock<Result<Arc<TypedRunnableModel>, String>>,
 }
 
 impl std::fmt::Debug for Model {
     /// Shapes and sizes; no weights.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model")
-            .field("bytes", &self.bytes.len())
-            .field("inputs", &self.inputs)
-            .field("outputs", &self.outputs)
-            .field("operators", &self.operators)
-            .field("parameters", &self.parameters)
+            .field("hash", &self.0.hash)
+            .field("inputs", &self.0.inputs)
+            .field("outputs", &self.0.outputs)
+            .field("operators", &self.0.operators)
+            .field("parameters", &self.parameters())
             .finish_non_exhaustive()
     }
 }
 
 impl Model {
-    /// Reads an ONNX file.
+    /// Reads an ONNX file. Weights in other files are read from beside it.
     ///
     /// # Errors
-    /// [`ModelError`] when it cannot be read, is no model, has a NaN weight or a shape that is not fixed.
+    /// [`ModelError`] when it cannot be read, or is no model of the operators that are read, with finite numbers and shapes
+    /// that are known.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        Self::from_onnx(read_bounded(path, MAX_MODEL_BYTES)?)
+        Self::read_with(path, &ReadOptions::default())
     }
 
-    /// Loads the bytes of an ONNX file. Weights in other files are not followed.
+    /// As [`Model::read`], with sizes for symbolic axes.
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Self, ModelError> {
+        let bytes = read_bounded(path, MAX_MODEL_BYTES)?;
+        Self::load(&bytes, Some(path.parent().unwrap_or(Path::new("."))), options)
+    }
+
+    /// Reads the bytes of an ONNX file, which has all of its weights in it.
     ///
     /// # Errors
     /// As [`Model::read`].
     pub fn from_onnx(bytes: Vec<u8>) -> Result<Self, ModelError> {
-        // Parsers of ONNX panic on some malformed files; a model is untrusted input.
-        let loaded = guarded(ModelError::NotOnnx, || load(&bytes));
-        let Loaded { inputs, outputs, operators, parameters, runnable } = loaded?;
-        Ok(Self { bytes, inputs, outputs, operators, parameters, runnable })
+        Self::from_onnx_with(&bytes, &ReadOptions::default())
     }
 
-    /// The file's bytes.
+    /// As [`Model::from_onnx`], with sizes for symbolic axes.
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn from_onnx_with(bytes: &[u8], options: &ReadOptions) -> Result<Self, ModelError> {
+        Self::load(bytes, None, options)
+    }
+
+    fn load(bytes: &[u8], folder: Option<&Path>, options: &ReadOptions) -> Result<Self, ModelError> {
+        let dims = options.dims.iter().map(|(name, &size)| (name.clone(), usize::try_from(size).unwrap_or(usize::MAX)));
+        let (graph, files) = graph::read(bytes, folder, &graph::Options { dims: dims.collect() })?;
+        let info = |id: graph::ValueId| {
+            let value = graph.value(id);
+            let shape = value.kind.shape.iter().map(|&dim| dim as u64).collect();
+            TensorInfo { name: value.name.clone(), shape }
+        };
+        let inputs = graph.inputs().iter().map(|input| info(input.value)).collect();
+        let outputs = graph.outputs().iter().map(|&output| info(output)).collect();
+        let operators = graph.source_operators().iter().cloned().collect();
+        let hash = hash(bytes, &files, options);
+        Ok(Self(Arc::new(Inner {
+            hash,
+            graph,
+            inputs,
+            outputs,
+            operators,
+            onnx: OnceLock::new(),
+            runnable: OnceLock::new(),
+        })))
+    }
+
+    /// The canonical graph.
     #[must_use]
-    pub fn as_onnx(&self) -> &[u8] {
-        &self.bytes
+    pub fn graph(&self) -> &Graph {
+        &self.0.graph
     }
 
-    /// BLAKE3 of the file, hex.
+    /// The canonical graph as an ONNX file of operator set 17, with all weights in it: what backends are given.
+    #[must_use]
+    pub fn canonical_onnx(&self) -> &[u8] {
+        self.0.onnx.get_or_init(|| self.0.graph.to_onnx())
+    }
+
+    /// What it was read from, hex: BLAKE3 of the file; where it has weights in other files, or sizes of axes were given, of
+    /// all of that.
     #[must_use]
     pub fn hash(&self) -> String {
-        blake3::hash(&self.bytes).to_hex().to_string()
+        self.0.hash.clone()
     }
 
     /// The tensors that enter it.
     #[must_use]
     pub fn inputs(&self) -> &[TensorInfo] {
-        &self.inputs
+        &self.0.inputs
+    }
+
+    /// The element types that the file gives the tensors that enter it.
+    #[must_use]
+    pub fn input_elements(&self) -> Vec<Element> {
+        self.0.graph.inputs().iter().map(|input| input.declared).collect()
     }
 
     /// The tensors that leave it.
     #[must_use]
     pub fn outputs(&self) -> &[TensorInfo] {
-        &self.outputs
+        &self.0.outputs
     }
 
-    /// The ONNX operators in it.
+    /// The ONNX operators in the file that its outputs depend on.
     #[must_use]
-    pub const fn operators(&self) -> &BTreeSet<String> {
-        &self.operators
+    pub fn operators(&self) -> &BTreeSet<String> {
+        &self.0.operators
     }
 
     /// The number of floating-point weights in it.
     #[must_use]
-    pub const fn parameters(&self) -> u64 {
-        self.parameters
+    pub fn parameters(&self) -> u64 {
+        self.0.graph.parameters()
+    }
+
+    /// The sizes that symbolic axes have, by symbol.
+    #[must_use]
+    pub fn dims(&self) -> &[(String, usize)] {
+        self.0.graph.bound()
+    }
+
+    /// What the user should know about how it was read.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        self.0.graph.remarks()
+    }
+
+    /// The names of its classes, where the file has them.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[String]> {
+        self.0.graph.labels()
     }
 
     /// Runs it in 32-bit floating point. Returns a flat list per output tensor.
@@ -109,76 +194,88 @@ impl Model {
     /// # Errors
     /// [`ModelError`] when the input does not fit or the model cannot be run.
     pub fn run(&self, input: &Input) -> Result<Vec<Vec<f32>>, ModelError> {
-        input.check(&self.inputs)?;
+        input.check(self.inputs())?;
+        let runnable = self.0.runnable.get_or_init(|| {
+            let made = guarded(ModelError::Run, || self.optimized().map_err(run_error));
+            made.map_err(|error| error.to_string())
+        });
+        let runnable = runnable.as_ref().map_err(|reason| ModelError::Run(reason.clone()))?;
         guarded(ModelError::Run, || {
-            let tensors = self.inputs.iter().zip(input.tensors()).map(|(info, values)| {
-                let shape: Vec<usize> = info.shape.iter().map(|&dim| dim as usize).collect();
-                let values: Vec<f32> = values.iter().map(|&x| x as f32).collect();
-                Ok(Tensor::from_shape(&shape, &values)?.into_tvalue())
-            });
-            let outputs = self.runnable.run(tensors.collect::<TractResult<_>>().map_err(run_error)?);
+            let tensors = self.tensors(input).map_err(run_error)?;
+            let outputs = runnable.run(tensors).map_err(run_error)?;
             let flatten =
                 |tensor: TValue| Ok(tensor.cast_to::<f32>()?.to_plain_array_view::<f32>()?.iter().copied().collect());
-            outputs.map_err(run_error)?.into_iter().map(flatten).collect::<TractResult<_>>().map_err(run_error)
+            outputs.into_iter().map(flatten).collect::<TractResult<_>>().map_err(run_error)
         })
     }
+
+    /// The graph for tract.
+    pub(super) fn typed(&self) -> TractResult<TypedModel> {
+        tract_onnx::onnx().model_for_read(&mut self.canonical_onnx())?.into_typed()
+    }
+
+    fn optimized(&self) -> TractResult<Arc<TypedRunnableModel>> {
+        self.typed()?.into_optimized()?.into_runnable()
+    }
+
+    /// An input as tract takes it.
+    pub(super) fn tensors(&self, input: &Input) -> TractResult<TVec<TValue>> {
+        let infos = self.0.graph.inputs().iter().zip(input.tensors());
+        let tensors = infos.map(|(info, values)| {
+            let kind = &self.0.graph.value(info.value).kind;
+            let integers = || values.iter().map(|&x| x as i64).collect();
+            let numbers = match kind.element {
+                Element::Float32 => Numbers::Floats(values.iter().map(|&x| x as f32).collect()),
+                _ => Numbers::Ints(integers()),
+            };
+            Ok(tract_tensor(kind.element, &kind.shape, &numbers)?.into_tvalue())
+        });
+        tensors.collect()
+    }
 }
 
-struct Loaded {
-    inputs: Vec<TensorInfo>,
-    outputs: Vec<TensorInfo>,
-    operators: BTreeSet<String>,
-    parameters: u64,
-    runnable: Arc<TypedRunnableModel>,
-}
-
-fn load(bytes: &[u8]) -> Result<Loaded, ModelError> {
-    let parser = tract_onnx::onnx();
-    let proto = parser.proto_model_for_read(&mut &*bytes).map_err(not_onnx)?;
-    let graph = proto.graph.as_ref().ok_or_else(|| ModelError::NotOnnx("it has no graph".into()))?;
-    let parameters = check_weights(&parser, graph)?;
-    let operators = graph.node.iter().map(|node| node.op_type.clone()).collect();
-    let output_names: Vec<String> = graph.output.iter().map(|output| output.name.clone()).collect();
-    let model = parser.model_for_proto_model(&proto).map_err(not_onnx)?;
-    let typed = model.into_typed().map_err(not_onnx)?;
-    let info = |name: String, fact: &TypedFact| match fact.shape.as_concrete() {
-        Some(shape) => Ok(TensorInfo { name, shape: shape.iter().map(|&dim| dim as u64).collect() }),
-        None => Err(ModelError::SymbolicShape { tensor: name, shape: format!("{:?}", fact.shape) }),
+fn tract_tensor(element: Element, shape: &[usize], numbers: &Numbers) -> TractResult<Tensor> {
+    let kind = match element {
+        Element::Float32 => DatumType::F32,
+        Element::Int8 => DatumType::I8,
+        Element::Int16 => DatumType::I16,
+        Element::Int32 => DatumType::I32,
+        Element::Int64 => DatumType::I64,
+        Element::Uint8 => DatumType::U8,
+        Element::Uint16 => DatumType::U16,
+        Element::Uint32 => DatumType::U32,
+        Element::Uint64 => DatumType::U64,
+        Element::Bool => DatumType::Bool,
     };
-    let mut inputs = Vec::new();
-    for (index, outlet) in typed.input_outlets().map_err(not_onnx)?.iter().enumerate() {
-        let name = typed.node(outlet.node).name.clone();
-        inputs.push(info(name, typed.input_fact(index).map_err(not_onnx)?)?);
+    match numbers {
+        Numbers::Floats(numbers) => Tensor::from_shape(shape, numbers),
+        Numbers::Ints(numbers) => Ok(Tensor::from_shape(shape, numbers)?.cast_to_dt(kind)?.into_owned()),
     }
-    let mut outputs = Vec::new();
-    for (index, name) in output_names.into_iter().enumerate() {
-        outputs.push(info(name, typed.output_fact(index).map_err(not_onnx)?)?);
-    }
-    let runnable = typed.into_optimized().and_then(|model| model.into_runnable()).map_err(not_onnx)?;
-    Ok(Loaded { inputs, outputs, operators, parameters, runnable })
 }
 
-/// Counts the floating-point weights and refuses those that are not finite.
-fn check_weights(parser: &tract_onnx::Onnx, graph: &pb::GraphProto) -> Result<u64, ModelError> {
-    let constants = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
-    let mut parameters = 0;
-    for proto in graph.initializer.iter().chain(constants) {
-        let tensor = tract_onnx::tensor::load_tensor(&*parser.provider, proto, None).map_err(not_onnx)?;
-        if !tensor.datum_type().is_float() {
-            continue;
-        }
-        let floats = tensor.cast_to::<f32>().map_err(not_onnx)?;
-        let floats = floats.to_plain_array_view::<f32>().map_err(not_onnx)?;
-        if let Some((index, &value)) = floats.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-            return Err(ModelError::NotFinite { tensor: proto.name.clone(), index, value });
-        }
-        parameters += floats.len() as u64;
+/// BLAKE3 of everything that decides what a model is.
+fn hash(bytes: &[u8], files: &BTreeMap<String, std::rc::Rc<[u8]>>, options: &ReadOptions) -> String {
+    let file = blake3::hash(bytes);
+    if files.is_empty() && options.dims.is_empty() {
+        return file.to_hex().to_string();
     }
-    Ok(parameters)
-}
-
-fn not_onnx(error: impl std::fmt::Display) -> ModelError {
-    ModelError::NotOnnx(format!("{error:#}"))
+    // Lengths before what has one, so that no two sets of parts give the same bytes.
+    let mut all = blake3::Hasher::new_derive_key("zkinfer 2026-11 an ONNX model with files beside it or axes of given sizes");
+    let mut part = |bytes: &[u8]| {
+        all.update(&(bytes.len() as u64).to_le_bytes());
+        all.update(bytes);
+    };
+    part(file.as_bytes());
+    part(&(files.len() as u64).to_le_bytes());
+    for (location, content) in files {
+        part(location.as_bytes());
+        part(blake3::hash(content).as_bytes());
+    }
+    for (symbol, size) in &options.dims {
+        part(symbol.as_bytes());
+        part(&size.to_le_bytes());
+    }
+    all.finalize().to_hex().to_string()
 }
 
 fn run_error(error: TractError) -> ModelError {
@@ -193,7 +290,7 @@ pub(super) fn guarded<T>(
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(wrap(text.unwrap_or_else(|| "the parser panicked".into())))
+        Err(wrap(text.unwrap_or_else(|| "the executor panicked".into())))
     })
 }
 
@@ -220,6 +317,17 @@ mod tests {
         assert_eq!(model.outputs(), [TensorInfo { name: "logits".into(), shape: vec![1, 10] }]);
         assert_eq!(model.parameters(), 64 * 32 + 32 + 32 * 10 + 10);
         assert!(model.operators().contains("Gemm"));
+        assert_eq!(model.hash(), blake3::hash(DIGITS).to_hex().to_string());
+    }
+
+    /// What backends are given is read as the same model.
+    #[test]
+    fn the_canonical_file_is_its_own_canonical_file() {
+        let model = Model::from_onnx(DIGITS.to_vec()).unwrap();
+        let again = Model::from_onnx(model.canonical_onnx().to_vec()).unwrap();
+        assert_eq!(model.canonical_onnx(), again.canonical_onnx());
+        let input = Input::new(vec![(0..64).map(|i| f64::from(i) / 64.0).collect()]).unwrap();
+        assert_eq!(model.run(&input).unwrap(), again.run(&input).unwrap());
     }
 
     #[test]

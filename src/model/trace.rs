@@ -28,15 +28,10 @@ impl Model {
 
 fn trace(model: &Model, input: &Input) -> TractResult<Vec<LayerRange>> {
     // Not the optimized graph: its nodes are not those of the file.
-    let typed = tract_onnx::onnx().model_for_read(&mut model.as_onnx())?.into_typed()?;
+    let typed = model.typed()?;
     let mut state = typed.into_runnable()?.spawn()?;
     let mut ranges = Vec::new();
-    let tensors = model.inputs().iter().zip(input.tensors()).map(|(info, values)| {
-        let shape: Vec<usize> = info.shape.iter().map(|&dim| dim as usize).collect();
-        let values: Vec<f32> = values.iter().map(|&x| x as f32).collect();
-        Ok(Tensor::from_shape(&shape, &values)?.into_tvalue())
-    });
-    let tensors: TVec<TValue> = tensors.collect::<TractResult<_>>()?;
+    let tensors = model.tensors(input)?;
     for (info, tensor) in model.inputs().iter().zip(&tensors) {
         ranges.push(LayerRange { name: info.name.clone(), operator: "Input".into(), max_abs: max_abs(tensor)? });
     }

@@ -102,7 +102,7 @@ fn numbers_that_are_not_finite_are_refused() {
 fn operators_of_other_domains_and_inputs_of_other_types_are_refused() {
     use prost::Message;
     let change = |change: &dyn Fn(&mut pb::GraphProto)| {
-        let mut proto = pb::ModelProto::decode(digits().as_onnx()).unwrap();
+        let mut proto = pb::ModelProto::decode(digits().canonical_onnx()).unwrap();
         change(proto.graph.as_mut().unwrap());
         Model::from_onnx(proto.encode_to_vec())
     };

@@ -99,7 +99,7 @@ pub(super) fn fill(tensors: &[TensorInfo], items: &[Input]) -> Result<Input, Bac
 /// The model that takes `batch` inputs at once. That it computes the same item by item is tried out.
 pub(super) fn enlarge(model: &Model, batch: NonZeroU32) -> Result<Model, BackendError> {
     if batch.get() == 1 {
-        return Ok(Model::from_onnx(model.as_onnx().to_vec())?);
+        return Ok(model.clone());
     }
     if let Some(tensor) =
         [model.inputs(), model.outputs()].concat().iter().find(|tensor| tensor.shape.first() != Some(&1))
@@ -109,7 +109,7 @@ pub(super) fn enlarge(model: &Model, batch: NonZeroU32) -> Result<Model, Backend
             tensor.name
         )));
     }
-    let mut proto = pb::ModelProto::decode(model.as_onnx()).map_err(|error| unsupported(error.to_string()))?;
+    let mut proto = pb::ModelProto::decode(model.canonical_onnx()).map_err(|error| unsupported(error.to_string()))?;
     if let Some(graph) = &mut proto.graph {
         rewrite(graph, i64::from(batch.get()));
     }

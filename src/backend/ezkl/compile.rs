@@ -41,7 +41,7 @@ impl EzklBackend {
         let larger = batch::enlarge(model, self.options.batch)?;
         let samples = Samples::of(&self.options, model, larger.inputs())?;
         let onnx = dir.join(ONNX);
-        fs::write(&onnx, larger.as_onnx()).map_err(BackendError::io(&onnx))?;
+        fs::write(&onnx, larger.canonical_onnx()).map_err(BackendError::io(&onnx))?;
         let job = Job { backend: self, model: larger, samples, dir, control };
         control.stage("choose circuit parameters");
         let details = match self.options.tuning {

@@ -27,7 +27,7 @@ const FLOATS: [i32; 3] = [1, 10, 11];
 
 /// Refuses what EZKL cannot prove, and names the node.
 pub(super) fn check(model: &Model) -> Result<(), BackendError> {
-    let proto = pb::ModelProto::decode(model.as_onnx())
+    let proto = pb::ModelProto::decode(model.canonical_onnx())
         .map_err(|error| unsupported(format!("its file cannot be read ({error})")))?;
     let graph = proto.graph.unwrap_or_default();
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();

@@ -4,7 +4,9 @@ use super::{
     Constant, Graph, GraphError, Input, MAX_NODES, Node, OPERATOR_SETS, Operand, Options, Value, ValueId,
     call::Call,
     external::Files,
-    fold, infer, inputs, load, normalize,
+    fold, infer, inputs,
+    labels::{self, Leaving},
+    load, normalize,
     operators::{Attributes, Operator},
     proto,
     scope::Names,
@@ -186,14 +188,15 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
     };
     let frame = Frame { versions: &model.operator_sets, attributes: None, depth: 0, path: String::new() };
     check_versions(&model.operator_sets)?;
-    let names: Vec<&str> = graph.outputs.iter().map(|output| output.name).collect();
-    if names.is_empty() {
-        return Err(GraphError::Graph("the model has no outputs".into()));
-    }
-    let outputs = walk.graph(graph, &names, &scope, &frame)?;
+    let Leaving { outputs, labels, remarks } = labels::leaving(model, graph)?;
+    walk.builder.remarks.extend(remarks);
+    let (names, sources): (Vec<&str>, Vec<&str>) = outputs.into_iter().unzip();
+    let outputs = walk.graph(graph, &sources, &scope, &frame)?;
     let metadata = model.metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     let operators = walk.operators.into_iter().collect();
-    Ok(walk.builder.finish(&names, outputs, bound, operators, metadata))
+    let mut graph = walk.builder.finish(&names, outputs, bound, operators, metadata);
+    graph.labels = labels;
+    Ok(graph)
 }
 
 /// The default operator set has two names.
@@ -309,6 +312,7 @@ impl<'m, 'a> Walk<'m, 'a> {
         match (domain, node.operator) {
             ("", "If") => self.branch(&call, scope, frame),
             ("", _) => normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files)),
+            ("ai.onnx.ml", _) => normalize::machine_learning(&mut self.builder, &call),
             _ => Err(GraphError::Node {
                 operator: shown,
                 node: call.label.clone(),

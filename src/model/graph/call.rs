@@ -30,8 +30,8 @@ impl<'a> Call<'a> {
                 _ => continue,
             };
             if let Some(&value) = numbers.iter().find(|number| !number.is_finite()) {
-                let tensor = format!("the attribute `{}` of {} (node `{}`)", attribute.name, self.operator, self.label);
-                return Err(GraphError::NotFinite { at: tensor.clone(), tensor, index: 0, value });
+                let (attribute, operator) = (attribute.name.to_owned(), self.operator.to_owned());
+                return Err(GraphError::NotFiniteAttribute { attribute, operator, node: self.label.clone(), value });
             }
         }
         Ok(())

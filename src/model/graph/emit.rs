@@ -51,6 +51,7 @@ impl Builder {
             remarks: self.remarks,
             operators,
             metadata,
+            labels: None,
         };
         graph.renumber();
         graph
@@ -158,12 +159,16 @@ impl Graph {
     #[must_use]
     pub fn to_onnx(&self) -> Vec<u8> {
         let mut names = ConstantNames::new(self);
+        let mut nodes: HashMap<&str, usize> = HashMap::new();
         let mut writer = Writer::default();
         writer.int(1, IR_VERSION);
         writer.text(2, "zkinfer");
         writer.message(7, |graph| {
             for node in &self.nodes {
-                graph.message(1, |writer| self.write_node(writer, node, &mut names));
+                // One of the file's nodes may have become several: the first keeps its name.
+                let times = nodes.entry(&node.name).and_modify(|times| *times += 1).or_default();
+                let name = if *times == 0 { node.name.clone() } else { format!("{}~{times}", node.name) };
+                graph.message(1, |writer| self.write_node(writer, node, &name, &mut names));
             }
             graph.text(2, "canonical");
             for (name, tensor) in &names.list {
@@ -179,7 +184,7 @@ impl Graph {
         writer.finish()
     }
 
-    fn write_node<'g>(&'g self, writer: &mut Writer, node: &'g Node, names: &mut ConstantNames<'g>) {
+    fn write_node<'g>(&'g self, writer: &mut Writer, node: &'g Node, name: &str, names: &mut ConstantNames<'g>) {
         for operand in &node.inputs {
             let name = match operand {
                 None => "",
@@ -189,7 +194,7 @@ impl Graph {
             writer.text(1, name);
         }
         node.outputs.iter().for_each(|id| writer.text(2, &self.values[id.0].name));
-        writer.text(3, &node.name);
+        writer.text(3, name);
         writer.text(4, node.operator.name());
         for (name, attribute) in node.attributes.iter() {
             writer.message(5, |writer| write_attribute(writer, name, attribute));

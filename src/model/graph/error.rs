@@ -48,15 +48,25 @@ pub enum GraphError {
         /// What is in the way.
         reason: String,
     },
-    /// A number is NaN or infinite. EZKL would silently turn NaN into 0.
-    #[error("{at} is {value}, which is not finite; a model with such a number cannot be proven")]
+    /// A weight is NaN or infinite. EZKL would silently turn NaN into 0.
+    #[error("weight {index} of `{tensor}` is {value}; a model with such weights cannot be proven")]
     NotFinite {
-        /// The tensor or the node's attribute.
+        /// The tensor.
         tensor: String,
-        /// The same, with the position, for the message.
-        at: String,
-        /// Row-major index, 0 for an attribute.
+        /// Row-major index.
         index: usize,
+        /// `NaN` or `inf`.
+        value: f32,
+    },
+    /// An attribute is NaN or infinite.
+    #[error("the attribute `{attribute}` of {operator} (node `{node}`) is {value}, which is not finite; that cannot be proven")]
+    NotFiniteAttribute {
+        /// Its name.
+        attribute: String,
+        /// The node's type.
+        operator: String,
+        /// The node's name, or that of its first output.
+        node: String,
         /// `NaN` or `inf`.
         value: f32,
     },

@@ -16,6 +16,7 @@ mod external;
 mod fold;
 mod infer;
 mod inputs;
+mod labels;
 mod load;
 mod normalize;
 mod operators;
@@ -31,7 +32,7 @@ pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
 
 /// The versions of ONNX's default operator set that are read.
-pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=25;
+pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=28;
 /// Nodes that a model may have, with functions inlined.
 pub const MAX_NODES: usize = 1_000_000;
 
@@ -109,6 +110,7 @@ pub struct Graph {
     remarks: Vec<String>,
     operators: Vec<String>,
     metadata: BTreeMap<String, String>,
+    labels: Option<Vec<String>>,
 }
 
 /// How a file is to be read.
@@ -185,6 +187,12 @@ impl Graph {
     #[must_use]
     pub const fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
+    }
+
+    /// The names of the classes, where the file has them.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[String]> {
+        self.labels.as_deref()
     }
 
     /// The number of floating-point constants, each counted once.

@@ -27,7 +27,7 @@ operators! {
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitShift Cast Ceil Clip
     Concat Conv ConvInteger ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Div DynamicQuantizeLinear Einsum
     Elu Equal Erf Exp Expand Floor GRU Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater
-    GreaterOrEqual HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LSTM LayerNormalization
+    GreaterOrEqual HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LSTM
     LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max MaxPool Min Mod Mul Neg Not OneHot Or PRelu Pad Pow
     QLinearConv QLinearMatMul QuantizeLinear RNN Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu
     Reshape Resize ReverseSequence Round ScatterElements ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus
@@ -94,6 +94,14 @@ impl Attributes {
 
     pub(super) fn set(&mut self, name: &str, value: impl Into<Attribute>) {
         self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// Takes a list of integers out.
+    pub(super) fn take_ints(&mut self, name: &str) -> Option<Vec<i64>> {
+        match self.0.remove(name) {
+            Some(Attribute::Ints(values)) => Some(values),
+            _ => None,
+        }
     }
 
     /// All of them, by name.

@@ -229,6 +229,11 @@ impl Tensor {
         &self.numbers
     }
 
+    /// Where each number of a tensor of `shape` comes from, when this one is broadcast to it. The caller guarantees that it can.
+    pub(in crate::model) fn broadcast_positions(&self, shape: &[usize]) -> Vec<usize> {
+        positions(shape, &broadcast_strides(&self.shape, shape), 0)
+    }
+
     pub(super) fn kind(&self) -> TensorType {
         TensorType::new(self.element, self.shape.clone())
     }
@@ -280,8 +285,7 @@ impl Tensor {
         match floats.iter().enumerate().find(|(_, x)| !x.is_finite()) {
             None => Ok(()),
             Some((index, &value)) => {
-                let at = format!("weight {index} of `{name}`");
-                Err(GraphError::NotFinite { tensor: name.to_owned(), at, index, value })
+                Err(GraphError::NotFinite { tensor: name.to_owned(), index, value })
             }
         }
     }

@@ -72,8 +72,11 @@ impl Query<'_> {
 
     /// How many positions windows of `kernel` take.
     fn windows(&self, space: &[usize], kernel: &[usize]) -> Result<Vec<usize>, String> {
-        let (strides, pads, dilations) = (self.sizes("strides")?, self.sizes("pads")?, self.sizes("dilations")?);
+        let (strides, pads, mut dilations) = (self.sizes("strides")?, self.sizes("pads")?, self.sizes("dilations")?);
         let n = space.len();
+        if self.operator == Operator::AveragePool {
+            dilations = vec![1; n];
+        }
         if [kernel.len(), strides.len(), dilations.len()] != [n; 3] || pads.len() != 2 * n {
             return Err(format!("has a window of {} axes for {n}", kernel.len()));
         }

@@ -48,7 +48,6 @@ impl Query<'_> {
             | O::ReverseSequence | O::Round | O::Selu | O::Sigmoid | O::Sign | O::Sin | O::Sinh | O::Softmax | O::Softplus
             | O::Softsign | O::Sqrt | O::Tan | O::Tanh | O::ThresholdedRelu | O::Trilu => self.same(),
             O::BatchNormalization | O::InstanceNormalization => self.per_channel(),
-            O::LayerNormalization => self.same(),
             O::ScatterElements | O::ScatterND => self.same(),
             O::IsInf | O::IsNaN => one(Element::Bool, self.shape(0)?.to_vec()),
             O::Add | O::And | O::BitShift | O::Div | O::Max | O::Min | O::Mod | O::Mul | O::Or | O::Pow | O::Sub | O::Xor => {

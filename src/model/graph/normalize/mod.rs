@@ -6,8 +6,10 @@ mod arithmetic;
 mod constants;
 mod layout;
 mod linear;
+mod machine_learning;
 mod reduce;
 mod sampling;
+mod trees;
 mod windows;
 
 use super::{
@@ -46,6 +48,11 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         operator if operator.starts_with("Reduce") => step.reduce(),
         _ => step.arithmetic(),
     }
+}
+
+/// A node of the domain `ai.onnx.ml`: classical models are tensor operators as well.
+pub(super) fn machine_learning(builder: &mut Builder, call: &Call<'_>) -> Made {
+    Step { builder, call }.machine_learning()
 }
 
 /// One node on its way to canonical ones.

@@ -98,6 +98,7 @@ impl Step<'_, '_> {
                 let attributes = Attributes::of([("exclusive", int("exclusive")), ("reverse", int("reverse"))]);
                 Ok(vec![self.apply(Operator::CumSum, attributes, &[&x, &axis])?])
             }
+            "LayerNormalization" => self.layer_normalization(&x, &shape),
             "BatchNormalization" => self.batch_normalization(),
             "InstanceNormalization" => {
                 let epsilon = self.call.float("epsilon").unwrap_or(1e-5);
@@ -148,19 +149,11 @@ impl Step<'_, '_> {
 
     fn normalization(&mut self, x: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
         match self.call.operator {
-            "LayerNormalization" => self.layer_normalization(x, shape),
             "RMSNormalization" => self.rms_normalization(x, shape),
             "GroupNormalization" => self.group_normalization(x, shape),
             "LpNormalization" => {
                 let axis = self.axis(self.call.int("axis").unwrap_or(-1), shape.len())?;
-                let length = if self.call.int("p").unwrap_or(2) == 1 {
-                    let size = self.plain(Operator::Abs, &[x])?;
-                    self.reduced(Operator::ReduceSum, &size, &[axis], true)?
-                } else {
-                    let sum = self.sum_of_squares(x, &[axis], true)?;
-                    self.plain(Operator::Sqrt, &[&sum])?
-                };
-                self.plain(Operator::Div, &[x, &length])
+                self.unit(x, axis, self.call.int("p").unwrap_or(2))
             }
             _ => {
                 let axes = self.call.ints("axes").unwrap_or(&[0, 2, 3]).to_vec();
@@ -178,26 +171,45 @@ impl Step<'_, '_> {
 
     /// `x / sqrt(mean(x^2) + epsilon)`.
     fn scaled_by_deviation(&mut self, x: &Operand, axes: &[usize], epsilon: f32) -> Result<Operand, GraphError> {
-        let square = self.plain(Operator::Mul, &[x, x])?;
-        let (mean, epsilon) = (self.reduced(Operator::ReduceMean, &square, axes, true)?, self.number(epsilon));
-        let sum = self.plain(Operator::Add, &[&mean, &epsilon])?;
-        let deviation = self.plain(Operator::Sqrt, &[&sum])?;
+        let deviation = self.deviation(x, axes, epsilon)?;
         self.plain(Operator::Div, &[x, &deviation])
     }
 
-    fn layer_normalization(&mut self, x: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
-        if self.call.uses(1) || self.call.uses(2) {
-            return Err(self.refuse("gives out its mean or deviation, which is not read"));
-        }
+    fn deviation(&mut self, x: &Operand, axes: &[usize], epsilon: f32) -> Result<Operand, GraphError> {
+        let square = self.plain(Operator::Mul, &[x, x])?;
+        let (mean, epsilon) = (self.reduced(Operator::ReduceMean, &square, axes, true)?, self.number(epsilon));
+        let sum = self.plain(Operator::Add, &[&mean, &epsilon])?;
+        self.plain(Operator::Sqrt, &[&sum])
+    }
+
+    /// `x` divided by its length of order 1 or 2 along an axis; zeros stay zeros.
+    pub(super) fn unit(&mut self, x: &Operand, axis: usize, order: i64) -> Result<Operand, GraphError> {
+        let length = if order == 1 {
+            let size = self.plain(Operator::Abs, &[x])?;
+            self.reduced(Operator::ReduceSum, &size, &[axis], true)?
+        } else {
+            let sum = self.sum_of_squares(x, &[axis], true)?;
+            self.plain(Operator::Sqrt, &[&sum])?
+        };
+        let least = self.number(1e-30);
+        let length = self.plain(Operator::Max, &[&length, &least])?;
+        self.plain(Operator::Div, &[x, &length])
+    }
+
+    /// Mean and inverse deviation may be given out too.
+    fn layer_normalization(&mut self, x: &Operand, shape: &[usize]) -> Made {
         let axis = self.axis(self.call.int("axis").unwrap_or(-1), shape.len())?;
         let axes: Vec<usize> = (axis..shape.len()).collect();
-        let centred = self.centred(x, &axes)?;
-        let unit = self.scaled_by_deviation(&centred, &axes, self.call.float("epsilon").unwrap_or(1e-5))?;
+        let mean = self.reduced(Operator::ReduceMean, x, &axes, true)?;
+        let centred = self.plain(Operator::Sub, &[x, &mean])?;
+        let deviation = self.deviation(&centred, &axes, self.call.float("epsilon").unwrap_or(1e-5))?;
+        let unit = self.plain(Operator::Div, &[&centred, &deviation])?;
         let mut made = self.plain(Operator::Mul, &[&unit, &self.call.input(1)?])?;
         if let Some(bias) = self.call.optional(2) {
             made = self.plain(Operator::Add, &[&made, bias])?;
         }
-        Ok(made)
+        let inverse = if self.call.uses(2) { self.plain(Operator::Reciprocal, &[&deviation])? } else { deviation };
+        Ok(vec![made, mean, inverse])
     }
 
     fn rms_normalization(&mut self, x: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {

@@ -140,6 +140,10 @@ impl Step<'_, '_> {
             return self.keep(Operator::MaxPool, attributes);
         }
         let mut attributes = attributes;
+        // Operator set 17 has no dilations here.
+        if attributes.take_ints("dilations").is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
+            return Err(self.refuse("has dilations, which are not read"));
+        }
         attributes.set("count_include_pad", self.call.int("count_include_pad").unwrap_or(0));
         self.keep(Operator::AveragePool, attributes)
     }
@@ -182,6 +186,9 @@ impl Step<'_, '_> {
         let mut attributes = self.pool_attributes(shape)?;
         let size: i64 = self.kernel(None)?.iter().product();
         attributes.set("count_include_pad", 1);
+        if attributes.take_ints("dilations").is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
+            return Err(self.refuse("has dilations, which are not read"));
+        }
         let powers = self.powers(x)?;
         let (mean, size) = (self.apply(Operator::AveragePool, attributes, &[&powers])?, self.number(size as f32));
         let sum = self.plain(Operator::Mul, &[&mean, &size])?;

@@ -1,0 +1,225 @@
+//! Ensembles of decision trees as products of matrices.
+//!
+//! For every tree: which inner nodes say yes is a comparison; a leaf is reached when all inner nodes on its path say what the
+//! path takes, which is a product with a matrix of signs compared with the number of yes on the path; and the leaf's weights
+//! are another product. Trees are filled up to the size of the largest, so that all go at once. This is the "GEMM strategy" of
+//! Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction Serving" (2020).
+
+use super::{Made, Step};
+use crate::model::graph::{
+    GraphError, Operand,
+    operators::{Attributes, Operator},
+    tensor::{Element, Tensor},
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// Numbers that the matrices of an ensemble may have.
+const MAX_NUMBERS: usize = 1 << 26;
+
+/// An inner node: the feature that it compares, with what, and where it goes.
+struct Inner {
+    feature: usize,
+    threshold: f32,
+    yes: i64,
+    no: i64,
+}
+
+#[derive(Default)]
+struct Tree {
+    inner: BTreeMap<i64, Inner>,
+    leaves: Vec<i64>,
+    root: Option<i64>,
+}
+
+/// A leaf, and the inner nodes on its path with what they say.
+struct Path {
+    leaf: i64,
+    turns: Vec<(i64, bool)>,
+}
+
+impl Step<'_, '_> {
+    pub(super) fn trees(&mut self) -> Made {
+        let (x, rows, columns) = self.rows()?;
+        let (trees, mode) = self.read_trees(columns)?;
+        let classifier = self.call.operator == "TreeEnsembleClassifier";
+        let (prefix, kind) = if classifier { ("class", "class") } else { ("target", "target") };
+        let weights = self.leaf_weights(prefix, kind)?;
+        let ids = weights.values().flatten().map(|&(id, _)| id).max().map_or(0, |id| id + 1);
+        let outputs = if classifier {
+            // One column of weights may speak for two classes.
+            if ids <= 1 && self.classes() == 2 { 1 } else { self.classes() }
+        } else {
+            usize::try_from(self.call.int("n_targets").unwrap_or(1)).unwrap_or(0)
+        };
+        if outputs == 0 || ids > outputs {
+            return Err(self.refuse(format!("has weights for {ids} outputs and {outputs} of them")));
+        }
+        let mut scores = self.ensemble(&x, rows, &trees, mode, &weights, outputs)?;
+        if !classifier && self.call.text("aggregate_function").unwrap_or("SUM") == "AVERAGE" {
+            let count = self.number(trees.len() as f32);
+            scores = self.plain(Operator::Div, &[&scores, &count])?;
+        }
+        if let Some(base) = self.call.floats("base_values").filter(|base| !base.is_empty()).map(<[f32]>::to_vec) {
+            if base.len() != outputs && !(classifier && outputs == 1) {
+                return Err(self.refuse("has base_values that do not fit its outputs"));
+            }
+            let base = base[..outputs.min(base.len())].to_vec();
+            let base = self.constant_of(Tensor::floats(vec![base.len()], base));
+            scores = self.plain(Operator::Add, &[&scores, &base])?;
+        }
+        if !classifier {
+            return Ok(vec![self.post_transform(&scores)?]);
+        }
+        let scores = if outputs == 1 { self.single_score(&scores, ids)? } else { self.post_transform(&scores)? };
+        self.with_label(scores)
+    }
+
+    /// The only score is that of the second class: a probability, or what a logistic function makes one of.
+    fn single_score(&mut self, score: &Operand, _ids: usize) -> Result<Operand, GraphError> {
+        if self.call.text("post_transform").unwrap_or("NONE") != "NONE" {
+            return self.both_classes(score);
+        }
+        let one = self.number(1.0);
+        let first = self.plain(Operator::Sub, &[&one, score])?;
+        self.apply(Operator::Concat, Attributes::of([("axis", 1.into())]), &[&first, score])
+    }
+
+    fn int_list(&self, name: &str) -> Result<Vec<i64>, GraphError> {
+        Ok(self.call.ints(name).ok_or_else(|| self.refuse(format!("has no {name}")))?.to_vec())
+    }
+
+    fn float_list(&self, name: &str) -> Result<Vec<f32>, GraphError> {
+        Ok(self.call.floats(name).ok_or_else(|| self.refuse(format!("has no {name}")))?.to_vec())
+    }
+
+    fn read_trees(&self, columns: usize) -> Result<(Vec<(i64, Vec<Path>, BTreeMap<i64, Inner>)>, Operator), GraphError> {
+        let (trees, nodes) = (self.int_list("nodes_treeids")?, self.int_list("nodes_nodeids")?);
+        let (features, values) = (self.int_list("nodes_featureids")?, self.float_list("nodes_values")?);
+        let (yes, no) = (self.int_list("nodes_truenodeids")?, self.int_list("nodes_falsenodeids")?);
+        let modes = self.call.texts("nodes_modes").ok_or_else(|| self.refuse("has no nodes_modes"))?;
+        let n = trees.len();
+        if [nodes.len(), features.len(), values.len(), yes.len(), no.len(), modes.len()] != [n; 6] {
+            return Err(self.refuse("has lists of nodes of different lengths"));
+        }
+        let mut mode: Option<&str> = None;
+        let mut found: BTreeMap<i64, Tree> = BTreeMap::new();
+        for at in 0..n {
+            let tree = found.entry(trees[at]).or_default();
+            // The first node of a tree is its root.
+            tree.root.get_or_insert(nodes[at]);
+            if modes[at] == "LEAF" {
+                tree.leaves.push(nodes[at]);
+                continue;
+            }
+            if *mode.get_or_insert(&modes[at]) != modes[at] {
+                return Err(self.refuse("compares in several ways, which is not read"));
+            }
+            let feature = usize::try_from(features[at]).ok().filter(|&feature| feature < columns);
+            let feature = feature.ok_or_else(|| self.refuse(format!("compares feature {} of {columns}", features[at])))?;
+            tree.inner.insert(nodes[at], Inner { feature, threshold: values[at], yes: yes[at], no: no[at] });
+        }
+        let mode = match mode {
+            None | Some("BRANCH_LEQ") => Operator::LessOrEqual,
+            Some("BRANCH_LT") => Operator::Less,
+            Some("BRANCH_GT") => Operator::Greater,
+            Some("BRANCH_GTE") => Operator::GreaterOrEqual,
+            Some(other) => return Err(self.refuse(format!("compares by {other}, which is not read"))),
+        };
+        let paths = |(id, tree): (i64, Tree)| self.paths(&tree).map(|paths| (id, paths, tree.inner));
+        Ok((found.into_iter().map(paths).collect::<Result<_, _>>()?, mode))
+    }
+
+    /// Every leaf that the root leads to.
+    fn paths(&self, tree: &Tree) -> Result<Vec<Path>, GraphError> {
+        let mut found = Vec::new();
+        let mut todo: Vec<(i64, Vec<(i64, bool)>)> = tree.root.map(|root| (root, Vec::new())).into_iter().collect();
+        while let Some((node, turns)) = todo.pop() {
+            let Some(inner) = tree.inner.get(&node) else {
+                if !tree.leaves.contains(&node) {
+                    return Err(self.refuse(format!("leads to the node {node}, which is not there")));
+                }
+                found.push(Path { leaf: node, turns });
+                continue;
+            };
+            if turns.len() > tree.inner.len() || found.len() > tree.leaves.len() {
+                return Err(self.refuse("has a tree that leads back into itself"));
+            }
+            for (next, turn) in [(inner.yes, true), (inner.no, false)] {
+                todo.push((next, [&turns[..], &[(node, turn)]].concat()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What each leaf adds, by tree and node: outputs and weights.
+    #[allow(clippy::type_complexity)]
+    fn leaf_weights(&self, prefix: &str, kind: &str) -> Result<HashMap<(i64, i64), Vec<(usize, f32)>>, GraphError> {
+        let (trees, nodes) = (self.int_list(&format!("{prefix}_treeids"))?, self.int_list(&format!("{prefix}_nodeids"))?);
+        let (ids, weights) = (self.int_list(&format!("{kind}_ids"))?, self.float_list(&format!("{prefix}_weights"))?);
+        if [nodes.len(), ids.len(), weights.len()] != [trees.len(); 3] {
+            return Err(self.refuse("has lists of weights of different lengths"));
+        }
+        let mut found: HashMap<(i64, i64), Vec<(usize, f32)>> = HashMap::new();
+        for at in 0..trees.len() {
+            let id = usize::try_from(ids[at]).ok().filter(|&id| id < 1 << 16);
+            let id = id.ok_or_else(|| self.refuse(format!("has a weight for the output {}", ids[at])))?;
+            found.entry((trees[at], nodes[at])).or_default().push((id, weights[at]));
+        }
+        Ok(found)
+    }
+
+    fn ensemble(
+        &mut self,
+        x: &Operand,
+        rows: usize,
+        trees: &[(i64, Vec<Path>, BTreeMap<i64, Inner>)],
+        mode: Operator,
+        weights: &HashMap<(i64, i64), Vec<(usize, f32)>>,
+        outputs: usize,
+    ) -> Result<Operand, GraphError> {
+        let count = trees.len();
+        let inner = trees.iter().map(|(_, _, inner)| inner.len()).max().unwrap_or(0).max(1);
+        let leaves = trees.iter().map(|(_, paths, _)| paths.len()).max().unwrap_or(0).max(1);
+        let size = count.checked_mul(leaves).and_then(|n| n.checked_mul(inner.max(outputs)));
+        if size.is_none_or(|size| size > MAX_NUMBERS) {
+            return Err(self.refuse(format!("has {count} trees of up to {leaves} leaves, which is too much")));
+        }
+        let mut features = vec![0i64; count * inner];
+        let mut thresholds = vec![0.0f32; count * inner];
+        let mut signs = vec![0.0f32; count * inner * leaves];
+        // A leaf that is not there is never reached: no sum is -1.5 more than the least.
+        let mut yes = vec![-(inner as f32) - 1.5; count * leaves];
+        let mut values = vec![0.0f32; count * leaves * outputs];
+        for (tree, (id, paths, nodes)) in trees.iter().enumerate() {
+            let places: HashMap<i64, usize> = nodes.keys().copied().zip(0..).collect();
+            for (node, place) in nodes.values().zip(tree * inner..) {
+                (features[place], thresholds[place]) = (node.feature as i64, node.threshold);
+            }
+            for (leaf, path) in paths.iter().enumerate() {
+                for (node, turn) in &path.turns {
+                    signs[(tree * inner + places[node]) * leaves + leaf] = if *turn { 1.0 } else { -1.0 };
+                }
+                yes[tree * leaves + leaf] = path.turns.iter().filter(|(_, turn)| *turn).count() as f32;
+                for &(output, weight) in weights.get(&(*id, path.leaf)).into_iter().flatten() {
+                    values[(tree * leaves + leaf) * outputs + output] += weight;
+                }
+            }
+        }
+        let features = self.list(&features);
+        let thresholds = self.constant_of(Tensor::floats(vec![count * inner], thresholds));
+        let signs = self.constant_of(Tensor::floats(vec![count, inner, leaves], signs));
+        let yes = self.constant_of(Tensor::floats(vec![count, 1, leaves], yes));
+        let values = self.constant_of(Tensor::floats(vec![count, leaves, outputs], values));
+        let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
+        let compared = self.plain(mode, &[&picked, &thresholds])?;
+        let says = self.cast(&compared, Element::Float32)?;
+        let says = self.reshaped(&says, &[rows, count, inner])?;
+        let says = self.transposed(&says, &[1, 0, 2])?;
+        let sums = self.plain(Operator::MatMul, &[&says, &signs])?;
+        let reached = self.plain(Operator::Equal, &[&sums, &yes])?;
+        let reached = self.cast(&reached, Element::Float32)?;
+        let each = self.plain(Operator::MatMul, &[&reached, &values])?;
+        let axes = self.list(&[0]);
+        self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 0.into())]), &[&each, &axes])
+    }
+}
