@@ -53,6 +53,9 @@ pub struct ArtifactIdentity {
     pub backend_version: String,
     /// The number of weights in it.
     pub parameters: u64,
+    /// The sizes that the model's symbolic axes were given, by symbol.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dims: BTreeMap<String, u64>,
     /// Part of the model id.
     pub adapter_id: B256,
     /// Part of the model id.
@@ -382,6 +385,7 @@ pub(crate) mod tests {
             backend: BackendName::Mock,
             backend_version: "1".into(),
             parameters: 1,
+            dims: BTreeMap::new(),
             adapter_id: B256::repeat_byte(1),
             model_code_hash: B256::ZERO,
             vk_digest: B256::repeat_byte(2),

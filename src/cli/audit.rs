@@ -1,4 +1,4 @@
-use super::{Backend, Failure, Outcome, context, context::Session, opening, report};
+use super::{Backend, Failure, Outcome, context, context::Session, dims::DimArgs, opening, report};
 use alloy::primitives::B256;
 use serde::Serialize;
 use serde_json::json;
@@ -49,6 +49,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
+    #[command(flatten)]
+    dims: DimArgs,
+
     /// Require this opening to open the commitment of the claim's native model: see `zkinfer opening`.
     #[arg(long, value_name = "FILE")]
     model_opening: Option<PathBuf>,
@@ -83,7 +86,7 @@ struct Objection {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
-    let model = args.model.as_deref().map(Model::read).transpose()?;
+    let model = args.model.as_deref().map(|path| args.dims.read(path)).transpose()?;
     let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
     let audit = match args.statement {

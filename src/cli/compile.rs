@@ -52,6 +52,7 @@ pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
         "srs": srs.to_string(),
         "onnx_blake3": provenance.as_ref().map(|provenance| &provenance.onnx_hash),
         "params": identity.parameters,
+        "dims": identity.dims,
         "proof_bytes": identity.proof_bytes,
         "details": identity.details,
         "figures": provenance.as_ref().map(|provenance| &provenance.figures),

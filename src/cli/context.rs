@@ -168,12 +168,8 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
 
 /// The model that was asked for, or the digits model.
 pub(crate) fn model(args: &ModelArgs) -> Result<Model, Failure> {
-    model_at(args.model.as_deref())
-}
-
-pub(crate) fn model_at(path: Option<&Path>) -> Result<Model, Failure> {
-    Ok(match path {
-        Some(path) => Model::read(path)?,
-        None => Model::from_onnx(digits::ONNX.to_vec())?,
-    })
+    match &args.model {
+        Some(path) => args.dims.read(path),
+        None => Ok(Model::from_onnx(digits::ONNX.to_vec())?),
+    }
 }

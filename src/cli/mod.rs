@@ -8,6 +8,7 @@ mod compile;
 mod context;
 mod demo;
 mod digits;
+mod dims;
 mod doctor;
 mod entry;
 mod failure;
@@ -134,6 +135,9 @@ struct ModelArgs {
     /// The ONNX file [default: the digits model that comes with zkinfer].
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    #[command(flatten)]
+    dims: dims::DimArgs,
 
     /// What proves.
     #[arg(long, value_enum, default_value = "native")]

@@ -117,6 +117,7 @@ pub(crate) fn build(model: &Model, options: EzklOptions) -> Result<Built, Backen
         backend: BackendName::Ezkl,
         backend_version: zkinfer::backend::ezkl::VERSION.into(),
         parameters: model.parameters(),
+        dims: Default::default(),
         adapter_id: keys.adapter_id,
         model_code_hash: alloy::primitives::B256::ZERO,
         vk_digest: keys.vk_digest,

@@ -572,6 +572,7 @@ fn manifest() -> Seeds {
         backend: BackendName::Native,
         backend_version: "1".into(),
         parameters: 14,
+        dims: Default::default(),
         adapter_id: parts.adapter_id,
         model_code_hash: parts.model_code_hash,
         vk_digest: parts.vk_digest,

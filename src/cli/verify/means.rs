@@ -103,7 +103,7 @@ fn prepared(
 ) -> Result<Prepared, Failure> {
     let prepared = match &args.model {
         Some(path) if backend == Backend::Ezkl => {
-            let model = Model::read(path)?;
+            let model = args.dims.read(path)?;
             // Artifacts that were made with other options than the default are found, not made.
             match integration.find(model_id) {
                 Ok(found) if found.artifacts.are_made_from(&model.hash()) => found,
@@ -117,7 +117,7 @@ fn prepared(
         return Err(PipelineError::OtherModel { expected: model_id, found }.into());
     }
     match &args.model {
-        Some(path) if !prepared.artifacts.are_made_from(&Model::read(path)?.hash()) => {
+        Some(path) if !prepared.artifacts.are_made_from(&args.dims.read_quietly(path)?.hash()) => {
             Err(Failure::Input(format!("the bundle is about another model than {}", path.display())))
         }
         _ => Ok(prepared),

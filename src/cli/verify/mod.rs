@@ -1,7 +1,7 @@
 mod findings;
 mod means;
 
-use super::{Failure, Outcome, context::Session, form, hidden, report};
+use super::{Failure, Outcome, context::Session, dims::DimArgs, form, hidden, report};
 use alloy::primitives::B256;
 use findings::Findings;
 use std::{path::PathBuf, time::Duration};
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Require it to be about this ONNX file. EZKL artifacts are built from it; native ones have to be here.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    #[command(flatten)]
+    dims: DimArgs,
 
     /// Require it to be about the model of this id.
     #[arg(long, value_name = "ID")]

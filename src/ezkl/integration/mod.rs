@@ -266,6 +266,7 @@ impl EZKLIntegration {
             backend: capabilities.backend,
             backend_version: capabilities.version,
             parameters: model.parameters(),
+            dims: model.dims().iter().map(|(symbol, size)| (symbol.clone(), *size as u64)).collect(),
             adapter_id: keys.adapter_id,
             model_code_hash: verifier.map_or(B256::ZERO, |contract| contract.code_hash),
             vk_digest: keys.vk_digest,
