@@ -139,7 +139,9 @@ impl<'g> Chain<'g> {
     fn constant(&self, node: &'g Node, index: usize) -> Result<&'g Tensor, LowerError> {
         match node.inputs.get(index) {
             Some(Some(Operand::Constant(constant))) => Ok(&constant.tensor),
-            _ => Err(refuse(node, format!("has the operand `{}`, which is no constant", self.operand_name(node, index)))),
+            _ => {
+                Err(refuse(node, format!("has the operand `{}`, which is no constant", self.operand_name(node, index))))
+            }
         }
     }
 
@@ -179,7 +181,10 @@ impl<'g> Chain<'g> {
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         if inputs != self.width {
             let width = self.width;
-            return Err(refuse(node, format!("takes rows of {inputs} numbers and is given {width}: one sample at a time")));
+            return Err(refuse(
+                node,
+                format!("takes rows of {inputs} numbers and is given {width}: one sample at a time"),
+            ));
         }
         let data = floats(node, constant)?;
         let weights = if transposed {
@@ -319,7 +324,9 @@ impl<'g> Chain<'g> {
     fn clip(&mut self, node: &'g Node) -> Result<(), LowerError> {
         let bound = |index| match self.has(node, index) {
             false => Ok(None),
-            true => self.constant(node, index).and_then(|tensor| floats(node, tensor)).map(|list| list.first().copied()),
+            true => {
+                self.constant(node, index).and_then(|tensor| floats(node, tensor)).map(|list| list.first().copied())
+            }
         };
         let (min, max) = (bound(1)?, bound(2)?);
         let upper = max.filter(|&max| max < f32::MAX.into());

@@ -7,6 +7,8 @@ pub mod mlp;
 mod onnx;
 pub mod quantize;
 pub mod synthetic;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use input::{Input, MAX_INPUT_BYTES};

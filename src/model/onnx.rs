@@ -260,7 +260,8 @@ fn hash(bytes: &[u8], files: &BTreeMap<String, std::rc::Rc<[u8]>>, options: &Rea
         return file.to_hex().to_string();
     }
     // Lengths before what has one, so that no two sets of parts give the same bytes.
-    let mut all = blake3::Hasher::new_derive_key("zkinfer 2026-11 an ONNX model with files beside it or axes of given sizes");
+    let mut all =
+        blake3::Hasher::new_derive_key("zkinfer 2026-11 an ONNX model with files beside it or axes of given sizes");
     let mut part = |bytes: &[u8]| {
         all.update(&(bytes.len() as u64).to_le_bytes());
         all.update(bytes);

@@ -229,7 +229,8 @@ fn witness_file(needles: &[String]) -> PathBuf {
 /// An SRS that is smaller than it says makes EZKL panic.
 #[test]
 fn an_srs_smaller_than_the_circuit_is_named_and_a_cut_one_is_made_again() {
-    let own = build(&zkinfer::model::Model::from_onnx(tiny_model().canonical_onnx().to_vec()).unwrap(), EzklOptions::new());
+    let own =
+        build(&zkinfer::model::Model::from_onnx(tiny_model().canonical_onnx().to_vec()).unwrap(), EzklOptions::new());
     let own = own.unwrap();
     let k = own.artifacts.identity().details["k"].as_u64().unwrap() as u32;
     let witness = own.backend.witness(&own.artifacts, &tiny_input(3), &Control::default()).unwrap();

@@ -20,6 +20,8 @@ use std::{
 
 /// How deep functions and branches may call each other.
 const MAX_CALLS: usize = 32;
+/// Characters of a node's name that messages show.
+const MAX_LABEL: usize = 120;
 /// Elements that may be computed while a file is read, all constants together.
 const MAX_FOLDED: usize = 1 << 28;
 
@@ -79,7 +81,8 @@ impl Builder {
         let kinds: Vec<Option<TensorType>> =
             inputs.iter().map(|operand| operand.as_ref().map(|operand| self.kind(operand))).collect();
         let constants: Vec<Option<&Tensor>> = inputs.iter().map(|operand| operand.as_ref().and_then(tensor)).collect();
-        let made = infer::infer(operator, &attributes, &kinds, &constants, outputs).map_err(|reason| call.refuse(reason))?;
+        let made =
+            infer::infer(operator, &attributes, &kinds, &constants, outputs).map_err(|reason| call.refuse(reason))?;
         for kind in &made {
             if checked_elements(&kind.shape).is_none() {
                 return Err(call.refuse(format!("makes a tensor of the shape {:?}, which is too large", kind.shape)));
@@ -154,7 +157,7 @@ struct Frame<'s, 'a> {
     /// The attributes of the call, inside a function.
     attributes: Option<&'s [proto::Attribute<'a>]>,
     depth: usize,
-    /// Of the nodes that call, for messages.
+    /// Of the node that calls, for messages.
     path: String,
 }
 
@@ -181,7 +184,11 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
     let bound = inputs::bind(&mut walk.builder, &entering, options)?;
     let scope = Scope {
         wires: RefCell::new(
-            entering.iter().zip(&walk.builder.inputs).map(|(info, input)| (info.name, Operand::Value(input.value))).collect(),
+            entering
+                .iter()
+                .zip(&walk.builder.inputs)
+                .map(|(info, input)| (info.name, Operand::Value(input.value)))
+                .collect(),
         ),
         stored: stored(graph),
         parent: None,
@@ -291,8 +298,9 @@ impl<'m, 'a> Walk<'m, 'a> {
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Operand>, GraphError> {
         let domain = domain(node.domain);
-        let label = format!("{}{}", frame.path, node.label());
-        let version = frame.versions.iter().find(|(name, _)| self::domain(name) == domain).map_or(1, |&(_, version)| version);
+        let label = format!("{}{}", frame.path, shortened(node.label()));
+        let version =
+            frame.versions.iter().find(|(name, _)| self::domain(name) == domain).map_or(1, |&(_, version)| version);
         let attributes = resolve(&node.attributes, frame.attributes);
         let mut call = Call { operator: node.operator, label, version, attributes, inputs: Vec::new(), used };
         call.expect_finite()?;
@@ -311,7 +319,9 @@ impl<'m, 'a> Walk<'m, 'a> {
         self.operators.insert(shown.clone());
         match (domain, node.operator) {
             ("", "If") => self.branch(&call, scope, frame),
-            ("", _) => normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files)),
+            ("", _) => {
+                normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files))
+            }
             ("ai.onnx.ml", _) => normalize::machine_learning(&mut self.builder, &call),
             _ => Err(GraphError::Node {
                 operator: shown,
@@ -322,7 +332,12 @@ impl<'m, 'a> Walk<'m, 'a> {
     }
 
     /// The branch that a constant condition takes.
-    fn branch(&mut self, call: &Call<'a>, scope: &Scope<'_, 'a>, frame: &Frame<'_, 'a>) -> Result<Vec<Operand>, GraphError> {
+    fn branch(
+        &mut self,
+        call: &Call<'a>,
+        scope: &Scope<'_, 'a>,
+        frame: &Frame<'_, 'a>,
+    ) -> Result<Vec<Operand>, GraphError> {
         let condition = call.input(0)?;
         let condition = tensor(&condition).and_then(Tensor::as_ints).and_then(|ints| ints.first()).copied();
         let condition = condition.ok_or_else(|| {
@@ -363,7 +378,9 @@ impl<'m, 'a> Walk<'m, 'a> {
         let mut made = self.nodes(&names, &used, &scope, &frame)?.into_iter();
         // Outputs that nobody reads are not computed; something has to stand in their places.
         let placeholder = self.builder.constant(Tensor::list(&[]));
-        Ok((0..call.used.len()).map(|index| if call.uses(index) { made.next() } else { None }.unwrap_or_else(|| placeholder.clone())).collect())
+        Ok((0..call.used.len())
+            .map(|index| if call.uses(index) { made.next() } else { None }.unwrap_or_else(|| placeholder.clone()))
+            .collect())
     }
 
     fn deeper<'s>(
@@ -374,14 +391,26 @@ impl<'m, 'a> Walk<'m, 'a> {
         attributes: Option<&'s [proto::Attribute<'a>]>,
     ) -> Result<Frame<'s, 'a>, GraphError> {
         if frame.depth >= MAX_CALLS {
-            return Err(call.refuse(format!("lies in more than {MAX_CALLS} functions and branches; do they call themselves?")));
+            return Err(
+                call.refuse(format!("lies in more than {MAX_CALLS} functions and branches; do they call themselves?"))
+            );
         }
-        Ok(Frame { versions, attributes, depth: frame.depth + 1, path: format!("{}/", call.label) })
+        // The outermost call is the one that the user's file shows.
+        let path = if frame.path.is_empty() { format!("{}/", call.label) } else { frame.path.clone() };
+        Ok(Frame { versions, attributes, depth: frame.depth + 1, path })
     }
 }
 
+/// A name for messages: every node made of a call keeps one, so that its length is memory.
+fn shortened(name: &str) -> &str {
+    name.char_indices().nth(MAX_LABEL).map_or(name, |(end, _)| &name[..end])
+}
+
 /// A node's attributes, with those that refer to the caller's put in.
-fn resolve<'a>(attributes: &[proto::Attribute<'a>], caller: Option<&[proto::Attribute<'a>]>) -> Vec<proto::Attribute<'a>> {
+fn resolve<'a>(
+    attributes: &[proto::Attribute<'a>],
+    caller: Option<&[proto::Attribute<'a>]>,
+) -> Vec<proto::Attribute<'a>> {
     let mut found = Vec::new();
     for attribute in attributes {
         match attribute.value {

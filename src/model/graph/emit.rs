@@ -80,8 +80,11 @@ impl Builder {
             if self.values[id.0].kind.element.is_float() || outputs.iter().any(|operand| is(operand, id)) {
                 continue;
             }
-            let readers = || self.nodes.iter().filter(|node| node.inputs.iter().flatten().any(|operand| is(operand, id)));
-            let to_float = |node: &Node| node.operator == Operator::Cast && node.attributes.int("to") == Some(Element::Float32.onnx());
+            let readers =
+                || self.nodes.iter().filter(|node| node.inputs.iter().flatten().any(|operand| is(operand, id)));
+            let to_float = |node: &Node| {
+                node.operator == Operator::Cast && node.attributes.int("to") == Some(Element::Float32.onnx())
+            };
             if readers().next().is_some() && readers().all(to_float) {
                 replaced.extend(readers().map(|node| (node.outputs[0], id)));
                 self.values[id.0].kind.element = Element::Float32;
@@ -115,7 +118,8 @@ impl Builder {
     }
 
     fn name_values(&mut self, outputs: &[ValueId]) {
-        let fixed: HashSet<ValueId> = outputs.iter().copied().chain(self.inputs.iter().map(|input| input.value)).collect();
+        let fixed: HashSet<ValueId> =
+            outputs.iter().copied().chain(self.inputs.iter().map(|input| input.value)).collect();
         let mut taken: HashSet<String> = fixed.iter().map(|id| self.values[id.0].name.clone()).collect();
         for (index, value) in self.values.iter_mut().enumerate() {
             if fixed.contains(&ValueId(index)) {
@@ -244,7 +248,7 @@ impl<'g> ConstantNames<'g> {
     }
 }
 
-fn write_attribute(writer: &mut Writer, name: &str, attribute: &Attribute) {
+pub(super) fn write_attribute(writer: &mut Writer, name: &str, attribute: &Attribute) {
     writer.text(1, name);
     let kind = match attribute {
         Attribute::Float(value) => {
@@ -275,7 +279,7 @@ fn write_attribute(writer: &mut Writer, name: &str, attribute: &Attribute) {
     writer.int(20, kind);
 }
 
-fn write_tensor(writer: &mut Writer, name: &str, tensor: &Tensor) {
+pub(in crate::model) fn write_tensor(writer: &mut Writer, name: &str, tensor: &Tensor) {
     tensor.shape().iter().for_each(|&dim| writer.int(1, dim as i64));
     writer.int(2, tensor.element().onnx());
     writer.text(8, name);

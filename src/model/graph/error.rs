@@ -59,7 +59,9 @@ pub enum GraphError {
         value: f32,
     },
     /// An attribute is NaN or infinite.
-    #[error("the attribute `{attribute}` of {operator} (node `{node}`) is {value}, which is not finite; that cannot be proven")]
+    #[error(
+        "the attribute `{attribute}` of {operator} (node `{node}`) is {value}, which is not finite; that cannot be proven"
+    )]
     NotFiniteAttribute {
         /// Its name.
         attribute: String,

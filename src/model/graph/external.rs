@@ -45,7 +45,9 @@ impl Files {
             None => Ok(None),
             Some(text) => {
                 let number = text.parse::<usize>();
-                number.map(Some).map_err(|_| refuse(format!("is in another file, with the {key} `{text}`, which is no number")))
+                number
+                    .map(Some)
+                    .map_err(|_| refuse(format!("is in another file, with the {key} `{text}`, which is no number")))
             }
         };
         let location = entry("location").ok_or_else(|| refuse("is in another file, which is not named".into()))?;
@@ -65,7 +67,9 @@ impl Files {
         }
         let refuse = |reason: String| GraphError::tensor(tensor, reason);
         let folder = self.folder.as_deref().ok_or_else(|| {
-            refuse(format!("is in the file `{location}` beside the model, which is read only for a model that is a file"))
+            refuse(format!(
+                "is in the file `{location}` beside the model, which is read only for a model that is a file"
+            ))
         })?;
         let left = MAX_BYTES - self.read.borrow().values().map(|file| file.len() as u64).sum::<u64>();
         let bytes: Rc<[u8]> = open(folder, location, left).map_err(refuse)?.into();
@@ -85,7 +89,11 @@ fn open(folder: &Path, location: &str, limit: u64) -> Result<Vec<u8>, String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let path = folder.join(relative);
     let failed = |error: std::io::Error| {
-        let what = if error.kind() == std::io::ErrorKind::NotFound { "is missing".into() } else { format!("cannot be read ({error})") };
+        let what = if error.kind() == std::io::ErrorKind::NotFound {
+            "is missing".into()
+        } else {
+            format!("cannot be read ({error})")
+        };
         format!("is in the file `{location}` beside the model, which {what}; the two files belong together")
     };
     // Symbolic links are followed only as far as they stay inside.
@@ -96,7 +104,8 @@ fn open(folder: &Path, location: &str, limit: u64) -> Result<Vec<u8>, String> {
     }
     // Looked at before it is opened, since opening a device can already do something, and again afterwards.
     let regular = |about: std::io::Result<std::fs::Metadata>| about.map(|about| about.is_file()).map_err(failed);
-    let file = if regular(std::fs::symlink_metadata(&real))? { Some(open_regular(&real).map_err(failed)?) } else { None };
+    let file =
+        if regular(std::fs::symlink_metadata(&real))? { Some(open_regular(&real).map_err(failed)?) } else { None };
     let file = file.filter(|file| file.metadata().is_ok_and(|about| about.is_file()));
     let Some(file) = file else {
         return Err(format!("is in `{location}`, which is no regular file; it is not read"));

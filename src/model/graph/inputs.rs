@@ -34,7 +34,11 @@ pub(super) fn bind(
     let batch: Vec<&str> =
         sizes.keys().filter(|symbol| !options.dims.contains_key(*symbol)).map(String::as_str).collect();
     if !batch.is_empty() {
-        builder.remarks.push(format!("the first axis `{}` is the batch and is 1; --dim {}=N gives it another size", batch.join("`, `"), batch[0]));
+        builder.remarks.push(format!(
+            "the first axis `{}` is the batch and is 1; --dim {}=N gives it another size",
+            batch.join("`, `"),
+            batch[0]
+        ));
     }
     for info in inputs {
         let (declared, dims) = dims(info)?;
@@ -57,7 +61,9 @@ fn dims<'i, 'a>(info: &'i ValueInfo<'a>) -> Result<(Element, &'i [Dim<'a>]), Gra
             let element = Element::from_onnx(*element)
                 .map_err(|what| refuse(&format!("is an input of {what}, which cannot be proven")))?;
             let dims = dims.as_deref().ok_or_else(|| {
-                refuse("is an input without a shape; export the model with one (onnx.shape_inference does not help here)")
+                refuse(
+                    "is an input without a shape; export the model with one (onnx.shape_inference does not help here)",
+                )
             })?;
             Ok((element, dims))
         }

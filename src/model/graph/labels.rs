@@ -37,7 +37,9 @@ pub(super) fn leaving<'a>(model: &proto::Model<'a>, graph: &proto::Graph<'a>) ->
         let label = source.label(output.name);
         if let Some(label) = label {
             leaving.labels = leaving.labels.take().or(label.names);
-            leaving.remarks.push(format!("the output `{}` names the class of the greatest score; it is left out", output.name));
+            leaving
+                .remarks
+                .push(format!("the output `{}` names the class of the greatest score; it is left out", output.name));
             continue;
         }
         leaving.outputs.push((output.name, source.before_zip_map(output.name, &mut leaving.labels)));
@@ -145,7 +147,9 @@ mod tests {
 
     #[test]
     fn names_are_read_from_metadata_as_exporters_write_them() {
-        for text in ["cat,dog", "cat\ndog\n", "[\"cat\", \"dog\"]", "{0: 'cat', 1: 'dog'}", "{\"0\": \"cat\", \"1\": \"dog\"}"] {
+        for text in
+            ["cat,dog", "cat\ndog\n", "[\"cat\", \"dog\"]", "{0: 'cat', 1: 'dog'}", "{\"0\": \"cat\", \"1\": \"dog\"}"]
+        {
             assert_eq!(from_metadata(&[("names", text)]), Some(vec!["cat".into(), "dog".into()]), "{text}");
         }
         assert_eq!(from_metadata(&[("author", "a, b")]), None);

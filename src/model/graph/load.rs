@@ -19,7 +19,8 @@ fn dims(name: &str, dims: &[i64]) -> Result<Vec<usize>, GraphError> {
 pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Result<Tensor, GraphError> {
     let refuse = |reason: String| GraphError::tensor(name, reason);
     let shape = dims(name, &proto.dims)?;
-    let element = Element::from_onnx(proto.element).map_err(|what| refuse(format!("holds {what}, which is not read")))?;
+    let element =
+        Element::from_onnx(proto.element).map_err(|what| refuse(format!("holds {what}, which is not read")))?;
     let count = shape.iter().product();
     let bytes = match proto.raw {
         _ if proto.external => Some(files.read(name, &proto.location)?),
@@ -104,7 +105,8 @@ pub(super) fn sparse(proto: &proto::Sparse<'_>, name: &str, files: &Files) -> Re
             .chunks_exact((*rank).max(1))
             .map(|row| {
                 let axes = row.iter().zip(&shape).zip(&strides);
-                axes.map(|((&at, &dim), &stride)| usize::try_from(at).ok().filter(|&at| at < dim).map(|at| at * stride)).sum()
+                axes.map(|((&at, &dim), &stride)| usize::try_from(at).ok().filter(|&at| at < dim).map(|at| at * stride))
+                    .sum()
             })
             .collect(),
         _ => None,
@@ -137,7 +139,8 @@ pub(super) fn attribute(value: &proto::Value<'_>, label: &str, files: &Files) ->
 
 /// IEEE 754 binary16.
 pub(super) fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
+    let (sign, exponent, fraction) =
+        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
     match exponent {
         // Subnormal: a multiple of 2^-24, which binary32 has exactly.
         0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
@@ -157,7 +160,9 @@ mod tests {
 
     #[test]
     fn half_precision_is_exact() {
-        for (bits, value) in [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)] {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
+        {
             assert_eq!(half(bits).to_bits(), f32::to_bits(value));
         }
         assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
@@ -167,7 +172,12 @@ mod tests {
     #[test]
     fn shapes_and_numbers_have_to_agree() {
         let files = Files::none();
-        let proto = |dims: &[i64], raw: &'static [u8]| proto::Tensor { dims: dims.to_vec(), element: 1, raw: Some(raw), ..Default::default() };
+        let proto = |dims: &[i64], raw: &'static [u8]| proto::Tensor {
+            dims: dims.to_vec(),
+            element: 1,
+            raw: Some(raw),
+            ..Default::default()
+        };
         assert!(tensor(&proto(&[1], &[0, 0, 0x80, 0x3f]), "w", &files).is_ok());
         for (dims, raw) in [(&[2][..], &[0; 4][..]), (&[-1], &[]), (&[1 << 40, 1 << 40], &[]), (&[0, 1 << 62], &[])] {
             assert!(matches!(tensor(&proto(dims, raw), "w", &files), Err(GraphError::Tensor { .. })), "{dims:?}");

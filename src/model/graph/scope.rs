@@ -88,7 +88,11 @@ impl<'g, 'a> Names<'g, 'a> {
             None => Ok(order),
             Some(index) => {
                 let node = &self.nodes[index];
-                let text = format!("the nodes form a cycle: {} (node `{}`) waits for its own result", node.operator, node.label());
+                let text = format!(
+                    "the nodes form a cycle: {} (node `{}`) waits for its own result",
+                    node.operator,
+                    node.label()
+                );
                 Err(GraphError::Graph(text))
             }
         }

@@ -182,7 +182,7 @@ impl std::fmt::Debug for Tensor {
 
 impl Tensor {
     /// A tensor of floats. The caller guarantees that the shape holds as many.
-    pub(super) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
+    pub(in crate::model) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), numbers.len());
         Self { element: Element::Float32, shape, numbers: Numbers::Floats(numbers) }
     }
@@ -196,7 +196,7 @@ impl Tensor {
     }
 
     /// A list of 64-bit integers: a shape, axes, indices.
-    pub(super) fn list(numbers: &[i64]) -> Self {
+    pub(in crate::model) fn list(numbers: &[i64]) -> Self {
         Self::ints(Element::Int64, vec![numbers.len()], numbers.to_vec())
     }
 
@@ -284,9 +284,7 @@ impl Tensor {
         let floats = self.as_floats().unwrap_or_default();
         match floats.iter().enumerate().find(|(_, x)| !x.is_finite()) {
             None => Ok(()),
-            Some((index, &value)) => {
-                Err(GraphError::NotFinite { tensor: name.to_owned(), index, value })
-            }
+            Some((index, &value)) => Err(GraphError::NotFinite { tensor: name.to_owned(), index, value }),
         }
     }
 }

@@ -6,6 +6,9 @@ use std::cell::Cell;
 /// Fields that one file may have: each costs the reader a few bytes of memory.
 const MAX_FIELDS: u64 = 24_000_000;
 
+/// Integers that one list may have.
+const MAX_INTS: usize = 1 << 28;
+
 /// Counts down while a file is read, so that small bytes cannot become large memory.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -60,6 +63,10 @@ impl<'a> Field<'a> {
             Self::Bytes(mut packed) => {
                 while !packed.is_empty() {
                     list.push(varint(&mut packed)? as i64);
+                    // One byte of the file becomes eight here.
+                    if list.len() > MAX_INTS {
+                        return Err(GraphError::too_much("a list of too many integers", MAX_INTS as u64));
+                    }
                 }
                 Ok(())
             }
@@ -83,7 +90,9 @@ impl<'a> Field<'a> {
     pub(super) fn push_doubles(self, list: &mut Vec<f64>) -> Result<(), GraphError> {
         match self {
             Self::Bytes(packed) => {
-                let (words, []) = packed.as_chunks::<8>() else { return Err(malformed("a list of doubles is cut off")) };
+                let (words, []) = packed.as_chunks::<8>() else {
+                    return Err(malformed("a list of doubles is cut off"));
+                };
                 list.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
                 Ok(())
             }
@@ -170,7 +179,7 @@ fn cut_off() -> GraphError {
 
 /// A message that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(in crate::model) struct Writer(Vec<u8>);
 
 impl Writer {
     fn varint(&mut self, mut value: u64) {
@@ -181,33 +190,33 @@ impl Writer {
         self.0.push(value as u8);
     }
 
-    pub(super) fn int(&mut self, number: u32, value: i64) {
+    pub(in crate::model) fn int(&mut self, number: u32, value: i64) {
         self.varint(u64::from(number) << 3);
         self.varint(value as u64);
     }
 
-    pub(super) fn float(&mut self, number: u32, value: f32) {
+    pub(in crate::model) fn float(&mut self, number: u32, value: f32) {
         self.varint(u64::from(number) << 3 | 5);
         self.0.extend(value.to_le_bytes());
     }
 
-    pub(super) fn bytes(&mut self, number: u32, bytes: &[u8]) {
+    pub(in crate::model) fn bytes(&mut self, number: u32, bytes: &[u8]) {
         self.varint(u64::from(number) << 3 | 2);
         self.varint(bytes.len() as u64);
         self.0.extend(bytes);
     }
 
-    pub(super) fn text(&mut self, number: u32, text: &str) {
+    pub(in crate::model) fn text(&mut self, number: u32, text: &str) {
         self.bytes(number, text.as_bytes());
     }
 
-    pub(super) fn message(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
+    pub(in crate::model) fn message(&mut self, number: u32, write: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         write(&mut inner);
         self.bytes(number, &inner.0);
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(in crate::model) fn finish(self) -> Vec<u8> {
         self.0
     }
 }
@@ -235,7 +244,13 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_over_long_is_refused() {
-        for bytes in [&[0x0a, 5, 1][..], &[0x08], &[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], &[0x0b], &[0x00]] {
+        for bytes in [
+            &[0x0a, 5, 1][..],
+            &[0x08],
+            &[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+            &[0x0b],
+            &[0x00],
+        ] {
             let budget = Budget::default();
             assert!(Message::new(bytes, &budget).next().is_err(), "{bytes:?}");
         }

@@ -11,8 +11,22 @@ impl Work<'_> {
         use Operator as O;
         match self.operator {
             O::Cast => self.input(0).map(|tensor| Ok(cast(tensor, self.target().element))),
-            O::Add | O::Sub | O::Mul | O::Div | O::Mod | O::Pow | O::Max | O::Min | O::And | O::Or | O::Xor | O::Equal
-            | O::Less | O::LessOrEqual | O::Greater | O::GreaterOrEqual => self.pairs(),
+            O::Add
+            | O::Sub
+            | O::Mul
+            | O::Div
+            | O::Mod
+            | O::Pow
+            | O::Max
+            | O::Min
+            | O::And
+            | O::Or
+            | O::Xor
+            | O::Equal
+            | O::Less
+            | O::LessOrEqual
+            | O::Greater
+            | O::GreaterOrEqual => self.pairs(),
             O::ReduceMax | O::ReduceMean | O::ReduceMin | O::ReduceProd | O::ReduceSum => self.reduce().map(Ok),
             O::MatMul => self.mat_mul().map(Ok),
             O::DequantizeLinear => self.dequantize().map(Ok),
@@ -54,7 +68,11 @@ impl Work<'_> {
         match (a.numbers(), b.numbers()) {
             (Numbers::Floats(a), Numbers::Floats(b)) if target.element == Element::Bool => {
                 let f = compare::<f32>(self.operator)?;
-                Some(Ok(Tensor::ints(Element::Bool, shape.clone(), places.map(|(i, j)| f(&a[i], &b[j]).into()).collect())))
+                Some(Ok(Tensor::ints(
+                    Element::Bool,
+                    shape.clone(),
+                    places.map(|(i, j)| f(&a[i], &b[j]).into()).collect(),
+                )))
             }
             (Numbers::Floats(a), Numbers::Floats(b)) => {
                 let f = floats(self.operator)?;
@@ -62,11 +80,16 @@ impl Work<'_> {
             }
             (Numbers::Ints(a), Numbers::Ints(b)) if self.compares() => {
                 let f = compare::<i64>(self.operator)?;
-                Some(Ok(Tensor::ints(Element::Bool, shape.clone(), places.map(|(i, j)| f(&a[i], &b[j]).into()).collect())))
+                Some(Ok(Tensor::ints(
+                    Element::Bool,
+                    shape.clone(),
+                    places.map(|(i, j)| f(&a[i], &b[j]).into()).collect(),
+                )))
             }
             (Numbers::Ints(a), Numbers::Ints(b)) => {
                 let truncating = self.attributes.int("fmod").unwrap_or(0) != 0;
-                let made: Option<Vec<i64>> = places.map(|(i, j)| integers(self.operator, truncating, a[i], b[j])).collect();
+                let made: Option<Vec<i64>> =
+                    places.map(|(i, j)| integers(self.operator, truncating, a[i], b[j])).collect();
                 let refuse = || "divides constants by 0, or leaves the integers".to_owned();
                 Some(made.map(|made| Tensor::ints(target.element, shape.clone(), made)).ok_or_else(refuse))
             }

@@ -135,7 +135,8 @@ impl Work<'_> {
         let count = self.target().elements();
         Some(match input.numbers() {
             Numbers::Floats(numbers) => {
-                let fill = self.input(2).and_then(Tensor::as_floats).and_then(|fill| fill.first()).copied().unwrap_or(0.0);
+                let fill =
+                    self.input(2).and_then(Tensor::as_floats).and_then(|fill| fill.first()).copied().unwrap_or(0.0);
                 let mut made = vec![fill; count];
                 places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = x);
                 Tensor::floats(shape, made)

@@ -60,7 +60,9 @@ fn cast(tensor: &Tensor, to: Element) -> Tensor {
             Tensor::ints(to, shape, numbers.iter().map(|&x| (x != 0.0).into()).collect())
         }
         (Numbers::Floats(numbers), _) => Tensor::ints(to, shape, numbers.iter().map(|&x| x as i64).collect()),
-        (Numbers::Ints(numbers), Element::Float32) => Tensor::floats(shape, numbers.iter().map(|&x| x as f32).collect()),
+        (Numbers::Ints(numbers), Element::Float32) => {
+            Tensor::floats(shape, numbers.iter().map(|&x| x as f32).collect())
+        }
         (Numbers::Ints(numbers), _) => Tensor::ints(to, shape, numbers.clone()),
     }
 }
@@ -110,7 +112,11 @@ mod tests {
         let wide = run(Operator::Expand, Attributes::none(), &[&ints(&[2, 1], &[1, 2]), &Tensor::list(&[2, 2])]);
         assert_eq!(wide, ints(&[2, 2], &[1, 1, 2, 2]));
         let back = [Tensor::list(&[-1]), Tensor::list(&[i64::MIN]), Tensor::list(&[0]), Tensor::list(&[-2])];
-        let cut = run(Operator::Slice, Attributes::none(), &[&Tensor::list(&[1, 2, 3, 4]), &back[0], &back[1], &back[2], &back[3]]);
+        let cut = run(
+            Operator::Slice,
+            Attributes::none(),
+            &[&Tensor::list(&[1, 2, 3, 4]), &back[0], &back[1], &back[2], &back[3]],
+        );
         assert_eq!(cut, Tensor::list(&[4, 2]));
         let sum = run(Operator::ReduceSum, Attributes::of([("keepdims", 0.into())]), &[&matrix, &Tensor::list(&[0])]);
         assert_eq!(sum, Tensor::floats(vec![3], vec![5.0, 7.0, 9.0]));

@@ -151,7 +151,8 @@ impl Query<'_> {
     }
 
     fn blocks(&self, shape: &[usize]) -> Result<Vec<usize>, String> {
-        let block = self.attributes.int("blocksize").and_then(|block| usize::try_from(block).ok()).filter(|&block| block > 0);
+        let block =
+            self.attributes.int("blocksize").and_then(|block| usize::try_from(block).ok()).filter(|&block| block > 0);
         let (&[n, c, h, w], Some(block)) = (shape, block) else { return Err(self.mismatch()) };
         let area = block.checked_mul(block).ok_or_else(|| self.mismatch())?;
         match self.operator {

@@ -51,7 +51,8 @@ impl Query<'_> {
         let row = [&[1], a].concat();
         let column = [b, &[1]].concat();
         let (left, right) = (if a.len() == 1 { &row } else { a }, if b.len() == 1 { &column } else { b });
-        let (Some((lead, &[m, inner])), Some((other, &[same, n]))) = (left.split_last_chunk(), right.split_last_chunk())
+        let (Some((lead, &[m, inner])), Some((other, &[same, n]))) =
+            (left.split_last_chunk(), right.split_last_chunk())
         else {
             return Err(self.mismatch());
         };
@@ -120,7 +121,8 @@ impl Query<'_> {
         }
         let size = |at: usize| -> Option<usize> {
             let reach = dilations[at].checked_mul(kernel[at].checked_sub(1)?)?.checked_add(1)?;
-            let full = space[at].checked_sub(1)?.checked_mul(strides[at])?.checked_add(reach)?.checked_add(extra[at])?;
+            let full =
+                space[at].checked_sub(1)?.checked_mul(strides[at])?.checked_add(reach)?.checked_add(extra[at])?;
             full.checked_sub(pads[at])?.checked_sub(pads[n + at])
         };
         let made: Option<Vec<usize>> = (0..n).map(size).collect();

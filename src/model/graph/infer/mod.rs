@@ -42,18 +42,67 @@ impl Query<'_> {
     fn infer(&self) -> Result<Vec<TensorType>, String> {
         use Operator as O;
         match self.operator {
-            O::Abs | O::Acos | O::Acosh | O::Asin | O::Asinh | O::Atan | O::Atanh | O::Ceil | O::Clip | O::Cos | O::Cosh
-            | O::CumSum | O::Elu | O::Erf | O::Exp | O::Floor | O::HardSigmoid | O::HardSwish | O::Hardmax | O::Identity
-            | O::LRN | O::LeakyRelu | O::Log | O::LogSoftmax | O::Neg | O::Not | O::Reciprocal | O::Relu
-            | O::ReverseSequence | O::Round | O::Selu | O::Sigmoid | O::Sign | O::Sin | O::Sinh | O::Softmax | O::Softplus
-            | O::Softsign | O::Sqrt | O::Tan | O::Tanh | O::ThresholdedRelu | O::Trilu => self.same(),
+            O::Abs
+            | O::Acos
+            | O::Acosh
+            | O::Asin
+            | O::Asinh
+            | O::Atan
+            | O::Atanh
+            | O::Ceil
+            | O::Clip
+            | O::Cos
+            | O::Cosh
+            | O::CumSum
+            | O::Elu
+            | O::Erf
+            | O::Exp
+            | O::Floor
+            | O::HardSigmoid
+            | O::HardSwish
+            | O::Hardmax
+            | O::Identity
+            | O::LRN
+            | O::LeakyRelu
+            | O::Log
+            | O::LogSoftmax
+            | O::Neg
+            | O::Not
+            | O::Reciprocal
+            | O::Relu
+            | O::ReverseSequence
+            | O::Round
+            | O::Selu
+            | O::Sigmoid
+            | O::Sign
+            | O::Sin
+            | O::Sinh
+            | O::Softmax
+            | O::Softplus
+            | O::Softsign
+            | O::Sqrt
+            | O::Tan
+            | O::Tanh
+            | O::ThresholdedRelu
+            | O::Trilu => self.same(),
             O::BatchNormalization | O::InstanceNormalization => self.per_channel(),
             O::ScatterElements | O::ScatterND => self.same(),
             O::IsInf | O::IsNaN => one(Element::Bool, self.shape(0)?.to_vec()),
-            O::Add | O::And | O::BitShift | O::Div | O::Max | O::Min | O::Mod | O::Mul | O::Or | O::Pow | O::Sub | O::Xor => {
-                one(self.kind(0)?.element, self.broadcast_all(0)?)
+            O::Add
+            | O::And
+            | O::BitShift
+            | O::Div
+            | O::Max
+            | O::Min
+            | O::Mod
+            | O::Mul
+            | O::Or
+            | O::Pow
+            | O::Sub
+            | O::Xor => one(self.kind(0)?.element, self.broadcast_all(0)?),
+            O::Equal | O::Greater | O::GreaterOrEqual | O::Less | O::LessOrEqual => {
+                one(Element::Bool, self.broadcast_all(0)?)
             }
-            O::Equal | O::Greater | O::GreaterOrEqual | O::Less | O::LessOrEqual => one(Element::Bool, self.broadcast_all(0)?),
             O::Where => one(self.kind(1)?.element, self.broadcast_all(0)?),
             O::PRelu => match broadcast(self.shape(0)?, self.shape(1)?) {
                 Some(shape) if shape == self.shape(0)? => self.same(),
@@ -70,13 +119,42 @@ impl Query<'_> {
                 TensorType::new(Element::Float32, vec![]),
                 TensorType::new(Element::Uint8, vec![]),
             ]),
-            O::ReduceMax | O::ReduceMean | O::ReduceMin | O::ReduceProd | O::ReduceSum => self.reduce(self.kind(0)?.element),
+            O::ReduceMax | O::ReduceMean | O::ReduceMin | O::ReduceProd | O::ReduceSum => {
+                self.reduce(self.kind(0)?.element)
+            }
             O::ArgMax | O::ArgMin => self.reduce(Element::Int64),
-            O::Concat | O::Expand | O::Gather | O::GatherElements | O::GatherND | O::OneHot | O::Pad | O::Reshape | O::Resize
-            | O::Slice | O::Split | O::Tile | O::TopK | O::Transpose | O::DepthToSpace | O::SpaceToDepth => self.layout(),
-            O::Gemm | O::MatMul | O::MatMulInteger | O::QLinearMatMul | O::Conv | O::ConvInteger | O::QLinearConv
-            | O::ConvTranspose | O::Einsum | O::AveragePool | O::MaxPool | O::GlobalAveragePool | O::GlobalMaxPool | O::LSTM
-            | O::GRU | O::RNN => self.linear(),
+            O::Concat
+            | O::Expand
+            | O::Gather
+            | O::GatherElements
+            | O::GatherND
+            | O::OneHot
+            | O::Pad
+            | O::Reshape
+            | O::Resize
+            | O::Slice
+            | O::Split
+            | O::Tile
+            | O::TopK
+            | O::Transpose
+            | O::DepthToSpace
+            | O::SpaceToDepth => self.layout(),
+            O::Gemm
+            | O::MatMul
+            | O::MatMulInteger
+            | O::QLinearMatMul
+            | O::Conv
+            | O::ConvInteger
+            | O::QLinearConv
+            | O::ConvTranspose
+            | O::Einsum
+            | O::AveragePool
+            | O::MaxPool
+            | O::GlobalAveragePool
+            | O::GlobalMaxPool
+            | O::LSTM
+            | O::GRU
+            | O::RNN => self.linear(),
         }
     }
 

@@ -26,8 +26,8 @@ impl Step<'_, '_> {
             "Gelu" => self.gelu()?,
             "Swish" => self.swish()?,
             "Shrink" => self.shrink()?,
-            "Add" | "Sub" | "Mul" | "Div" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Greater" | "GreaterOrEqual" | "Less"
-            | "LessOrEqual" | "BitShift" => self.pair()?,
+            "Add" | "Sub" | "Mul" | "Div" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Greater" | "GreaterOrEqual"
+            | "Less" | "LessOrEqual" | "BitShift" => self.pair()?,
             _ => return self.unary(),
         };
         Ok(vec![made])
@@ -48,9 +48,11 @@ impl Step<'_, '_> {
                 ("detect_negative", int("detect_negative", 1)),
                 ("detect_positive", int("detect_positive", 1)),
             ]),
-            "Abs" | "Acos" | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Erf" | "Exp"
-            | "Floor" | "HardSwish" | "IsNaN" | "Log" | "Neg" | "Not" | "Reciprocal" | "Relu" | "Round" | "Sigmoid" | "Sign"
-            | "Sin" | "Sinh" | "Softplus" | "Softsign" | "Sqrt" | "Tan" | "Tanh" | "Where" => Attributes::none(),
+            "Abs" | "Acos" | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Erf"
+            | "Exp" | "Floor" | "HardSwish" | "IsNaN" | "Log" | "Neg" | "Not" | "Reciprocal" | "Relu" | "Round"
+            | "Sigmoid" | "Sign" | "Sin" | "Sinh" | "Softplus" | "Softsign" | "Sqrt" | "Tan" | "Tanh" | "Where" => {
+                Attributes::none()
+            }
             _ => return Err(self.refuse("is not one that is read")),
         };
         let operator: Operator = self.call.operator.parse().map_err(|()| self.refuse("is not one that is read"))?;
@@ -157,8 +159,10 @@ impl Step<'_, '_> {
             return Err(self.refuse("raises integers to a floating-point power, which is not read"));
         }
         let exponent = self.cast(&exponent, element)?;
-        let square = tensor(&exponent).and_then(Tensor::as_floats).is_some_and(|numbers| numbers.iter().all(|&x| x == 2.0));
-        let same = self.shape(&exponent).iter().all(|&dim| dim == 1) && self.shape(&exponent).len() <= self.shape(&base).len();
+        let square =
+            tensor(&exponent).and_then(Tensor::as_floats).is_some_and(|numbers| numbers.iter().all(|&x| x == 2.0));
+        let same =
+            self.shape(&exponent).iter().all(|&dim| dim == 1) && self.shape(&exponent).len() <= self.shape(&base).len();
         if square && same {
             return self.plain(Operator::Mul, &[&base, &base]);
         }

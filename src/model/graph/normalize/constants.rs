@@ -14,7 +14,9 @@ impl<'a> Step<'_, 'a> {
         let found = self.call.attributes.iter().find_map(|attribute| match (attribute.name, &attribute.value) {
             ("value" | "sparse_value", value) => Some(load(value)),
             ("value_float", proto::Value::Float(number)) => Some(Ok(Tensor::scalar(*number))),
-            ("value_floats", proto::Value::Floats(numbers)) => Some(Ok(Tensor::floats(vec![numbers.len()], numbers.clone()))),
+            ("value_floats", proto::Value::Floats(numbers)) => {
+                Some(Ok(Tensor::floats(vec![numbers.len()], numbers.clone())))
+            }
             ("value_int", proto::Value::Int(number)) => Some(Ok(Tensor::ints(Element::Int64, vec![], vec![*number]))),
             ("value_ints", proto::Value::Ints(numbers)) => Some(Ok(Tensor::list(numbers))),
             _ => None,
@@ -31,7 +33,8 @@ impl<'a> Step<'_, 'a> {
         let shape = self.known(&self.call.input(0)?, "sizes")?;
         let shape: Option<Vec<usize>> = shape.iter().map(|&dim| usize::try_from(dim).ok()).collect();
         let shape = shape.ok_or_else(|| self.refuse("has a negative size"))?;
-        let count = checked_elements(&shape).ok_or_else(|| self.refuse(format!("makes the shape {shape:?}, which is too large")))?;
+        let count = checked_elements(&shape)
+            .ok_or_else(|| self.refuse(format!("makes the shape {shape:?}, which is too large")))?;
         self.builder.afford(self.call, count)?;
         let numbers = match value.numbers() {
             Numbers::Floats(numbers) => Numbers::Floats(vec![numbers.first().copied().unwrap_or(0.0); count]),

@@ -299,7 +299,8 @@ impl Step<'_, '_> {
             }
             _ => {
                 let number = |name, default: i64| self.call.int(name).unwrap_or(default).into();
-                let attributes = Attributes::of([("batch_axis", number("batch_axis", 1)), ("time_axis", number("time_axis", 0))]);
+                let attributes =
+                    Attributes::of([("batch_axis", number("batch_axis", 1)), ("time_axis", number("time_axis", 0))]);
                 self.keep(Operator::ReverseSequence, attributes)
             }
         }

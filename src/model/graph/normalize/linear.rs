@@ -81,7 +81,8 @@ impl Step<'_, '_> {
         let equation: String = equation.chars().filter(|letter| !letter.is_whitespace()).collect();
         let ranks: Vec<usize> = self.call.all_inputs()?.iter().map(|operand| self.shape(operand).len()).collect();
         let explicit = explicit_equation(&equation, &ranks);
-        let explicit = explicit.ok_or_else(|| self.refuse(format!("has the equation `{equation}`, which does not fit")))?;
+        let explicit =
+            explicit.ok_or_else(|| self.refuse(format!("has the equation `{equation}`, which does not fit")))?;
         self.keep(Operator::Einsum, Attributes::of([("equation", explicit.as_str().into())]))
     }
 
@@ -104,7 +105,8 @@ impl Step<'_, '_> {
         if self.call.optional(2).is_none() {
             let element = match self.call.int("output_dtype").unwrap_or(0) {
                 0 => Element::Uint8,
-                number => Element::from_onnx(number).map_err(|what| self.refuse(format!("makes {what}, which is not read")))?,
+                number => Element::from_onnx(number)
+                    .map_err(|what| self.refuse(format!("makes {what}, which is not read")))?,
             };
             let shape = self.shape(&self.call.input(1)?);
             let zeros = vec![0; shape.iter().product()];
@@ -118,7 +120,9 @@ impl Step<'_, '_> {
         let operator: Operator = self.call.operator.parse().map_err(|()| self.refuse("is not one that is read"))?;
         let mut inputs = self.call.inputs.clone();
         let weights = self.shape(&self.call.input(2)?);
-        let &[_, _, hidden] = &weights[..] else { return Err(self.refuse("has recurrent weights that are no three axes")) };
+        let &[_, _, hidden] = &weights[..] else {
+            return Err(self.refuse("has recurrent weights that are no three axes"));
+        };
         let batch_first = self.call.flag("layout");
         let swap = |step: &mut Self, operand: &mut Option<Operand>| match operand {
             Some(found) if batch_first => {
@@ -212,7 +216,8 @@ fn explicit_equation(equation: &str, ranks: &[usize]) -> Option<String> {
     let result = match result {
         Some(result) => result.replace("...", &dots),
         None => {
-            let mut once: Vec<char> = used.iter().copied().filter(|letter| used.iter().filter(|l| *l == letter).count() == 1).collect();
+            let mut once: Vec<char> =
+                used.iter().copied().filter(|letter| used.iter().filter(|l| *l == letter).count() == 1).collect();
             once.sort_unstable();
             dots + &once.into_iter().collect::<String>()
         }

@@ -87,7 +87,9 @@ impl Step<'_, '_> {
         let weights = self.call.floats("coefficients").ok_or_else(|| self.refuse("has no coefficients"))?.to_vec();
         let count = usize::try_from(count).unwrap_or(0);
         if count == 0 || count.checked_mul(columns) != Some(weights.len()) {
-            return Err(self.refuse(format!("has {} coefficients for {count} scores of {columns} features", weights.len())));
+            return Err(
+                self.refuse(format!("has {} coefficients for {count} scores of {columns} features", weights.len()))
+            );
         }
         let bias = match self.call.floats("intercepts").filter(|list| !list.is_empty()) {
             Some(list) if list.len() == count => list.to_vec(),
@@ -115,7 +117,9 @@ impl Step<'_, '_> {
     /// How many classes a classifier names.
     pub(super) fn classes(&self) -> usize {
         let lists = ["classlabels_strings", "classlabels_int64s", "classlabels_ints"];
-        let count = |name: &&str| self.call.texts(name).map(|list| list.len()).or_else(|| self.call.ints(name).map(<[i64]>::len));
+        let count = |name: &&str| {
+            self.call.texts(name).map(|list| list.len()).or_else(|| self.call.ints(name).map(<[i64]>::len))
+        };
         lists.iter().filter_map(count).max().unwrap_or(0)
     }
 
@@ -125,7 +129,8 @@ impl Step<'_, '_> {
         let (_, _, columns) = self.rows()?;
         let given = self.call.floats("coefficients").map_or(0, <[f32]>::len) / columns.max(1);
         let scores = self.linear_scores(given as i64)?;
-        let scores = if given == 1 && classes == 2 { self.both_classes(&scores)? } else { self.post_transform(&scores)? };
+        let scores =
+            if given == 1 && classes == 2 { self.both_classes(&scores)? } else { self.post_transform(&scores)? };
         self.with_label(scores)
     }
 
@@ -145,8 +150,7 @@ impl Step<'_, '_> {
 
     /// Labels that are integers can be computed; names were left out before.
     pub(super) fn with_label(&mut self, scores: Operand) -> Made {
-        let attributes =
-            Attributes::of([("axis", 1.into()), ("keepdims", 0.into()), ("select_last_index", 0.into())]);
+        let attributes = Attributes::of([("axis", 1.into()), ("keepdims", 0.into()), ("select_last_index", 0.into())]);
         if !self.call.uses(0) {
             return Ok(vec![scores.clone(), scores]);
         }
@@ -166,19 +170,21 @@ impl Step<'_, '_> {
         }
         let (x, _, columns) = self.rows()?;
         let coefficients = self.call.floats("coefficients").unwrap_or_default();
-        let weights: Vec<f32> = match self.call.floats("support_vectors").filter(|_| self.call.int("n_supports").unwrap_or(0) > 0) {
-            Some(vectors) if vectors.len() == coefficients.len() * columns => {
-                let sum = |at: usize| {
-                    let terms = vectors.chunks_exact(columns.max(1)).zip(coefficients);
-                    terms.map(|(vector, c)| f64::from(vector[at]) * f64::from(*c)).sum::<f64>() as f32
-                };
-                (0..columns).map(sum).collect()
-            }
-            None if coefficients.len() == columns => coefficients.to_vec(),
-            _ => return Err(self.refuse("has coefficients that do not fit its features")),
-        };
+        let weights: Vec<f32> =
+            match self.call.floats("support_vectors").filter(|_| self.call.int("n_supports").unwrap_or(0) > 0) {
+                Some(vectors) if vectors.len() == coefficients.len() * columns => {
+                    let sum = |at: usize| {
+                        let terms = vectors.chunks_exact(columns.max(1)).zip(coefficients);
+                        terms.map(|(vector, c)| f64::from(vector[at]) * f64::from(*c)).sum::<f64>() as f32
+                    };
+                    (0..columns).map(sum).collect()
+                }
+                None if coefficients.len() == columns => coefficients.to_vec(),
+                _ => return Err(self.refuse("has coefficients that do not fit its features")),
+            };
         let rho = self.call.floats("rho").and_then(|rho| rho.first()).copied().unwrap_or(0.0);
-        let scores = self.gemm_with(&x, Tensor::floats(vec![1, columns], weights), Tensor::floats(vec![1], vec![rho]))?;
+        let scores =
+            self.gemm_with(&x, Tensor::floats(vec![1, columns], weights), Tensor::floats(vec![1], vec![rho]))?;
         self.post_transform(&scores)
     }
 }

@@ -31,20 +31,39 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
     match call.operator {
         "Constant" => step.constant(load),
         "ConstantOfShape" => step.constant_of_shape(load),
-        "Identity" | "Dropout" | "Cast" | "CastLike" | "Shape" | "Size" | "Range" | "EyeLike" | "NonZero" | "Compress" => {
-            step.constants()
-        }
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand" | "Tile" | "Concat" | "Split" | "Slice"
-        | "Gather" | "GatherElements" | "GatherND" | "Scatter" | "ScatterElements" | "ScatterND" | "Pad" | "OneHot" | "TopK"
-        | "DepthToSpace" | "SpaceToDepth" | "ReverseSequence" | "Trilu" => step.layout(),
+        "Identity" | "Dropout" | "Cast" | "CastLike" | "Shape" | "Size" | "Range" | "EyeLike" | "NonZero"
+        | "Compress" => step.constants(),
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand" | "Tile" | "Concat" | "Split"
+        | "Slice" | "Gather" | "GatherElements" | "GatherND" | "Scatter" | "ScatterElements" | "ScatterND" | "Pad"
+        | "OneHot" | "TopK" | "DepthToSpace" | "SpaceToDepth" | "ReverseSequence" | "Trilu" => step.layout(),
         "Resize" | "Upsample" => step.sampling(),
         "Conv" | "ConvInteger" | "QLinearConv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "LpPool"
         | "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => step.windows(),
-        "Gemm" | "MatMul" | "MatMulInteger" | "QLinearMatMul" | "Einsum" | "LSTM" | "GRU" | "RNN" | "QuantizeLinear"
-        | "DequantizeLinear" | "DynamicQuantizeLinear" => step.linear(),
-        "Softmax" | "LogSoftmax" | "Hardmax" | "ArgMax" | "ArgMin" | "CumSum" | "BatchNormalization"
-        | "InstanceNormalization" | "LayerNormalization" | "GroupNormalization" | "RMSNormalization" | "LpNormalization"
-        | "MeanVarianceNormalization" | "LRN" => step.along_axes(),
+        "Gemm"
+        | "MatMul"
+        | "MatMulInteger"
+        | "QLinearMatMul"
+        | "Einsum"
+        | "LSTM"
+        | "GRU"
+        | "RNN"
+        | "QuantizeLinear"
+        | "DequantizeLinear"
+        | "DynamicQuantizeLinear" => step.linear(),
+        "Softmax"
+        | "LogSoftmax"
+        | "Hardmax"
+        | "ArgMax"
+        | "ArgMin"
+        | "CumSum"
+        | "BatchNormalization"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "GroupNormalization"
+        | "RMSNormalization"
+        | "LpNormalization"
+        | "MeanVarianceNormalization"
+        | "LRN" => step.along_axes(),
         operator if operator.starts_with("Reduce") => step.reduce(),
         _ => step.arithmetic(),
     }
@@ -66,7 +85,12 @@ impl<'a> Step<'_, 'a> {
         self.call.refuse(reason)
     }
 
-    fn apply(&mut self, operator: Operator, attributes: Attributes, inputs: &[&Operand]) -> Result<Operand, GraphError> {
+    fn apply(
+        &mut self,
+        operator: Operator,
+        attributes: Attributes,
+        inputs: &[&Operand],
+    ) -> Result<Operand, GraphError> {
         self.builder.apply(self.call, operator, attributes, inputs)
     }
 

@@ -221,7 +221,8 @@ impl Step<'_, '_> {
 
     /// Scales and biases are per group before version 21, per channel since.
     fn group_normalization(&mut self, x: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
-        let groups = self.call.int("num_groups").and_then(|groups| usize::try_from(groups).ok()).filter(|&groups| groups > 0);
+        let groups =
+            self.call.int("num_groups").and_then(|groups| usize::try_from(groups).ok()).filter(|&groups| groups > 0);
         let (Some(groups), &[batch, channels, ref space @ ..]) = (groups, shape) else {
             return Err(self.refuse("has no groups or channels"));
         };
@@ -234,7 +235,8 @@ impl Step<'_, '_> {
         let per_group = self.call.version < 21;
         let ones = vec![1; if per_group { 1 } else { space.len() }];
         let along = [&[if per_group { groups } else { channels }][..], &ones].concat();
-        let (scale, bias) = (self.reshaped(&self.call.input(1)?, &along)?, self.reshaped(&self.call.input(2)?, &along)?);
+        let (scale, bias) =
+            (self.reshaped(&self.call.input(1)?, &along)?, self.reshaped(&self.call.input(2)?, &along)?);
         let unit = if per_group { unit } else { self.reshaped(&unit, shape)? };
         let scaled = self.plain(Operator::Mul, &[&unit, &scale])?;
         let made = self.plain(Operator::Add, &[&scaled, &bias])?;

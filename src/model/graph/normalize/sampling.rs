@@ -54,7 +54,8 @@ impl Step<'_, '_> {
 
     /// One of the two, for every axis.
     fn scales_and_sizes(&self, shape: &[usize], old: bool) -> Result<(Option<Vec<f32>>, Option<Vec<i64>>), GraphError> {
-        let filled = |operand: Option<&Operand>| operand.filter(|operand| self.builder.kind(operand).elements() > 0).cloned();
+        let filled =
+            |operand: Option<&Operand>| operand.filter(|operand| self.builder.kind(operand).elements() > 0).cloned();
         let axes = match self.call.ints("axes") {
             Some(axes) => self.axes(axes, shape.len())?,
             None => (0..shape.len()).collect(),

@@ -92,7 +92,10 @@ impl Step<'_, '_> {
         Ok(self.call.floats(name).ok_or_else(|| self.refuse(format!("has no {name}")))?.to_vec())
     }
 
-    fn read_trees(&self, columns: usize) -> Result<(Vec<(i64, Vec<Path>, BTreeMap<i64, Inner>)>, Operator), GraphError> {
+    fn read_trees(
+        &self,
+        columns: usize,
+    ) -> Result<(Vec<(i64, Vec<Path>, BTreeMap<i64, Inner>)>, Operator), GraphError> {
         let (trees, nodes) = (self.int_list("nodes_treeids")?, self.int_list("nodes_nodeids")?);
         let (features, values) = (self.int_list("nodes_featureids")?, self.float_list("nodes_values")?);
         let (yes, no) = (self.int_list("nodes_truenodeids")?, self.int_list("nodes_falsenodeids")?);
@@ -115,7 +118,8 @@ impl Step<'_, '_> {
                 return Err(self.refuse("compares in several ways, which is not read"));
             }
             let feature = usize::try_from(features[at]).ok().filter(|&feature| feature < columns);
-            let feature = feature.ok_or_else(|| self.refuse(format!("compares feature {} of {columns}", features[at])))?;
+            let feature =
+                feature.ok_or_else(|| self.refuse(format!("compares feature {} of {columns}", features[at])))?;
             tree.inner.insert(nodes[at], Inner { feature, threshold: values[at], yes: yes[at], no: no[at] });
         }
         let mode = match mode {
@@ -154,7 +158,8 @@ impl Step<'_, '_> {
     /// What each leaf adds, by tree and node: outputs and weights.
     #[allow(clippy::type_complexity)]
     fn leaf_weights(&self, prefix: &str, kind: &str) -> Result<HashMap<(i64, i64), Vec<(usize, f32)>>, GraphError> {
-        let (trees, nodes) = (self.int_list(&format!("{prefix}_treeids"))?, self.int_list(&format!("{prefix}_nodeids"))?);
+        let (trees, nodes) =
+            (self.int_list(&format!("{prefix}_treeids"))?, self.int_list(&format!("{prefix}_nodeids"))?);
         let (ids, weights) = (self.int_list(&format!("{kind}_ids"))?, self.float_list(&format!("{prefix}_weights"))?);
         if [nodes.len(), ids.len(), weights.len()] != [trees.len(); 3] {
             return Err(self.refuse("has lists of weights of different lengths"));

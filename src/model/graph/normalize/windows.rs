@@ -31,7 +31,8 @@ impl Step<'_, '_> {
                 let axes: Vec<i64> = (2..shape.len() as i64).collect();
                 let powers = self.powers(&x)?;
                 let axes = self.list(&axes);
-                let sum = self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 1.into())]), &[&powers, &axes])?;
+                let sum =
+                    self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 1.into())]), &[&powers, &axes])?;
                 Ok(vec![self.root(&sum)?])
             }
             "LpPool" => self.lp_pool(&x, &shape),
