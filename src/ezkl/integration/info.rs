@@ -12,22 +12,26 @@ use crate::{
 };
 use alloy::primitives::B256;
 use serde::Serialize;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use zkinfer_prover::circuit::shape::MAX_VARIABLES;
 
 /// ONNX operators that the native backend lowers (`model::lower`).
-const NATIVE: [&str; 12] = [
+const NATIVE: [&str; 16] = [
     "Add",
+    "BatchNormalization",
     "Clip",
     "Constant",
+    "Div",
     "Dropout",
     "Flatten",
     "Gemm",
     "Identity",
     "MatMul",
+    "Mul",
     "Relu",
     "Reshape",
     "Squeeze",
+    "Sub",
     "Unsqueeze",
 ];
 /// EZKL's largest circuit is 2^26 rows.
@@ -94,8 +98,10 @@ pub struct Compatibility {
 impl Compatibility {
     pub(super) fn of(model: &Model, backend: BackendName) -> Self {
         let known = operators(backend);
+        // Of the canonical graph: what was only about shapes, or a sum of others, is not there any more.
+        let used: BTreeSet<&str> = model.graph().nodes().iter().map(|node| node.operator.name()).collect();
         let unsupported: Vec<String> =
-            model.operators().iter().filter(|name| !known.contains(&name.as_str())).cloned().collect();
+            used.into_iter().filter(|name| !known.contains(name)).map(str::to_owned).collect();
         Self { supported: unsupported.is_empty(), unsupported }
     }
 }

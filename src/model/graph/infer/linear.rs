@@ -34,9 +34,9 @@ impl Query<'_> {
     }
 
     fn gemm(&self) -> Result<Vec<usize>, String> {
-        let turned = |name, shape: &[usize]| match shape {
-            &[rows, columns] if self.attributes.int(name).unwrap_or(0) != 0 => Ok([columns, rows]),
-            &[rows, columns] => Ok([rows, columns]),
+        let turned = |name, shape: &[usize]| match *shape {
+            [rows, columns] if self.attributes.int(name).unwrap_or(0) != 0 => Ok([columns, rows]),
+            [rows, columns] => Ok([rows, columns]),
             _ => Err(self.mismatch()),
         };
         let ([m, inner], [same, n]) = (turned("transA", self.shape(0)?)?, turned("transB", self.shape(1)?)?);

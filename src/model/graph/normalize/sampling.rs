@@ -8,6 +8,12 @@ use crate::model::graph::{
     tensor::Tensor,
 };
 
+/// How large the result is, along every axis.
+enum Extent {
+    Scales(Vec<f32>),
+    Sizes(Vec<i64>),
+}
+
 impl Step<'_, '_> {
     pub(super) fn sampling(&mut self) -> Made {
         let x = self.call.input(0)?;
@@ -38,22 +44,17 @@ impl Step<'_, '_> {
             attributes.set("cubic_coeff_a", self.call.float("cubic_coeff_a").unwrap_or(-0.75));
             attributes.set("exclude_outside", self.call.int("exclude_outside").unwrap_or(0));
         }
-        let (scales, sizes) = self.scales_and_sizes(&shape, old)?;
-        let same = scales.as_ref().is_some_and(|scales| scales.iter().all(|&scale| scale == 1.0));
-        if same {
-            return Ok(vec![x]);
-        }
-        let scales = scales.map(|scales| self.constant_of(Tensor::floats(vec![scales.len()], scales)));
-        let sizes = sizes.map(|sizes| self.list(&sizes));
-        let mut inputs = vec![Some(x), None, scales];
-        if sizes.is_some() {
-            inputs.push(sizes);
+        let mut inputs = vec![Some(x.clone()), None];
+        match self.extent(&shape, old)? {
+            Extent::Scales(scales) if scales.iter().all(|&scale| scale == 1.0) => return Ok(vec![x]),
+            Extent::Scales(scales) => inputs.push(Some(self.constant_of(Tensor::floats(vec![scales.len()], scales)))),
+            Extent::Sizes(sizes) => inputs.extend([None, Some(self.list(&sizes))]),
         }
         self.builder.node(self.call, Operator::Resize, attributes, inputs, 1)
     }
 
     /// One of the two, for every axis.
-    fn scales_and_sizes(&self, shape: &[usize], old: bool) -> Result<(Option<Vec<f32>>, Option<Vec<i64>>), GraphError> {
+    fn extent(&self, shape: &[usize], old: bool) -> Result<Extent, GraphError> {
         let filled =
             |operand: Option<&Operand>| operand.filter(|operand| self.builder.kind(operand).elements() > 0).cloned();
         let axes = match self.call.ints("axes") {
@@ -64,7 +65,7 @@ impl Step<'_, '_> {
             let given = self.known(&sizes, "sizes")?;
             let mut all: Vec<i64> = shape.iter().map(|&dim| dim as i64).collect();
             axes.iter().zip(given).for_each(|(&axis, size)| all[axis] = size);
-            return Ok((None, Some(all)));
+            return Ok(Extent::Sizes(all));
         }
         let operand = filled(self.call.optional(if old { 1 } else { 2 }));
         let given = match &operand {
@@ -77,6 +78,6 @@ impl Step<'_, '_> {
         }
         let mut all = vec![1.0; shape.len()];
         axes.iter().zip(given).for_each(|(&axis, &scale)| all[axis] = scale);
-        Ok((Some(all), None))
+        Ok(Extent::Scales(all))
     }
 }

@@ -11,7 +11,7 @@ use crate::model::graph::{
     operators::{Attributes, Operator},
     tensor::{Element, Tensor},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Numbers that the matrices of an ensemble may have.
 const MAX_NUMBERS: usize = 1 << 26;
@@ -24,11 +24,22 @@ struct Inner {
     no: i64,
 }
 
+/// A tree by the ids of its nodes.
 #[derive(Default)]
 struct Tree {
     inner: BTreeMap<i64, Inner>,
-    leaves: Vec<i64>,
+    leaves: HashSet<i64>,
     root: Option<i64>,
+}
+
+/// What each leaf adds, by tree and node: outputs and weights.
+type Weights = HashMap<(i64, i64), Vec<(usize, f32)>>;
+
+/// A tree with the paths to its leaves.
+struct Walked {
+    id: i64,
+    paths: Vec<Path>,
+    inner: BTreeMap<i64, Inner>,
 }
 
 /// A leaf, and the inner nodes on its path with what they say.
@@ -42,8 +53,8 @@ impl Step<'_, '_> {
         let (x, rows, columns) = self.rows()?;
         let (trees, mode) = self.read_trees(columns)?;
         let classifier = self.call.operator == "TreeEnsembleClassifier";
-        let (prefix, kind) = if classifier { ("class", "class") } else { ("target", "target") };
-        let weights = self.leaf_weights(prefix, kind)?;
+        let prefix = if classifier { "class" } else { "target" };
+        let weights = self.leaf_weights(prefix)?;
         let ids = weights.values().flatten().map(|&(id, _)| id).max().map_or(0, |id| id + 1);
         let outputs = if classifier {
             // One column of weights may speak for two classes.
@@ -54,6 +65,7 @@ impl Step<'_, '_> {
         if outputs == 0 || ids > outputs {
             return Err(self.refuse(format!("has weights for {ids} outputs and {outputs} of them")));
         }
+        let positive = weights.values().flatten().all(|&(_, weight)| weight >= 0.0);
         let mut scores = self.ensemble(&x, rows, &trees, mode, &weights, outputs)?;
         if !classifier && self.call.text("aggregate_function").unwrap_or("SUM") == "AVERAGE" {
             let count = self.number(trees.len() as f32);
@@ -70,14 +82,18 @@ impl Step<'_, '_> {
         if !classifier {
             return Ok(vec![self.post_transform(&scores)?]);
         }
-        let scores = if outputs == 1 { self.single_score(&scores, ids)? } else { self.post_transform(&scores)? };
+        let scores = if outputs == 1 { self.single_score(&scores, positive)? } else { self.post_transform(&scores)? };
         self.with_label(scores)
     }
 
-    /// The only score is that of the second class: a probability, or what a logistic function makes one of.
-    fn single_score(&mut self, score: &Operand, _ids: usize) -> Result<Operand, GraphError> {
-        if self.call.text("post_transform").unwrap_or("NONE") != "NONE" {
+    /// The only score is that of the second class. With weights that are all positive it is a probability; this is what ONNX
+    /// Runtime does, the specification leaves it open.
+    fn single_score(&mut self, score: &Operand, positive: bool) -> Result<Operand, GraphError> {
+        if !positive {
             return self.both_classes(score);
+        }
+        if self.call.text("post_transform").unwrap_or("NONE") != "NONE" {
+            return Err(self.refuse("has a post_transform of probabilities, about which implementations differ"));
         }
         let one = self.number(1.0);
         let first = self.plain(Operator::Sub, &[&one, score])?;
@@ -92,10 +108,7 @@ impl Step<'_, '_> {
         Ok(self.call.floats(name).ok_or_else(|| self.refuse(format!("has no {name}")))?.to_vec())
     }
 
-    fn read_trees(
-        &self,
-        columns: usize,
-    ) -> Result<(Vec<(i64, Vec<Path>, BTreeMap<i64, Inner>)>, Operator), GraphError> {
+    fn read_trees(&self, columns: usize) -> Result<(Vec<Walked>, Operator), GraphError> {
         let (trees, nodes) = (self.int_list("nodes_treeids")?, self.int_list("nodes_nodeids")?);
         let (features, values) = (self.int_list("nodes_featureids")?, self.float_list("nodes_values")?);
         let (yes, no) = (self.int_list("nodes_truenodeids")?, self.int_list("nodes_falsenodeids")?);
@@ -111,7 +124,7 @@ impl Step<'_, '_> {
             // The first node of a tree is its root.
             tree.root.get_or_insert(nodes[at]);
             if modes[at] == "LEAF" {
-                tree.leaves.push(nodes[at]);
+                tree.leaves.insert(nodes[at]);
                 continue;
             }
             if *mode.get_or_insert(&modes[at]) != modes[at] {
@@ -129,7 +142,7 @@ impl Step<'_, '_> {
             Some("BRANCH_GTE") => Operator::GreaterOrEqual,
             Some(other) => return Err(self.refuse(format!("compares by {other}, which is not read"))),
         };
-        let paths = |(id, tree): (i64, Tree)| self.paths(&tree).map(|paths| (id, paths, tree.inner));
+        let paths = |(id, tree): (i64, Tree)| self.paths(&tree).map(|paths| Walked { id, paths, inner: tree.inner });
         Ok((found.into_iter().map(paths).collect::<Result<_, _>>()?, mode))
     }
 
@@ -155,16 +168,14 @@ impl Step<'_, '_> {
         Ok(found)
     }
 
-    /// What each leaf adds, by tree and node: outputs and weights.
-    #[allow(clippy::type_complexity)]
-    fn leaf_weights(&self, prefix: &str, kind: &str) -> Result<HashMap<(i64, i64), Vec<(usize, f32)>>, GraphError> {
+    fn leaf_weights(&self, prefix: &str) -> Result<Weights, GraphError> {
         let (trees, nodes) =
             (self.int_list(&format!("{prefix}_treeids"))?, self.int_list(&format!("{prefix}_nodeids"))?);
-        let (ids, weights) = (self.int_list(&format!("{kind}_ids"))?, self.float_list(&format!("{prefix}_weights"))?);
+        let (ids, weights) = (self.int_list(&format!("{prefix}_ids"))?, self.float_list(&format!("{prefix}_weights"))?);
         if [nodes.len(), ids.len(), weights.len()] != [trees.len(); 3] {
             return Err(self.refuse("has lists of weights of different lengths"));
         }
-        let mut found: HashMap<(i64, i64), Vec<(usize, f32)>> = HashMap::new();
+        let mut found = Weights::new();
         for at in 0..trees.len() {
             let id = usize::try_from(ids[at]).ok().filter(|&id| id < 1 << 16);
             let id = id.ok_or_else(|| self.refuse(format!("has a weight for the output {}", ids[at])))?;
@@ -177,14 +188,14 @@ impl Step<'_, '_> {
         &mut self,
         x: &Operand,
         rows: usize,
-        trees: &[(i64, Vec<Path>, BTreeMap<i64, Inner>)],
+        trees: &[Walked],
         mode: Operator,
-        weights: &HashMap<(i64, i64), Vec<(usize, f32)>>,
+        weights: &Weights,
         outputs: usize,
     ) -> Result<Operand, GraphError> {
         let count = trees.len();
-        let inner = trees.iter().map(|(_, _, inner)| inner.len()).max().unwrap_or(0).max(1);
-        let leaves = trees.iter().map(|(_, paths, _)| paths.len()).max().unwrap_or(0).max(1);
+        let inner = trees.iter().map(|tree| tree.inner.len()).max().unwrap_or(0).max(1);
+        let leaves = trees.iter().map(|tree| tree.paths.len()).max().unwrap_or(0).max(1);
         let size = count.checked_mul(leaves).and_then(|n| n.checked_mul(inner.max(outputs)));
         if size.is_none_or(|size| size > MAX_NUMBERS) {
             return Err(self.refuse(format!("has {count} trees of up to {leaves} leaves, which is too much")));
@@ -195,7 +206,7 @@ impl Step<'_, '_> {
         // A leaf that is not there is never reached: no sum is -1.5 more than the least.
         let mut yes = vec![-(inner as f32) - 1.5; count * leaves];
         let mut values = vec![0.0f32; count * leaves * outputs];
-        for (tree, (id, paths, nodes)) in trees.iter().enumerate() {
+        for (tree, Walked { id, paths, inner: nodes }) in trees.iter().enumerate() {
             let places: HashMap<i64, usize> = nodes.keys().copied().zip(0..).collect();
             for (node, place) in nodes.values().zip(tree * inner..) {
                 (features[place], thresholds[place]) = (node.feature as i64, node.threshold);

@@ -56,7 +56,13 @@ impl Step<'_, '_> {
         let lengths = [kernel.len(), strides.len(), dilations.len(), given.len() / 2] == [n; 4];
         let sane = |list: &[i64]| list.iter().all(|number| (1..=1 << 30).contains(number));
         let padding = given.iter().all(|pad| (0..=1 << 30).contains(pad));
-        if !lengths || given.len() % 2 != 0 || !sane(kernel) || !sane(&strides) || !sane(&dilations) || !padding {
+        if !lengths
+            || !given.len().is_multiple_of(2)
+            || !sane(kernel)
+            || !sane(&strides)
+            || !sane(&dilations)
+            || !padding
+        {
             return Err(self.refuse(format!("has a kernel, strides, dilations or pads that do not fit {n} axes")));
         }
         let pads = match self.call.text("auto_pad").unwrap_or("NOTSET") {
