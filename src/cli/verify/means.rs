@@ -5,7 +5,6 @@ use crate::cli::{Backend, Failure, context, context::Session};
 use alloy::primitives::B256;
 use zkinfer::{
     backend::BackendError,
-    model::Model,
     pipeline::{EZKLIntegration, PipelineError, Prepared, ProofVerifier},
     proof::{Bundle, Structure, bundle::BackendName},
     storage::StorageError,
