@@ -2,8 +2,8 @@
 pragma solidity 0.8.30;
 
 import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
+import {Tensor} from "../../../contracts/libraries/Schemas.sol";
 import {BundleTest} from "../helpers/BundleTest.sol";
-import {Tensor} from "../helpers/Tensor.sol";
 import {ClassificationDesk} from "./ClassificationDesk.sol";
 
 contract ClassificationDeskTest is BundleTest {
