@@ -68,7 +68,9 @@ abstract contract ClaimJudge is IClaimBreaker {
     /// @inheritdoc IClaimBreaker
     function isBroken(bytes32 modelId) public view returns (bool) {
         Model memory model = _models[modelId];
-        return model.broken || _brokenAdapters[model.adapter];
+        // A model that was never used here has no number, but its adapter may be broken by another one's evidence.
+        uint40 adapter = model.number == 0 ? _adapters[MODELS.model(modelId).adapterId] : model.adapter;
+        return model.broken || _brokenAdapters[adapter];
     }
 
     /// @inheritdoc IClaimBreaker

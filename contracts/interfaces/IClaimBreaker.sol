@@ -60,7 +60,7 @@ interface IClaimBreaker {
     /// @notice Stops an adapter with all of its models.
     function breakAdapter(bytes32 modelId, Evidence calldata first, Evidence calldata second) external;
 
-    /// @notice Whether a model, or its adapter, is broken here.
+    /// @notice Whether a model, or its adapter, is broken here. Reverts for a model that is in no registry (`UnknownModel`).
     function isBroken(bytes32 modelId) external view returns (bool);
 
     /// @notice Whether an adapter, named by its code hash, is broken here.

@@ -83,14 +83,18 @@ abstract contract ClaimConsumer {
 
     /// @dev A leaf's part of the consumer's share of a batch that was slashed, in this contract's hands now. Once. The remainder of the division,
     /// less than a wei for each leaf, is nobody's.
-    function _takeLeafShare(IClaimBatches.Batch calldata batch, uint16 index, bytes32[] calldata path, bytes32 statementId)
-        internal
-        returns (uint256 share)
-    {
+    function _takeLeafShare(
+        IClaimBatches.Batch calldata batch,
+        uint16 index,
+        bytes32[] calldata path,
+        bytes32 statementId
+    ) internal returns (uint256 share) {
         if (batch.consumer != address(this)) revert OtherConsumer(batch.consumer);
         bytes32 batchId = claims.batchIdOf(batch);
         if (claims.batch(batchId).stage != Stage.Slashed) revert NotSlashed(batchId);
-        if (!MerkleStatements.verify(path, batch.root, index, batch.count, statementId)) revert NotInBatch(statementId);
+        if (!MerkleStatements.verify(path, batch.root, index, batch.count, statementId)) {
+            revert NotInBatch(statementId);
+        }
         _once(keccak256(abi.encode(batchId, index)));
         uint256 total = claims.terms().bond * batch.count;
         share = (total - total / 2) / batch.count;

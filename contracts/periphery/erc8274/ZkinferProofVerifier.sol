@@ -32,8 +32,7 @@ contract ZkinferProofVerifier is IProofVerifier, PeripheryVerifier {
         returns (bool)
     {
         (bytes32 modelId, uint256 inputBytes) = abi.decode(metadata, (bytes32, uint256));
-        (bytes32 contextId, bytes memory publicValues, bytes memory proof_) =
-            abi.decode(proof, (bytes32, bytes, bytes));
+        (bytes32 contextId, bytes memory publicValues, bytes memory proof_) = abi.decode(proof, (bytes32, bytes, bytes));
         if (modelRegistry.model(modelId).adapterId != adapterId) return false;
         if (publicValues.length < inputBytes) return false;
         if (_hash(publicValues, 0, inputBytes) != inputHash) return false;

@@ -169,8 +169,9 @@ contract ClaimRegistryBreakTest is ClaimTest {
         assertTrue(registry.isBroken(vouched));
         assertTrue(registry.isBroken(sibling));
         assertFinal(IProofRegistry.Assurance.None);
-        // A model that comes later.
+        // A model that comes later, before it is used for the first time.
         bytes32 later = models.register(_adapterOf(vouched), address(0), "a later key", 0, schema);
+        assertTrue(registry.isBroken(later));
         modelId = later;
         bytes memory proof_ = proof();
         vm.expectRevert(abi.encodeWithSelector(IClaimBreaker.Broken.selector, later));

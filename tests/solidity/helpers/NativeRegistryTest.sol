@@ -5,7 +5,9 @@ import {ProofRegistry} from "../../../contracts/ProofRegistry.sol";
 import {IModelRegistry} from "../../../contracts/interfaces/IModelRegistry.sol";
 import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
 import {ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
+import {Identities} from "../../../contracts/libraries/Identities.sol";
 import {BaseTest} from "./BaseTest.sol";
+import {SchemaBuilder} from "./SchemaBuilder.sol";
 
 /// @notice Real native proofs, of one statement and of four. tests/chain/registry_fixture.rs made them for a `ProofRegistry` at a fixed address.
 /// @dev They are for a fixed model id too, and the id of a registered model contains the hash of the verifier's code. So the answer of the
@@ -19,7 +21,12 @@ abstract contract NativeRegistryTest is BaseTest {
         bytes proof;
     }
 
+    /// @dev The shape of the fixture's model.
+    uint64 internal constant INPUTS = 6;
+    uint64 internal constant OUTPUTS = 3;
+
     bytes32 internal nativeId;
+    bytes internal nativeSchema;
     address internal verifier;
 
     function setUp() public virtual override {
@@ -42,6 +49,17 @@ abstract contract NativeRegistryTest is BaseTest {
             srsId: vm.parseJsonBytes32(json, ".srs_id")
         });
         vm.mockCall(address(models), abi.encodeCall(IModelRegistry.resolve, (nativeId)), abi.encode(verifier, model));
+        nativeSchema = SchemaBuilder.native(INPUTS, OUTPUTS);
+        IModelRegistry.Model memory entry = IModelRegistry.Model({
+            adapter: verifier,
+            modelCode: key,
+            adapterId: verifier.codehash,
+            codeHash: key.codehash,
+            vkDigest: model.vkDigest,
+            schemaHash: Identities.schemaHash(nativeSchema),
+            srsId: model.srsId
+        });
+        vm.mockCall(address(models), abi.encodeCall(IModelRegistry.model, (nativeId)), abi.encode(entry));
     }
 
     function load(string memory name) internal view returns (Batch memory batch) {

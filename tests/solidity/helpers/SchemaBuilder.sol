@@ -13,6 +13,14 @@ library SchemaBuilder {
         return abi.encode(tensors);
     }
 
+    /// @dev Inputs of 2 bytes, outputs of 8.
+    function native(uint64 inputs, uint64 outputs) internal pure returns (bytes memory) {
+        Tensor[] memory tensors = new Tensor[](2);
+        tensors[0] = tensor("input", 0, inputs, 2, false);
+        tensors[1] = tensor("output", 1, outputs, 8, true);
+        return abi.encode(tensors);
+    }
+
     function tensor(string memory name, uint8 direction, uint64 elements, uint8 width, bool isSigned)
         internal
         pure
