@@ -19,6 +19,8 @@ abstract contract SingleClaims is IClaimRegistry, ClaimLedger, ClaimJudge {
     /// @inheritdoc IClaims
     IProofRegistry public immutable proofRegistry;
 
+    uint40 private constant MAX_WINDOW = 365 days;
+
     uint256 internal immutable BOND;
     uint256 internal immutable FEE;
     uint40 internal immutable CHALLENGE_WINDOW;
@@ -32,6 +34,8 @@ abstract contract SingleClaims is IClaimRegistry, ClaimLedger, ClaimJudge {
     constructor(IProofRegistry proofs, Terms memory terms_) ClaimJudge(proofs.modelRegistry()) {
         if (terms_.bond == 0 || terms_.fee == 0) revert ZeroTerm();
         if (terms_.challengeWindow == 0 || terms_.answerWindow == 0) revert ZeroTerm();
+        if (terms_.challengeWindow > MAX_WINDOW) revert WindowTooLong(terms_.challengeWindow);
+        if (terms_.answerWindow > MAX_WINDOW) revert WindowTooLong(terms_.answerWindow);
         proofRegistry = proofs;
         BOND = terms_.bond;
         FEE = terms_.fee;

@@ -59,6 +59,9 @@ interface IClaims {
     /// @notice Each term has to be at least 1.
     error ZeroTerm();
 
+    /// @notice A window has at most 365 days: what waits for it has to end.
+    error WindowTooLong(uint40 window);
+
     /* VIEWS */
 
     /// @notice The terms.

@@ -20,14 +20,10 @@ interface IProofHashes {
     error ProofInvalid();
 
     /// @notice A node's hash is that of a valid proof.
-    event HashProven(
-        bytes32 indexed proofHash, address indexed prover, bytes32 indexed modelId, bytes32 statementId
-    );
+    event HashProven(bytes32 indexed proofHash, address indexed prover, bytes32 indexed modelId, bytes32 statementId);
 
     /// @notice A marketplace used a hash up, and with it the statement that it proves.
-    event HashUsed(
-        address indexed marketplace, bytes32 indexed proofHash, address indexed prover, bytes32 statementId
-    );
+    event HashUsed(address indexed marketplace, bytes32 indexed proofHash, address indexed prover, bytes32 statementId);
 
     /// @notice Verifies a proof and notes its hash for the submitter of its assignment. Anybody may call.
     /// @return proofHash SHA-256 of the proof.

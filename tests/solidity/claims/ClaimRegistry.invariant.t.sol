@@ -12,10 +12,10 @@ import {ClaimHandler} from "../helpers/ClaimHandler.sol";
 import {StatementTree} from "../helpers/StatementTree.sol";
 
 /// @notice What holds of a claim registry whatever is done to it. `FOUNDRY_PROFILE=soak` does it ten thousand times.
-/// forge-config: default.invariant.runs = 24
-/// forge-config: default.invariant.depth = 96
+/// forge-config: default.invariant.runs = 8
+/// forge-config: default.invariant.depth = 64
 /// forge-config: soak.invariant.runs = 10000
-/// forge-config: soak.invariant.depth = 96
+/// forge-config: soak.invariant.depth = 32
 contract ClaimRegistryInvariantTest is BaseTest {
     uint256 private constant BOND = 1 ether + 1;
     uint256 private constant FEE = 0.1 ether;

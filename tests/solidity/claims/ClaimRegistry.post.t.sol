@@ -25,6 +25,17 @@ contract ClaimRegistryPostTest is ClaimTest {
         }
     }
 
+    function test_revert_windowTooLong() public {
+        IClaims.Terms memory bad = terms();
+        bad.challengeWindow = 365 days + 1;
+        vm.expectRevert(abi.encodeWithSelector(IClaims.WindowTooLong.selector, bad.challengeWindow));
+        new ClaimRegistry(proofs, bad);
+        bad = terms();
+        bad.answerWindow = 365 days + 1;
+        vm.expectRevert(abi.encodeWithSelector(IClaims.WindowTooLong.selector, bad.answerWindow));
+        new ClaimRegistry(proofs, bad);
+    }
+
     /* REVERTS */
 
     function testFuzz_revert_anotherSender(address sender) public {

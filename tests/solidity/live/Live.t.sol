@@ -36,8 +36,7 @@ contract LiveTest is Test {
         assertEq(address(_models).codehash, models.codehash, "ModelRegistry");
         address proofs = deployCode("contracts/artifacts/ProofRegistry.json", abi.encode(_models));
         assertEq(address(_proofs).codehash, proofs.codehash, "ProofRegistry");
-        address registry =
-            deployCode("contracts/artifacts/ClaimRegistry.json", abi.encode(_proofs, _registry.terms()));
+        address registry = deployCode("contracts/artifacts/ClaimRegistry.json", abi.encode(_proofs, _registry.terms()));
         assertEq(address(_registry).codehash, registry.codehash, "ClaimRegistry");
     }
 

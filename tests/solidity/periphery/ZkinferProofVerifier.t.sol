@@ -66,8 +66,9 @@ contract ZkinferProofVerifierTest is ClaimTest {
     }
 
     function test_revert_unknownModel() public {
+        bytes memory proof_ = _proof();
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("no")));
-        _verifier.verify(_inputHash, _outputHash, abi.encode(bytes32("no"), uint256(32)), _proof());
+        _verifier.verify(_inputHash, _outputHash, abi.encode(bytes32("no"), uint256(32)), proof_);
     }
 
     /// @dev A "no" that is only a lack of gas would let whoever settles decide against a valid proof.
