@@ -219,6 +219,7 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     object["model_id"] = json!(prepared.artifacts.model_id());
     object["artifacts_built"] = json!(prepared.built);
     object["test_srs"] = json!(prepared.srs.is_test());
+    object["srs_kind"] = json!(prepared.srs.word());
 }
 
 /// Of several inputs, the one that is refused is named.

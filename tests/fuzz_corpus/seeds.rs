@@ -426,7 +426,7 @@ fn prove_carried() -> Bundle {
     (tensors[0].shape, tensors[0].name) = (vec![1, 3], "three".into());
     let schema = Schema::new(tensors).unwrap();
     let parts = ModelParts {
-        adapter_id: zkinfer::evm::artifacts::native_verifier_id(),
+        adapter_id: zkinfer::evm::artifacts::native_test_verifier().code_hash(),
         model_code_hash: keccak256(&code),
         vk_digest: vk.digest().into(),
         schema_hash: schema.hash(),

@@ -32,7 +32,7 @@ contract ProofRegistryNativeTest is BaseTest {
         deployCodeTo("ProofRegistry.sol:ProofRegistry", abi.encode(models), registry);
         proofs = ProofRegistry(registry);
 
-        _verifier = deployCode("NativeVerifier.sol:NativeVerifier");
+        _verifier = deployCode("contracts/artifacts/NativeVerifier.json");
         _modelId = vm.parseJsonBytes32(json, ".model_id");
         address key = makeAddr("key object");
         vm.etch(key, vm.parseJsonBytes(json, ".model_code"));

@@ -125,8 +125,8 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev The proof of another statement of the same model, or of another model.
     function test_otherProofs() public {
-        Vector memory v = load("256-512-256-10");
-        v.proof = load("256-512-256-10-two-level").proof;
+        Vector memory v = load(onTestSrs() ? "256-512-256-10" : "batch");
+        v.proof = load(onTestSrs() ? "256-512-256-10-two-level" : "saturating-two-level").proof;
         expectRefusal(v, abi.encodeWithSelector(IVerifierAdapter.ProofLength.selector, v.proof.length));
         v = load("64-128-64-10");
         v.proof = load("64-32-10").proof;
@@ -361,5 +361,12 @@ contract NativeVerifierRefusalsTest is NativeTest {
             if (offset >= from[i] && offset < to[i]) return from[i] + (offset - from[i]) / 64 * 64;
         }
         return type(uint256).max;
+    }
+}
+
+/// @notice The same on the TEST SRS.
+contract NativeTestVerifierRefusalsTest is NativeVerifierRefusalsTest {
+    function onTestSrs() internal pure override returns (bool) {
+        return true;
     }
 }
