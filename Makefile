@@ -46,7 +46,7 @@ check: node_modules/.installed ## Formatting, lints, documentation, committed ar
 mutants: node_modules/.installed ## Take every check out of the native verifier, one at a time, and run its attack
 	$(FORGE) build
 	node tools/mutations.mjs
-	$(FORGE) test --match-contract NativeVerifierMutants
+	$(FORGE) test --match-contract VerifierMutants
 
 # The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
 # fuzz/artifacts; a finding becomes a seed.
@@ -68,7 +68,7 @@ compare: ## Compare the verdicts of the native opening with those of nova-snark
 	cd tests/nova && $(CARGO) run --release --locked > /dev/null # the library prints, too
 
 flip: ## Change every word of every recorded proof for the Python verifier: minutes
-	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json
+	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json tests/fixtures/native/hez-final/*.json
 
 soak: mutants kills fuzz compare flip ## What takes too long for every change
 

@@ -1,6 +1,6 @@
 // Is every check of the native verifier needed? Takes them out one at a time.
 //
-//     node tools/mutations.mjs && forge test --match-contract NativeVerifierMutants
+//     node tools/mutations.mjs && forge test --match-contract VerifierMutants
 //     node tools/mutations.mjs V4 Sigma          makes only these again
 //
 // Each mutant is NativeVerifier, or NativeTestVerifier, with one condition of the protocol removed, compiled as they are (tools/alone.mjs), and

@@ -1,9 +1,9 @@
 //! Artifacts that somebody else wrote, into a store or into the cache: each check of them by itself.
 
-use super::world::{World, native};
+use super::world::{World, native, on_test_srs};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 use zkinfer::{
-    backend::{Artifacts, native::NativeBackend},
+    backend::Artifacts,
     pipeline::{
         EZKLIntegration, PipelineError,
         integration::{Contents, StoredArtifacts},

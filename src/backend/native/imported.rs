@@ -41,8 +41,9 @@ impl ImportedPowers {
         let _lock = cache.lock(&format!("srs-native-{}", imported.srs_id))?;
         let path = folder.join(name(imported.srs_id));
         // One that is there and is damaged, or smaller, is replaced.
-        if let Ok(present) = Srs::open_excerpt(&path, powers) {
-            return Ok(Self { powers: present.powers().len(), ..imported });
+        if Srs::open_excerpt(&path, powers).is_ok() {
+            let powers = Srs::excerpt_powers(&path).unwrap_or(powers);
+            return Ok(Self { powers, ..imported });
         }
         let io = || BackendError::io(&path);
         let mut partial = tempfile::NamedTempFile::new_in(&folder).map_err(io())?;

@@ -7,7 +7,7 @@ use zkinfer::{
     backend::{
         ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Objective, Tuning},
-        native::NativeBackend,
+        native::{NativeBackend, SrsSource},
     },
     model::Input,
     storage::Cache,

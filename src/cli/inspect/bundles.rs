@@ -10,6 +10,7 @@ use zkinfer::{
     proof::{
         Branch, Bundle, PublicValues, Schema, Statement, Structure,
         schema::{Direction, TensorSchema, Visibility},
+        srs::srs_kind,
     },
 };
 

@@ -111,7 +111,9 @@ impl Ptau {
         let tau_g1 = tau_g1.ok_or(SrsError::Missing(Section::TauG1))?;
         let tau_g2 = tau_g2.ok_or(SrsError::Missing(Section::TauG2))?;
         let (got, expected) = (tau_g2.len() as u64, 1 << power);
-        if got % G2 == 0 && got / G2 < expected {
+        let rest_is_whole = tau_g1.len() as u64 == ((2 << power) - 1) * G1;
+        let cut = header.len() as u64 == PRUNED_HEADER || rest_is_whole;
+        if cut && got % G2 == 0 && got / G2 < expected {
             return Err(SrsError::Pruned { expected, got: got / G2 });
         }
         expect_length(Section::Header, &header, HEADER)?;
