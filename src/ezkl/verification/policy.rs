@@ -276,10 +276,10 @@ mod tests {
         let all = [Warning::Mock, Warning::TestSrs, Warning::UnlistedSrs, Warning::Transferable, Warning::UnknownVersion, Warning::Old];
         let levels = [TrustLevel::Testing, TrustLevel::Development, TrustLevel::Standard, TrustLevel::Strict];
         let tolerated = levels.map(|level| all.map(|warning| level.tolerates(warning)));
-        assert_eq!(tolerated[0], [true; 5]);
-        assert_eq!(tolerated[1], [false, true, true, true, true]);
-        assert_eq!(tolerated[2], [false, false, true, false, true]);
-        assert_eq!(tolerated[3], [false; 5]);
+        assert_eq!(tolerated[0], [true; 6]);
+        assert_eq!(tolerated[1], [false, true, true, true, true, true]);
+        assert_eq!(tolerated[2], [false, false, false, true, false, true]);
+        assert_eq!(tolerated[3], [false; 6]);
     }
 
     #[test]
