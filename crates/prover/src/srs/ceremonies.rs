@@ -171,6 +171,9 @@ mod tests {
         for j in 0..=14 {
             assert_eq!(all.g1().power(1 << j), all.pinned().g1(j), "{j}");
         }
+        let mut packed = Vec::new();
+        all.write_compressed(1 << 17, 15, &mut packed).unwrap();
+        assert!(packed == powers, "the asset is what the packer writes");
         let few = HEZ_FINAL.open(0).unwrap();
         assert_eq!((few.powers(), few.pinned()), (&all.powers()[..2], all.pinned()));
     }

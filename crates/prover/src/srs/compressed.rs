@@ -30,14 +30,16 @@ const G2: usize = 64;
 const ODD: u8 = 0x80;
 
 impl Srs {
-    /// Writes the first `powers` powers, or as many as there are, and the pinned points among them, compressed.
+    /// Writes the first `powers` powers, or as many as there are, and `[tau^(2^j)]_2` for j below `exponents`, as far as
+    /// they are pinned and `[tau^(2^j)]_1` is among the powers. Compressed.
     ///
     /// # Errors
     /// What `out` reports.
-    pub fn write_compressed(&self, powers: usize, mut out: impl Write) -> io::Result<()> {
+    pub fn write_compressed(&self, powers: usize, exponents: usize, mut out: impl Write) -> io::Result<()> {
         let powers = &self.powers()[..powers.min(self.powers().len())];
+        let exponents = 0..exponents.min(PINNED);
         let pinned: Vec<G2Affine> =
-            (0..PINNED).take_while(|j| 1 << j < powers.len()).map_while(|j| self.pinned.g2(j)).collect();
+            exponents.take_while(|j| 1 << j < powers.len()).map_while(|j| self.pinned.g2(j)).collect();
         out.write_all(&MAGIC)?;
         // At most 29 points, and at most 2^29 powers.
         out.write_all(&(pinned.len() as u32).to_le_bytes())?;
@@ -165,7 +167,7 @@ mod tests {
 
     fn compressed(srs: &Srs, powers: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        srs.write_compressed(powers, &mut out).unwrap();
+        srs.write_compressed(powers, PINNED, &mut out).unwrap();
         out
     }
 
