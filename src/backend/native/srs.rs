@@ -184,6 +184,14 @@ impl SrsStore {
         }
     }
 
+    /// The same of a given SRS, whatever this one's source: to commit again to what was committed to.
+    pub(super) fn for_setup_under(&self, id: B256, shape: &Shape) -> Result<Srs, BackendError> {
+        if self.id() == Some(id) {
+            return self.for_setup(shape);
+        }
+        Self { source: SrsSource::of_id(id), cache: self.cache.clone(), ..Self::default() }.for_setup(shape)
+    }
+
     /// Imported powers for a setup, `kept` of them if there are as many; the inner error is how many there are, too few.
     fn imported_for(
         &self,
