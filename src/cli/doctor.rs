@@ -111,7 +111,8 @@ fn srs(cache: Option<&Cache>) -> String {
     let of_ezkl = |srs: &ImportedSrs| format!("{} (EZKL, up to 2^{} rows; {})", srs.srs_id, srs.k, srs.kind());
     let of_native = |srs: &ImportedPowers| format!("{} (native, {} powers; {})", srs.srs_id, srs.powers, srs.kind());
     let shipped = Ceremony::list().iter().filter(|ceremony| ceremony.shipped() > 0);
-    let shipped = shipped.map(|ceremony| format!("{}, {} powers, by default for native", ceremony.title, ceremony.shipped()));
+    let shipped =
+        shipped.map(|ceremony| format!("{}, {} powers, by default for native", ceremony.title, ceremony.shipped()));
     let default = "TEST by default for EZKL: proofs made with it are NOT SECURE".to_owned();
     let imported = native.iter().map(of_native).chain(ezkl.iter().map(of_ezkl));
     shipped.chain([default]).chain(imported).collect::<Vec<_>>().join("; ")

@@ -87,8 +87,7 @@ fn import_srs(file: &Path, session: &Session) -> Result<Outcome, Failure> {
             ("circuits".into(), format!("up to 2^{} rows", imported.k)),
             ("published by EZKL".into(), if imported.published_by_ezkl { "yes" } else { "no" }.into()),
         ];
-        let object =
-            json!({ "backend": "ezkl", "k": imported.k, "published_by_ezkl": imported.published_by_ezkl });
+        let object = json!({ "backend": "ezkl", "k": imported.k, "published_by_ezkl": imported.published_by_ezkl });
         report_srs(session, file, imported.srs_id, imported.kind(), object, rows);
     }
     Ok(Outcome::True)

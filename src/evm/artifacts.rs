@@ -141,7 +141,8 @@ mod tests {
         }
         // It holds the model registry's address in its code.
         assert_eq!(proof_registry().deployed_code_hash, None);
-        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry(), proof_registry()] {
+        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry(), proof_registry()]
+        {
             assert!(artifact.deployed_bytecode.len() <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
     }

@@ -78,7 +78,10 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     let strict = chain.audit(dir, &submission, &["--strict"]).expect(0).json();
     assert_eq!((&strict["verdict"], &strict["strict"]["passed"]), (&json!("VALID"), &json!(true)));
     let facts = &strict["facts"];
-    assert_eq!((&facts["srs_kind"], facts["srs_ceremony"].as_str().unwrap().contains("Perpetual")), (&json!("listed"), true));
+    assert_eq!(
+        (&facts["srs_kind"], facts["srs_ceremony"].as_str().unwrap().contains("Perpetual")),
+        (&json!("listed"), true)
+    );
     chain.audit(dir, &submission, &["--accept", "test-srs"]).expect(2);
     // The file's model: only where artifacts show it.
     let digits = crate::program::model("digits.onnx");

@@ -54,8 +54,11 @@ fn boundary_adapter_id_zero_is_never_called() {
 fn boundary_an_address_without_code_accepts_nothing() {
     let world = native();
     on_a_chain(|node, client| async move {
-        let adapter =
-            client.deploy("NativeTestVerifier", &artifacts::native_test_verifier().bytecode, None).await.unwrap().address;
+        let adapter = client
+            .deploy("NativeTestVerifier", &artifacts::native_test_verifier().bytecode, None)
+            .await
+            .unwrap()
+            .address;
         let nobody = Address::repeat_byte(5);
         for (at, code, what) in [(nobody, nobody, "the adapter"), (adapter, nobody, "the model's code")] {
             let asked = OnChainVerifier::new(node.clone(), at, code).verify(&world.bundle).await.unwrap();

@@ -6,7 +6,12 @@ use std::{
 };
 use tempfile::TempDir;
 use zkinfer::{
-    backend::{Control, ProvingBackend, ezkl::EzklBackend, mock::MockBackend, native::{NativeBackend, SrsSource}},
+    backend::{
+        Control, ProvingBackend,
+        ezkl::EzklBackend,
+        mock::MockBackend,
+        native::{NativeBackend, SrsSource},
+    },
     model::{
         Input, Mlp, Model,
         mlp::{Dense, Hidden},

@@ -56,11 +56,7 @@ pub(crate) fn ptau(tau: u64) -> Vec<u8> {
 fn pruned(file: &[u8]) -> Vec<u8> {
     let section = |kind: u32, body: &[u8]| [&kind.to_le_bytes()[..], &(body.len() as u64).to_le_bytes(), body].concat();
     let (g1, g2) = (80, 80 + ((2 << POWER) - 1) * 64 + 12);
-    let body = [
-        section(1, &file[24..64]),
-        section(2, &file[g1..g1 + 64 * 1024]),
-        section(3, &file[g2..g2 + 2 * 128]),
-    ];
+    let body = [section(1, &file[24..64]), section(2, &file[g1..g1 + 64 * 1024]), section(3, &file[g2..g2 + 2 * 128])];
     [&file[..12], &body.concat()].concat()
 }
 
@@ -92,7 +88,10 @@ fn a_model_under_a_users_ceremony_is_proven_off_chain() {
         let report = ProofVerifier::new(backend, &world.prepared).verify(&bundle, &Control::default()).unwrap();
         assert!(report.verdict().is_valid() && report.embedded_evm.is_none(), "{report:?}");
         let warnings = report.warnings.join(" ");
-        assert!(warnings.contains("off-chain only") && warnings.contains("unlisted SRS") && !warnings.contains("TEST"), "{warnings}");
+        assert!(
+            warnings.contains("off-chain only") && warnings.contains("unlisted SRS") && !warnings.contains("TEST"),
+            "{warnings}"
+        );
     }
     let mut proof = bundle.proof().to_vec();
     proof[4000] ^= 1;

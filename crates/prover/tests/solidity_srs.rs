@@ -85,7 +85,8 @@ fn render(srs: &Srs, notice: &str, checked: &str) -> String {
 }
 
 fn compare(name: &str, rendered: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../contracts/libraries/native/srs/{name}/Srs.sol"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../contracts/libraries/native/srs/{name}/Srs.sol"));
     if std::env::var_os("ZKINFER_WRITE").is_some() {
         std::fs::write(&path, rendered).unwrap();
     }
@@ -94,7 +95,8 @@ fn compare(name: &str, rendered: &str) {
 
 #[test]
 fn the_ceremonys_table_is_printed_from_its_powers() {
-    let notice = "The points of the Perpetual Powers of Tau (hez final) that verification needs (docs/protocol.md, §3).";
+    let notice =
+        "The points of the Perpetual Powers of Tau (hez final) that verification needs (docs/protocol.md, §3).";
     let checked = "the Solidity tests check them by pairings";
     compare(HEZ_FINAL.name, &render(&HEZ_FINAL.open(2).unwrap(), notice, checked));
 }

@@ -302,7 +302,8 @@ impl Ledger {
                     summary.push_str(&format!("; under the ceremony {}", ceremony.title));
                 }
                 Some(SrsKind::Test) => summary.push_str("; NOT SECURE: made with the TEST SRS"),
-                _ => summary.push_str("; made with an unlisted SRS: not to be relied on by who does not know its ceremony"),
+                _ => summary
+                    .push_str("; made with an unlisted SRS: not to be relied on by who does not know its ceremony"),
             }
         }
         AuditReport { transaction_hash, verdict, summary, checks: self.checks, warnings: self.warnings, facts }

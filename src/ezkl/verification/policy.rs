@@ -1,11 +1,6 @@
 //! What a caller asks of a verification: how much is checked, what is tolerated, what must hold besides.
 
-use crate::proof::{
-    Bundle, TensorSchema,
-    schema::Direction,
-    srs::SrsKind,
-    structure::MAX_DEPTH,
-};
+use crate::proof::{Bundle, TensorSchema, schema::Direction, srs::SrsKind, structure::MAX_DEPTH};
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -79,7 +74,9 @@ impl TrustLevel {
     pub const fn tolerates(self, warning: Warning) -> bool {
         match warning {
             Warning::Mock => matches!(self, Self::Testing),
-            Warning::TestSrs | Warning::UnlistedSrs | Warning::UnknownVersion => matches!(self, Self::Testing | Self::Development),
+            Warning::TestSrs | Warning::UnlistedSrs | Warning::UnknownVersion => {
+                matches!(self, Self::Testing | Self::Development)
+            }
             Warning::OffChainOnly | Warning::Transferable | Warning::OwnCode | Warning::Old => {
                 !matches!(self, Self::Strict)
             }
@@ -273,7 +270,14 @@ mod tests {
 
     #[test]
     fn higher_levels_tolerate_less_and_none_tolerates_a_mock_but_testing() {
-        let all = [Warning::Mock, Warning::TestSrs, Warning::UnlistedSrs, Warning::Transferable, Warning::UnknownVersion, Warning::Old];
+        let all = [
+            Warning::Mock,
+            Warning::TestSrs,
+            Warning::UnlistedSrs,
+            Warning::Transferable,
+            Warning::UnknownVersion,
+            Warning::Old,
+        ];
         let levels = [TrustLevel::Testing, TrustLevel::Development, TrustLevel::Standard, TrustLevel::Strict];
         let tolerated = levels.map(|level| all.map(|warning| level.tolerates(warning)));
         assert_eq!(tolerated[0], [true; 6]);

@@ -46,7 +46,9 @@ pub enum SrsError {
     )]
     Page,
     /// The file has fewer powers in G2 than its power says: it was cut down for other programs.
-    #[error("the .ptau file is pruned: it has {got} powers in G2 of {expected}, and those are needed; use the whole file")]
+    #[error(
+        "the .ptau file is pruned: it has {got} powers in G2 of {expected}, and those are needed; use the whole file"
+    )]
     Pruned {
         /// Powers by the header.
         expected: u64,
