@@ -2,7 +2,7 @@
 
 use crate::program::{NATIVE, model, native, zkinfer};
 use serde_json::Value;
-use std::fs;
+use std::{fs, path::Path};
 
 fn verify_changed(name: &str, change: impl FnOnce(&mut Value)) -> crate::program::Run {
     let (dir, path) = &*NATIVE;
@@ -110,6 +110,29 @@ fn what_native_cannot_do_is_bad_input() {
     let args = ["prove", "--backend", "native", "--model", &model("digits.onnx"), "--input", huge.to_str().unwrap()];
     native(dir, &[&args[..], &["--out", &out]].concat()).expect(2).says("outside the range");
     assert!(!zkinfer(&["demo", "--help"]).stdout.is_empty());
+}
+
+/// Given once, then named by its id. What is no SRS is not imported.
+#[test]
+fn a_ceremonys_file_is_imported_and_named() {
+    let (dir, _) = &*NATIVE;
+    let ceremony = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/prover/src/srs/fixtures/snarkjs-contributed-5.ptau");
+    let imported = native(dir, &["setup", "srs", ceremony, "--json"]).expect(0).json();
+    assert_eq!((&imported["backend"], &imported["powers"]), (&"native".into(), &63.into()));
+    assert_eq!((&imported["srs_kind"], &imported["ceremony"]), (&"unlisted".into(), &Value::Null));
+    let id = imported["srs_id"].as_str().unwrap();
+    let doctor = native(dir, &["doctor"]).stdout;
+    assert!(doctor.contains(id) && doctor.contains("Perpetual Powers of Tau"), "{doctor}");
+    let out = dir.path().join("imported.json").display().to_string();
+    let refused = native(dir, &["prove", "--srs", id, "--out", &out]).expect(2);
+    refused.says("63 powers of it were imported").says("power 13 or more");
+    let unknown = format!("0x{}", "05".repeat(32));
+    native(dir, &["prove", "--srs", &unknown, "--out", &out]).expect(2).says("setup srs");
+    let page = dir.path().join("page.ptau");
+    fs::write(&page, "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>").unwrap();
+    native(dir, &["setup", "srs", page.to_str().unwrap()]).expect(2).says("HTML page");
+    native(dir, &["prove", "--srs", page.to_str().unwrap(), "--out", &out]).expect(2).says("HTML page");
+    assert!(!Path::new(&out).exists());
 }
 
 #[test]
