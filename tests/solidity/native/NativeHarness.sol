@@ -71,7 +71,7 @@ contract NativeHarness is INativeHarness {
         Srs.load(exponent, at);
     }
 
-    function testSrsPoints(uint256 exponent) external pure returns (uint256[6] memory points) {
+    function pointsOfTheTestSrs(uint256 exponent) external pure returns (uint256[6] memory points) {
         uint256 at;
         assembly ("memory-safe") {
             at := points

@@ -11,7 +11,7 @@ contract NativeLibrariesTest is NativeTest {
     /// @dev tau of the TEST SRS is public, so every point of the table can be computed again.
     function test_theTestTableIsComputedFromTau() public {
         uint256 tau = uint256(keccak256("zkinfer TEST SRS: never use in production")) % ORDER;
-        uint256[6] memory points = harness.testSrsPoints(0);
+        uint256[6] memory points = harness.pointsOfTheTestSrs(0);
         assertEq(
             keccak256(abi.encode(keccak256("zkinfer/srs/v1"), points)),
             INativeVerifier(deployCode("contracts/artifacts/NativeTestVerifier.json")).srsId()
@@ -19,7 +19,7 @@ contract NativeLibrariesTest is NativeTest {
         uint256 power = tau;
         for (uint256 j = 0; j <= 28; j++) {
             if (j == 0 || j >= 4) {
-                points = harness.testSrsPoints(j);
+                points = harness.pointsOfTheTestSrs(j);
                 (bool success, bytes memory product) = address(7).staticcall(abi.encode(1, 2, power));
                 assertTrue(success);
                 assertEq(product, abi.encode(points[0], points[1]));
@@ -57,7 +57,7 @@ contract NativeLibrariesTest is NativeTest {
             }
             if (j < 4 || j > 28) {
                 vm.expectRevert(abi.encodeWithSelector(INativeVerifier.SrsTooSmall.selector, j));
-                harness.testSrsPoints(j);
+                harness.pointsOfTheTestSrs(j);
             }
         }
     }

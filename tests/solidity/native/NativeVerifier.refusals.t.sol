@@ -13,12 +13,19 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev Every word of every vector with public sides, plus one.
     function test_everyWordPlusOne() public {
-        _everyWordPlusOne(0, 10);
+        _everyWordPlusOne(0, 8);
     }
 
     /// @dev And with committed ones. (The long batches are too much gas for one test.)
     function test_everyCommittedWordPlusOne() public {
-        _everyWordPlusOne(11, 16);
+        _everyWordPlusOne(8, 12);
+    }
+
+    /// @dev And of models that need more powers than come with zkinfer.
+    function test_everyWordOfLargeModelsPlusOne() public {
+        if (!onTestSrs()) return;
+        _everyWordPlusOne(12, 14);
+        _everyWordPlusOne(15, 16);
     }
 
     function _everyWordPlusOne(uint256 first, uint256 end) private {
