@@ -231,6 +231,14 @@ impl ProvingBackend for NativeBackend {
         }
     }
 
+    /// As many as there are powers of tau for.
+    fn max_batch(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
+        let layout = Layout::new(&shape_of(&artifacts.identity().details)?);
+        let fits = self.srs.powers(artifacts)? / layout.positions;
+        // Statements are padded to a power of two.
+        Ok(fits.checked_ilog2().map_or(1, |log| 1 << log).min(MAX_STATEMENTS))
+    }
+
     fn recipe(&self, _: &Model) -> String {
         let samples = self.calibration.as_ref().map(|input| blake3::hash(&input.to_json()).to_hex().to_string());
         let hidden: String = self.hidden.sides().map(|side| format!("hidden {} ", side_name(side))).collect();

@@ -229,6 +229,25 @@ impl SrsStore {
         srs.write_excerpt(kept, io::BufWriter::new(file)).map_err(BackendError::io(&path))
     }
 
+    /// How many powers there are for provers of a model.
+    pub(super) fn powers(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
+        let id = artifacts.identity().srs_id;
+        let own = match (kept(artifacts)?, srs_kind(id)) {
+            (Some(path), _) => Srs::excerpt_powers(&path).map_err(|error| damaged(&path, &error))?,
+            (None, SrsKind::Listed(ceremony)) => ceremony.shipped(),
+            // They are made as they are needed.
+            (None, _) => usize::MAX,
+        };
+        let elsewhere = match (&self.source, imported::path(self.cache.as_ref(), id)) {
+            (SrsSource::Ptau(path), _) if self.id() == Some(id) => {
+                Ptau::open(path).map(|ptau| (2 << ptau.power()) - 1).map_err(|error| unusable(path, &error))?
+            }
+            (_, Ok(path)) => Srs::excerpt_powers(&path).map_err(|error| damaged(&path, &error))?,
+            (_, Err(_)) => 0,
+        };
+        Ok(own.max(elsewhere))
+    }
+
     /// At least `needed` powers for a prover of a model.
     pub(super) fn for_proving(&self, artifacts: &Artifacts, needed: usize) -> Result<Srs, BackendError> {
         let id = artifacts.identity().srs_id;
@@ -246,7 +265,7 @@ impl SrsStore {
         match self.elsewhere(id, needed)? {
             Some(srs) => Ok(srs),
             None => {
-                let reason = format!("so many statements per proof need the ceremony's file: {error}");
+                let reason = format!("prove fewer statements at a time: so many need the ceremony's file: {error}");
                 Err(BackendError::Unsupported { backend: NAME, reason })
             }
         }
