@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
 import { VERIFIERS, compile } from './alone.mjs';
 
-const BUILT_BY_FORGE = ['EzklAdapter', 'ModelRegistry', 'ProofRegistry'];
+const BUILT_BY_FORGE = ['ClaimRegistry', 'EzklAdapter', 'ModelRegistry', 'ProofRegistry'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { keccak256 } = createRequire(import.meta.url)('js-sha3');
