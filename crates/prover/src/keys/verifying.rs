@@ -228,8 +228,7 @@ impl VerifyingKey {
     }
 
     /// `t` quotient moduli as exponents `j` of `X^{2^j}`.
-    #[must_use]
-    pub fn exponents(&self) -> Vec<usize> {
+    pub(crate) fn exponents(&self) -> Vec<usize> {
         self.level.exponents(Layout::new(&self.shape).nu)
     }
 
