@@ -47,7 +47,7 @@ check: node_modules/.installed ## One build of the dependencies, formatting, lin
 mutants: node_modules/.installed ## Take every check out of the native verifier, one at a time, and run its attack
 	$(FORGE) build
 	node tools/mutations.mjs
-	$(FORGE) test --match-contract NativeVerifierMutants
+	$(FORGE) test --match-contract VerifierMutants
 
 # In target directories of its own: the programs in target/ stay what they are. MUTANTS_TARGET names one whose dependencies are built.
 pipeline-mutants: ezkl ## Take every check out of the pipeline, one at a time, and run the test that has to notice
@@ -73,7 +73,7 @@ compare: ## Compare the verdicts of the native opening with those of nova-snark
 	cd tests/nova && $(CARGO) run --release --locked > /dev/null # the library prints, too
 
 flip: ## Change every word of every recorded proof for the Python verifier: minutes
-	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json
+	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json tests/fixtures/native/hez-final/*.json
 
 invariants: node_modules/.installed ## Fuzz the contracts longer, and run the invariants of ClaimRegistry 10,000 times: hours
 	FOUNDRY_PROFILE=soak $(FORGE) test
