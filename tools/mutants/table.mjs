@@ -149,7 +149,7 @@ export const MUTANTS = {
     file: TOGETHER, from: 'circuit.size()', to: 'usize::MAX',
     test: lib('batch_proofs::together::tests::groups_are_of_one_context_and_no_larger_than_the_circuit'),
   },
-  'together-max-batch': { file: TOGETHER, from: 'self.generator.backend().capabilities().max_batch.max(1)', to: 'usize::MAX', test: GROWS },
+  'together-max-batch': { file: TOGETHER, from: 'self.generator.capacity().unwrap_or(1).max(1)', to: 'usize::MAX', test: GROWS },
 
   // A batch as a whole.
   'batch-config': { file: BATCH, from: 'config.check()?', to: '()', test: MEANT },
@@ -304,7 +304,7 @@ export const MUTANTS = {
 
   // What it is checked with.
   'means-mock': { file: MEANS, from: '!capabilities.proves', to: 'false', test: verification('mock_bundles_are_refused') },
-  'means-test-srs': { file: MEANS, from: 'self.prepared.srs.is_test()', within: '(self.prepared.srs.is_test(), Warning::TestSrs)', to: 'false', test: verification('native::a_basic_verification') },
+  'means-test-srs': { file: MEANS, from: 'Warning::of_srs(self.prepared.srs)', to: 'None', test: verification('native::a_basic_verification') },
   'means-off-chain': { file: MEANS, from: 'capabilities.proves && !has_contracts', to: 'false', test: 'native_backend boundary::boundary_a_retrieved_model_of_a_ceremony_is_verified' },
   'means-transferable': { file: MEANS, from: '!capabilities.binds_statement', to: 'false', test: verification('ezkl::a_basic_verification') },
   'means-backend-of-artifacts': { file: MEANS, from: 'manifest.backend != identity.backend', to: 'false', test: OWN },
@@ -313,12 +313,11 @@ export const MUTANTS = {
   'means-says-test': { file: MEANS, from: 'manifest.test_srs != self.prepared.srs.is_test()', to: 'false', test: MANIFESTS },
   'means-says-transferable': { file: MEANS, from: 'manifest.transferable == capabilities.binds_statement', to: 'false', test: MANIFESTS },
   'means-carried-backend': { file: MEANS, from: 'manifest.backend != backend', to: 'false', test: 'cli verify_options::manifests_that_lie_are_invalid_without_artifacts' },
-  'means-carried-test': { file: MEANS, from: 'manifest.test_srs != srs.is_test()', to: 'false', test: checks('a_lie_is_told_with_both_values') },
-  'means-carried-unlisted': { file: MEANS, from: 'srs != SrsKind::Unlisted', to: 'true', test: checks('a_word_about_points_that_are_not_there_is_nobodys') },
+  'means-carried-test': { file: MEANS, from: 'manifest.test_srs != srs_kind(manifest.srs_id).is_test()', to: 'false', test: checks('a_lie_is_told_with_both_values') },
   'means-carried-transferable': { file: MEANS, from: 'manifest.transferable != transferable', to: 'false', test: checks('a_lie_is_told_with_both_values') },
   'means-carried-model': { file: MEANS, from: 'carried::refuse_model(bundle)', to: 'None', open: 'only when the contracts alone are asked it decides: that test asks no ProofVerifier' },
-  'means-carried-own-code': { file: MEANS, from: '(true, Warning::OwnCode)', to: '(false, Warning::OwnCode)', test: verification('native::bundles_verify_with_what_they_carry') },
-  'means-carried-test-srs': { file: MEANS, from: 'srs_kind(bundle.manifest().srs_id, None).is_test()', to: 'false', test: verification('native::bundles_verify_with_what_they_carry') },
+  'means-carried-own-code': { file: MEANS, from: 'Some(Warning::OwnCode)', to: 'None', test: verification('native::bundles_verify_with_what_they_carry') },
+  'means-carried-test-srs': { file: MEANS, from: 'Warning::of_srs(srs_kind(bundle.manifest().srs_id))', to: 'None', test: verification('native::bundles_verify_with_what_they_carry') },
   'means-carried-is-transferable': { file: MEANS, from: 'backend == Some(BackendName::Ezkl)', to: 'false', test: 'cli carried::an_ezkl_bundle_verifies_without_ezkl_in_the_embedded_evm' },
   'means-version': { file: MEANS, from: 'version != *said', to: 'false', test: MANIFESTS },
   'means-full': { file: MEANS, from: 'Ok(known.verify(bundle, control)?.into())', to: 'Ok(Finding { embedded_evm: None, ..known.verify(bundle, control)?.into() })', test: pipeline('lying_backend::verifiers_that_disagree_make_nothing_valid') },
