@@ -69,8 +69,13 @@ const WORDS: &[(Meaning, &[&str])] = &[
 /// Reads a node's words.
 pub(super) fn meaning(message: &str) -> Meaning {
     let message = message.to_lowercase();
-    let found = WORDS.iter().find(|(_, words)| words.iter().any(|word| message.contains(word)));
+    let found = WORDS.iter().find(|(_, words)| words.iter().any(|word| says(&message, word)));
     found.map_or(Meaning::Other, |(meaning, _)| *meaning)
+}
+
+/// Whether a text has these words, and not as the end of another one: `unknown transaction` is not `known transaction`.
+fn says(text: &str, words: &str) -> bool {
+    text.match_indices(words).any(|(at, _)| !text[..at].ends_with(char::is_alphabetic))
 }
 
 #[cfg(test)]
@@ -96,6 +101,7 @@ mod tests {
             ("gas required exceeds allowance (30000000)", Meaning::OutOfGas),
             ("missing trie node 5bd2 (path ) state 0x5bd2 is not available", Meaning::Pruned),
             ("execution reverted", Meaning::Other),
+            ("unknown transaction type", Meaning::Other),
             ("", Meaning::Other),
         ] {
             assert_eq!(meaning(message), expected, "{message}");
