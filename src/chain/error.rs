@@ -81,7 +81,7 @@ pub enum ChainError {
     /// Other contracts than those of this release.
     #[error(
         "the code at {address} is not this release's {contract}: it is of another release, or something else; nothing is \
-         said of what it records, and nothing was sent{}", if *is_era { ", since contracts on this chain are not EVM code" } else { "" }
+         said of what it records, and nothing was sent{}", if *is_era { "; contracts on this chain are not EVM code" } else { "" }
     )]
     OtherRelease {
         /// Where it was expected.
