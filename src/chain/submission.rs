@@ -118,7 +118,7 @@ impl Client {
         };
         let settled = |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
         release::registries(self.node(), call.registry).await?;
-        if self.are_recorded(&call).await? {
+        if self.are_recorded(call.registry, &call.ids).await? {
             return Ok(settled(self.earlier(&call, entry).await?, true));
         }
         let kept = entry.transactions().to_vec();
@@ -138,6 +138,25 @@ impl Client {
         }
         let mined = self.submit_call_at(&call, bundle.model_id(), Some(entry), nonce).await?;
         Ok(settled(Some(mined), false))
+    }
+
+    /// Looks at the registry before work is spent on a claim.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherRelease`], [`ChainError::TestSrs`]; [`ChainError::Refused`] when, off development chains, the
+    /// registry does not know the model.
+    pub async fn admit(&self, registry: Address, model_id: B256) -> Result<(), ChainError> {
+        let models = release::registries(self.node(), registry).await?;
+        release::admit_model(self.node(), models, model_id).await
+    }
+
+    /// Whether the registry has a verified claim of every statement of a bundle.
+    ///
+    /// # Errors
+    /// [`ChainError`] of the node.
+    pub async fn has_recorded(&self, registry: Address, bundle: &Bundle) -> Result<bool, ChainError> {
+        let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+        self.are_recorded(registry, &ids).await
     }
 
     /// What became of a transaction of an earlier attempt. `None`: nothing, and nothing can.
@@ -173,9 +192,9 @@ impl Client {
         Ok(None)
     }
 
-    async fn are_recorded(&self, call: &Call) -> Result<bool, ChainError> {
-        for &id in &call.ids {
-            match read_claim(self.node(), call.registry, id).await? {
+    async fn are_recorded(&self, registry: Address, ids: &[B256]) -> Result<bool, ChainError> {
+        for &id in ids {
+            match read_claim(self.node(), registry, id).await? {
                 Some(claim) if claim.verified => {}
                 _ => return Ok(false),
             }
@@ -240,8 +259,7 @@ impl Client {
         nonce: Option<u64>,
     ) -> Result<Mined, ChainError> {
         check_size(call.what, call.data.len())?;
-        let models = release::registries(self.node(), call.registry).await?;
-        release::admit_model(self.node(), models, model_id).await?;
+        self.admit(call.registry, model_id).await?;
         let mined = self.sender.send(&self.intent(call), entry, nonce).await?;
         self.confirm(call, &mined).await?;
         Ok(mined)
@@ -268,7 +286,7 @@ impl Client {
         }
         let mut reason = String::new();
         for _ in 0..READ_BACKS {
-            match self.are_recorded(call).await {
+            match self.are_recorded(registry, &call.ids).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => reason = "the registry has no verified claim of it, as far as this node tells".into(),
                 Err(error) => reason = error.to_string(),

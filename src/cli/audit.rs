@@ -41,7 +41,7 @@ pub(crate) struct Args {
     statement: Option<B256>,
 
     /// The node to ask.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     rpc: String,
 
     /// Require the claim to be about this ONNX file and to be verified off-chain. The artifacts of an EZKL claim are built

@@ -1,7 +1,7 @@
 //! Everything once, with real parts: the same calls that `prove`, `verify` and `audit` make, on the model that comes with
 //! zkinfer and a development chain.
 
-use super::{Backend, Failure, Outcome, context, context::Session, digits, report};
+use super::{Backend, Failure, Outcome, account::PayerArgs, context, context::Session, digits, report};
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use std::{
 use zkinfer::{
     backend::Witness,
     chain::{
-        self, Account, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        self, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
         auditor::{CheckName, CheckOutcome},
         client::ModelEntry,
     },
@@ -42,9 +42,12 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..10))]
     digit: u8,
 
-    /// Use this development node instead of starting one.
+    /// Use this node instead of starting one. It signs with the development account unless another one is given.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
+
+    #[command(flatten)]
+    payer: PayerArgs,
 }
 
 /// One row of the table.
@@ -183,7 +186,8 @@ async fn post(
     let stage = |table: &Table<'_>, name: &str| table.session.control().stage(name);
     stage(table, "connect");
     // Held until the audit is done; dropping it stops the node.
-    let (node, _devnet) = connect(args).await?;
+    let (client, _devnet) = connect(args, table.session).await?;
+    let node = client.node().clone();
     lap(
         table,
         "connect",
@@ -191,7 +195,6 @@ async fn post(
     );
 
     stage(table, "deploy");
-    let client = Client::new(node.clone(), Account::dev())?;
     let identity = proven.prepared.artifacts.identity();
     let adapter = evm::artifacts::adapter(identity.adapter_id)
         .ok_or_else(|| Failure::Input("no contract verifies proofs of this backend".into()))?;
@@ -212,7 +215,8 @@ async fn post(
     if registration.model_id != proven.bundle.statement().model_id {
         return Err(Failure::Internal("the registry derives another model id".into()));
     }
-    lap(table, "register model", format!("{} gas", registration.mined.gas_used));
+    let gas = registration.mined.as_ref().map_or(0, |mined| mined.gas_used);
+    lap(table, "register model", format!("{gas} gas"));
 
     stage(table, "submit proof");
     let context = Context::Chain {
@@ -253,12 +257,12 @@ async fn post(
     Ok(Posted { node, contracts, verifier, registration, submission, claim_is_verified, audit })
 }
 
-async fn connect(args: &Args) -> Result<(Node, Option<Devnet>), Failure> {
+async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devnet>), Failure> {
     if let Some(rpc) = &args.rpc {
-        return Ok((Node::connect_dev(rpc).await?, None));
+        return Ok((args.payer.client_or_dev(rpc, session).await?, None));
     }
     let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
-    Ok((Node::connect_dev(&devnet.endpoint()).await?, Some(devnet)))
+    Ok((args.payer.client_or_dev(&devnet.endpoint(), session).await?, Some(devnet)))
 }
 
 /// Prints the table or the object. Returns whether the three predictions agree.
@@ -309,7 +313,7 @@ fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, pos
         "proof_registry": posted.contracts.proof_registry.address,
         "model_registry": posted.contracts.model_registry.address,
         "verifier": posted.verifier.address,
-        "registration_gas": posted.registration.mined.gas_used,
+        "registration_gas": posted.registration.mined.as_ref().map(|mined| mined.gas_used),
         "verified_off_chain": verification.off_chain.is_valid(),
         "verified_in_embedded_evm": verification.embedded_evm.as_ref().is_some_and(|evm| evm.verdict.is_valid()),
         "verified_on_chain": posted.claim_is_verified,

@@ -1,6 +1,6 @@
 use super::{
     Failure, Outcome,
-    account::AccountArgs,
+    account::{self, AccountArgs},
     context::Session,
     entry::{EntryArgs, expect_code},
     report,
@@ -25,15 +25,15 @@ pub(crate) struct Args {
     entry: EntryArgs,
 
     /// The ModelRegistry.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     model_registry: Address,
 
     /// The adapter: EzklAdapter or NativeVerifier.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     adapter: Address,
 
     /// The model's own code: its key object or its verifier.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     model_code: Address,
 
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let entry = args.entry.read(session)?;
     let registration = runtime.block_on(async {
         session.control().stage("register model");
-        let client = args.account.client().await?;
+        let client = args.account.client(session).await?;
         expect_code(client.node(), "adapter", args.adapter, entry.parts.adapter_id).await?;
         expect_code(client.node(), "model's code", args.model_code, entry.parts.model_code_hash).await?;
         let model = ModelEntry {
@@ -62,14 +62,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let mut object = json!(registration);
     object["model_registry"] = json!(args.model_registry);
-    let text = format!(
-        "Registered\n{}",
-        report::rows(&[
-            ("model id".into(), registration.model_id.to_string()),
-            ("transaction".into(), registration.mined.transaction_hash.to_string()),
-            ("gas".into(), registration.mined.gas_used.to_string()),
-        ])
-    );
+    object["registered_before"] = json!(registration.mined.is_none());
+    let mut rows = vec![("model id".to_owned(), registration.model_id.to_string())];
+    if let Some(mined) = &registration.mined {
+        rows.push(("transaction".into(), mined.transaction_hash.to_string()));
+        rows.push(("gas".into(), mined.gas_used.to_string()));
+    }
+    let how = if registration.mined.is_some() { "Registered" } else { "Registered before; nothing was sent" };
+    let text = format!("{how}\n{}", report::rows(&rows));
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }
