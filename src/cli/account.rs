@@ -119,6 +119,12 @@ impl PayerArgs {
         self.client_of(account, rpc, session).await
     }
 
+    /// Whether anything was said about who pays, and where.
+    pub(crate) fn is_given(&self) -> bool {
+        self.chain_id.is_some() || self.key_file.is_some() || self.keystore.is_some() || self.fork.is_some()
+            || self.max_fee.is_some() || self.max_cost.is_some()
+    }
+
     /// The same with the development account where no other one is given.
     pub(crate) async fn client_or_dev(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
         let is_given = self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some();

@@ -10,14 +10,14 @@ use std::{
 use zkinfer::{
     backend::Witness,
     chain::{
-        self, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        self, Account, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
         auditor::{CheckName, CheckOutcome},
         client::ModelEntry,
     },
     evm::{self, Toolchain},
     model::Model,
     pipeline::{EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport},
-    proof::{Assignment, Bundle, Context, PublicValues, schema::Direction},
+    proof::{Assignment, Bundle, Context, PublicValues, schema::Direction, srs::srs_kind},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -26,6 +26,7 @@ Examples:
   zkinfer demo --digit 3 --json
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
+  zkinfer demo --rpc http://127.0.0.1:8545 --chain-id 8453 --keystore key.json --password-file password --yes
 
 The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
 
@@ -196,6 +197,8 @@ async fn post(
 
     stage(table, "deploy");
     let identity = proven.prepared.artifacts.identity();
+    // Before anything is paid for.
+    chain::guard::admit_srs(node.chain_id(), srs_kind(identity.srs_id, None))?;
     let adapter = evm::artifacts::adapter(identity.adapter_id)
         .ok_or_else(|| Failure::Input("no contract verifies proofs of this backend".into()))?;
     let contracts = client.deploy_contracts(adapter).await?;
@@ -257,12 +260,16 @@ async fn post(
     Ok(Posted { node, contracts, verifier, registration, submission, claim_is_verified, audit })
 }
 
+/// A running node with the given account, or one of its own with the development account.
 async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devnet>), Failure> {
     if let Some(rpc) = &args.rpc {
         return Ok((args.payer.client_or_dev(rpc, session).await?, None));
     }
+    if args.payer.is_given() {
+        return Err(Failure::Input("an account, a chain and its fees go with --rpc: without it anvil is started".into()));
+    }
     let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
-    Ok((args.payer.client_or_dev(&devnet.endpoint(), session).await?, Some(devnet)))
+    Ok((Client::new(Node::connect_dev(&devnet.endpoint()).await?, Account::dev())?, Some(devnet)))
 }
 
 /// Prints the table or the object. Returns whether the three predictions agree.

@@ -90,6 +90,8 @@ impl OnChainVerifier {
                 Ok(answer(Verdict::Valid, self.node.estimate_gas("the verification", request).await?))
             }
             Ok(data) => Err(EvmError::UnexpectedReturn(data).into()),
+            // The chain or the node cannot tell: no verdict.
+            Err(error @ ChainError::Refused { refusal: Refusal::PrecompileFailed(_), .. }) => Err(error.into()),
             Err(ChainError::Refused { refusal, .. }) => Ok(answer(Verdict::invalid(refusal.to_string()), 0)),
             Err(error) => Err(error.into()),
         }
