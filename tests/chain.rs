@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "chain/any_chain.rs"]
+mod any_chain;
 #[path = "chain/audit.rs"]
 mod audit;
 #[path = "chain/batches.rs"]
@@ -16,13 +18,19 @@ mod gas;
 mod gas_table;
 #[path = "chain/hidden.rs"]
 mod hidden;
+#[path = "chain/kept.rs"]
+mod kept;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
 #[path = "chain/native_world.rs"]
 mod native_world;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "chain/registry_fixture.rs"]
 mod registry_fixture;
 #[path = "support/rpc.rs"]
 mod rpc;
 #[path = "chain/world.rs"]
 mod world;
+#[path = "chain/wires.rs"]
+mod wires;

@@ -260,11 +260,6 @@ impl Ledger {
         self.push(name, CheckOutcome::Undecided, why.into());
     }
 
-    /// Whether a check was entered that cannot be decided here.
-    pub(super) fn is_undecided(&self, name: CheckName) -> bool {
-        self.checks.iter().any(|check| check.name == name && check.outcome == CheckOutcome::Undecided)
-    }
-
     /// Enters a check that could not be carried out.
     pub(super) fn skip(&mut self, name: CheckName, why: impl Into<String>) {
         self.push(name, CheckOutcome::Skipped, why.into());
