@@ -8,6 +8,7 @@ mod account;
 pub mod auditor;
 pub mod bindings;
 pub mod client;
+pub mod deployment;
 pub mod devnet;
 mod error;
 pub mod fees;
