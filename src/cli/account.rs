@@ -16,6 +16,7 @@ use std::{
 use zeroize::Zeroizing;
 use zkinfer::chain::{
     Account, Budget, Client, Fork, Node, Outbox, SendOptions,
+    deployment::DeploymentFile,
     money::{parse_amount, parse_price},
 };
 
@@ -38,9 +39,14 @@ pub(crate) struct AccountArgs {
 /// Who pays, and how much.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PayerArgs {
-    /// The chain that the node has to be on; needed unless it is a development chain (31337 or 1337).
-    #[arg(long, value_name = "ID")]
+    /// The chain that the node has to be on; needed unless a deployment file says it, or it is a development chain (31337 or
+    /// 1337).
+    #[arg(long, value_name = "ID", conflicts_with = "deployment")]
     chain_id: Option<u64>,
+
+    /// Where the contracts are, and on which chain: a file that `script/Deploy.s.sol` wrote.
+    #[arg(long, value_name = "FILE")]
+    deployment: Option<PathBuf>,
 
     /// Sign with the private key in this file: 64 hex digits, readable by its owner alone [default: the key in the
     /// environment variable ZKINFER_PRIVATE_KEY].
@@ -110,6 +116,21 @@ impl AccountArgs {
     pub(crate) async fn client(&self, session: &Session) -> Result<Client, Failure> {
         self.payer.client(&self.rpc, session).await
     }
+
+    /// The address of a contract: the one that was given, or the deployment file's. One of both has to be there, not both.
+    pub(crate) fn place(&self, option: &str, given: Option<Address>, contract: &str) -> Result<Address, Failure> {
+        match (given, self.payer.file()?) {
+            (Some(_), Some(_)) => Err(Failure::Input(format!("{option} and --deployment both say where the {contract} is"))),
+            (Some(address), None) => Ok(address),
+            (None, Some(file)) => file.at(contract).map_err(Failure::Input),
+            (None, None) => Err(Failure::Input(format!("where is the {contract}? Give {option} ADDRESS, or --deployment FILE"))),
+        }
+    }
+
+    /// The deployment file, if one was given.
+    pub(crate) fn deployment(&self) -> Result<Option<DeploymentFile>, Failure> {
+        self.payer.file()
+    }
 }
 
 impl PayerArgs {
@@ -121,7 +142,7 @@ impl PayerArgs {
 
     /// Whether anything was said about who pays, and where.
     pub(crate) fn is_given(&self) -> bool {
-        self.chain_id.is_some() || self.key_file.is_some() || self.keystore.is_some() || self.fork.is_some()
+        self.chain_id.is_some() || self.deployment.is_some() || self.key_file.is_some() || self.keystore.is_some() || self.fork.is_some()
             || self.max_fee.is_some() || self.max_cost.is_some()
     }
 
@@ -132,6 +153,10 @@ impl PayerArgs {
         self.client_of(account, rpc, session).await
     }
 
+    fn file(&self) -> Result<Option<DeploymentFile>, Failure> {
+        self.deployment.as_deref().map(DeploymentFile::read).transpose().map_err(Failure::Input)
+    }
+
     async fn client_of(&self, account: Account, rpc: &str, session: &Session) -> Result<Client, Failure> {
         let options = SendOptions {
             receipt_deadline: Duration::from_secs(self.wait),
@@ -140,7 +165,8 @@ impl PayerArgs {
             ..SendOptions::default()
         };
         let outbox = Outbox::from_env()?;
-        let node = Node::connect_to(rpc, self.chain_id).await?;
+        let named = self.file()?.map(|file| file.chain_id).or(self.chain_id);
+        let node = Node::connect_to(rpc, named).await?;
         let client = Client::new(node, account)?.with_options(options).with_outbox(outbox);
         Ok(client.with_operator(Arc::new(Terminal::new(session, self.yes))))
     }

@@ -24,13 +24,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     entry: EntryArgs,
 
-    /// The ModelRegistry.
+    /// The ModelRegistry [default: the deployment file's].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
-    model_registry: Address,
+    model_registry: Option<Address>,
 
-    /// The adapter: EzklAdapter or NativeVerifier.
+    /// The adapter: EzklAdapter or NativeVerifier [default: the deployment file's].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
-    adapter: Address,
+    adapter: Option<Address>,
 
     /// The model's own code: its key object or its verifier.
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
@@ -43,25 +43,27 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let entry = args.entry.read(session)?;
+    let model_registry = args.account.place("--model-registry", args.model_registry, "ModelRegistry")?;
+    let adapter = args.account.place("--adapter", args.adapter, &entry.adapter()?.contract_name)?;
     let registration = runtime.block_on(async {
         session.control().stage("register model");
         let client = args.account.client(session).await?;
-        expect_code(client.node(), "adapter", args.adapter, entry.parts.adapter_id).await?;
+        expect_code(client.node(), "adapter", adapter, entry.parts.adapter_id).await?;
         expect_code(client.node(), "model's code", args.model_code, entry.parts.model_code_hash).await?;
         let model = ModelEntry {
-            adapter: args.adapter,
+            adapter,
             model_code: args.model_code,
             vk_digest: entry.parts.vk_digest,
             srs_id: entry.parts.srs_id,
             schema: &entry.schema,
         };
-        Ok::<_, Failure>(client.register(args.model_registry, &model).await?)
+        Ok::<_, Failure>(client.register(model_registry, &model).await?)
     })?;
     if registration.model_id != entry.model_id() {
         return Err(Failure::Internal("the registry derives another model id".into()));
     }
     let mut object = json!(registration);
-    object["model_registry"] = json!(args.model_registry);
+    object["model_registry"] = json!(model_registry);
     object["registered_before"] = json!(registration.mined.is_none());
     let mut rows = vec![("model id".to_owned(), registration.model_id.to_string())];
     if let Some(mined) = &registration.mined {

@@ -49,9 +49,9 @@ pub(crate) struct Args {
     /// The bundle that `zkinfer prove` wrote; `-` for standard input.
     bundle: PathBuf,
 
-    /// The ProofRegistry.
+    /// The ProofRegistry [default: the deployment file's].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
-    registry: Address,
+    registry: Option<Address>,
 
     /// The contract the claim is made for [default: anybody's].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
@@ -94,7 +94,8 @@ struct Ready {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
-    args.check(&bundle)?;
+    let registry = args.account.place("--registry", args.registry, "ProofRegistry")?;
+    args.check(&bundle, registry)?;
     if let Some(path) = &args.out {
         check_writable(path)?;
     }
@@ -102,20 +103,20 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let client = runtime.block_on(args.account.client(session))?;
     // Cheap, and before the proof: a registry of another release, a TEST model off development chains.
-    runtime.block_on(client.admit(args.registry, bundle.model_id()))?;
+    runtime.block_on(client.admit(registry, bundle.model_id()))?;
     let now = runtime.block_on(client.node().latest_timestamp())?;
     let ready = match bundle.statement().context {
         Context::Chain { .. } => Ready { bundle, proved_again: false, request: None },
         Context::Offchain {} => {
-            let request = args.request(&bundle, &client);
+            let request = args.request(&bundle, registry, &client);
             let kept = if args.again { None } else { outbox.find(client.node().chain_id(), request)? };
             match kept {
-                Some(kept) if runtime.block_on(args.is_alive(&kept, &client, now))? => {
+                Some(kept) if runtime.block_on(args.is_alive(&kept, registry, &client, now))? => {
                     let proved_again = kept.proof() != bundle.proof();
                     Ready { bundle: kept, proved_again, request: None }
                 }
                 _ => {
-                    let (bundle, proved_again) = for_registry(bundle, args, &client, now, session)?;
+                    let (bundle, proved_again) = for_registry(bundle, args, registry, &client, now, session)?;
                     Ready { bundle, proved_again, request: Some(request) }
                 }
             }
@@ -130,16 +131,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         outbox.remember(client.node().chain_id(), request, &ready.bundle)?;
     }
     let settled = runtime.block_on(client.settle(&mut entry, &ready.bundle))?;
-    report(args, session, &ready, &settled, client.address());
+    report(session, &ready, &settled, (registry, client.address()));
     Ok(Outcome::True)
 }
 
-fn report(args: &Args, session: &Session, ready: &Ready, settled: &Settled, submitter: Address) {
+fn report(session: &Session, ready: &Ready, settled: &Settled, (registry, submitter): (Address, Address)) {
     let (ids, model_id) = (&settled.statement_ids, ready.bundle.model_id());
     let mut object = json!({
         "statement_ids": ids,
         "model_id": model_id,
-        "registry": args.registry,
+        "registry": registry,
         "submitter": submitter,
         "proved_again": ready.proved_again,
         "recorded_before": settled.is_old,
@@ -166,7 +167,7 @@ fn report(args: &Args, session: &Session, ready: &Ready, settled: &Settled, subm
 
 impl Args {
     /// A bundle that is made for a registry is submitted as it is: whatever would change it is an error.
-    fn check(&self, bundle: &Bundle) -> Result<(), Failure> {
+    fn check(&self, bundle: &Bundle, expected: Address) -> Result<(), Failure> {
         let refuse = |reason: String| Err(Failure::Input(reason));
         let is_made = |statement: &&Statement| matches!(statement.context, Context::Chain { .. });
         let made = bundle.statements().iter().filter(is_made).count();
@@ -178,8 +179,8 @@ impl Args {
         }
         for statement in bundle.statements() {
             let Context::Chain { registry, assignment, .. } = statement.context else { continue };
-            if registry != self.registry {
-                return refuse(format!("the bundle is made for registry {registry}, not {}", self.registry));
+            if registry != expected {
+                return refuse(format!("the bundle is made for registry {registry}, not {expected}"));
             }
             if self.consumer.is_some_and(|consumer| consumer != assignment.consumer) {
                 return refuse(format!("the bundle is made for consumer {}: --consumer cannot change that", assignment.consumer));
@@ -203,15 +204,15 @@ impl Args {
         Assignment { submitter: client.address(), consumer, job, deadline }
     }
 
-    fn request(&self, bundle: &Bundle, client: &Client) -> B256 {
+    fn request(&self, bundle: &Bundle, registry: Address, client: &Client) -> B256 {
         let Assignment { submitter, consumer, job, .. } = self.assignment(client, 0);
-        request_id(bundle, client.node().chain_id(), self.registry, (submitter, consumer, job))
+        request_id(bundle, client.node().chain_id(), registry, (submitter, consumer, job))
     }
 
     /// Whether what was kept is recorded, or can still be, and not later than is asked for now.
-    async fn is_alive(&self, kept: &Bundle, client: &Client, now: u64) -> Result<bool, Failure> {
+    async fn is_alive(&self, kept: &Bundle, registry: Address, client: &Client, now: u64) -> Result<bool, Failure> {
         let Context::Chain { assignment, .. } = kept.statement().context else { return Ok(false) };
-        if client.has_recorded(self.registry, kept).await? {
+        if client.has_recorded(registry, kept).await? {
             return Ok(true);
         }
         if assignment.deadline < now {
@@ -233,13 +234,14 @@ impl Args {
 fn for_registry(
     bundle: Bundle,
     args: &Args,
+    registry: Address,
     client: &Client,
     now: u64,
     session: &Session,
 ) -> Result<(Bundle, bool), Failure> {
     let deadline = unix_time().max(now).saturating_add(args.deadline_in.unwrap_or(DEFAULT_DEADLINE_SECONDS));
     let assignment = args.assignment(client, deadline);
-    let context = Context::Chain { chain_id: client.node().chain_id(), registry: args.registry, assignment };
+    let context = Context::Chain { chain_id: client.node().chain_id(), registry, assignment };
     // The adapter decides, not the manifest's word.
     if bundle.manifest().adapter_id == evm::artifacts::native_verifier_id() {
         return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));

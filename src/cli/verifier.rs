@@ -240,9 +240,17 @@ impl Deployed {
 
 async fn deploy_all(args: &DeployArgs, entry: &Entry, client: &Client) -> Result<Deployed, Failure> {
     let artifact = entry.adapter()?;
+    let file = args.account.deployment()?;
+    let given = match (args.adapter, &file) {
+        (None, Some(file)) if !args.registries => Some(file.at(&artifact.contract_name).map_err(Failure::Input)?),
+        (_, Some(_)) => {
+            return Err(Failure::Input("--deployment says where everything is: leave --adapter and --registries away".into()));
+        }
+        (given, None) => given,
+    };
     guard::admit_srs(client.node().chain_id(), srs_kind(entry.parts.srs_id, None))?;
     let (mut adapter, mut contracts) = (None, None);
-    let adapter_address = match args.adapter {
+    let adapter_address = match given {
         Some(address) => {
             expect_code(client.node(), "adapter", address, entry.parts.adapter_id).await?;
             address
