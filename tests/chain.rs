@@ -12,6 +12,8 @@ mod batches;
 mod devnet;
 #[path = "chain/failures.rs"]
 mod failures;
+#[path = "chain/forks.rs"]
+mod forks;
 #[path = "chain/gas.rs"]
 mod gas;
 #[path = "chain/gas_table.rs"]
@@ -22,6 +24,8 @@ mod hidden;
 mod kept;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
+#[path = "chain/machine.rs"]
+mod machine;
 #[path = "chain/native_world.rs"]
 mod native_world;
 #[path = "support/proxy.rs"]
