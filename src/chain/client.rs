@@ -1,7 +1,7 @@
 //! Deploying and registering.
 
 use super::{
-    Account, ChainError, Entry, Mined, Node, Operator, Outbox, SendOptions,
+    Account, ChainError, Mined, Node, Operator, Outbox, SendOptions,
     bindings::{
         IModelRegistry::{self, Standing},
         IProofRegistry,
@@ -216,7 +216,7 @@ impl Client {
             schema: entry.schema.clone(),
         };
         // The record has seven fields, two of them addresses, and the account's standing.
-        let mined = self.send(what, model_registry, &call, NewState { slots: 8, ..NewState::default() }, None).await?;
+        let mined = self.send(what, model_registry, &call, NewState { slots: 8, ..NewState::default() }).await?;
         // Reverts when the registry knows no model of this id.
         self.node().view(model_registry, &IModelRegistry::resolveCall { modelId: id }).await.map_err(|error| {
             ChainError::Unexpected { what: what.into(), reason: format!("model {id} is not there: {error}") }
@@ -257,19 +257,18 @@ impl Client {
     }
 
     /// Calls a contract that is there.
-    pub(super) async fn send<C: SolCall>(
+    async fn send<C: SolCall>(
         &self,
         what: &str,
         to: Address,
         call: &C,
         new_state: NewState,
-        entry: Option<&mut Entry>,
     ) -> Result<Mined, ChainError> {
         // A call to an address without code would succeed and do nothing.
         if self.node().code(to).await?.is_empty() {
             return Err(ChainError::Refused { what: what.into(), refusal: Refusal::NoCode(to) });
         }
         let intent = Intent { what: what.into(), to: Some(to), data: call.abi_encode().into(), new_state };
-        self.sender.send(&intent, entry, None).await
+        self.sender.send(&intent, None, None).await
     }
 }

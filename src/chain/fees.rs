@@ -5,8 +5,8 @@ use alloy::{
     network::TransactionBuilder,
     primitives::{Address, Bytes, U256, address},
     rpc::types::TransactionRequest,
-    sol,
 };
+use oracle::IGasPriceOracle;
 use serde::Serialize;
 
 /// Where chains of the OP stack say what L1 data cost.
@@ -14,10 +14,15 @@ const GAS_PRICE_ORACLE: Address = address!("0x4200000000000000000000000000000000
 /// The L1's price moves until the transaction is in a block.
 const L1_FEE_MARGIN_PERCENT: u64 = 50;
 
-sol! {
-    interface IGasPriceOracle {
-        function getL1Fee(bytes data) external view returns (uint256);
-        function getOperatorFee(uint256 gasUsed) external view returns (uint256);
+mod oracle {
+    // The declarations are documented by the OP stack.
+    #![allow(missing_docs)]
+
+    alloy::sol! {
+        interface IGasPriceOracle {
+            function getL1Fee(bytes data) external view returns (uint256);
+            function getOperatorFee(uint256 gasUsed) external view returns (uint256);
+        }
     }
 }
 

@@ -233,11 +233,11 @@ pub fn request_id(bundle: &Bundle, chain_id: u64, registry: Address, to: (Addres
     let (submitter, consumer, job) = to;
     let mut bytes = b"zkinfer/outbox/request/v1".to_vec();
     bytes.extend(chain_id.to_be_bytes());
-    bytes.extend([registry, submitter, consumer].concat());
-    bytes.extend(job);
-    bytes.extend(bundle.model_id());
+    bytes.extend_from_slice(&[registry.as_slice(), submitter.as_slice(), consumer.as_slice()].concat());
+    bytes.extend_from_slice(job.as_slice());
+    bytes.extend_from_slice(bundle.model_id().as_slice());
     for statement in bundle.statements() {
-        bytes.extend(keccak256(statement.public_values.as_bytes()));
+        bytes.extend_from_slice(keccak256(statement.public_values.as_bytes()).as_slice());
     }
     keccak256(bytes)
 }

@@ -4,6 +4,7 @@ use super::{
     ChainError, Client, Entry, Mined, Node,
     bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded},
     fork::NewState,
+    operator::unless_interrupted,
     outbox::Signed,
     plan::{Intent, check_size},
     release,
@@ -117,8 +118,11 @@ impl Client {
             statements => self.batch(statements, bundle.proof())?,
         };
         let settled = |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
-        release::registries(self.node(), call.registry).await?;
-        if self.are_recorded(call.registry, &call.ids).await? {
+        let look = async {
+            release::registries(self.node(), call.registry).await?;
+            self.are_recorded(call.registry, &call.ids).await
+        };
+        if unless_interrupted(&*self.sender.operator, call.what, look).await? {
             return Ok(settled(self.earlier(&call, entry).await?, true));
         }
         let kept = entry.transactions().to_vec();
@@ -131,8 +135,8 @@ impl Client {
         // One that is lost has left its nonce to another transaction; one that nobody has keeps it, so that only one of both can
         // be mined.
         let mut nonce = None;
-        for signed in kept.iter().filter(|signed| signed.from == self.address()) {
-            if self.node().nonce(signed.from, false).await? <= signed.nonce {
+        for signed in &kept {
+            if self.is_next(signed).await? {
                 nonce = Some(signed.nonce);
             }
         }
@@ -168,7 +172,7 @@ impl Client {
         if self.node().transaction(signed.hash).await?.is_some() {
             return self.sender.wait_for(call.what, signed).await.map(Some);
         }
-        if self.node().nonce(signed.from, false).await? > signed.nonce {
+        if !self.is_next(signed).await? {
             return Ok(None);
         }
         // What would be refused now is not sent again.
@@ -178,6 +182,12 @@ impl Client {
             Err(error) => Err(error),
             Ok(_) => self.sender.resend(call.what, signed).await,
         }
+    }
+
+    /// Whether a transaction's nonce is free, and none before it is missing.
+    async fn is_next(&self, signed: &Signed) -> Result<bool, ChainError> {
+        let used = self.node().nonce(signed.from, false).await?;
+        Ok(used <= signed.nonce && signed.nonce <= self.node().nonce(signed.from, true).await?)
     }
 
     /// The transaction of an entry that is in a block, if one is.

@@ -36,7 +36,7 @@ pub(super) struct Submission {
     pub(super) receipt: TransactionReceipt,
     pub(super) assignments: Vec<Assignment>,
     canonical: Bytes,
-    block_number: u64,
+    pub(super) block_number: u64,
     pub(super) block_timestamp: u64,
 }
 
