@@ -34,7 +34,7 @@ mod proxy;
 mod registry_fixture;
 #[path = "support/rpc.rs"]
 mod rpc;
-#[path = "chain/world.rs"]
-mod world;
 #[path = "chain/wires.rs"]
 mod wires;
+#[path = "chain/world.rs"]
+mod world;

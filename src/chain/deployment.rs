@@ -184,7 +184,10 @@ mod tests {
             assert_eq!(contract.address, Address::from_slice(&keccak256(preimage.concat())[12..]));
             assert!(contract.code_bytes <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
-        assert_eq!(released_as("ModelRegistry").unwrap().code_hash, artifacts::model_registry().deployed_code_hash.unwrap());
+        assert_eq!(
+            released_as("ModelRegistry").unwrap().code_hash,
+            artifacts::model_registry().deployed_code_hash.unwrap()
+        );
         assert!(released_as("Registry").is_err());
     }
 
@@ -200,7 +203,8 @@ mod tests {
         let good = format!(r#"{{"chainId":1,"block":7,"commit":"","contracts":{{"ModelRegistry":{place}}}}}"#);
         let file = read(&good).unwrap();
         assert_eq!((file.at("ModelRegistry"), file.at("ProofRegistry").is_err()), (Ok(FACTORY), true));
-        for bad in ["", "{}", &good.replace("\"block\":7,", ""), &good.replace("0x4e59", "0x4e5"), &" ".repeat(70_000)] {
+        for bad in ["", "{}", &good.replace("\"block\":7,", ""), &good.replace("0x4e59", "0x4e5"), &" ".repeat(70_000)]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
         assert!(DeploymentFile::read(&dir.path().join("2.json")).is_err());

@@ -53,7 +53,9 @@ pub enum ChainError {
         named: u64,
     },
     /// A chain that is worth something is to be named before it is written to.
-    #[error("the node is on chain {found}, which is no development chain: name it with --chain-id {found}, or give its deployment file")]
+    #[error(
+        "the node is on chain {found}, which is no development chain: name it with --chain-id {found}, or give its deployment file"
+    )]
     UnnamedChain {
         /// Its chain id.
         found: u64,
@@ -158,7 +160,9 @@ pub enum ChainError {
         hint: String,
     },
     /// The chain gives less gas than is needed.
-    #[error("{what} ran out of gas ({message}): a block of this chain has {limit}, which has to be enough; use another chain or node")]
+    #[error(
+        "{what} ran out of gas ({message}): a block of this chain has {limit}, which has to be enough; use another chain or node"
+    )]
     OutOfGas {
         /// What it was.
         what: String,
@@ -168,7 +172,9 @@ pub enum ChainError {
         message: String,
     },
     /// The outbox cannot be used. Nothing was sent.
-    #[error("{path}: {reason}; transactions are kept there before they are sent, so set ZKINFER_STATE_DIR to a directory that can be written to")]
+    #[error(
+        "{path}: {reason}; transactions are kept there before they are sent, so set ZKINFER_STATE_DIR to a directory that can be written to"
+    )]
     Outbox {
         /// The file.
         path: String,

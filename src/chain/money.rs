@@ -10,8 +10,8 @@ const GWEI_DECIMALS: usize = 9;
 #[must_use]
 pub const fn currency(chain_id: u64) -> &'static str {
     match chain_id {
-        1 | 10 | 324 | 8453 | 42_161 | 59_144 | 534_352 | 17_000 | 560_048 | 11_155_111 | 84_532 | 11_155_420 | 31337
-        | 1337 => "ETH",
+        1 | 10 | 324 | 8453 | 42_161 | 59_144 | 534_352 | 17_000 | 560_048 | 11_155_111 | 84_532 | 11_155_420
+        | 31337 | 1337 => "ETH",
         56 => "BNB",
         100 => "xDAI",
         137 => "POL",
@@ -48,7 +48,8 @@ fn decimal(number: U256, decimals: usize) -> String {
 /// # Errors
 /// A sentence.
 pub fn parse_amount(text: &str) -> Result<U256, String> {
-    parse(text, DECIMALS).ok_or_else(|| format!("`{text}` is no amount: write it in the chain's currency, such as 0.05"))
+    parse(text, DECIMALS)
+        .ok_or_else(|| format!("`{text}` is no amount: write it in the chain's currency, such as 0.05"))
 }
 
 /// Reads a price per gas in gwei, such as `2.5`.
@@ -91,7 +92,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", ".", ".5", "-1", "1e3", "1.0.0", "0x1", " 1", "1,5", &"9".repeat(31), "0.0000000000000000001"] {
+        for text in ["", ".", ".5", "-1", "1e3", "1.0.0", "0x1", " 1", "1,5", &"9".repeat(31), "0.0000000000000000001"]
+        {
             assert!(parse_amount(text).is_err(), "{text}");
         }
         assert_eq!(parse_amount("0.05"), Ok(U256::from(50_000_000_000_000_000_u64)));

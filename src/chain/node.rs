@@ -134,10 +134,12 @@ impl Node {
     /// Whoever reads "out of gas" has to know how much there is.
     async fn explain(&self, what: &str, error: ChainError) -> ChainError {
         match error {
-            ChainError::Rpc { ref message, .. } if meaning(message) == Meaning::OutOfGas => match self.gas_limit().await {
-                Ok(limit) => ChainError::OutOfGas { what: what.into(), limit, message: message.clone() },
-                Err(_) => error,
-            },
+            ChainError::Rpc { ref message, .. } if meaning(message) == Meaning::OutOfGas => {
+                match self.gas_limit().await {
+                    Ok(limit) => ChainError::OutOfGas { what: what.into(), limit, message: message.clone() },
+                    Err(_) => error,
+                }
+            }
             error => error,
         }
     }
@@ -310,7 +312,11 @@ impl Node {
             RpcError::Transport(
                 TransportErrorKind::HttpError(error) | TransportErrorKind::HttpErrorWithRetryAfter { error, .. },
             ) => {
-                let hint = if error.status == 429 { ": it takes no more requests for now; ask later, or another node" } else { "" };
+                let hint = if error.status == 429 {
+                    ": it takes no more requests for now; ask later, or another node"
+                } else {
+                    ""
+                };
                 ChainError::Rpc { what, message: format!("HTTP status {}{hint}", error.status) }
             }
             RpcError::Transport(kind) => {
@@ -329,7 +335,9 @@ fn busy(error: &TransportError) -> Option<Option<Duration>> {
         RpcError::Transport(TransportErrorKind::HttpErrorWithRetryAfter { error, retry_after }) => {
             matches!(error.status, 429 | 502..=504).then_some(Some(*retry_after))
         }
-        RpcError::Transport(TransportErrorKind::HttpError(error)) => matches!(error.status, 429 | 502..=504).then_some(None),
+        RpcError::Transport(TransportErrorKind::HttpError(error)) => {
+            matches!(error.status, 429 | 502..=504).then_some(None)
+        }
         RpcError::ErrorResp(payload) if payload.as_revert_data().is_none() => {
             (payload.is_retry_err() || meaning(&payload.message) == Meaning::Pruned).then_some(None)
         }

@@ -111,7 +111,8 @@ impl Outbox {
         let (path, kept) = (dir.join(format!("{id}.json")), bundle_path(&dir, id));
         let record = match read(&path)? {
             Some(bytes) => {
-                let record: Record = serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
+                let record: Record =
+                    serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
                 if record.version != VERSION || record.statement_ids != statement_ids || record.registry != registry {
                     return Err(failed(&path, "it is of another version, or of other statements; move it away".into()));
                 }

@@ -49,7 +49,9 @@ impl Intent {
     fn advice(&self) -> &'static str {
         match self.to {
             Some(_) => "split the batch, with a proof for each part",
-            None => "no chain under these rules deploys it: make the circuit smaller, or name the chain's fork with --fork",
+            None => {
+                "no chain under these rules deploys it: make the circuit smaller, or name the chain's fork with --fork"
+            }
         }
     }
 
@@ -65,7 +67,12 @@ impl Intent {
         // State gas does not count against the cap.
         let cap = rules.and_then(|rules| rules.cap).map_or(block, |cap| cap.saturating_add(state).min(block));
         if needed > cap {
-            return Err(ChainError::TooMuchGas { what: self.what.clone(), gas: needed, limit: cap, advice: self.advice() });
+            return Err(ChainError::TooMuchGas {
+                what: self.what.clone(),
+                gas: needed,
+                limit: cap,
+                advice: self.advice(),
+            });
         }
         Ok(needed.saturating_add(needed / 16).min(cap))
     }
@@ -90,8 +97,7 @@ impl Plan {
             Some(nonce) => nonce,
             None => node.nonce(from, true).await?,
         };
-        let request =
-            fees.fill(request).with_gas_limit(gas).with_nonce(nonce).with_chain_id(node.chain_id());
+        let request = fees.fill(request).with_gas_limit(gas).with_nonce(nonce).with_chain_id(node.chain_id());
         let l1_fee = fees::l1_fee(node, unsigned(&request), gas).await?;
         let balance = node.balance(from).await?;
         let plan = Self { request, nonce, gas, fees, l1_fee, balance };

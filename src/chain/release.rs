@@ -48,10 +48,9 @@ pub async fn registries(node: &Node, registry: Address) -> Result<Address, Chain
 pub async fn model_registry(node: &Node, models: Address) -> Result<(), ChainError> {
     match node.code(models).await? {
         code if code == artifacts::model_registry().deployed_bytecode => Ok(()),
-        code if code.is_empty() => Err(ChainError::Refused {
-            what: "the look at the model registry".into(),
-            refusal: Refusal::NoCode(models),
-        }),
+        code if code.is_empty() => {
+            Err(ChainError::Refused { what: "the look at the model registry".into(), refusal: Refusal::NoCode(models) })
+        }
         _ => Err(other_release(node, models, "ModelRegistry")),
     }
 }

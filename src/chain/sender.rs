@@ -7,8 +7,7 @@
 //! Limits: fees are estimated once and never raised; one receipt is enough, whatever happens to its block later.
 
 use super::{
-    Account, Budget, ChainError, Entry, Fork, Node, Outbox,
-    guard,
+    Account, Budget, ChainError, Entry, Fork, Node, Outbox, guard,
     operator::{Operator, interrupted, unless_interrupted},
     outbox::Signed,
     plan::{Intent, Plan, check_size},
@@ -246,7 +245,9 @@ impl Sender {
                 // Whatever its words: a node that knows the hash has taken it.
                 _ if self.is_known(hash).await => return Broadcast::Taken,
                 Meaning::NonceTooLow => return Broadcast::NonceUsed,
-                Meaning::InFlight if begun.elapsed() < self.options.receipt_deadline && !self.operator.is_interrupted() => {
+                Meaning::InFlight
+                    if begun.elapsed() < self.options.receipt_deadline && !self.operator.is_interrupted() =>
+                {
                     tracing::debug!(%hash, "an earlier transaction of the account is not mined yet");
                     tokio::time::sleep(self.options.poll_interval.max(Duration::from_millis(100))).await;
                 }

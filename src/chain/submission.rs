@@ -117,7 +117,8 @@ impl Client {
             [statement] if !bundle.is_batch() => self.single(statement, bundle.proof())?,
             statements => self.batch(statements, bundle.proof())?,
         };
-        let settled = |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
+        let settled =
+            |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
         let look = async {
             release::registries(self.node(), call.registry).await?;
             self.are_recorded(call.registry, &call.ids).await
@@ -239,7 +240,9 @@ impl Client {
         let ids: Vec<B256> = statements.iter().map(Statement::id).collect();
         let mut seen = HashSet::new();
         if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
-            return Err(wrong(format!("statement {twice} is in the batch twice, and a registry records it once; prove it once")));
+            return Err(wrong(format!(
+                "statement {twice} is in the batch twice, and a registry records it once; prove it once"
+            )));
         }
         let call = IProofRegistry::submitBatchCall {
             modelId: first.model_id,
@@ -287,9 +290,8 @@ impl Client {
             return Err(unexpected(what, format!("transaction {hash} emitted no ClaimRecorded event for {id}")));
         }
         let is_batch = |log| {
-            BatchRecorded::decode_log_validate(log).is_ok_and(|event| {
-                Some(event.batchId) == call.batch_id && event.count == U256::from(call.ids.len())
-            })
+            BatchRecorded::decode_log_validate(log)
+                .is_ok_and(|event| Some(event.batchId) == call.batch_id && event.count == U256::from(call.ids.len()))
         };
         if let Some(id) = call.batch_id.filter(|_| !logs_of(mined, registry).any(is_batch)) {
             return Err(unexpected(what, format!("transaction {hash} emitted no BatchRecorded event for {id}")));

@@ -36,15 +36,31 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "already exists in",
         ],
     ),
-    (Meaning::NonceTooLow, &["nonce too low", "nonce is too low", "nonce_too_low", "oldnonce", "nonce has already been used"]),
+    (
+        Meaning::NonceTooLow,
+        &["nonce too low", "nonce is too low", "nonce_too_low", "oldnonce", "nonce has already been used"],
+    ),
     (Meaning::InFlight, &["in-flight transaction limit"]),
     (
         Meaning::Underpriced,
-        &["underpriced", "feetoolow", "fee too low", "less than block base fee", "gas price too low", "below the base fee"],
+        &[
+            "underpriced",
+            "feetoolow",
+            "fee too low",
+            "less than block base fee",
+            "gas price too low",
+            "below the base fee",
+        ],
     ),
     (
         Meaning::NoFunds,
-        &["insufficient funds", "insufficientfunds", "insufficient balance", "upfront cost exceeds", "not enough funds"],
+        &[
+            "insufficient funds",
+            "insufficientfunds",
+            "insufficient balance",
+            "upfront cost exceeds",
+            "not enough funds",
+        ],
     ),
     (
         Meaning::OutOfGas,
@@ -63,7 +79,10 @@ const WORDS: &[(Meaning, &[&str])] = &[
             "callgascostmorethangaslimit",
         ],
     ),
-    (Meaning::Pruned, &["missing trie node", "state not available", "state is not available", "state has been pruned", "pruned"]),
+    (
+        Meaning::Pruned,
+        &["missing trie node", "state not available", "state is not available", "state has been pruned", "pruned"],
+    ),
 ];
 
 /// Reads a node's words.

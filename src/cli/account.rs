@@ -120,10 +120,14 @@ impl AccountArgs {
     /// The address of a contract: the one that was given, or the deployment file's. One of both has to be there, not both.
     pub(crate) fn place(&self, option: &str, given: Option<Address>, contract: &str) -> Result<Address, Failure> {
         match (given, self.payer.file()?) {
-            (Some(_), Some(_)) => Err(Failure::Input(format!("{option} and --deployment both say where the {contract} is"))),
+            (Some(_), Some(_)) => {
+                Err(Failure::Input(format!("{option} and --deployment both say where the {contract} is")))
+            }
             (Some(address), None) => Ok(address),
             (None, Some(file)) => file.at(contract).map_err(Failure::Input),
-            (None, None) => Err(Failure::Input(format!("where is the {contract}? Give {option} ADDRESS, or --deployment FILE"))),
+            (None, None) => {
+                Err(Failure::Input(format!("where is the {contract}? Give {option} ADDRESS, or --deployment FILE")))
+            }
         }
     }
 
@@ -142,8 +146,13 @@ impl PayerArgs {
 
     /// Whether anything was said about who pays, and where.
     pub(crate) fn is_given(&self) -> bool {
-        self.chain_id.is_some() || self.deployment.is_some() || self.key_file.is_some() || self.keystore.is_some() || self.fork.is_some()
-            || self.max_fee.is_some() || self.max_cost.is_some()
+        self.chain_id.is_some()
+            || self.deployment.is_some()
+            || self.key_file.is_some()
+            || self.keystore.is_some()
+            || self.fork.is_some()
+            || self.max_fee.is_some()
+            || self.max_cost.is_some()
     }
 
     /// The same with the development account where no other one is given.
@@ -195,7 +204,8 @@ impl PayerArgs {
 pub(crate) fn address(text: &str) -> Result<Address, String> {
     let digits = text.strip_prefix("0x").ok_or("an address begins with 0x")?;
     let address: Address = text.parse().map_err(|_| "an address is 0x and 40 hex digits".to_owned())?;
-    let is_mixed = digits.contains(|c: char| c.is_ascii_lowercase()) && digits.contains(|c: char| c.is_ascii_uppercase());
+    let is_mixed =
+        digits.contains(|c: char| c.is_ascii_lowercase()) && digits.contains(|c: char| c.is_ascii_uppercase());
     if is_mixed && address.to_checksum(None) != text {
         return Err("its checksum is wrong (EIP-55): a digit is another one, or the capitals are; copy it again".into());
     }

@@ -1,8 +1,8 @@
 use super::{Backend, Failure, ModelArgs, Side, digits};
 use alloy::primitives::B256;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::signal::unix::{SignalKind, signal};
 use std::{io::IsTerminal, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
 use zkinfer::{
     backend::{
         Control, Progress, ProvingBackend,

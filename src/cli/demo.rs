@@ -266,7 +266,9 @@ async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devne
         return Ok((args.payer.client_or_dev(rpc, session).await?, None));
     }
     if args.payer.is_given() {
-        return Err(Failure::Input("an account, a chain and its fees go with --rpc: without it anvil is started".into()));
+        return Err(Failure::Input(
+            "an account, a chain and its fees go with --rpc: without it anvil is started".into(),
+        ));
     }
     let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
     Ok((Client::new(Node::connect_dev(&devnet.endpoint()).await?, Account::dev())?, Some(devnet)))

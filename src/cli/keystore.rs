@@ -77,7 +77,11 @@ fn check(keystore: &Keystore) -> Result<(), &'static str> {
     let is_bounded = match (params.n, params.r, params.p, params.c) {
         (Some(n), Some(r), Some(p), None) => {
             let memory = n.checked_mul(r).and_then(|product| product.checked_mul(128));
-            n.is_power_of_two() && n > 1 && r > 0 && (1..=16).contains(&p) && memory.is_some_and(|m| m <= MAX_SCRYPT_BYTES)
+            n.is_power_of_two()
+                && n > 1
+                && r > 0
+                && (1..=16).contains(&p)
+                && memory.is_some_and(|m| m <= MAX_SCRYPT_BYTES)
         }
         (None, None, None, Some(c)) => (1..=MAX_ROUNDS).contains(&c),
         _ => false,

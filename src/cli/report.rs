@@ -12,7 +12,8 @@ pub(crate) fn start_logging() {
     // A second subscriber in one process is refused; the first one stays.
     // Colours are for terminals: in a pipe they are noise.
     let colours = std::io::stderr().is_terminal();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }
 
 /// Prints the result: the JSON object or the text.

@@ -183,17 +183,25 @@ impl Args {
                 return refuse(format!("the bundle is made for registry {registry}, not {expected}"));
             }
             if self.consumer.is_some_and(|consumer| consumer != assignment.consumer) {
-                return refuse(format!("the bundle is made for consumer {}: --consumer cannot change that", assignment.consumer));
+                return refuse(format!(
+                    "the bundle is made for consumer {}: --consumer cannot change that",
+                    assignment.consumer
+                ));
             }
             if self.job.is_some_and(|job| job != assignment.job) {
                 return refuse(format!("the bundle is made for job {}: --job cannot change that", assignment.job));
             }
             if self.deadline_in.is_some() {
-                return refuse(format!("the bundle's deadline is fixed ({}): --deadline-in cannot change that", assignment.deadline));
+                return refuse(format!(
+                    "the bundle's deadline is fixed ({}): --deadline-in cannot change that",
+                    assignment.deadline
+                ));
             }
         }
         match (&self.openings, self.again) {
-            (Some(_), _) => refuse("--openings is for proving again, and this bundle is made for the registry already".into()),
+            (Some(_), _) => {
+                refuse("--openings is for proving again, and this bundle is made for the registry already".into())
+            }
             (None, true) => refuse("--again makes another statement, and this bundle's are fixed".into()),
             (None, false) => Ok(()),
         }
@@ -222,7 +230,8 @@ impl Args {
             Some(seconds) if now.max(unix_time()).saturating_add(seconds) < assignment.deadline => {
                 Err(Failure::Input(format!(
                     "the same was submitted before with a deadline later than that ({}): leave --deadline-in away to go on \
-                     with it, or make another claim with --again", assignment.deadline
+                     with it, or make another claim with --again",
+                    assignment.deadline
                 )))
             }
             _ => Ok(true),

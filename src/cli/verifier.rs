@@ -244,7 +244,9 @@ async fn deploy_all(args: &DeployArgs, entry: &Entry, client: &Client) -> Result
     let given = match (args.adapter, &file) {
         (None, Some(file)) if !args.registries => Some(file.at(&artifact.contract_name).map_err(Failure::Input)?),
         (_, Some(_)) => {
-            return Err(Failure::Input("--deployment says where everything is: leave --adapter and --registries away".into()));
+            return Err(Failure::Input(
+                "--deployment says where everything is: leave --adapter and --registries away".into(),
+            ));
         }
         (given, None) => given,
     };

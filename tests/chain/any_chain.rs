@@ -220,7 +220,10 @@ async fn chains_without_a_base_fee_are_paid_as_they_want() {
     let funded = funded(&devnet).await;
     let latest: serde_json::Value = {
         use alloy::providers::Provider;
-        crate::rpc::provider(&devnet).raw_request("eth_getBlockByNumber".into(), json!(["latest", false])).await.unwrap()
+        crate::rpc::provider(&devnet)
+            .raw_request("eth_getBlockByNumber".into(), json!(["latest", false]))
+            .await
+            .unwrap()
     };
     proxy.on("eth_getBlockByNumber", move |parameters, _| {
         let mut block = latest.clone();

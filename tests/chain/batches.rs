@@ -182,9 +182,7 @@ async fn what_does_not_fit_into_a_transaction_is_to_be_split() {
     let bundle = PROVER.prove(&world.contexts(1));
     let one = bundle.statement();
     // More bytes than nodes accept: nothing is asked.
-    let many: Vec<_> = (0..1000)
-        .map(|job| Statement { context: world.context(job), ..one.clone() })
-        .collect();
+    let many: Vec<_> = (0..1000).map(|job| Statement { context: world.context(job), ..one.clone() }).collect();
     let error = world.client.submit_batch(&many, bundle.proof()).await.unwrap_err();
     assert!(matches!(error, ChainError::TransactionTooLarge { limit: MAX_TRANSACTION_BYTES, .. }), "{error}");
     assert!(error.to_string().contains("split the batch"), "{error}");

@@ -163,7 +163,10 @@ async fn verifications_work_where_precompiled_contracts_are_five_times_as_dear()
         let mut machine = Posted::new(Machine::new(Fork::Osaka, sender).with_prices(prices), &SMALL);
         let data: Bytes = machine.verify(&single).output.unwrap_err().parse().unwrap();
         let refusal = Refusal::decode(&data);
-        assert!(matches!(refusal, Refusal::PrecompileFailed(which) if which == alloy::primitives::U256::from(number)), "{number}: {refusal}");
+        assert!(
+            matches!(refusal, Refusal::PrecompileFailed(which) if which == alloy::primitives::U256::from(number)),
+            "{number}: {refusal}"
+        );
         assert_eq!(refusal.class(), zkinfer::FailureClass::Environment);
     }
 }

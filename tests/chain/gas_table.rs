@@ -144,9 +144,14 @@ async fn native() {
         let world = NativeWorld::with(&prover).await;
         let on = |fork| Posted::new(Machine::new(fork, world.client.address()), &prover);
         let (mut today, mut draft) = (on(Fork::Osaka), on(Fork::Amsterdam));
-        deployments = today.steps.iter().zip(&draft.steps).map(|((name, code, now), (.., then))| {
-            format!("| {name} | {code} | {} | {} | {} |", now.gas, then.gas, then.state)
-        }).collect();
+        deployments = today
+            .steps
+            .iter()
+            .zip(&draft.steps)
+            .map(|((name, code, now), (.., then))| {
+                format!("| {name} | {code} | {} | {} | {} |", now.gas, then.gas, then.state)
+            })
+            .collect();
         for (statements, limit) in [(1, single), (16, batch)] {
             let contexts: Vec<_> = (0..statements).map(|job| world.context(100 * statements + job)).collect();
             let bundle = prover.prove(&contexts);
@@ -171,12 +176,15 @@ async fn native() {
             assert!(row.osaka / statements <= limit, "{}: {} each", row.name, row.osaka / statements);
         }
     }
-    println!("\n| model | statements | floor | verified | each | recorded | of it state | each |\n|---|---|---|---|---|---|---|---|");
+    println!(
+        "\n| model | statements | floor | verified | each | recorded | of it state | each |\n|---|---|---|---|---|---|---|---|"
+    );
     drafts.iter().for_each(DraftRow::print);
     println!("\n| transaction | code B | Osaka | draft | of it state |\n|---|---|---|---|---|");
     deployments.iter().for_each(|line| println!("{line}"));
     // What docs/gas.md says of the draft: the floor binds for the largest batch, and for no other row.
-    let bound: Vec<_> = drafts.iter().filter(|row| row.verified == row.floor).map(|row| (&*row.name, row.statements)).collect();
+    let bound: Vec<_> =
+        drafts.iter().filter(|row| row.verified == row.floor).map(|row| (&*row.name, row.statements)).collect();
     assert_eq!(bound, [("256-512-256-10", 16)]);
 }
 

@@ -4,10 +4,7 @@ use crate::{
     proxy::{Action, Proxy},
     world::{self, World},
 };
-use alloy::{
-    primitives::B256,
-    providers::Provider,
-};
+use alloy::{primitives::B256, providers::Provider};
 use serde_json::json;
 use std::time::Duration;
 use tempfile::TempDir;

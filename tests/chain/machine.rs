@@ -109,7 +109,9 @@ impl<CTX: ContextTr> PrecompileProvider<CTX> for Dear<'_> {
     }
 
     fn run(&mut self, context: &mut CTX, inputs: &CallInputs) -> Result<Option<InterpreterResult>, String> {
-        let Some(mut result) = PrecompileProvider::<CTX>::run(&mut self.inner, context, inputs)? else { return Ok(None) };
+        let Some(mut result) = PrecompileProvider::<CTX>::run(&mut self.inner, context, inputs)? else {
+            return Ok(None);
+        };
         let more = (self.factor)(&inputs.bytecode_address) - 1;
         let price = inputs.gas_limit - result.gas.remaining();
         if !result.result.is_halt() && !result.gas.record_regular_cost(price * more) {

@@ -5,10 +5,7 @@ use crate::{
     proxy::{Action, Proxy},
     world::{self, World},
 };
-use alloy::{
-    primitives::B256,
-    providers::Provider,
-};
+use alloy::{primitives::B256, providers::Provider};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use zkinfer::{
@@ -269,7 +266,11 @@ async fn a_schema_is_found_in_small_ranges() {
                 let number = parameters[0][name].as_str().unwrap().trim_start_matches("0x");
                 u64::from_str_radix(number, 16).unwrap()
             };
-            if block("toBlock") - block("fromBlock") >= 499 { Action::Error(code, words.into()) } else { Action::Forward }
+            if block("toBlock") - block("fromBlock") >= 499 {
+                Action::Error(code, words.into())
+            } else {
+                Action::Forward
+            }
         });
         let report = audit(wired.client.node(), hash, None).await.unwrap();
         let schema = report.outcome(zkinfer::chain::auditor::CheckName::Schema);

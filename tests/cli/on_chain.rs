@@ -81,7 +81,11 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     assert_ne!(other["statement_id"], submission["statement_id"]);
     // What would be ignored is an error.
     let zero = format!("0x{}", "00".repeat(19));
-    for ignored in [["--consumer", &format!("{zero}01")], ["--job", &format!("{zero}{}", "11".repeat(13))], ["--deadline-in", "60"]] {
+    for ignored in [
+        ["--consumer", &format!("{zero}01")],
+        ["--job", &format!("{zero}{}", "11".repeat(13))],
+        ["--deadline-in", "60"],
+    ] {
         chain.submit(dir, &out, &ignored).expect(2).says("cannot change that");
     }
     let registry = chain.at("proof_registry");

@@ -132,7 +132,8 @@ async fn check_schema(
         Ok(schema) => schema,
         Err(error @ ChainError::Unreachable { .. }) => return Err(error),
         Err(error) => {
-            let reason = format!("the node does not search for the registration ({error}); ask one that keeps old events");
+            let reason =
+                format!("the node does not search for the registration ({error}); ask one that keeps old events");
             ledger.skip(CheckName::Schema, reason);
             ledger.warn("the public values were not compared with the model's schema");
             return Ok(None);

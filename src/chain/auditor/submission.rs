@@ -190,7 +190,9 @@ impl Submission {
                 let found = format!("ProofRegistry {} over ModelRegistry {models}", self.registry);
                 ledger.enter(CheckName::Registries, Ok(found));
             }
-            Err(error @ (ChainError::OtherRelease { .. } | ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
+            Err(
+                error @ (ChainError::OtherRelease { .. } | ChainError::Refused { .. } | ChainError::BadAnswer { .. }),
+            ) => {
                 ledger.undecided(CheckName::Registries, error.to_string());
                 // What such a contract emits and holds is nobody's word here: neither true nor false.
                 return Ok(());

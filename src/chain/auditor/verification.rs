@@ -60,7 +60,10 @@ async fn on_chain(
             ledger.enter(name, Ok(format!("{} returned at the latest block", model.adapter)));
         }
         Err(ChainError::Refused { refusal: Refusal::PrecompileFailed(number), .. }) => {
-            ledger.undecided(name, format!("precompiled contract {number} of this chain or node gave no answer: {CANNOT_TELL}"));
+            ledger.undecided(
+                name,
+                format!("precompiled contract {number} of this chain or node gave no answer: {CANNOT_TELL}"),
+            );
         }
         Err(error @ ChainError::OutOfGas { .. }) => ledger.undecided(name, format!("{error}: {CANNOT_TELL}")),
         Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {

@@ -2,10 +2,7 @@
 
 use crate::{
     chain::{ChainError, Client, Node},
-    evm::{
-        self, EvmError, Refusal,
-        bindings::ModelKey,
-    },
+    evm::{self, EvmError, Refusal, bindings::ModelKey},
     ezkl::PipelineError,
     proof::{Bundle, Statement, Verdict, bundle::BackendName},
 };
