@@ -10,14 +10,14 @@ use zkinfer::{chain::Devnet, evm::Toolchain};
 /// The second account of development nodes.
 const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
-struct Chain {
-    devnet: Devnet,
+pub(crate) struct Chain {
+    pub(crate) devnet: Devnet,
     deployed: Value,
 }
 
 impl Chain {
     /// A node with the registries, and the bundle's model registered.
-    async fn with(dir: &TempDir, bundle: &Path) -> Self {
+    pub(crate) async fn with(dir: &TempDir, bundle: &Path) -> Self {
         let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
         let chain = Self { devnet, deployed: Value::Null };
         let bundle = bundle.to_str().unwrap();
@@ -28,7 +28,7 @@ impl Chain {
         chain
     }
 
-    fn at(&self, name: &str) -> &str {
+    pub(crate) fn at(&self, name: &str) -> &str {
         self.deployed[name].as_str().unwrap()
     }
 

@@ -11,6 +11,7 @@ use std::{
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
+#[allow(dead_code)] // each suite needs some of them
 pub(crate) enum Action {
     /// The node's own answer.
     Forward,
@@ -22,6 +23,8 @@ pub(crate) enum Action {
     ForwardAndError(i64, String),
     /// The node hears it, and the connection is closed without an answer.
     ForwardAndClose,
+    /// Nothing, until the client gives up.
+    Hang,
     /// An HTTP status, with headers and a body that is no JSON.
     Status(u16, String),
 }
@@ -103,6 +106,10 @@ fn serve(mut stream: TcpStream, target: SocketAddr, state: &Mutex<State>) -> std
         }
         Action::ForwardAndClose => {
             forward(target, &body)?;
+            return Ok(());
+        }
+        Action::Hang => {
+            std::io::copy(&mut stream, &mut std::io::sink())?;
             return Ok(());
         }
         Action::Status(status, headers) => (format!("{status} No\r\n{}", headers.trim_end()), b"no JSON".to_vec()),
