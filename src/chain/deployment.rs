@@ -180,7 +180,8 @@ mod tests {
         let names: Vec<&str> = release.iter().map(|contract| contract.name.as_str()).collect();
         assert!(names.ends_with(&["ModelRegistry", "ProofRegistry"]), "{names:?}");
         for contract in &release {
-            let preimage = [&[0xff][..], FACTORY.as_slice(), SALT.as_slice(), keccak256(&contract.creation).as_slice()];
+            let code = keccak256(&contract.creation);
+            let preimage = [&[0xff][..], FACTORY.as_slice(), SALT.as_slice(), code.as_slice()];
             assert_eq!(contract.address, Address::from_slice(&keccak256(preimage.concat())[12..]));
             assert!(contract.code_bytes <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
