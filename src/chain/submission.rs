@@ -20,6 +20,8 @@ use std::{collections::HashSet, time::Duration};
 
 /// How often a claim is looked for whose transaction is in a block.
 const READ_BACKS: u32 = 20;
+/// How often the transaction of a claim is looked for that is recorded.
+const EARLIER_LOOKS: u32 = 4;
 const READ_BACK_PAUSE: Duration = Duration::from_millis(250);
 
 /// A claim that is recorded now.
@@ -191,14 +193,20 @@ impl Client {
         Ok(used <= signed.nonce && signed.nonce <= self.node().nonce(signed.from, true).await?)
     }
 
-    /// The transaction of an entry that is in a block, if one is.
+    /// The transaction of an entry that is in a block, if one is. A node may have the claim before it has the receipt.
     async fn earlier(&self, call: &Call, entry: &Entry) -> Result<Option<Mined>, ChainError> {
-        for signed in entry.transactions() {
-            if let Some(receipt) = self.node().canonical_receipt(signed.hash).await?
-                && let Ok(mined) = mined(call.what, receipt)
-            {
-                return Ok(Some(mined));
+        for _ in 0..EARLIER_LOOKS {
+            for signed in entry.transactions() {
+                if let Some(receipt) = self.node().canonical_receipt(signed.hash).await?
+                    && let Ok(mined) = mined(call.what, receipt)
+                {
+                    return Ok(Some(mined));
+                }
             }
+            if entry.transactions().is_empty() {
+                break;
+            }
+            tokio::time::sleep(READ_BACK_PAUSE).await;
         }
         Ok(None)
     }

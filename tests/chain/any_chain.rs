@@ -201,7 +201,7 @@ async fn prices_and_costs_stay_within_what_is_allowed() {
 
     // Enough for one of them.
     let cost = U256::from(mined.gas_used) * U256::from(4 * gwei);
-    let poor = client.clone().with_options(SendOptions {
+    let poor = self::client(&devnet).await.with_options(SendOptions {
         budget: Budget { max_fee: Some(3 * u128::from(gwei)), max_cost: Some(cost) },
         ..SendOptions::default()
     });

@@ -114,7 +114,7 @@ impl Posted {
 #[tokio::test]
 async fn the_machine_counts_what_receipts_have_and_state_is_what_the_table_says() {
     let world = NativeWorld::with(&SMALL).await;
-    let (single, batch) = (SMALL.prove(&[world.context(1)]), SMALL.prove(&world.contexts(16)[1..4]));
+    let (single, batch) = (SMALL.prove(&[world.context(100)]), SMALL.prove(&world.contexts(3)));
     let sender = world.client.address();
     let mut osaka = Posted::new(Machine::new(Fork::Osaka, sender), &SMALL);
     assert_eq!((osaka.adapter, osaka.registry), (world.contracts.adapter.address, world.registry()));
@@ -145,7 +145,7 @@ async fn the_machine_counts_what_receipts_have_and_state_is_what_the_table_says(
 #[tokio::test]
 async fn verifications_work_where_precompiled_contracts_are_five_times_as_dear() {
     let world = NativeWorld::with(&SMALL).await;
-    let (single, batch) = (SMALL.prove(&[world.context(1)]), SMALL.prove(&world.contexts(6)[2..]));
+    let (single, batch) = (SMALL.prove(&[world.context(100)]), SMALL.prove(&world.contexts(4)));
     let sender = world.client.address();
     for fork in [Fork::Osaka, Fork::Amsterdam] {
         let mut usual = Posted::new(Machine::new(fork, sender), &SMALL);

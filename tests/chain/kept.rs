@@ -78,17 +78,23 @@ async fn a_second_run_sends_nothing_and_says_where_the_claim_is() {
 #[tokio::test]
 async fn a_transaction_on_its_way_is_waited_for() {
     let kept = Kept::new().await;
-    let client = kept.client(kept.world.client.node().clone());
+    let proxy = Proxy::start(&kept.world.devnet.endpoint());
+    let client = kept.client(Node::connect_dev(&proxy.url()).await.unwrap());
     kept.world.cheat("evm_setAutomine", json!([false])).await;
     let error = kept.settle(&client).await.unwrap_err();
     let ChainError::NoReceipt { hash, .. } = error else { panic!("{error}") };
+    let before = proxy.calls("eth_getTransactionReceipt");
     let mine = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The first look is at what was kept; from the second on it waits.
+        while proxy.calls("eth_getTransactionReceipt") < before + 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         kept.world.cheat("evm_mine", json!([])).await;
     };
     let (settled, ()) = tokio::join!(kept.settle(&client), mine);
-    assert_eq!(settled.unwrap().mined.unwrap().transaction_hash, hash);
-    assert_eq!(kept.hashes(), [hash]);
+    let settled = settled.unwrap();
+    assert_eq!((settled.is_old, settled.mined.unwrap().transaction_hash), (false, hash));
+    assert_eq!((kept.hashes(), proxy.calls("eth_sendRawTransaction")), (vec![hash], 1));
 }
 
 /// The node forgot it: the very same bytes go out again.
