@@ -104,3 +104,13 @@ fn addresses_with_a_wrong_checksum_are_refused() {
         native(dir, &args).expect(2).says("checksum");
     }
 }
+
+/// A bundle has what verifying it takes: a cache that is none, or that cannot be made, is no reason not to. And it may come
+/// from standard input.
+#[test]
+fn a_bundle_is_verified_where_there_can_be_no_cache() {
+    let (_, bundle) = &*NATIVE;
+    let mut verify = command(&["verify", "-"]);
+    verify.env("ZKINFER_CACHE_DIR", "/dev/null/cache").stdin(fs::File::open(bundle).unwrap());
+    assert!(run(&mut verify).expect(0).stdout.starts_with("VALID"));
+}
