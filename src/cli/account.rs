@@ -237,7 +237,7 @@ impl fmt::Debug for PrivateKey {
 
 impl PrivateKey {
     fn read(path: &Path) -> Result<Self, Failure> {
-        Self::parse(&*read_secret(path, MAX_KEY_FILE_BYTES, "key")?, &path.display().to_string())
+        Self::parse(&read_secret(path, MAX_KEY_FILE_BYTES, "key")?, &path.display().to_string())
     }
 
     /// The error never repeats the text: it may be the key but for a slip.

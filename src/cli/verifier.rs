@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Compile(CompileArgs),
     /// Put a model's own code, and what it needs, on a chain.
     #[command(after_help = DEPLOY_EXAMPLES)]
-    Deploy(DeployArgs),
+    Deploy(Box<DeployArgs>),
 }
 
 #[derive(Debug, clap::Args)]
