@@ -197,12 +197,12 @@ async fn prices_and_costs_stay_within_what_is_allowed() {
     let gwei = 1_000_000_000;
     let capped = with(Budget { max_fee: Some(3 * gwei / 2), max_cost: None });
     let mined = capped.deploy_verifier(world::stand_in()).await.unwrap().mined;
-    assert!(mined.receipt.effective_gas_price <= u128::from(3 * gwei / 2));
+    assert!(mined.receipt.effective_gas_price <= 3 * gwei / 2);
 
     // Enough for one of them.
     let cost = U256::from(mined.gas_used) * U256::from(4 * gwei);
     let poor = self::client(&devnet).await.with_options(SendOptions {
-        budget: Budget { max_fee: Some(3 * u128::from(gwei)), max_cost: Some(cost) },
+        budget: Budget { max_fee: Some(3 * gwei), max_cost: Some(cost) },
         ..SendOptions::default()
     });
     poor.deploy_verifier(world::stand_in()).await.unwrap();
