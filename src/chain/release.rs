@@ -37,8 +37,12 @@ pub async fn registries(node: &Node, registry: Address) -> Result<Address, Chain
     if code != proof_registry_code(models)? {
         return Err(other_release(node, registry, "ProofRegistry"));
     }
-    model_registry(node, models).await?;
-    Ok(models)
+    match model_registry(node, models).await {
+        Ok(()) => Ok(models),
+        // A registry over nothing is no registry.
+        Err(ChainError::Refused { .. }) => Err(other_release(node, models, "ModelRegistry")),
+        Err(error) => Err(error),
+    }
 }
 
 /// Refuses a model registry that is not this release's.
