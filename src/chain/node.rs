@@ -108,13 +108,14 @@ impl Node {
         }
     }
 
-    /// `eth_call` at the latest block.
+    /// `eth_call` at the latest block: without saying so, some nodes take the pending one, where what is in the pool is done
+    /// already.
     ///
     /// # Errors
     /// [`ChainError::Refused`] with the contract's reason; [`ChainError::OutOfGas`] when the chain gives less gas than it
     /// takes.
     pub async fn simulate(&self, what: &str, request: TransactionRequest) -> Result<Bytes, ChainError> {
-        match self.ask(what, || async { self.provider.call(request.clone()).await }).await {
+        match self.ask(what, || async { self.provider.call(request.clone()).latest().await }).await {
             Err(error) => Err(self.explain(what, error).await),
             data => data,
         }
