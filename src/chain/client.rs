@@ -202,7 +202,7 @@ impl Client {
     /// [`ChainError`].
     pub async fn register(&self, model_registry: Address, entry: &ModelEntry<'_>) -> Result<Registration, ChainError> {
         let what = "the registration of the model";
-        guard::admit_srs(self.node().chain_id(), srs_kind(entry.srs_id, None))?;
+        guard::admit_srs(self.node().chain_id(), srs_kind(entry.srs_id))?;
         release::model_registry(self.node(), model_registry).await?;
         let id = self.model_id(entry).await?;
         if self.is_registered(model_registry, id).await? {

@@ -71,7 +71,9 @@ pub fn release() -> Result<Vec<Released>, ChainError> {
     let models = plain(artifacts::model_registry());
     let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &models.address.abi_encode()].concat());
     let proofs = released("ProofRegistry", creation, &proof_registry_code(models.address)?);
-    Ok(artifacts::adapters().into_iter().map(plain).chain([models, proofs]).collect())
+    // Anybody can prove anything to the verifier of the TEST SRS.
+    let adapters = [artifacts::ezkl_adapter(), artifacts::native_verifier()];
+    Ok(adapters.into_iter().map(plain).chain([models, proofs]).collect())
 }
 
 fn released(name: &str, creation: Bytes, code: &[u8]) -> Released {

@@ -75,7 +75,7 @@ pub(super) async fn admit_model(node: &Node, models: Address, model_id: B256) ->
         return Ok(());
     }
     let record = node.view(models, &IModelRegistry::modelCall { modelId: model_id }).await?;
-    guard::admit_srs(node.chain_id(), srs_kind(record.srsId, None))
+    guard::admit_srs(node.chain_id(), srs_kind(record.srsId))
 }
 
 fn other_release(node: &Node, address: Address, contract: &'static str) -> ChainError {

@@ -28,7 +28,8 @@ Examples:
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
   zkinfer demo --rpc http://127.0.0.1:8545 --chain-id 8453 --keystore key.json --password-file password --yes
 
-The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
+Native proofs are made under the ceremony that comes with zkinfer, EZKL's under the TEST SRS, which everybody can forge. The
+account's key is a test one that everybody knows.";
 
 /// How long the claim may be submitted: an hour.
 const DEADLINE_SECONDS: u64 = 3600;
@@ -198,7 +199,7 @@ async fn post(
     stage(table, "deploy");
     let identity = proven.prepared.artifacts.identity();
     // Before anything is paid for.
-    chain::guard::admit_srs(node.chain_id(), srs_kind(identity.srs_id, None))?;
+    chain::guard::admit_srs(node.chain_id(), srs_kind(identity.srs_id))?;
     let adapter = evm::artifacts::adapter(identity.adapter_id)
         .ok_or_else(|| Failure::Input("no contract verifies proofs of this backend".into()))?;
     let contracts = client.deploy_contracts(adapter).await?;

@@ -252,7 +252,7 @@ fn for_registry(
     let assignment = args.assignment(client, deadline);
     let context = Context::Chain { chain_id: client.node().chain_id(), registry, assignment };
     // The adapter decides, not the manifest's word.
-    if bundle.manifest().adapter_id == evm::artifacts::native_verifier_id() {
+    if evm::artifacts::is_native_verifier(bundle.manifest().adapter_id) {
         return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));
     }
     if args.openings.is_some() {

@@ -250,7 +250,7 @@ async fn deploy_all(args: &DeployArgs, entry: &Entry, client: &Client) -> Result
         }
         (given, None) => given,
     };
-    guard::admit_srs(client.node().chain_id(), srs_kind(entry.parts.srs_id, None))?;
+    guard::admit_srs(client.node().chain_id(), srs_kind(entry.parts.srs_id))?;
     let (mut adapter, mut contracts) = (None, None);
     let adapter_address = match given {
         Some(address) => {

@@ -109,7 +109,7 @@ async fn models_of_the_test_srs_are_refused_and_others_are_claimed() {
     let verifier = client.deploy_verifier(world::stand_in()).await.unwrap();
     let registry = contracts.model_registry.address;
     let test = B256::from(*zkinfer_prover::srs::test_srs(0).unwrap().id());
-    assert_eq!(zkinfer::proof::srs::srs_kind(test, None), SrsKind::Test);
+    assert_eq!(zkinfer::proof::srs::srs_kind(test), SrsKind::Test);
     let entry = |srs_id, schema| ModelEntry {
         adapter: contracts.adapter.address,
         model_code: verifier.address,

@@ -41,7 +41,7 @@ impl Posted {
             steps.push((name, code, done));
             at
         };
-        let verifier = artifacts::native_verifier();
+        let verifier = artifacts::adapter(prover.prepared.artifacts.identity().adapter_id).unwrap();
         let adapter = create(&mut machine, "NativeVerifier", &verifier.bytecode, verifier.deployed_bytecode.len());
         let artifact = artifacts::model_registry();
         let models = create(&mut machine, "ModelRegistry", &artifact.bytecode, artifact.deployed_bytecode.len());

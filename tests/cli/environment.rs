@@ -94,8 +94,20 @@ async fn test_keys_and_test_models_go_to_development_chains_alone() {
     fs::write(&key, "51".repeat(32)).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let key = key.to_str().unwrap();
-    let deploy =
-        ["verifier", "deploy", "--registries", "--rpc", &rpc, "--chain-id", "8453", "--key-file", key, "--yes"];
+    let deploy = [
+        "verifier",
+        "deploy",
+        "--srs",
+        "test",
+        "--registries",
+        "--rpc",
+        &rpc,
+        "--chain-id",
+        "8453",
+        "--key-file",
+        key,
+        "--yes",
+    ];
     zkinfer(&deploy).expect(2).says("TEST SRS");
     assert!(!STATE.path().join("outbox/sent.jsonl").exists() || !sent(8453), "something was sent");
 }
