@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "chain/any_chain.rs"]
+mod any_chain;
 #[path = "chain/audit.rs"]
 mod audit;
 #[path = "chain/batches.rs"]
@@ -10,19 +12,29 @@ mod batches;
 mod devnet;
 #[path = "chain/failures.rs"]
 mod failures;
+#[path = "chain/forks.rs"]
+mod forks;
 #[path = "chain/gas.rs"]
 mod gas;
 #[path = "chain/gas_table.rs"]
 mod gas_table;
 #[path = "chain/hidden.rs"]
 mod hidden;
+#[path = "chain/kept.rs"]
+mod kept;
 #[path = "chain/lifecycle.rs"]
 mod lifecycle;
+#[path = "chain/machine.rs"]
+mod machine;
 #[path = "chain/native_world.rs"]
 mod native_world;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "chain/registry_fixture.rs"]
 mod registry_fixture;
 #[path = "support/rpc.rs"]
 mod rpc;
+#[path = "chain/wires.rs"]
+mod wires;
 #[path = "chain/world.rs"]
 mod world;

@@ -18,6 +18,8 @@ mod environment;
 mod ezkl;
 #[path = "cli/hidden.rs"]
 mod hidden;
+#[path = "cli/kept.rs"]
+mod kept;
 #[path = "cli/native.rs"]
 mod native;
 #[path = "cli/on_chain.rs"]
@@ -26,6 +28,8 @@ mod on_chain;
 mod opening;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "cli/structures.rs"]
 mod structures;
 #[path = "support/tls.rs"]

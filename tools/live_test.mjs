@@ -1,7 +1,8 @@
-// Deploys with script/ to an anvil, and runs the tests of live deployments against it.
+// Deploys with script/ to an anvil, twice, and runs the tests of live deployments against it; then `zkinfer doctor`.
 //
 //     node tools/live_test.mjs
 import { spawn, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const forge = join(root, 'node_modules/.bin/forge');
 // The first account of anvil's public mnemonic.
 const DEV_KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
+// What script/Deploy.s.sol writes for anvil's chain.
+const file = join(root, 'deployments', '31337.json');
 const env = { ...process.env, FOUNDRY_SOLC: process.env.FOUNDRY_SOLC ?? join(root, 'tools', 'solc') };
 
 // The program itself and not npm's shim, which leaves its child behind when it is killed.
@@ -51,6 +54,8 @@ anvil.removeAllListeners('exit');
 try {
   const broadcast = ['--rpc-url', url, '--broadcast', '--private-key', DEV_KEY];
   const proofs = address('ProofRegistry', run(['script', 'script/Deploy.s.sol', ...broadcast]));
+  // The addresses follow from the code: there is nothing left to do.
+  if (address('ProofRegistry', run(['script', 'script/Deploy.s.sol', ...broadcast])) !== proofs) throw new Error('deployed twice');
   const terms = '(100000000000000000,10000000000000000,86400,14400,16)';
   const signature = 'run(address,(uint256,uint256,uint40,uint40,uint16))';
   const claims = address(
@@ -58,6 +63,9 @@ try {
     run(['script', 'script/DeployClaims.s.sol', '--sig', signature, proofs, terms, ...broadcast]),
   );
   process.stdout.write(run(['test', '--fork-url', url], { FOUNDRY_PROFILE: 'live', ZKINFER_CLAIM_REGISTRY: claims }));
+  const doctor = spawnSync(join(root, 'target/debug/zkinfer'), ['doctor', '--rpc', url, '--deployment', file], { encoding: 'utf8' });
+  if (!/^ *contracts +ok /m.test(doctor.stdout ?? '')) throw new Error(`zkinfer doctor\n${doctor.stdout}${doctor.stderr}`);
 } finally {
   anvil.kill();
+  rmSync(file, { force: true });
 }

@@ -1,22 +1,33 @@
-//! Deploying and registering, on development chains.
+//! Deploying and registering.
 
 use super::{
-    Account, ChainError, Mined, Node, SendOptions,
-    bindings::{IModelRegistry, IProofRegistry},
-    sender::send,
+    Account, ChainError, Mined, Node, Operator, Outbox, SendOptions,
+    bindings::{
+        IModelRegistry::{self, Standing},
+        IProofRegistry,
+    },
+    fork::NewState,
+    guard,
+    plan::Intent,
+    release,
+    sender::Sender,
 };
 use crate::{
     evm::{
         CompiledContract, Refusal,
         artifacts::{self, Artifact},
     },
-    proof::identity::{ModelParts, model_id},
+    proof::{
+        identity::{ModelParts, model_id},
+        srs::srs_kind,
+    },
 };
 use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
     sol_types::{SolCall, SolValue},
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 pub use super::submission::{Claim, read_claim};
 
@@ -60,49 +71,61 @@ pub struct ModelEntry<'a> {
     pub schema: &'a Bytes,
 }
 
-/// A model that is registered now.
+/// A model that is registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registration {
     /// Its id, derived here and confirmed by the registry.
     pub model_id: B256,
-    /// The transaction.
+    /// The transaction; `None` when the account had registered the model already, and nothing was sent.
     #[serde(flatten)]
-    pub mined: Mined,
+    pub mined: Option<Mined>,
 }
 
-/// One account on one development chain.
+/// One account on one chain. Clones share what was agreed to and spent.
 #[derive(Clone, Debug)]
 pub struct Client {
-    node: Node,
-    account: Account,
-    options: SendOptions,
+    pub(super) sender: Sender,
 }
 
 impl Client {
     /// # Errors
-    /// [`ChainError::WrongChain`] unless it is a development chain.
+    /// [`ChainError::PublicKey`] when everybody knows the account's key and the chain is worth something.
     pub fn new(node: Node, account: Account) -> Result<Self, ChainError> {
-        node.require_dev_chain()?;
-        Ok(Self { node, account, options: SendOptions::default() })
+        guard::admit_account(node.chain_id(), account.address())?;
+        Ok(Self { sender: Sender::new(node, account) })
     }
 
-    /// Waits as told instead of the default.
+    /// Waits and pays as told instead of the default.
     #[must_use]
     pub const fn with_options(mut self, options: SendOptions) -> Self {
-        self.options = options;
+        self.sender.options = options;
+        self
+    }
+
+    /// Acts for somebody who agrees, hears and interrupts. Without one, whoever calls has agreed.
+    #[must_use]
+    pub fn with_operator(mut self, operator: Arc<dyn Operator>) -> Self {
+        self.sender.operator = operator;
+        self
+    }
+
+    /// Keeps every transaction before it is sent.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: Outbox) -> Self {
+        self.sender.outbox = Some(outbox);
         self
     }
 
     /// The node.
     #[must_use]
     pub const fn node(&self) -> &Node {
-        &self.node
+        &self.sender.node
     }
 
     /// The account's address.
     #[must_use]
     pub const fn address(&self) -> Address {
-        self.account.address()
+        self.sender.account.address()
     }
 
     /// Deploys an adapter of this release and both registries.
@@ -116,7 +139,7 @@ impl Client {
         let arguments = model_registry.address.abi_encode();
         let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &arguments].concat());
         let proof_registry = self.deploy("ProofRegistry", &creation, None).await?;
-        let bound = self.node.view(proof_registry.address, &IProofRegistry::modelRegistryCall {}).await?;
+        let bound = self.node().view(proof_registry.address, &IProofRegistry::modelRegistryCall {}).await?;
         if bound != model_registry.address {
             return Err(ChainError::Unexpected {
                 what: "the deployment of ProofRegistry".into(),
@@ -131,7 +154,8 @@ impl Client {
     /// # Errors
     /// [`ChainError`].
     pub async fn deploy_verifier(&self, verifier: &CompiledContract) -> Result<Deployment, ChainError> {
-        self.deploy(&verifier.name, &verifier.creation_code, Some(verifier.code_hash)).await
+        let code_bytes = verifier.runtime_code.len();
+        self.create(&verifier.name, &verifier.creation_code, Some(verifier.code_hash), code_bytes).await
     }
 
     /// Deploys any contract and compares the code that is there afterwards with what it should be.
@@ -144,12 +168,25 @@ impl Client {
         creation: &Bytes,
         code_hash: Option<B256>,
     ) -> Result<Deployment, ChainError> {
+        self.create(contract, creation, code_hash, creation.len()).await
+    }
+
+    /// `code_bytes`: the length of the run-time code, or more.
+    async fn create(
+        &self,
+        contract: &str,
+        creation: &Bytes,
+        code_hash: Option<B256>,
+        code_bytes: usize,
+    ) -> Result<Deployment, ChainError> {
         let what = format!("the deployment of {contract}");
-        let mined = send(&self.node, &self.account, &self.options, &what, None, creation.clone()).await?;
+        let new_state = NewState::contract(code_bytes);
+        let intent = Intent { what: what.clone(), to: None, data: creation.clone(), new_state };
+        let mined = self.sender.send(&intent, None, None).await?;
         let unexpected = |reason: String| ChainError::Unexpected { what: what.clone(), reason };
         let address =
             mined.receipt.contract_address.ok_or_else(|| unexpected("the receipt names no contract".into()))?;
-        let found = keccak256(self.node.code(address).await?);
+        let found = keccak256(self.node().code(address).await?);
         match code_hash {
             Some(expected) if expected != found => {
                 Err(unexpected(format!("the code at {address} hashes to {found}, not to {expected}")))
@@ -158,13 +195,19 @@ impl Client {
         }
     }
 
-    /// Registers a model. Open to everybody and idempotent.
+    /// Registers a model, unless this account has done so already: registering again changes nothing, and costs.
     ///
     /// # Errors
+    /// [`ChainError::OtherRelease`] when the registry is not this release's; [`ChainError::TestSrs`]; others of
     /// [`ChainError`].
     pub async fn register(&self, model_registry: Address, entry: &ModelEntry<'_>) -> Result<Registration, ChainError> {
         let what = "the registration of the model";
+        guard::admit_srs(self.node().chain_id(), srs_kind(entry.srs_id))?;
+        release::model_registry(self.node(), model_registry).await?;
         let id = self.model_id(entry).await?;
+        if self.is_registered(model_registry, id).await? {
+            return Ok(Registration { model_id: id, mined: None });
+        }
         let call = IModelRegistry::registerCall {
             adapter: entry.adapter,
             modelCode: entry.model_code,
@@ -172,18 +215,31 @@ impl Client {
             srsId: entry.srs_id,
             schema: entry.schema.clone(),
         };
-        let mined = self.send(what, model_registry, &call).await?;
+        // The record has seven fields, two of them addresses, and the account's standing.
+        let mined = self.send(what, model_registry, &call, NewState { slots: 8, ..NewState::default() }).await?;
         // Reverts when the registry knows no model of this id.
-        self.node.view(model_registry, &IModelRegistry::resolveCall { modelId: id }).await.map_err(|error| {
+        self.node().view(model_registry, &IModelRegistry::resolveCall { modelId: id }).await.map_err(|error| {
             ChainError::Unexpected { what: what.into(), reason: format!("model {id} is not there: {error}") }
         })?;
-        Ok(Registration { model_id: id, mined })
+        Ok(Registration { model_id: id, mined: Some(mined) })
+    }
+
+    /// Whether the model is there, with code that is what its id names, and this account among its registrants.
+    async fn is_registered(&self, model_registry: Address, id: B256) -> Result<bool, ChainError> {
+        match self.node().view(model_registry, &IModelRegistry::resolveCall { modelId: id }).await {
+            Ok(_) => {}
+            Err(ChainError::Refused { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let account = self.address();
+        let standing = IModelRegistry::standingCall { modelId: id, account };
+        Ok(self.node().view(model_registry, &standing).await? != Standing::None)
     }
 
     /// The id of a model whose code is on the chain already.
     async fn model_id(&self, entry: &ModelEntry<'_>) -> Result<B256, ChainError> {
         let hash_at = async |address: Address| {
-            let code = self.node.code(address).await?;
+            let code = self.node().code(address).await?;
             if code.is_empty() {
                 let refusal = Refusal::NoCode(address);
                 return Err(ChainError::Refused { what: "the registration of the model".into(), refusal });
@@ -201,11 +257,18 @@ impl Client {
     }
 
     /// Calls a contract that is there.
-    pub(super) async fn send<C: SolCall>(&self, what: &str, to: Address, call: &C) -> Result<Mined, ChainError> {
+    async fn send<C: SolCall>(
+        &self,
+        what: &str,
+        to: Address,
+        call: &C,
+        new_state: NewState,
+    ) -> Result<Mined, ChainError> {
         // A call to an address without code would succeed and do nothing.
-        if self.node.code(to).await?.is_empty() {
+        if self.node().code(to).await?.is_empty() {
             return Err(ChainError::Refused { what: what.into(), refusal: Refusal::NoCode(to) });
         }
-        send(&self.node, &self.account, &self.options, what, Some(to), call.abi_encode().into()).await
+        let intent = Intent { what: what.into(), to: Some(to), data: call.abi_encode().into(), new_state };
+        self.sender.send(&intent, None, None).await
     }
 }

@@ -1,3 +1,4 @@
+use super::money;
 use crate::{
     FailureClass,
     evm::{EvmError, Refusal},
@@ -43,21 +44,151 @@ pub enum ChainError {
         /// Why it cannot be.
         reason: String,
     },
-    /// Not a development chain.
-    #[error(
-        "chain {found} is no development chain: the SRS and the key used here are public test ones, with which anybody \
-         can forge and spend; only chain ids 31337 and 1337 are accepted"
-    )]
+    /// The node is on another chain than the one that was named.
+    #[error("the node is on chain {found}, not on chain {named}; check --rpc, --chain-id and the deployment file")]
     WrongChain {
         /// Its chain id.
         found: u64,
+        /// The one that was asked for.
+        named: u64,
+    },
+    /// A chain that is worth something is to be named before it is written to.
+    #[error(
+        "the node is on chain {found}, which is no development chain: name it with --chain-id {found}, or give its deployment file"
+    )]
+    UnnamedChain {
+        /// Its chain id.
+        found: u64,
+    },
+    /// An account whose key is public, on a chain that is worth something.
+    #[error(
+        "everybody knows the key of {account}: it signs on development chains (31337 and 1337) only, and this is chain \
+         {chain_id}; use a key of your own"
+    )]
+    PublicKey {
+        /// The chain.
+        chain_id: u64,
+        /// The account.
+        account: Address,
+    },
+    /// A model that anybody can prove anything of, on a chain that is worth something.
+    #[error(
+        "the model is set up with a TEST SRS, with which anybody can make a proof of anything: it goes to development \
+         chains (31337 and 1337) only, and this is chain {chain_id}; set it up with the powers of tau of a ceremony"
+    )]
+    TestSrs {
+        /// The chain.
+        chain_id: u64,
+    },
+    /// Other contracts than those of this release.
+    #[error(
+        "the code at {address} is not this release's {contract}: it is of another release, or something else; nothing is \
+         said of what it records, and nothing was sent{}", if *is_era { "; contracts on this chain are not EVM code" } else { "" }
+    )]
+    OtherRelease {
+        /// Where it was expected.
+        address: Address,
+        /// What was expected.
+        contract: &'static str,
+        /// Whether the chain runs code of another kind.
+        is_era: bool,
+    },
+    /// Gas is dearer than the user allows.
+    #[error(
+        "the chain asks for {} now, over the {} of --max-fee; wait, or allow more", money::price(*asked), money::price(*limit)
+    )]
+    FeeTooHigh {
+        /// Base fee and tip, in wei for a unit of gas.
+        asked: u128,
+        /// The most that is allowed.
+        limit: u128,
+    },
+    /// A transaction may cost more than is left of what the user allows.
+    #[error("{what} may cost {} and {} is left of --max-cost; wait, or allow more", money::amount(*cost, *chain_id), money::amount(*left, *chain_id))]
+    CostTooHigh {
+        /// For what.
+        what: String,
+        /// The most it may cost, in wei.
+        cost: U256,
+        /// What is left, in wei.
+        left: U256,
+        /// The chain.
+        chain_id: u64,
+    },
+    /// The user did not agree.
+    #[error("{0}")]
+    NotAgreed(String),
+    /// Stopped before anything was sent.
+    #[error("stopped before {0} was sent; nothing was paid")]
+    Interrupted(String),
+    /// Stopped while waiting for a receipt.
+    #[error(
+        "stopped while transaction {hash} ({what}) was on its way: it may still be mined; look it up, or run the same \
+         command again, which goes on where this one stopped"
+    )]
+    InterruptedAfter {
+        /// What it does.
+        what: String,
+        /// Its hash.
+        hash: B256,
+    },
+    /// Another transaction of the account has taken this one's place.
+    #[error(
+        "transaction {hash} ({what}) will never be mined: another transaction of {account} has its nonce {nonce}; look at \
+         what that one did, then run the command again"
+    )]
+    Replaced {
+        /// What it would have done.
+        what: String,
+        /// Its hash.
+        hash: B256,
+        /// The sender.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// The node refused a signed transaction.
+    #[error("the node did not take transaction {hash} ({what}): {message}{hint}")]
+    NotTaken {
+        /// What it would have done.
+        what: String,
+        /// Its hash.
+        hash: B256,
+        /// The node's words.
+        message: String,
+        /// What that is likely to mean.
+        hint: String,
+    },
+    /// The chain gives less gas than is needed.
+    #[error(
+        "{what} ran out of gas ({message}): a block of this chain has {limit}, which has to be enough; use another chain or node"
+    )]
+    OutOfGas {
+        /// What it was.
+        what: String,
+        /// A block's gas.
+        limit: u64,
+        /// The node's words.
+        message: String,
+    },
+    /// The outbox cannot be used. Nothing was sent.
+    #[error(
+        "{path}: {reason}; transactions are kept there before they are sent, so set ZKINFER_STATE_DIR to a directory that can be written to"
+    )]
+    Outbox {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
     },
     /// The account cannot pay.
     #[error(
-        "account {account} has {available} wei, but {what} may cost {needed}; send it ether first (a fresh development \
-         node funds the default account)"
+        "account {account} has {}, but {what} may cost {}; send it some first",
+        money::amount(*available, *chain_id), money::amount(*needed, *chain_id)
     )]
     InsufficientFunds {
+        /// The chain.
+        chain_id: u64,
         /// Who would pay.
         account: Address,
         /// For what.
@@ -90,8 +221,8 @@ pub enum ChainError {
     },
     /// No receipt within the deadline. This is not success, and not failure either.
     #[error(
-        "transaction {hash} ({what}) has no receipt after {} s; it may still be mined, so look it up before sending \
-         another one", waited.as_secs()
+        "transaction {hash} ({what}) has no receipt after {} s; it may still be mined. Look it up, or run the same command \
+         again, which waits for this one", waited.as_secs()
     )]
     NoReceipt {
         /// What it does.
@@ -115,16 +246,16 @@ pub enum ChainError {
         limit: usize,
     },
     /// Dearer than a transaction may be.
-    #[error(
-        "{what} takes {gas} gas, over the {limit} that a transaction may use; split the batch, with a proof for each part"
-    )]
+    #[error("{what} takes {gas} gas, over the {limit} that a transaction may use; {advice}")]
     TooMuchGas {
         /// What it does.
         what: String,
         /// As the node estimates it.
         gas: u64,
-        /// The limit of EIP-7825.
+        /// The cap of the chain's fork (EIP-7825).
         limit: u64,
+        /// What to do.
+        advice: &'static str,
     },
     /// The statement is made for somebody or something else.
     #[error("the statement cannot be submitted here: {0}")]
@@ -135,6 +266,14 @@ pub enum ChainError {
         /// What was done.
         what: String,
         /// What is different.
+        reason: String,
+    },
+    /// What is to be audited is not on the chain, as far as this node tells. No verdict.
+    #[error("cannot audit {hash}: {reason}")]
+    NotThere {
+        /// The transaction.
+        hash: B256,
+        /// Why.
         reason: String,
     },
     /// The transaction is nothing that can be audited. No verdict.
@@ -165,12 +304,26 @@ impl ChainError {
             | Self::Rpc { .. }
             | Self::BadAnswer { .. }
             | Self::InsufficientFunds { .. }
+            | Self::FeeTooHigh { .. }
+            | Self::CostTooHigh { .. }
+            | Self::Interrupted(_)
+            | Self::InterruptedAfter { .. }
+            | Self::Replaced { .. }
+            | Self::NotTaken { .. }
+            | Self::OutOfGas { .. }
+            | Self::Outbox { .. }
+            | Self::NotThere { .. }
             | Self::TransactionFailed { .. }
             | Self::NoReceipt { .. }
             | Self::Unexpected { .. }
             | Self::Devnet { .. } => FailureClass::Environment,
             Self::BadEndpoint { .. }
             | Self::WrongChain { .. }
+            | Self::UnnamedChain { .. }
+            | Self::PublicKey { .. }
+            | Self::TestSrs { .. }
+            | Self::OtherRelease { .. }
+            | Self::NotAgreed(_)
             | Self::TransactionTooLarge { .. }
             | Self::TooMuchGas { .. }
             | Self::WrongContext(_)

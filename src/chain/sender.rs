@@ -1,78 +1,61 @@
 //! Sending one transaction and waiting for it.
 //!
-//! Limits: the nonce is the node's pending count, so that one account must not send from two places at once; fees are
-//! estimated once and never raised; one receipt is enough, whatever happens to its block later.
+//! Before a transaction leaves it is simulated, priced, agreed to, signed and kept; an interrupt up to there sends nothing.
+//! From there on its hash is known to the operator and the outbox, and the only question is what becomes of it: a node that
+//! answers with an error, or not at all, may have taken it all the same. A receipt counts when its block is on the chain.
+//!
+//! Limits: fees are estimated once and never raised; one receipt is enough, whatever happens to its block later.
 
-use super::{ChainError, Node};
+use super::{
+    Account, Budget, ChainError, Entry, Fork, Node, Outbox, guard,
+    operator::{Operator, interrupted, unless_interrupted},
+    outbox::Signed,
+    plan::{Intent, Plan, check_size},
+    wording::{Meaning, meaning},
+};
+use crate::storage::Lock;
 use alloy::{
     consensus::TxEnvelope,
     eips::Encodable2718,
-    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-    primitives::{Address, B256, Bytes, U256, b256},
-    providers::Provider,
-    rpc::types::{TransactionReceipt, TransactionRequest},
-    signers::local::PrivateKeySigner,
+    network::{EthereumWallet, NetworkTransactionBuilder},
+    primitives::{Address, B256, U256},
+    rpc::types::TransactionReceipt,
 };
 use serde::Serialize;
-use std::{fmt, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Nodes refuse larger transactions (geth: `txMaxSize`).
 pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
-/// Osaka refuses a transaction with more gas (EIP-7825).
-const MAX_GAS: u64 = crate::evm::embedded::GAS_LIMIT;
-/// anvil's and hardhat's first account, "test test … junk": a key that everybody knows.
-const DEV_KEY: B256 = b256!("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+/// How often a transaction is made anew because its nonce was used, or the node was behind.
+const NONCE_ATTEMPTS: u32 = 4;
+/// The pause between two of them.
+const NONCE_PAUSE: Duration = Duration::from_millis(300);
 
-/// A key that signs transactions. It is never shown.
-#[derive(Clone)]
-pub struct Account {
-    signer: PrivateKeySigner,
-}
-
-impl Account {
-    /// The first account of development nodes. Everybody knows its key.
-    ///
-    /// # Panics
-    /// Never: the key is a constant.
-    #[must_use]
-    pub fn dev() -> Self {
-        #[allow(clippy::expect_used)] // a constant below the curve's order
-        let signer = PrivateKeySigner::from_bytes(&DEV_KEY).expect("the development key is a key");
-        Self { signer }
-    }
-
-    /// An account of the caller's own.
-    #[must_use]
-    pub const fn from_signer(signer: PrivateKeySigner) -> Self {
-        Self { signer }
-    }
-
-    /// Its address.
-    #[must_use]
-    pub const fn address(&self) -> Address {
-        self.signer.address()
-    }
-}
-
-impl fmt::Debug for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Account").field(&self.address()).finish()
-    }
-}
-
-/// How long to wait.
+/// How long to wait, and how much to pay.
 #[derive(Clone, Copy, Debug)]
 pub struct SendOptions {
     /// The longest wait for a receipt.
     pub receipt_deadline: Duration,
     /// The time between two looks.
     pub poll_interval: Duration,
+    /// What may be paid.
+    pub budget: Budget,
+    /// The rules for gas; `None`: those of [`Fork::of_chain`].
+    pub fork: Option<Fork>,
 }
 
 impl Default for SendOptions {
     fn default() -> Self {
-        Self { receipt_deadline: Duration::from_secs(120), poll_interval: Duration::from_millis(100) }
+        Self {
+            receipt_deadline: Duration::from_secs(120),
+            poll_interval: Duration::from_millis(100),
+            budget: Budget::default(),
+            fork: None,
+        }
     }
 }
 
@@ -90,96 +73,254 @@ pub struct Mined {
     pub receipt: TransactionReceipt,
 }
 
-/// Sends a call, or a creation when `to` is `None`, and waits for its receipt.
-///
-/// The exact call is simulated first: a contract that refuses costs nothing and says why.
-///
-/// # Errors
-/// [`ChainError`]. Only `Ok` is success: after [`ChainError::NoReceipt`] the transaction may still be mined.
-pub async fn send(
-    node: &Node,
-    account: &Account,
-    options: &SendOptions,
-    what: &str,
-    to: Option<Address>,
-    data: Bytes,
-) -> Result<Mined, ChainError> {
-    if data.len() > MAX_TRANSACTION_BYTES {
-        return Err(too_large(what, data.len()));
+/// What sends: a node, an account, and what both may do. Clones share what was agreed to and spent.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    pub(super) node: Node,
+    pub(super) account: Account,
+    pub(super) options: SendOptions,
+    pub(super) operator: Arc<dyn Operator>,
+    pub(super) outbox: Option<Outbox>,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    is_agreed: bool,
+    /// The ceilings of what was sent, in wei.
+    committed: U256,
+}
+
+/// What a node made of a transaction.
+enum Broadcast {
+    /// It has it, or may have it.
+    Taken,
+    /// The account's nonce is used, and not by this one.
+    NonceUsed,
+    /// It does not have it.
+    Refused(String),
+}
+
+impl Sender {
+    pub(super) fn new(node: Node, account: Account) -> Self {
+        let (options, operator) = (SendOptions::default(), Arc::new(()));
+        Self { node, account, options, operator, outbox: None, ledger: Arc::default() }
     }
-    let from = account.address();
-    let mut request = TransactionRequest::default().with_from(from).with_input(data);
-    match to {
-        Some(to) => request.set_to(to),
-        None => request.set_create(),
+
+    const fn address(&self) -> Address {
+        self.account.address()
     }
-    node.simulate(what, request.clone()).await?;
-    let request = price(node, what, request).await?;
-    let signed = sign(account, what, request).await?;
-    let raw = signed.encoded_2718();
-    if raw.len() > MAX_TRANSACTION_BYTES {
-        return Err(too_large(what, raw.len()));
+
+    /// Sends and waits. `entry` keeps the transaction; `nonce` is the one to use when it is to take another one's place.
+    pub(super) async fn send(
+        &self,
+        intent: &Intent,
+        mut entry: Option<&mut Entry>,
+        nonce: Option<u64>,
+    ) -> Result<Mined, ChainError> {
+        let what = &*intent.what;
+        check_size(what, intent.data.len())?;
+        let operator = &*self.operator;
+        unless_interrupted(operator, what, self.node.simulate(what, intent.request(self.address()))).await?;
+        let held = self.hold(entry.as_deref()).await?;
+        let mut attempt = 1;
+        let signed = loop {
+            let (signed, cost) = unless_interrupted(operator, what, self.prepare(intent, nonce)).await?;
+            check_size(what, signed.raw.len())?;
+            self.keep(what, entry.as_deref_mut(), &signed)?;
+            if operator.is_interrupted() {
+                return Err(ChainError::Interrupted(what.into()));
+            }
+            let message = match self.broadcast(what, &signed).await {
+                Broadcast::Taken => break signed,
+                Broadcast::NonceUsed if nonce.is_none() && attempt < NONCE_ATTEMPTS => None,
+                Broadcast::NonceUsed => Some("its nonce is used, and the node names no other".to_owned()),
+                Broadcast::Refused(message) => Some(message),
+            };
+            self.release(cost);
+            if let Some(message) = message {
+                return Err(self.not_taken(what, signed.hash, &message).await);
+            }
+            attempt += 1;
+            tokio::time::sleep(NONCE_PAUSE).await;
+        };
+        drop(held);
+        self.wait_for(what, &signed).await
     }
-    let hash = *signed.tx_hash();
-    tracing::debug!(%hash, what, "broadcasting");
-    broadcast(node, what, hash, &raw).await?;
-    let receipt = wait(node, options, what, hash).await?;
-    let block_number = receipt.block_number.unwrap_or_default();
+
+    /// Hands a kept transaction over once more and waits for it. `None`: the node does not take it any more.
+    pub(super) async fn resend(&self, what: &str, kept: &Signed) -> Result<Option<Mined>, ChainError> {
+        if self.operator.is_interrupted() {
+            return Err(ChainError::Interrupted(what.into()));
+        }
+        self.operator.sending(what, kept.hash);
+        match self.broadcast(what, kept).await {
+            Broadcast::Taken => self.wait_for(what, kept).await.map(Some),
+            Broadcast::NonceUsed | Broadcast::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Keeps other processes of this machine from taking the same nonce.
+    async fn hold(&self, entry: Option<&Entry>) -> Result<Option<Lock>, ChainError> {
+        let Some(outbox) = entry.map(Entry::outbox).or(self.outbox.as_ref()).cloned() else { return Ok(None) };
+        let (chain_id, account) = (self.node.chain_id(), self.address());
+        let held = tokio::task::spawn_blocking(move || outbox.hold(chain_id, account));
+        let held = async {
+            held.await.unwrap_or_else(|error| {
+                Err(ChainError::Outbox { path: "the lock of the account".into(), reason: error.to_string() })
+            })
+        };
+        unless_interrupted(&*self.operator, "the transaction", held).await.map(Some)
+    }
+
+    /// Prices, asks, signs. Returns the most that it can cost, too.
+    async fn prepare(&self, intent: &Intent, nonce: Option<u64>) -> Result<(Signed, U256), ChainError> {
+        let (budget, from) = (&self.options.budget, self.address());
+        let plan = Plan::make(&self.node, from, intent, budget, self.options.fork, nonce).await?;
+        self.allow(intent, &plan)?;
+        let wallet = EthereumWallet::from(self.account.signer.clone());
+        let (nonce, cost) = (plan.nonce, plan.ceiling());
+        let signed: TxEnvelope = plan.request.build(&wallet).await.map_err(|error| ChainError::Rpc {
+            what: intent.what.clone(),
+            message: format!("it cannot be signed: {error}"),
+        })?;
+        Ok((Signed::now(*signed.tx_hash(), from, nonce, signed.encoded_2718().into()), cost))
+    }
+
+    /// Whether it may be paid for: within the budget, and agreed to.
+    fn allow(&self, intent: &Intent, plan: &Plan) -> Result<(), ChainError> {
+        let budget = &self.options.budget;
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost = plan.ceiling();
+        if let Some(limit) = budget.max_cost {
+            let left = limit.saturating_sub(ledger.committed);
+            if cost > left {
+                let (what, chain_id) = (intent.what.clone(), self.node.chain_id());
+                return Err(ChainError::CostTooHigh { what, cost, left, chain_id });
+            }
+        }
+        if !ledger.is_agreed && !guard::is_dev_chain(self.node.chain_id()) {
+            self.operator.agree(&plan.offer(&self.node, self.address(), &intent.what, budget))?;
+        }
+        ledger.is_agreed = true;
+        ledger.committed = ledger.committed.saturating_add(cost);
+        Ok(())
+    }
+
+    /// What was not sent costs nothing.
+    fn release(&self, cost: U256) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.committed = ledger.committed.saturating_sub(cost);
+    }
+
+    /// On the disk first, then to the operator, then to the node.
+    fn keep(&self, what: &str, entry: Option<&mut Entry>, signed: &Signed) -> Result<(), ChainError> {
+        let outbox = entry.as_ref().map(|entry| entry.outbox().clone()).or_else(|| self.outbox.clone());
+        if let Some(outbox) = outbox {
+            outbox.note(self.node.chain_id(), what, signed)?;
+        }
+        let hash = signed.hash;
+        if let Some(entry) = entry {
+            entry.keep(signed.clone())?;
+        }
+        tracing::debug!(%hash, what, "broadcasting");
+        self.operator.sending(what, hash);
+        Ok(())
+    }
+
+    async fn broadcast(&self, what: &str, signed: &Signed) -> Broadcast {
+        let (begun, hash) = (Instant::now(), signed.hash);
+        loop {
+            let message = match self.node.broadcast(what, &signed.raw).await {
+                Ok(()) => return Broadcast::Taken,
+                Err(ChainError::Rpc { message, .. }) => message,
+                // The node may have taken it before the connection broke: the receipt tells.
+                Err(error) => {
+                    tracing::warn!(%hash, %error, "no answer to the transaction");
+                    return Broadcast::Taken;
+                }
+            };
+            match meaning(&message) {
+                Meaning::Known => return Broadcast::Taken,
+                // Whatever its words: a node that knows the hash has taken it.
+                _ if self.is_known(hash).await => return Broadcast::Taken,
+                Meaning::NonceTooLow => return Broadcast::NonceUsed,
+                Meaning::InFlight
+                    if begun.elapsed() < self.options.receipt_deadline && !self.operator.is_interrupted() =>
+                {
+                    tracing::debug!(%hash, "an earlier transaction of the account is not mined yet");
+                    tokio::time::sleep(self.options.poll_interval.max(Duration::from_millis(100))).await;
+                }
+                _ => return Broadcast::Refused(message),
+            }
+        }
+    }
+
+    async fn is_known(&self, hash: B256) -> bool {
+        matches!(self.node.transaction(hash).await, Ok(Some(_)))
+    }
+
+    async fn not_taken(&self, what: &str, hash: B256, message: &str) -> ChainError {
+        let hint = match meaning(message) {
+            Meaning::NoFunds => {
+                "; besides gas, an L2 takes a fee for L1 data (and some an operator fee): send the account more".into()
+            }
+            Meaning::Underpriced => "; gas became dearer: run the command again".into(),
+            Meaning::InFlight => match self.node.code(self.address()).await {
+                Ok(code) if code.starts_with(&[0xef, 0x01, 0x00]) => format!(
+                    "; {} delegates to other code (EIP-7702), and nodes take one transaction at a time of such accounts: \
+                     use a plain account",
+                    self.address()
+                ),
+                _ => "; wait for the account's earlier transactions".into(),
+            },
+            _ => String::new(),
+        };
+        ChainError::NotTaken { what: what.into(), hash, message: message.into(), hint }
+    }
+
+    /// Waits for a transaction that was handed over, unless the operator interrupts.
+    pub(super) async fn wait_for(&self, what: &str, signed: &Signed) -> Result<Mined, ChainError> {
+        let hash = signed.hash;
+        let receipt = tokio::select! {
+            biased;
+            () = interrupted(&*self.operator) => return Err(ChainError::InterruptedAfter { what: what.into(), hash }),
+            receipt = wait(&self.node, &self.options, what, hash) => receipt,
+        };
+        let receipt = match receipt {
+            Err(error @ ChainError::NoReceipt { .. }) => return Err(self.explain(what, signed, error).await),
+            receipt => receipt?,
+        };
+        mined(what, receipt)
+    }
+
+    /// Of a transaction without a receipt: whether there can still be one. A nonce that is used, and a node that does not know
+    /// the transaction: another one has taken its place.
+    async fn explain(&self, what: &str, signed: &Signed, error: ChainError) -> ChainError {
+        if !self.is_lost(signed).await {
+            return error;
+        }
+        ChainError::Replaced { what: what.into(), hash: signed.hash, account: signed.from, nonce: signed.nonce }
+    }
+
+    /// Whether a transaction can never be mined, as far as the node tells.
+    pub(super) async fn is_lost(&self, signed: &Signed) -> bool {
+        let unknown = matches!(self.node.transaction(signed.hash).await, Ok(None));
+        unknown && matches!(self.node.nonce(signed.from, false).await, Ok(next) if next > signed.nonce)
+    }
+}
+
+/// What a receipt says.
+pub(super) fn mined(what: &str, receipt: TransactionReceipt) -> Result<Mined, ChainError> {
+    let (hash, block_number) = (receipt.transaction_hash, receipt.block_number.unwrap_or_default());
     if !receipt.status() {
         return Err(ChainError::TransactionFailed { what: what.into(), hash, block: block_number });
     }
     Ok(Mined { transaction_hash: hash, block_number, gas_used: receipt.gas_used, receipt })
 }
 
-/// Fills in gas, fees, nonce and chain, and checks that the account can pay.
-async fn price(node: &Node, what: &str, request: TransactionRequest) -> Result<TransactionRequest, ChainError> {
-    let provider = node.provider();
-    let failed = |error| node.error(what, error);
-    let from = request.from.unwrap_or_default();
-    let estimate = provider.estimate_gas(request.clone()).await.map_err(failed)?;
-    if estimate > MAX_GAS {
-        return Err(ChainError::TooMuchGas { what: what.into(), gas: estimate, limit: MAX_GAS });
-    }
-    // A little more than estimated, since the state may change; not much more, since a proof that fails after all can
-    // cost the whole limit.
-    let gas = estimate.saturating_add(estimate / 16).min(MAX_GAS);
-    let fees = provider.estimate_eip1559_fees().await.map_err(failed)?;
-    let needed = U256::from(gas) * U256::from(fees.max_fee_per_gas);
-    let available = node.balance(from).await?;
-    if available < needed {
-        return Err(ChainError::InsufficientFunds { account: from, what: what.into(), needed, available });
-    }
-    let nonce = provider.get_transaction_count(from).pending().await.map_err(failed)?;
-    Ok(request
-        .with_gas_limit(gas)
-        .with_max_fee_per_gas(fees.max_fee_per_gas)
-        .with_max_priority_fee_per_gas(fees.max_priority_fee_per_gas)
-        .with_nonce(nonce)
-        .with_chain_id(node.chain_id()))
-}
-
-async fn sign(account: &Account, what: &str, request: TransactionRequest) -> Result<TxEnvelope, ChainError> {
-    let wallet = EthereumWallet::from(account.signer.clone());
-    request
-        .build(&wallet)
-        .await
-        .map_err(|error| ChainError::Rpc { what: what.into(), message: format!("it cannot be signed: {error}") })
-}
-
-async fn broadcast(node: &Node, what: &str, hash: B256, raw: &[u8]) -> Result<(), ChainError> {
-    let Err(error) = node.provider().send_raw_transaction(raw).await else { return Ok(()) };
-    match node.error(what, error) {
-        ChainError::Rpc { message, .. } if message.to_lowercase().contains("already known") => Ok(()),
-        // The node may have taken it before the connection broke.
-        ChainError::Unreachable { .. } | ChainError::BadAnswer { .. } => {
-            Err(ChainError::NoReceipt { what: what.into(), hash, waited: Duration::ZERO })
-        }
-        error => Err(error),
-    }
-}
-
 /// Looks for a transaction's receipt until the deadline, whether the transaction succeeded or failed. A node that fails
-/// to answer is asked again.
+/// to answer is asked again. The receipt is of a block that the chain has.
 ///
 /// # Errors
 /// [`ChainError::NoReceipt`].
@@ -193,12 +334,17 @@ pub async fn wait(
     let mut ticks = interval(options.poll_interval.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let search = async {
+        let mut is_told = false;
         loop {
             ticks.tick().await;
-            match node.receipt(hash).await {
+            match node.canonical_receipt(hash).await {
                 Ok(Some(receipt)) => return receipt,
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%hash, %error, "no answer about the receipt"),
+                Err(error) if is_told => tracing::debug!(%hash, %error, "no answer about the receipt"),
+                Err(error) => {
+                    is_told = true;
+                    tracing::warn!(%hash, %error, "no answer about the receipt; asking again");
+                }
             }
         }
     };
@@ -207,21 +353,4 @@ pub async fn wait(
         hash,
         waited: begun.elapsed(),
     })
-}
-
-fn too_large(what: &str, size: usize) -> ChainError {
-    ChainError::TransactionTooLarge { what: what.into(), size, limit: MAX_TRANSACTION_BYTES }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy::primitives::address;
-
-    #[test]
-    fn the_development_account_is_the_well_known_one_and_shows_no_key() {
-        let account = Account::dev();
-        assert_eq!(account.address(), address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"));
-        assert!(!format!("{account:?}").to_lowercase().contains("ac0974bec39a17e3"));
-    }
 }

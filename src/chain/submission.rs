@@ -1,15 +1,28 @@
 //! Submitting claims, one or several with one proof, and reading them back.
 
 use super::{
-    ChainError, Client, Mined, Node,
+    ChainError, Client, Entry, Mined, Node,
     bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded},
+    fork::NewState,
+    operator::unless_interrupted,
+    outbox::Signed,
+    plan::{Intent, check_size},
+    release,
+    sender::mined,
 };
-use crate::proof::{Assignment, Context, Statement, identity::batch_id};
+use crate::proof::{Assignment, Bundle, Context, Statement, identity::batch_id};
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
-    sol_types::SolEvent,
+    sol_types::{SolCall, SolEvent},
 };
 use serde::Serialize;
+use std::{collections::HashSet, time::Duration};
+
+/// How often a claim is looked for whose transaction is in a block.
+const READ_BACKS: u32 = 20;
+/// How often the transaction of a claim is looked for that is recorded.
+const EARLIER_LOOKS: u32 = 4;
+const READ_BACK_PAUSE: Duration = Duration::from_millis(250);
 
 /// A claim that is recorded now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,14 +59,169 @@ pub struct BatchSubmission {
     pub mined: Mined,
 }
 
+/// What became of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The statements, in order: all of them are recorded.
+    pub statement_ids: Vec<B256>,
+    /// The batch's id, if it is one.
+    pub batch_id: Option<B256>,
+    /// The transaction that recorded them; `None` when they are recorded and no transaction of the entry did it.
+    pub mined: Option<Mined>,
+    /// Whether they were recorded before, so that nothing was sent.
+    pub is_old: bool,
+}
+
+/// The submission of one proof, ready to be simulated.
+struct Call {
+    what: &'static str,
+    registry: Address,
+    ids: Vec<B256>,
+    batch_id: Option<B256>,
+    data: Bytes,
+}
+
 impl Client {
     /// Submits a claim to the registry that its context names, and reads it back.
     ///
     /// # Errors
-    /// [`ChainError::WrongContext`] when the statement is not for this chain and account; [`ChainError::Refused`] with
-    /// the contract's reason when the simulation fails, before anything is paid; others of [`ChainError`].
+    /// [`ChainError::WrongContext`] when the statement is not for this chain and account; [`ChainError::OtherRelease`] when
+    /// other code is there than this release's; [`ChainError::TestSrs`]; [`ChainError::Refused`] with the contract's reason
+    /// when the simulation fails, before anything is paid; others of [`ChainError`].
     pub async fn submit(&self, statement: &Statement, proof: &Bytes) -> Result<Submission, ChainError> {
-        let what = "the submission of the claim";
+        let call = self.single(statement, proof)?;
+        let mined = self.submit_call(&call, statement.model_id, None).await?;
+        Ok(Submission { statement_id: statement.id(), mined })
+    }
+
+    /// Submits one proof of several statements, in the order that it was made for, and reads every claim back. All are
+    /// recorded or none is.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongContext`] when a statement is not for this chain and account, is there twice, or the statements are
+    /// not all about one model and for one registry; [`ChainError::TransactionTooLarge`] and [`ChainError::TooMuchGas`] when
+    /// one transaction cannot hold so many; those of [`Client::submit`].
+    pub async fn submit_batch(&self, statements: &[Statement], proof: &Bytes) -> Result<BatchSubmission, ChainError> {
+        let call = self.batch(statements, proof)?;
+        let model_id = statements.first().map(|statement| statement.model_id).unwrap_or_default();
+        let mined = self.submit_call(&call, model_id, None).await?;
+        let batch_id = call.batch_id.unwrap_or_default();
+        Ok(BatchSubmission { batch_id, statement_ids: call.ids, mined })
+    }
+
+    /// Sees to it that the claims of a bundle are recorded, whatever became of earlier attempts: looks whether they are, waits
+    /// for what is on its way, sends again what was lost. Two transactions that could both be mined are never on their way.
+    ///
+    /// # Errors
+    /// As [`Client::submit`] and [`Client::submit_batch`].
+    pub async fn settle(&self, entry: &mut Entry, bundle: &Bundle) -> Result<Settled, ChainError> {
+        let call = match bundle.statements() {
+            [statement] if !bundle.is_batch() => self.single(statement, bundle.proof())?,
+            statements => self.batch(statements, bundle.proof())?,
+        };
+        let settled =
+            |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
+        let look = async {
+            release::registries(self.node(), call.registry).await?;
+            self.are_recorded(call.registry, &call.ids).await
+        };
+        if unless_interrupted(&*self.sender.operator, call.what, look).await? {
+            return Ok(settled(self.earlier(&call, entry).await?, true));
+        }
+        let kept = entry.transactions().to_vec();
+        for signed in kept.iter().rev() {
+            if let Some(mined) = self.resume(&call, signed).await? {
+                self.confirm(&call, &mined).await?;
+                return Ok(settled(Some(mined), false));
+            }
+        }
+        // One that is lost has left its nonce to another transaction; one that nobody has keeps it, so that only one of both can
+        // be mined.
+        let mut nonce = None;
+        for signed in &kept {
+            if self.is_next(signed).await? {
+                nonce = Some(signed.nonce);
+            }
+        }
+        let mined = self.submit_call_at(&call, bundle.model_id(), Some(entry), nonce).await?;
+        Ok(settled(Some(mined), false))
+    }
+
+    /// Looks at the registry before work is spent on a claim.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherRelease`], [`ChainError::TestSrs`]; [`ChainError::Refused`] when, off development chains, the
+    /// registry does not know the model.
+    pub async fn admit(&self, registry: Address, model_id: B256) -> Result<(), ChainError> {
+        let models = release::registries(self.node(), registry).await?;
+        release::admit_model(self.node(), models, model_id).await
+    }
+
+    /// Whether the registry has a verified claim of every statement of a bundle.
+    ///
+    /// # Errors
+    /// [`ChainError`] of the node.
+    pub async fn has_recorded(&self, registry: Address, bundle: &Bundle) -> Result<bool, ChainError> {
+        let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+        self.are_recorded(registry, &ids).await
+    }
+
+    /// What became of a transaction of an earlier attempt. `None`: nothing, and nothing can.
+    async fn resume(&self, call: &Call, signed: &Signed) -> Result<Option<Mined>, ChainError> {
+        if let Some(receipt) = self.node().canonical_receipt(signed.hash).await? {
+            // A failed one is over.
+            return Ok(mined(call.what, receipt).ok());
+        }
+        if self.node().transaction(signed.hash).await?.is_some() {
+            return self.sender.wait_for(call.what, signed).await.map(Some);
+        }
+        if !self.is_next(signed).await? {
+            return Ok(None);
+        }
+        // What would be refused now is not sent again.
+        let request = self.intent(call).request(signed.from);
+        match self.node().simulate(call.what, request).await {
+            Err(ChainError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) => self.sender.resend(call.what, signed).await,
+        }
+    }
+
+    /// Whether a transaction's nonce is free, and none before it is missing.
+    async fn is_next(&self, signed: &Signed) -> Result<bool, ChainError> {
+        let used = self.node().nonce(signed.from, false).await?;
+        Ok(used <= signed.nonce && signed.nonce <= self.node().nonce(signed.from, true).await?)
+    }
+
+    /// The transaction of an entry that is in a block, if one is. A node may have the claim before it has the receipt.
+    async fn earlier(&self, call: &Call, entry: &Entry) -> Result<Option<Mined>, ChainError> {
+        for _ in 0..EARLIER_LOOKS {
+            for signed in entry.transactions() {
+                if let Some(receipt) = self.node().canonical_receipt(signed.hash).await?
+                    && let Ok(mined) = mined(call.what, receipt)
+                {
+                    return Ok(Some(mined));
+                }
+            }
+            if entry.transactions().is_empty() {
+                break;
+            }
+            tokio::time::sleep(READ_BACK_PAUSE).await;
+        }
+        Ok(None)
+    }
+
+    async fn are_recorded(&self, registry: Address, ids: &[B256]) -> Result<bool, ChainError> {
+        for &id in ids {
+            match read_claim(self.node(), registry, id).await? {
+                Some(claim) if claim.verified => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn single(&self, statement: &Statement, proof: &Bytes) -> Result<Call, ChainError> {
         let (registry, assignment) = self.assignment(statement)?;
         let call = IProofRegistry::submitCall {
             modelId: statement.model_id,
@@ -61,31 +229,28 @@ impl Client {
             publicValues: statement.public_values.as_bytes().clone(),
             proof: proof.clone(),
         };
-        let mined = self.send(what, registry, &call).await?;
-        let statement_id = statement.id();
-        self.confirm(what, registry, &[statement_id], &mined).await?;
-        Ok(Submission { statement_id, mined })
+        let (what, data) = ("the submission of the claim", call.abi_encode().into());
+        Ok(Call { what, registry, ids: vec![statement.id()], batch_id: None, data })
     }
 
-    /// Submits one proof of several statements, in the order that it was made for, and reads every claim back. All are
-    /// recorded or none is.
-    ///
-    /// # Errors
-    /// [`ChainError::WrongContext`] when a statement is not for this chain and account, or the statements are not all
-    /// about one model and for one registry; [`ChainError::TransactionTooLarge`] and [`ChainError::TooMuchGas`] when
-    /// one transaction cannot hold so many; [`ChainError::Refused`] with the contract's reason when the simulation
-    /// fails, before anything is paid; others of [`ChainError`].
-    pub async fn submit_batch(&self, statements: &[Statement], proof: &Bytes) -> Result<BatchSubmission, ChainError> {
-        let what = "the submission of the batch";
+    fn batch(&self, statements: &[Statement], proof: &Bytes) -> Result<Call, ChainError> {
+        let wrong = |reason: String| ChainError::WrongContext(reason);
         let opened = statements.iter().map(|statement| self.assignment(statement)).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(&(registry, _))) = (statements.first(), opened.first()) else {
-            return Err(ChainError::WrongContext("the batch has no statements".into()));
+            return Err(wrong("the batch has no statements".into()));
         };
         if statements.iter().any(|statement| statement.model_id != first.model_id) {
-            return Err(ChainError::WrongContext("the statements of a batch are all about one model".into()));
+            return Err(wrong("the statements of a batch are all about one model".into()));
         }
         if opened.iter().any(|(other, _)| *other != registry) {
-            return Err(ChainError::WrongContext("the statements of a batch are all made for one registry".into()));
+            return Err(wrong("the statements of a batch are all made for one registry".into()));
+        }
+        let ids: Vec<B256> = statements.iter().map(Statement::id).collect();
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
+            return Err(wrong(format!(
+                "statement {twice} is in the batch twice, and a registry records it once; prove it once"
+            )));
         }
         let call = IProofRegistry::submitBatchCall {
             modelId: first.model_id,
@@ -93,36 +258,62 @@ impl Client {
             publicValues: statements.iter().map(|statement| statement.public_values.as_bytes().clone()).collect(),
             proof: proof.clone(),
         };
-        let mined = self.send(what, registry, &call).await?;
-        let statement_ids: Vec<B256> = statements.iter().map(Statement::id).collect();
-        let batch_id = batch_id(&statement_ids);
-        let tied = logs_of(&mined, registry).any(|log| {
-            BatchRecorded::decode_log_validate(log)
-                .is_ok_and(|event| event.batchId == batch_id && event.count == U256::from(statement_ids.len()))
-        });
-        if !tied {
-            return Err(unexpected(what, format!("the transaction emitted no BatchRecorded event for {batch_id}")));
-        }
-        self.confirm(what, registry, &statement_ids, &mined).await?;
-        Ok(BatchSubmission { batch_id, statement_ids, mined })
+        let (what, batch_id) = ("the submission of the batch", Some(batch_id(&ids)));
+        Ok(Call { what, registry, ids, batch_id, data: call.abi_encode().into() })
     }
 
-    /// Every statement has its event in the transaction and its record in the registry.
-    async fn confirm(&self, what: &str, registry: Address, ids: &[B256], mined: &Mined) -> Result<(), ChainError> {
+    fn intent(&self, call: &Call) -> Intent {
+        let new_state = NewState::claims(call.ids.len());
+        Intent { what: call.what.into(), to: Some(call.registry), data: call.data.clone(), new_state }
+    }
+
+    async fn submit_call(&self, call: &Call, model_id: B256, entry: Option<&mut Entry>) -> Result<Mined, ChainError> {
+        self.submit_call_at(call, model_id, entry, None).await
+    }
+
+    /// Looks where it goes before it costs anything, sends, reads back.
+    async fn submit_call_at(
+        &self,
+        call: &Call,
+        model_id: B256,
+        entry: Option<&mut Entry>,
+        nonce: Option<u64>,
+    ) -> Result<Mined, ChainError> {
+        check_size(call.what, call.data.len())?;
+        self.admit(call.registry, model_id).await?;
+        let mined = self.sender.send(&self.intent(call), entry, nonce).await?;
+        self.confirm(call, &mined).await?;
+        Ok(mined)
+    }
+
+    /// Every statement has its event in the transaction and its record in the registry. A node that is behind is given some
+    /// time: the receipt is there already.
+    async fn confirm(&self, call: &Call, mined: &Mined) -> Result<(), ChainError> {
+        let (what, registry, hash) = (call.what, call.registry, mined.transaction_hash);
         let events: Vec<B256> = logs_of(mined, registry)
             .filter_map(|log| ClaimRecorded::decode_log_validate(log).ok())
             .map(|event| event.statementId)
             .collect();
-        for &id in ids {
-            if !events.contains(&id) {
-                return Err(unexpected(what, format!("the transaction emitted no ClaimRecorded event for {id}")));
-            }
-            match read_claim(self.node(), registry, id).await? {
-                Some(claim) if claim.verified => {}
-                _ => return Err(unexpected(what, format!("the registry has no verified claim of {id}"))),
-            }
+        if let Some(id) = call.ids.iter().find(|id| !events.contains(id)) {
+            return Err(unexpected(what, format!("transaction {hash} emitted no ClaimRecorded event for {id}")));
         }
-        Ok(())
+        let is_batch = |log| {
+            BatchRecorded::decode_log_validate(log)
+                .is_ok_and(|event| Some(event.batchId) == call.batch_id && event.count == U256::from(call.ids.len()))
+        };
+        if let Some(id) = call.batch_id.filter(|_| !logs_of(mined, registry).any(is_batch)) {
+            return Err(unexpected(what, format!("transaction {hash} emitted no BatchRecorded event for {id}")));
+        }
+        let mut reason = String::new();
+        for _ in 0..READ_BACKS {
+            match self.are_recorded(registry, &call.ids).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => reason = "the registry has no verified claim of it, as far as this node tells".into(),
+                Err(error) => reason = error.to_string(),
+            }
+            tokio::time::sleep(READ_BACK_PAUSE).await;
+        }
+        Err(unexpected(what, format!("transaction {hash} is in block {}, but {reason}; audit it", mined.block_number)))
     }
 
     fn assignment<'a>(&self, statement: &'a Statement) -> Result<(Address, &'a Assignment), ChainError> {

@@ -1,17 +1,26 @@
-//! Who signs, and where it goes.
+//! Who signs, where it goes, and what it may cost.
 
-use super::Failure;
-use alloy::{primitives::B256, signers::local::PrivateKeySigner};
+use super::{Failure, context::Session, keystore, operator::Terminal};
+use alloy::{
+    primitives::{Address, B256, U256},
+    signers::local::PrivateKeySigner,
+};
 use std::{
     fmt,
     io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 use zeroize::Zeroizing;
-use zkinfer::chain::{Account, Client, Node};
+use zkinfer::chain::{
+    Account, Budget, Client, Fork, Node, Outbox, SendOptions,
+    deployment::DeploymentFile,
+    money::{parse_amount, parse_price},
+};
 
-/// Holds a private key where `--key-file` is not given.
+/// Holds a private key where no other is given.
 const ENV: &str = "ZKINFER_PRIVATE_KEY";
 /// 64 digits, a prefix, a line's end, and some room.
 const MAX_KEY_FILE_BYTES: u64 = 256;
@@ -19,42 +28,202 @@ const MAX_KEY_FILE_BYTES: u64 = 256;
 /// A node and an account that pays.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountArgs {
-    /// The node of a development chain (chain id 31337 or 1337).
-    #[arg(long, value_name = "URL")]
+    /// The node.
+    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     rpc: String,
+
+    #[command(flatten)]
+    payer: PayerArgs,
+}
+
+/// Who pays, and how much.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PayerArgs {
+    /// The chain that the node has to be on; needed unless a deployment file says it, or it is a development chain (31337 or
+    /// 1337).
+    #[arg(long, value_name = "ID", conflicts_with = "deployment")]
+    chain_id: Option<u64>,
+
+    /// Where the contracts are, and on which chain: a file that `script/Deploy.s.sol` wrote.
+    #[arg(long, value_name = "FILE")]
+    deployment: Option<PathBuf>,
 
     /// Sign with the private key in this file: 64 hex digits, readable by its owner alone [default: the key in the
     /// environment variable ZKINFER_PRIVATE_KEY].
-    #[arg(long, value_name = "FILE", conflicts_with = "dev_account")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dev_account", "keystore"])]
     key_file: Option<PathBuf>,
 
-    /// Sign with the first account of development nodes, whose key everybody knows.
+    /// Sign with the key in this encrypted keystore (version 3), as `cast wallet` and geth write it.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev_account")]
+    keystore: Option<PathBuf>,
+
+    /// The keystore's password, the first line of this file [default: the variable ZKINFER_KEYSTORE_PASSWORD].
+    #[arg(long, value_name = "FILE", requires = "keystore")]
+    password_file: Option<PathBuf>,
+
+    /// Sign with the first account of development nodes, whose key everybody knows. Development chains only.
     #[arg(long)]
     dev_account: bool,
+
+    /// The most for a unit of gas, in gwei, tip included. Below twice the base fee it saves nothing but may make you wait.
+    #[arg(long, value_name = "GWEI", value_parser = parse_price)]
+    max_fee: Option<u128>,
+
+    /// The most for everything that the command sends, in the chain's currency, such as 0.05.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount)]
+    max_cost: Option<U256>,
+
+    /// How long to wait for each receipt.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    wait: u64,
+
+    /// The rules that the chain's gas follows, where this release does not know them [default: Ethereum's and development
+    /// chains' osaka, of others what the node says].
+    #[arg(long, value_enum, value_name = "FORK")]
+    fork: Option<ForkArg>,
+
+    /// Agree to what it may cost. Without it a terminal is asked, before the first transaction to a chain that is no
+    /// development chain.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ForkArg {
+    /// No cap, no floor for calldata.
+    Cancun,
+    /// With the floor.
+    Prague,
+    /// With the cap of 2^24 gas.
+    Osaka,
+    /// Glamsterdam: a DRAFT, whose numbers may change.
+    Amsterdam,
+}
+
+impl From<ForkArg> for Fork {
+    fn from(fork: ForkArg) -> Self {
+        match fork {
+            ForkArg::Cancun => Self::Cancun,
+            ForkArg::Prague => Self::Prague,
+            ForkArg::Osaka => Self::Osaka,
+            ForkArg::Amsterdam => Self::Amsterdam,
+        }
+    }
 }
 
 impl AccountArgs {
     /// Connects. The key is read before anything is asked of the node.
-    pub(crate) async fn client(&self) -> Result<Client, Failure> {
+    pub(crate) async fn client(&self, session: &Session) -> Result<Client, Failure> {
+        self.payer.client(&self.rpc, session).await
+    }
+
+    /// The address of a contract: the one that was given, or the deployment file's. One of both has to be there, not both.
+    pub(crate) fn place(&self, option: &str, given: Option<Address>, contract: &str) -> Result<Address, Failure> {
+        match (given, self.payer.file()?) {
+            (Some(_), Some(_)) => {
+                Err(Failure::Input(format!("{option} and --deployment both say where the {contract} is")))
+            }
+            (Some(address), None) => Ok(address),
+            (None, Some(file)) => file.at(contract).map_err(Failure::Input),
+            (None, None) => {
+                Err(Failure::Input(format!("where is the {contract}? Give {option} ADDRESS, or --deployment FILE")))
+            }
+        }
+    }
+
+    /// The deployment file, if one was given.
+    pub(crate) fn deployment(&self) -> Result<Option<DeploymentFile>, Failure> {
+        self.payer.file()
+    }
+}
+
+impl PayerArgs {
+    /// Connects to a node, which has to be on the chain that was named.
+    pub(crate) async fn client(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
         let account = self.account()?;
-        Ok(Client::new(Node::connect_dev(&self.rpc).await?, account)?)
+        self.client_of(account, rpc, session).await
+    }
+
+    /// Whether anything was said about who pays, and where.
+    pub(crate) fn is_given(&self) -> bool {
+        self.chain_id.is_some()
+            || self.deployment.is_some()
+            || self.key_file.is_some()
+            || self.keystore.is_some()
+            || self.fork.is_some()
+            || self.max_fee.is_some()
+            || self.max_cost.is_some()
+    }
+
+    /// The same with the development account where no other one is given.
+    pub(crate) async fn client_or_dev(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
+        let is_given = self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some();
+        let account = if is_given { self.account()? } else { Account::dev() };
+        self.client_of(account, rpc, session).await
+    }
+
+    fn file(&self) -> Result<Option<DeploymentFile>, Failure> {
+        self.deployment.as_deref().map(DeploymentFile::read).transpose().map_err(Failure::Input)
+    }
+
+    async fn client_of(&self, account: Account, rpc: &str, session: &Session) -> Result<Client, Failure> {
+        let options = SendOptions {
+            receipt_deadline: Duration::from_secs(self.wait),
+            budget: Budget { max_fee: self.max_fee, max_cost: self.max_cost },
+            fork: self.fork.map(Fork::from),
+            ..SendOptions::default()
+        };
+        let outbox = Outbox::from_env()?;
+        let named = self.file()?.map(|file| file.chain_id).or(self.chain_id);
+        let node = Node::connect_to(rpc, named).await?;
+        let client = Client::new(node, account)?.with_options(options).with_outbox(outbox);
+        Ok(client.with_operator(Arc::new(Terminal::new(session, self.yes))))
     }
 
     fn account(&self) -> Result<Account, Failure> {
         if self.dev_account {
             return Ok(Account::dev());
         }
+        if let Some(path) = &self.keystore {
+            return Ok(Account::from_signer(keystore::read(path, self.password_file.as_deref())?));
+        }
         let key = match (&self.key_file, std::env::var(ENV)) {
             (Some(path), _) => PrivateKey::read(path)?,
             (None, Ok(text)) => PrivateKey::parse(&Zeroizing::new(text), &format!("the variable {ENV}"))?,
             (None, Err(_)) => {
                 return Err(Failure::Input(format!(
-                    "nobody signs: give --key-file FILE, or a key in {ENV}, or --dev-account"
+                    "nobody signs: give --keystore FILE or --key-file FILE, or a key in {ENV}, or --dev-account"
                 )));
             }
         };
         key.account()
     }
+}
+
+/// Reads an address. One with capitals says by them whether a digit is wrong (EIP-55).
+pub(crate) fn address(text: &str) -> Result<Address, String> {
+    let digits = text.strip_prefix("0x").ok_or("an address begins with 0x")?;
+    let address: Address = text.parse().map_err(|_| "an address is 0x and 40 hex digits".to_owned())?;
+    let is_mixed =
+        digits.contains(|c: char| c.is_ascii_lowercase()) && digits.contains(|c: char| c.is_ascii_uppercase());
+    if is_mixed && address.to_checksum(None) != text {
+        return Err("its checksum is wrong (EIP-55): a digit is another one, or the capitals are; copy it again".into());
+    }
+    Ok(address)
+}
+
+/// What a file holds that nobody else may read.
+pub(super) fn read_secret(path: &Path, limit: u64, what: &str) -> Result<Zeroizing<String>, Failure> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| Failure::Input(format!("cannot read {shown}: {error}"));
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(Failure::Input(format!("others may read the {what} in {shown}: run `chmod 600` on it")));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(limit as usize + 1));
+    file.take(limit + 1).read_to_string(&mut text).map_err(cannot)?;
+    Ok(text)
 }
 
 /// A private key on its way to the signer. Never shown, wiped after use.
@@ -68,16 +237,7 @@ impl fmt::Debug for PrivateKey {
 
 impl PrivateKey {
     fn read(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display();
-        let cannot = |error: std::io::Error| Failure::Input(format!("cannot read {shown}: {error}"));
-        let file = std::fs::File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(Failure::Input(format!("others may read the key in {shown}: run `chmod 600` on it")));
-        }
-        let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_BYTES as usize + 1));
-        file.take(MAX_KEY_FILE_BYTES + 1).read_to_string(&mut text).map_err(cannot)?;
-        Self::parse(&text, &shown.to_string())
+        Self::parse(&read_secret(path, MAX_KEY_FILE_BYTES, "key")?, &path.display().to_string())
     }
 
     /// The error never repeats the text: it may be the key but for a slip.
@@ -100,6 +260,18 @@ impl PrivateKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_with_a_wrong_checksum_are_refused() {
+        let right = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+        let upper = format!("0x{}", right[2..].to_uppercase());
+        for text in [right, &right.to_lowercase(), &upper] {
+            assert_eq!(address(text), Ok(Account::dev().address()), "{text}");
+        }
+        for text in [&right.replace("39F", "39f"), &right.replace('6', "7"), &right[2..], &right[..41], ""] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn keys_are_read_and_never_shown() {

@@ -9,7 +9,7 @@ use std::{
 use zkinfer::{
     backend::{Control, native::ModelOpening},
     chain::{
-        self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
+        self, AuditReport, AuditVerdict, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
         auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
     },
     evm,
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     statement: Option<B256>,
 
     /// The node to ask.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     rpc: String,
 
     /// Require the claim to be about this ONNX file and to be verified off-chain. The artifacts of an EZKL claim are built
@@ -111,7 +111,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
     report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
-    Ok(if audit.is_valid() && refused.is_empty() && opened.is_valid() { Outcome::True } else { Outcome::Invalid })
+    Ok(match audit.verdict {
+        AuditVerdict::Unknown if opened.is_valid() => Outcome::Missing,
+        AuditVerdict::Valid if refused.is_empty() && opened.is_valid() => Outcome::True,
+        _ => Outcome::Invalid,
+    })
 }
 
 /// Compares an opening with the key that the claim's model id binds. Which file it is of, `zkinfer opening check` tells.

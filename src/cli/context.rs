@@ -2,6 +2,7 @@ use super::{Backend, Failure, ModelArgs, Side, digits};
 use alloy::primitives::B256;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
 use zkinfer::{
     backend::{
         Control, Progress, ProvingBackend,
@@ -63,7 +64,12 @@ impl Session {
         self.spinner.finish_and_clear();
     }
 
-    /// A runtime for talking to chains. An interrupt raises the cancel token, so that running workers are killed and
+    /// The progress line, for whoever writes beside it.
+    pub(crate) fn spinner(&self) -> ProgressBar {
+        self.spinner.clone()
+    }
+
+    /// A runtime for talking to chains. An interrupt, or SIGTERM, raises the cancel token, so that running workers are killed and
     /// half-built artifacts removed.
     pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -72,16 +78,26 @@ impl Session {
             .build()
             .map_err(|error| Failure::Environment(format!("no asynchronous runtime: {error}")))?;
         let cancel = self.control.cancel.clone();
+        let context = runtime.enter();
+        let terminated = signal(SignalKind::terminate());
+        let mut terminated = terminated.map_err(|error| Failure::Environment(format!("no signals: {error}")))?;
         runtime.spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            let mut stopped = async || {
+                tokio::select! {
+                    interrupt = tokio::signal::ctrl_c() => interrupt.is_ok(),
+                    _ = terminated.recv() => true,
+                }
+            };
+            if stopped().await {
                 eprintln!("zkinfer: stopping; interrupt again to stop at once");
                 cancel.cancel();
             }
-            // Waits on a node do not look at the token. What is half-written is in temporary files.
-            if tokio::signal::ctrl_c().await.is_ok() {
+            // What is half-written is in temporary files, and what was sent is in the outbox.
+            if stopped().await {
                 std::process::exit(130);
             }
         });
+        drop(context);
         Ok(runtime)
     }
 }

@@ -1,7 +1,7 @@
 //! Everything once, with real parts: the same calls that `prove`, `verify` and `audit` make, on the model that comes with
 //! zkinfer and a development chain.
 
-use super::{Backend, Failure, Outcome, context, context::Session, digits, report};
+use super::{Backend, Failure, Outcome, account::PayerArgs, context, context::Session, digits, report};
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -17,7 +17,7 @@ use zkinfer::{
     evm::{self, Toolchain},
     model::Model,
     pipeline::{EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport},
-    proof::{Assignment, Bundle, Context, PublicValues, schema::Direction},
+    proof::{Assignment, Bundle, Context, PublicValues, schema::Direction, srs::srs_kind},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -26,6 +26,7 @@ Examples:
   zkinfer demo --digit 3 --json
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
+  zkinfer demo --rpc http://127.0.0.1:8545 --chain-id 8453 --keystore key.json --password-file password --yes
 
 Native proofs are made under the ceremony that comes with zkinfer, EZKL's under the TEST SRS, which everybody can forge. The
 account's key is a test one that everybody knows.";
@@ -43,9 +44,12 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..10))]
     digit: u8,
 
-    /// Use this development node instead of starting one.
+    /// Use this node instead of starting one. It signs with the development account unless another one is given.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
+
+    #[command(flatten)]
+    payer: PayerArgs,
 }
 
 /// One row of the table.
@@ -184,7 +188,8 @@ async fn post(
     let stage = |table: &Table<'_>, name: &str| table.session.control().stage(name);
     stage(table, "connect");
     // Held until the audit is done; dropping it stops the node.
-    let (node, _devnet) = connect(args).await?;
+    let (client, _devnet) = connect(args, table.session).await?;
+    let node = client.node().clone();
     lap(
         table,
         "connect",
@@ -192,8 +197,9 @@ async fn post(
     );
 
     stage(table, "deploy");
-    let client = Client::new(node.clone(), Account::dev())?;
     let identity = proven.prepared.artifacts.identity();
+    // Before anything is paid for.
+    chain::guard::admit_srs(node.chain_id(), srs_kind(identity.srs_id))?;
     let adapter = evm::artifacts::adapter(identity.adapter_id)
         .ok_or_else(|| Failure::Input("no contract verifies proofs of this backend".into()))?;
     let contracts = client.deploy_contracts(adapter).await?;
@@ -213,7 +219,8 @@ async fn post(
     if registration.model_id != proven.bundle.statement().model_id {
         return Err(Failure::Internal("the registry derives another model id".into()));
     }
-    lap(table, "register model", format!("{} gas", registration.mined.gas_used));
+    let gas = registration.mined.as_ref().map_or(0, |mined| mined.gas_used);
+    lap(table, "register model", format!("{gas} gas"));
 
     stage(table, "submit proof");
     let context = Context::Chain {
@@ -254,12 +261,18 @@ async fn post(
     Ok(Posted { node, contracts, verifier, registration, submission, claim_is_verified, audit })
 }
 
-async fn connect(args: &Args) -> Result<(Node, Option<Devnet>), Failure> {
+/// A running node with the given account, or one of its own with the development account.
+async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devnet>), Failure> {
     if let Some(rpc) = &args.rpc {
-        return Ok((Node::connect_dev(rpc).await?, None));
+        return Ok((args.payer.client_or_dev(rpc, session).await?, None));
+    }
+    if args.payer.is_given() {
+        return Err(Failure::Input(
+            "an account, a chain and its fees go with --rpc: without it anvil is started".into(),
+        ));
     }
     let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
-    Ok((Node::connect_dev(&devnet.endpoint()).await?, Some(devnet)))
+    Ok((Client::new(Node::connect_dev(&devnet.endpoint()).await?, Account::dev())?, Some(devnet)))
 }
 
 /// Prints the table or the object. Returns whether the three predictions agree.
@@ -310,7 +323,7 @@ fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, pos
         "proof_registry": posted.contracts.proof_registry.address,
         "model_registry": posted.contracts.model_registry.address,
         "verifier": posted.verifier.address,
-        "registration_gas": posted.registration.mined.gas_used,
+        "registration_gas": posted.registration.mined.as_ref().map(|mined| mined.gas_used),
         "verified_off_chain": verification.off_chain.is_valid(),
         "verified_in_embedded_evm": verification.embedded_evm.as_ref().is_some_and(|evm| evm.verdict.is_valid()),
         "verified_on_chain": posted.claim_is_verified,

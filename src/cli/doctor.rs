@@ -1,12 +1,15 @@
 use super::{Backend, Failure, Outcome, context::Session, report};
 use serde_json::{Value, json};
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 use zkinfer::{
     backend::{
         ezkl::{self, EzklBackend, ImportedSrs, Installation, SrsStore},
         native::ImportedPowers,
     },
-    chain::Node,
+    chain::{
+        Node,
+        deployment::{self, DeploymentFile, Found},
+    },
     evm::Toolchain,
     proof::srs::Ceremony,
     storage::Cache,
@@ -17,6 +20,7 @@ Examples:
   zkinfer doctor
   zkinfer doctor --backend ezkl               what only EZKL needs is required, too
   zkinfer doctor --rpc http://127.0.0.1:8545 --json
+  zkinfer doctor --rpc https://… --deployment deployments/8453.json     compares the contracts there with this release
 
 Exit code 0 when everything that is required is there, 3 when something is missing.";
 
@@ -26,9 +30,13 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
-    /// Ask this node for its chain id, too.
+    /// Ask this node for its chain, and compare the contracts there with this release.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
+
+    /// Look for the contracts where this file says, and require them [default: where their code leads to on every chain].
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    deployment: Option<PathBuf>,
 }
 
 /// One line of the examination.
@@ -58,9 +66,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         finding("accelerators", false, Ok("none: this release has CPU code only".into())),
     ];
     if let Some(rpc) = &args.rpc {
-        let node = runtime.block_on(Node::connect(rpc));
-        let chain = node.map(|node| format!("chain {} at {}", node.chain_id(), node.endpoint()));
-        findings.push(finding("rpc", true, chain.map_err(|error| error.to_string())));
+        let file = args.deployment.as_deref().map(DeploymentFile::read).transpose().map_err(Failure::Input)?;
+        let node = runtime.block_on(Node::connect(rpc)).map_err(|error| error.to_string());
+        let chain = node.as_ref().map(|node| format!("chain {} at {}", node.chain_id(), node.endpoint()));
+        findings.push(finding("rpc", true, chain.map_err(Clone::clone)));
+        if let Ok(node) = &node {
+            let found = runtime.block_on(deployment::look(node, file.as_ref())).map_err(|error| error.to_string());
+            // Nobody has to have deployed: but what a file names has to be there, and to be right.
+            findings.push(finding("contracts", file.is_some(), found.and_then(|found| contracts(&found))));
+        }
     }
     let healthy = findings.iter().all(|finding| finding.result.is_ok() || !finding.required);
     let rows: Vec<(String, String)> = findings.iter().map(row).collect();
@@ -72,6 +86,21 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let object = json!({ "healthy": healthy, "findings": findings.iter().map(object).collect::<Vec<_>>() });
     report::result(session, &object, &text);
     if healthy { Ok(Outcome::True) } else { Ok(Outcome::Missing) }
+}
+
+/// Each contract of a deployment, with what is wrong with it.
+fn contracts(found: &[Found]) -> Result<String, String> {
+    let shown = |contract: &Found| {
+        let Found { name, address, code_hash, expected } = contract;
+        match code_hash {
+            None => format!("{name}: no code at {address}"),
+            Some(_) if contract.is_right() => format!("{name} {address}"),
+            Some(hash) if expected.is_none() => format!("{name} {address}: not of this release (code hash {hash})"),
+            Some(hash) => format!("{name} {address}: OTHER CODE, {hash}"),
+        }
+    };
+    let text = found.iter().map(shown).collect::<Vec<_>>().join("; ");
+    if found.iter().all(Found::is_right) { Ok(text) } else { Err(text) }
 }
 
 const fn finding(name: &'static str, required: bool, result: Result<String, String>) -> Finding {

@@ -53,12 +53,17 @@ impl FormArgs {
     }
 }
 
-/// Reads and checks a file of bundles, in any structure and encoding.
+/// Reads and checks a file of bundles, in any structure and encoding; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Structure, Failure> {
     let cannot = |error| Failure::Input(format!("cannot read {}: {error}", path.display()));
-    let file = std::fs::File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BUNDLE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    let limit = MAX_BUNDLE_BYTES as u64 + 1;
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(cannot)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(cannot)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
+    }
     Structure::decode(&bytes).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 

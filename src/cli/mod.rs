@@ -16,7 +16,9 @@ mod form;
 mod hidden;
 mod inputs;
 mod inspect;
+mod keystore;
 mod opening;
+mod operator;
 mod prove;
 mod register;
 mod report;
@@ -43,7 +45,10 @@ Environment:
   ZKINFER_CACHE_DIR  where artifacts are kept (else $XDG_CACHE_HOME/zkinfer, else ~/.cache/zkinfer)
   ZKINFER_HOME       the project directory with node_modules and tools/solc (else the current directory's ancestors)
   ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
+  ZKINFER_STATE_DIR  where what was sent is kept (else $XDG_STATE_HOME/zkinfer, else ~/.local/state/zkinfer)
+  ETH_RPC_URL        the node, where a command takes --rpc and has none
   ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
+  ZKINFER_KEYSTORE_PASSWORD  the password of --keystore
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
 

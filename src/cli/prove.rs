@@ -1,5 +1,5 @@
 use super::{
-    Failure, ModelArgs, Outcome, context,
+    Failure, ModelArgs, Outcome, account, context,
     context::Session,
     digits,
     form::FormArgs,
@@ -7,7 +7,7 @@ use super::{
     inputs::{self, Named},
     report,
 };
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use zkinfer::{
@@ -17,7 +17,7 @@ use zkinfer::{
         PipelineError, Prepared, ProofGenerator, ProofRequest,
         proof_creation::{IncrementalResult, ProofMetrics, TogetherResponse},
     },
-    proof::{Structure, bundle::MAX_STATEMENTS, structure::MAX_BUNDLES},
+    proof::{Assignment, Context, Structure, bundle::MAX_STATEMENTS, structure::MAX_BUNDLES},
     storage::{check_writable, write_atomic},
 };
 
@@ -30,12 +30,14 @@ Examples:
   zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
   zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
   zkinfer prove --model step.onnx --input start.json --chain 10 --out chain.bundle.json     each on the answer before
+  zkinfer prove --registry 0x… --chain-id 8453 --submitter 0x… --deadline 1800000000 --out claim.bundle.json
   zkinfer prove --model mlp.onnx --hide inputs --input secret.json --out answer.bundle.json --openings answer.openings.json
 
 An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
 names. All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
-those that come with zkinfer); an EZKL circuit as many as it was made for; what is left of it is filled up with zeros. The bundle is made for no chain. It replaces FILE only when it is complete. `--json` tells what the
+those that come with zkinfer); an EZKL circuit as many as it was made for; what is left of it is filled up with zeros. The bundle is made for no chain, or with
+--registry for one that need not be asked: nobody but the submitter can submit it then. It replaces FILE only when it is complete. `--json` tells what the
 witness, the proof and the rest took: together they are the total.
 
 With --hide a statement commits to the inputs or the outputs instead of showing them. What opens the commitments goes into
@@ -66,7 +68,51 @@ pub(crate) struct Args {
     chain: Option<u16>,
 
     #[command(flatten)]
+    destination: Destination,
+
+    #[command(flatten)]
     form: FormArgs,
+}
+
+/// The registry that a bundle is made for, of a chain that need not be there.
+#[derive(Debug, clap::Args)]
+struct Destination {
+    /// Make the bundle for this ProofRegistry, instead of for no chain. No node is asked: `zkinfer submit` sends it as it is.
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address,
+          requires_all = ["chain_id", "submitter", "deadline"], conflicts_with = "chain")]
+    registry: Option<Address>,
+
+    /// The registry's chain.
+    #[arg(long, value_name = "ID", requires = "registry")]
+    chain_id: Option<u64>,
+
+    /// Who will submit it: nobody else can.
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address, requires = "registry")]
+    submitter: Option<Address>,
+
+    /// The contract the claim is made for [default: anybody's].
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address, requires = "registry")]
+    consumer: Option<Address>,
+
+    /// The 32 bytes that the consumer assigned [default: zero].
+    #[arg(long, value_name = "BYTES32", requires = "registry")]
+    job: Option<B256>,
+
+    /// The registry refuses the claim after this second of Unix time.
+    #[arg(long, value_name = "UNIX", requires = "registry")]
+    deadline: Option<u64>,
+}
+
+impl Destination {
+    fn context(&self) -> Context {
+        let (Some(registry), Some(chain_id), Some(submitter), Some(deadline)) =
+            (self.registry, self.chain_id, self.submitter, self.deadline)
+        else {
+            return Context::Offchain {};
+        };
+        let (consumer, job) = (self.consumer.unwrap_or_default(), self.job.unwrap_or_default());
+        Context::Chain { chain_id, registry, assignment: Assignment { submitter, consumer, job, deadline } }
+    }
 }
 
 impl Args {
@@ -115,7 +161,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let integration = context::integration_for(&args.model)?;
     let prepared = integration.prepare(&model, session.control())?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let request = |input| ProofRequest::new(model.hash(), input);
+    let context = args.destination.context();
+    let request = |input| ProofRequest { context, ..ProofRequest::new(model.hash(), input) };
     let (mut object, text) = if let Some(steps) = args.chain {
         let first = inputs.into_iter().map(|named| named.input).next().map(request);
         let first = first.ok_or_else(|| Failure::Input("a chain begins with an input".into()))?;

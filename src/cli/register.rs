@@ -1,6 +1,6 @@
 use super::{
     Failure, Outcome,
-    account::AccountArgs,
+    account::{self, AccountArgs},
     context::Session,
     entry::{EntryArgs, expect_code},
     report,
@@ -24,16 +24,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     entry: EntryArgs,
 
-    /// The ModelRegistry.
-    #[arg(long, value_name = "ADDRESS")]
-    model_registry: Address,
+    /// The ModelRegistry [default: the deployment file's].
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
+    model_registry: Option<Address>,
 
-    /// The adapter: EzklAdapter, or NativeVerifier (NativeTestVerifier for the TEST SRS).
-    #[arg(long, value_name = "ADDRESS")]
-    adapter: Address,
+    /// The adapter: EzklAdapter, or NativeVerifier (NativeTestVerifier for the TEST SRS) [default: the deployment file's].
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
+    adapter: Option<Address>,
 
     /// The model's own code: its key object or its verifier.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     model_code: Address,
 
     #[command(flatten)]
@@ -43,33 +43,35 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let entry = args.entry.read(session)?;
+    let model_registry = args.account.place("--model-registry", args.model_registry, "ModelRegistry")?;
+    let adapter = args.account.place("--adapter", args.adapter, &entry.adapter()?.contract_name)?;
     let registration = runtime.block_on(async {
         session.control().stage("register model");
-        let client = args.account.client().await?;
-        expect_code(client.node(), "adapter", args.adapter, entry.parts.adapter_id).await?;
+        let client = args.account.client(session).await?;
+        expect_code(client.node(), "adapter", adapter, entry.parts.adapter_id).await?;
         expect_code(client.node(), "model's code", args.model_code, entry.parts.model_code_hash).await?;
         let model = ModelEntry {
-            adapter: args.adapter,
+            adapter,
             model_code: args.model_code,
             vk_digest: entry.parts.vk_digest,
             srs_id: entry.parts.srs_id,
             schema: &entry.schema,
         };
-        Ok::<_, Failure>(client.register(args.model_registry, &model).await?)
+        Ok::<_, Failure>(client.register(model_registry, &model).await?)
     })?;
     if registration.model_id != entry.model_id() {
         return Err(Failure::Internal("the registry derives another model id".into()));
     }
     let mut object = json!(registration);
-    object["model_registry"] = json!(args.model_registry);
-    let text = format!(
-        "Registered\n{}",
-        report::rows(&[
-            ("model id".into(), registration.model_id.to_string()),
-            ("transaction".into(), registration.mined.transaction_hash.to_string()),
-            ("gas".into(), registration.mined.gas_used.to_string()),
-        ])
-    );
+    object["model_registry"] = json!(model_registry);
+    object["registered_before"] = json!(registration.mined.is_none());
+    let mut rows = vec![("model id".to_owned(), registration.model_id.to_string())];
+    if let Some(mined) = &registration.mined {
+        rows.push(("transaction".into(), mined.transaction_hash.to_string()));
+        rows.push(("gas".into(), mined.gas_used.to_string()));
+    }
+    let how = if registration.mined.is_some() { "Registered" } else { "Registered before; nothing was sent" };
+    let text = format!("{how}\n{}", report::rows(&rows));
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }

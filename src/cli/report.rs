@@ -3,14 +3,17 @@
 use super::{Failure, context::Session};
 use alloy::primitives::B256;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use zkinfer::FailureClass;
 
 pub(crate) fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("ZKINFER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A second subscriber in one process is refused; the first one stays.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    // Colours are for terminals: in a pipe they are noise.
+    let colours = std::io::stderr().is_terminal();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }
 
 /// Prints the result: the JSON object or the text.

@@ -1,4 +1,9 @@
-use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, form, hidden, inspect, report};
+use super::{
+    Failure, Outcome,
+    account::{self, AccountArgs},
+    context::Session,
+    entry, form, hidden, inspect, report,
+};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
@@ -7,7 +12,7 @@ use std::{
 };
 use zkinfer::{
     backend::Opening,
-    chain::Client,
+    chain::{Client, Outbox, Settled, outbox::request_id},
     evm,
     model::Input,
     pipeline::{PipelineError, ProofGenerator},
@@ -19,6 +24,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer submit answer.bundle.json --registry 0x… --rpc http://127.0.0.1:8545 --dev-account
   ZKINFER_PRIVATE_KEY=… zkinfer submit answer.bundle.json --registry 0x… --rpc http://127.0.0.1:8545 --json
+  zkinfer submit answer.bundle.json --registry 0x… --rpc https://… --chain-id 8453 --keystore key.json \\
+      --password-file password --max-cost 0.01 --yes
   zkinfer submit answer.bundle.json --registry 0x… --rpc http://127.0.0.1:8545 --key-file key.hex \\
       --consumer 0x… --job 0x… --deadline-in 600 --out submitted.bundle.json
   zkinfer submit answer.bundle.json --openings answer.openings.json --registry 0x… --rpc http://127.0.0.1:8545 --dev-account
@@ -26,39 +33,46 @@ Examples:
 A bundle that hides inputs or outputs is proven again with its openings (--openings), which nobody but you sees.
 
 The model has to be registered. A native proof binds its context: a bundle made for no chain is proven again for this
-registry and account, which takes the model's artifacts. An EZKL proof is submitted as it is. The registry's answer is
-simulated first, so that a proof it refuses costs nothing. The statements of a batch are recorded by one transaction, all
-or none; they must differ.";
+registry and account, which takes the model's artifacts. An EZKL proof is submitted as it is. The registry's code is compared
+with this release's, and its answer simulated first, so that a proof it refuses costs nothing. The statements of a batch are
+recorded by one transaction, all or none; they must differ.
+
+Submitting twice is submitting once: the statement is fixed and kept before anything is sent (in ZKINFER_STATE_DIR), and the
+same command finds it again, waits for what is on its way, and sends again what was lost. --again makes another claim.";
 
 /// The model's registry entry, its key and its weights are elsewhere; a claim is short-lived.
 const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 3600;
+const DEFAULT_DEADLINE_SECONDS: u64 = 3600;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The bundle that `zkinfer prove` wrote.
+    /// The bundle that `zkinfer prove` wrote; `-` for standard input.
     bundle: PathBuf,
 
-    /// The ProofRegistry.
-    #[arg(long, value_name = "ADDRESS")]
-    registry: Address,
+    /// The ProofRegistry [default: the deployment file's].
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
+    registry: Option<Address>,
 
     /// The contract the claim is made for [default: anybody's].
-    #[arg(long, value_name = "ADDRESS", default_value_t = Address::ZERO, hide_default_value = true)]
-    consumer: Address,
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
+    consumer: Option<Address>,
 
     /// The 32 bytes that the consumer assigned [default: zero].
-    #[arg(long, value_name = "BYTES32", default_value_t = B256::ZERO, hide_default_value = true)]
-    job: B256,
+    #[arg(long, value_name = "BYTES32")]
+    job: Option<B256>,
 
-    /// The registry refuses the claim after so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_DEADLINE_SECONDS))]
-    deadline_in: u64,
+    /// The registry refuses the claim after so many seconds [default: 3600].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_DEADLINE_SECONDS))]
+    deadline_in: Option<u64>,
 
     /// What opens the bundle's hidden tensors, as `zkinfer prove --hide` wrote it. They stay hidden, behind the same
     /// commitments.
     #[arg(long, value_name = "FILE")]
     openings: Option<PathBuf>,
+
+    /// Make another claim, although the same was submitted before.
+    #[arg(long)]
+    again: bool,
 
     /// Also write the bundle that is submitted.
     #[arg(long, short, value_name = "FILE")]
@@ -68,79 +82,181 @@ pub(crate) struct Args {
     account: AccountArgs,
 }
 
+/// A bundle for the registry, and where it comes from.
+struct Ready {
+    bundle: Bundle,
+    /// Proven again for this registry and account, now or by an earlier run.
+    proved_again: bool,
+    /// The wish that it answers, if the bundle that was given is made for no chain.
+    request: Option<B256>,
+}
+
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
+    let registry = args.account.place("--registry", args.registry, "ProofRegistry")?;
+    args.check(&bundle, registry)?;
     if let Some(path) = &args.out {
         check_writable(path)?;
     }
+    let outbox = Outbox::from_env()?;
     let runtime = session.runtime()?;
-    let client = runtime.block_on(args.account.client())?;
+    let client = runtime.block_on(args.account.client(session))?;
+    // Cheap, and before the proof: a registry of another release, a TEST model off development chains.
+    runtime.block_on(client.admit(registry, bundle.model_id()))?;
     let now = runtime.block_on(client.node().latest_timestamp())?;
-    let (bundle, proved_again) = for_registry(bundle, args, &client, now, session)?;
+    let ready = match bundle.statement().context {
+        Context::Chain { .. } => Ready { bundle, proved_again: false, request: None },
+        Context::Offchain {} => {
+            let request = args.request(&bundle, registry, &client);
+            let kept = if args.again { None } else { outbox.find(client.node().chain_id(), request)? };
+            match kept {
+                Some(kept) if runtime.block_on(args.is_alive(&kept, registry, &client, now))? => {
+                    let proved_again = kept.proof() != bundle.proof();
+                    Ready { bundle: kept, proved_again, request: None }
+                }
+                _ => {
+                    let (bundle, proved_again) = for_registry(bundle, args, registry, &client, now, session)?;
+                    Ready { bundle, proved_again, request: Some(request) }
+                }
+            }
+        }
+    };
     if let Some(path) = &args.out {
-        write_atomic(path, &bundle.to_json())?;
+        write_atomic(path, &ready.bundle.to_json())?;
     }
     session.control().stage("submit proof");
-    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
-    let (mut object, mined) = if bundle.is_batch() {
-        let submission = runtime.block_on(client.submit_batch(bundle.statements(), bundle.proof()))?;
-        (json!(submission), submission.mined)
-    } else {
-        let submission = runtime.block_on(client.submit(bundle.statement(), bundle.proof()))?;
-        (json!(submission), submission.mined)
-    };
-    object["statement_ids"] = json!(ids);
-    object["model_id"] = json!(bundle.model_id());
-    object["registry"] = json!(args.registry);
-    object["submitter"] = json!(client.address());
-    object["proved_again"] = json!(proved_again);
-    let text = format!(
-        "Recorded as Verified{}\n{}",
-        if proved_again { "; proven again for this registry" } else { "" },
-        report::rows(&[
-            ("statement".into(), report::listed(&ids)),
-            ("model id".into(), bundle.model_id().to_string()),
-            ("transaction".into(), mined.transaction_hash.to_string()),
-            ("gas".into(), mined.gas_used.to_string()),
-        ])
-    );
-    report::result(session, &object, &text);
+    let mut entry = outbox.open(&ready.bundle)?;
+    if let Some(request) = ready.request {
+        outbox.remember(client.node().chain_id(), request, &ready.bundle)?;
+    }
+    let settled = runtime.block_on(client.settle(&mut entry, &ready.bundle))?;
+    report(session, &ready, &settled, (registry, client.address()));
     Ok(Outcome::True)
+}
+
+fn report(session: &Session, ready: &Ready, settled: &Settled, (registry, submitter): (Address, Address)) {
+    let (ids, model_id) = (&settled.statement_ids, ready.bundle.model_id());
+    let mut object = json!({
+        "statement_ids": ids,
+        "model_id": model_id,
+        "registry": registry,
+        "submitter": submitter,
+        "proved_again": ready.proved_again,
+        "recorded_before": settled.is_old,
+    });
+    match settled.batch_id {
+        Some(id) => object["batch_id"] = json!(id),
+        None => object["statement_id"] = json!(ids.first()),
+    }
+    let mut rows = vec![("statement".to_owned(), report::listed(ids)), ("model id".into(), model_id.to_string())];
+    if let Some(mined) = &settled.mined {
+        object["transaction_hash"] = json!(mined.transaction_hash);
+        object["block_number"] = json!(mined.block_number);
+        object["gas_used"] = json!(mined.gas_used);
+        rows.push(("transaction".into(), mined.transaction_hash.to_string()));
+        rows.push(("gas".into(), mined.gas_used.to_string()));
+    }
+    let how = match (settled.is_old, ready.proved_again) {
+        (true, _) => " before; nothing was sent",
+        (false, true) => "; proven again for this registry",
+        (false, false) => "",
+    };
+    report::result(session, &object, &format!("Recorded as Verified{how}\n{}", report::rows(&rows)));
+}
+
+impl Args {
+    /// A bundle that is made for a registry is submitted as it is: whatever would change it is an error.
+    fn check(&self, bundle: &Bundle, expected: Address) -> Result<(), Failure> {
+        let refuse = |reason: String| Err(Failure::Input(reason));
+        let is_made = |statement: &&Statement| matches!(statement.context, Context::Chain { .. });
+        let made = bundle.statements().iter().filter(is_made).count();
+        if made == 0 {
+            return Ok(());
+        }
+        if made < bundle.statements().len() {
+            return refuse("some statements of the bundle are made for a registry and some for none".into());
+        }
+        for statement in bundle.statements() {
+            let Context::Chain { registry, assignment, .. } = statement.context else { continue };
+            if registry != expected {
+                return refuse(format!("the bundle is made for registry {registry}, not {expected}"));
+            }
+            if self.consumer.is_some_and(|consumer| consumer != assignment.consumer) {
+                return refuse(format!(
+                    "the bundle is made for consumer {}: --consumer cannot change that",
+                    assignment.consumer
+                ));
+            }
+            if self.job.is_some_and(|job| job != assignment.job) {
+                return refuse(format!("the bundle is made for job {}: --job cannot change that", assignment.job));
+            }
+            if self.deadline_in.is_some() {
+                return refuse(format!(
+                    "the bundle's deadline is fixed ({}): --deadline-in cannot change that",
+                    assignment.deadline
+                ));
+            }
+        }
+        match (&self.openings, self.again) {
+            (Some(_), _) => {
+                refuse("--openings is for proving again, and this bundle is made for the registry already".into())
+            }
+            (None, true) => refuse("--again makes another statement, and this bundle's are fixed".into()),
+            (None, false) => Ok(()),
+        }
+    }
+
+    fn assignment(&self, client: &Client, deadline: u64) -> Assignment {
+        let (consumer, job) = (self.consumer.unwrap_or_default(), self.job.unwrap_or_default());
+        Assignment { submitter: client.address(), consumer, job, deadline }
+    }
+
+    fn request(&self, bundle: &Bundle, registry: Address, client: &Client) -> B256 {
+        let Assignment { submitter, consumer, job, .. } = self.assignment(client, 0);
+        request_id(bundle, client.node().chain_id(), registry, (submitter, consumer, job))
+    }
+
+    /// Whether what was kept is recorded, or can still be, and not later than is asked for now.
+    async fn is_alive(&self, kept: &Bundle, registry: Address, client: &Client, now: u64) -> Result<bool, Failure> {
+        let Context::Chain { assignment, .. } = kept.statement().context else { return Ok(false) };
+        if client.has_recorded(registry, kept).await? {
+            return Ok(true);
+        }
+        if assignment.deadline < now {
+            return Ok(false);
+        }
+        match self.deadline_in {
+            Some(seconds) if now.max(unix_time()).saturating_add(seconds) < assignment.deadline => {
+                Err(Failure::Input(format!(
+                    "the same was submitted before with a deadline later than that ({}): leave --deadline-in away to go on \
+                     with it, or make another claim with --again",
+                    assignment.deadline
+                )))
+            }
+            _ => Ok(true),
+        }
+    }
 }
 
 /// The bundle for this registry and account, and whether it had to be proven again.
 fn for_registry(
     bundle: Bundle,
     args: &Args,
+    registry: Address,
     client: &Client,
     now: u64,
     session: &Session,
 ) -> Result<(Bundle, bool), Failure> {
-    let made_for = |statement: &Statement| match statement.context {
-        Context::Chain { registry, .. } => Some(registry),
-        Context::Offchain {} => None,
-    };
-    let registries: Vec<Address> = bundle.statements().iter().filter_map(made_for).collect();
-    if let Some(registry) = registries.iter().find(|registry| **registry != args.registry) {
-        return Err(Failure::Input(format!("the bundle is made for registry {registry}, not {}", args.registry)));
-    }
-    if registries.len() == bundle.statements().len() {
-        return Ok((bundle, false));
-    }
-    let context = Context::Chain {
-        chain_id: client.node().chain_id(),
-        registry: args.registry,
-        assignment: Assignment {
-            submitter: client.address(),
-            consumer: args.consumer,
-            job: args.job,
-            deadline: unix_time().max(now).saturating_add(args.deadline_in),
-        },
-    };
+    let deadline = unix_time().max(now).saturating_add(args.deadline_in.unwrap_or(DEFAULT_DEADLINE_SECONDS));
+    let assignment = args.assignment(client, deadline);
+    let context = Context::Chain { chain_id: client.node().chain_id(), registry, assignment };
     // The adapter decides, not the manifest's word.
     if evm::artifacts::is_native_verifier(bundle.manifest().adapter_id) {
         return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));
+    }
+    if args.openings.is_some() {
+        return Err(Failure::Input("--openings is for native bundles that hide something".into()));
     }
     let bound = |_| Failure::Input("the bundle says that its proof binds its context, which is no chain's".into());
     Ok((bundle.with_context(context).map_err(bound)?, false))

@@ -1,6 +1,6 @@
 use super::{
     Failure, ModelArgs, Outcome,
-    account::AccountArgs,
+    account::{self, AccountArgs},
     context,
     context::Session,
     entry::{Entry, EntryArgs, expect_code},
@@ -14,9 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use zkinfer::{
-    chain::{Client, Contracts, Deployment},
+    chain::{Client, Contracts, Deployment, guard},
     evm::{self, CompiledContract, Compiler, compile::MAX_SOURCE_BYTES},
     pipeline::Prepared,
+    proof::srs::srs_kind,
     storage::write_atomic,
 };
 
@@ -43,7 +44,8 @@ Examples:
   zkinfer verifier deploy --bundle answer.bundle.json --adapter 0x… --rpc http://127.0.0.1:8545 --key-file key.hex
   zkinfer verifier deploy --backend ezkl --model model.onnx --rpc http://127.0.0.1:8545 --dev-account --json
 
-Deploys the model's own code, and the adapter unless it is there already. Development chains only.";
+Deploys the model's own code, and the adapter unless it is there already. Off development chains (31337, 1337) the chain is
+named with --chain-id, models of a TEST SRS and the development account are refused, and the costs are asked about.";
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -55,7 +57,7 @@ pub(crate) enum Command {
     Compile(CompileArgs),
     /// Put a model's own code, and what it needs, on a chain.
     #[command(after_help = DEPLOY_EXAMPLES)]
-    Deploy(DeployArgs),
+    Deploy(Box<DeployArgs>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,7 +90,7 @@ pub(crate) struct DeployArgs {
     entry: EntryArgs,
 
     /// The adapter that is on the chain already [default: it is deployed].
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "registries")]
+    #[arg(long, value_name = "ADDRESS", value_parser = account::address, conflicts_with = "registries")]
     adapter: Option<Address>,
 
     /// Deploy a ModelRegistry and a ProofRegistry, too.
@@ -201,7 +203,7 @@ fn deploy(args: &DeployArgs, session: &Session) -> Result<Outcome, Failure> {
     let entry = args.entry.read(session)?;
     session.control().stage("deploy");
     let deployed = runtime.block_on(async {
-        let client = args.account.client().await?;
+        let client = args.account.client(session).await?;
         deploy_all(args, &entry, &client).await
     })?;
     let mut object = json!({ "model_id": entry.model_id(), "adapter": deployed.adapter_address,
@@ -238,8 +240,19 @@ impl Deployed {
 
 async fn deploy_all(args: &DeployArgs, entry: &Entry, client: &Client) -> Result<Deployed, Failure> {
     let artifact = entry.adapter()?;
+    let file = args.account.deployment()?;
+    let given = match (args.adapter, &file) {
+        (None, Some(file)) if !args.registries => Some(file.at(&artifact.contract_name).map_err(Failure::Input)?),
+        (_, Some(_)) => {
+            return Err(Failure::Input(
+                "--deployment says where everything is: leave --adapter and --registries away".into(),
+            ));
+        }
+        (given, None) => given,
+    };
+    guard::admit_srs(client.node().chain_id(), srs_kind(entry.parts.srs_id))?;
     let (mut adapter, mut contracts) = (None, None);
-    let adapter_address = match args.adapter {
+    let adapter_address = match given {
         Some(address) => {
             expect_code(client.node(), "adapter", address, entry.parts.adapter_id).await?;
             address

@@ -108,7 +108,9 @@ pub enum Refusal {
     #[error("the verifier's SRS does not reach tau^(2^{0}), which the model needs")]
     SrsTooSmall(U256),
     /// A precompiled contract failed although its input was checked.
-    #[error("precompiled contract {0} failed; the transaction has too little gas")]
+    #[error(
+        "precompiled contract {0} gave no answer: too little gas, or a chain with other prices; this says nothing of the proof"
+    )]
     PrecompileFailed(U256),
     /// A revert without data.
     #[error("the contract refused without giving a reason")]
@@ -190,11 +192,13 @@ impl Refusal {
         }
     }
 
-    /// [`FailureClass::Invalid`] when it is the proof that was refused, bad input otherwise.
+    /// [`FailureClass::Invalid`] when it is the proof that was refused, the environment's fault when the chain or node could
+    /// not tell, bad input otherwise.
     #[must_use]
     pub const fn class(&self) -> FailureClass {
         match self {
             Self::ProofInvalid => FailureClass::Invalid,
+            Self::PrecompileFailed(_) => FailureClass::Environment,
             _ => FailureClass::BadInput,
         }
     }
@@ -265,5 +269,6 @@ mod tests {
         assert_eq!(Refusal::ProofInvalid.class(), FailureClass::Invalid);
         assert_eq!(Refusal::BatchUnsupported(Address::ZERO).class(), FailureClass::BadInput);
         assert_eq!(Refusal::Silent.class(), FailureClass::BadInput);
+        assert_eq!(Refusal::PrecompileFailed(U256::from(8)).class(), FailureClass::Environment);
     }
 }

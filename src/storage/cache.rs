@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
 };
@@ -118,14 +118,34 @@ impl Cache {
 
     /// Holds a lock between processes (and threads) until it is dropped; the system frees it when its holder dies.
     ///
+    /// In a cache that cannot be written to it excludes nobody: nothing is built or removed there.
+    ///
     /// # Errors
     /// [`StorageError::Io`].
     pub fn lock(&self, name: &str) -> Result<Lock, StorageError> {
-        let path = self.dir("locks")?.join(name);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
-        file.lock().map_err(io(&path))?;
+        let (file, is_writable) = self.lock_file(name)?;
+        let held = if is_writable { file.lock() } else { file.lock_shared() };
+        held.map_err(io(&self.root))?;
         Ok(Lock(file))
     }
+
+    /// A file to lock, and whether the cache can be written to. Of one that cannot it is the directory itself.
+    pub(super) fn lock_file(&self, name: &str) -> Result<(File, bool), StorageError> {
+        let made = self.dir("locks").and_then(|dir| {
+            let path = dir.join(name);
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))
+        });
+        match made {
+            Err(StorageError::Io { source, .. }) if is_read_only(source.kind()) => {
+                Ok((File::open(&self.root).map_err(io(&self.root))?, false))
+            }
+            made => Ok((made?, true)),
+        }
+    }
+}
+
+const fn is_read_only(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// A lock that is held.

@@ -49,10 +49,12 @@ impl Cache {
     /// # Errors
     /// [`StorageError::Io`].
     pub fn lease(&self, entry: &Path) -> Result<Lease, StorageError> {
-        let path = self.dir("locks")?.join(use_lock(entry));
-        let file = open(&path)?;
+        let (file, is_writable) = self.lock_file(&use_lock(entry))?;
         // Waits for nothing but an eviction that is moving the entry away.
-        file.lock_shared().and_then(|()| file.set_modified(SystemTime::now())).map_err(io(&path))?;
+        file.lock_shared().map_err(io(entry))?;
+        if is_writable {
+            file.set_modified(SystemTime::now()).map_err(io(entry))?;
+        }
         Ok(Lease { _lock: Arc::new(Lock(file)) })
     }
 

@@ -52,6 +52,14 @@ fn assert_fails(report: &AuditReport, expected: &[CheckName]) {
     assert!(report.summary.starts_with("INVALID"), "{}", report.summary);
 }
 
+/// Nothing failed, this check cannot be decided here, and nothing is said of the claim.
+fn assert_unknown(report: &AuditReport, expected: CheckName) {
+    assert!(report.checks.iter().all(|check| check.outcome != CheckOutcome::Failed), "{:#?}", report.checks);
+    assert_eq!(report.outcome(expected), CheckOutcome::Undecided, "{:#?}", report.checks);
+    assert_eq!(report.verdict, AuditVerdict::Unknown);
+    assert!(report.summary.starts_with("UNKNOWN"), "{}", report.summary);
+}
+
 #[tokio::test]
 async fn an_honest_claim_is_valid_and_says_what_was_not_checked() {
     let (world, hash) = submitted().await;
@@ -119,7 +127,9 @@ async fn transactions_that_claim_nothing_cannot_be_audited() {
             assert!(error.to_string().contains(reason), "{error}");
         }
     };
-    cannot(B256::repeat_byte(1), "no such transaction").await;
+    let unknown = audit(world.client.node(), B256::repeat_byte(1), None).await.unwrap_err();
+    assert!(matches!(unknown, ChainError::NotThere { .. }), "{unknown}");
+    assert_eq!(unknown.class(), FailureClass::Environment);
     cannot(world.verifier.mined.transaction_hash, "creates a contract").await;
 
     let failed = world.submit_call(&world.statement(), &Bytes::from(vec![1; 32]));
@@ -154,7 +164,7 @@ async fn a_submit_call_to_something_else_than_the_registry_is_no_claim() {
     let receipt = world.send_unchecked(world.client.address(), fake.address, &calldata).await;
     assert!(receipt.status());
     let report = audited(&world, receipt.transaction_hash).await;
-    assert_fails(&report, &[CheckName::Registries, CheckName::Event, CheckName::Claim]);
+    assert_unknown(&report, CheckName::Registries);
     assert_eq!(report.outcome(CheckName::ChainVerification), CheckOutcome::Skipped);
 }
 
@@ -165,7 +175,8 @@ async fn somebody_elses_submission_of_the_call_is_no_claim() {
     let calldata = world.submit_call(&world.statement(), &world::proof());
     let receipt = world.send_unchecked(world::SECOND, Address::repeat_byte(0xee), &calldata).await;
     let report = audited(&world, receipt.transaction_hash).await;
-    assert_fails(&report, &[CheckName::Submitter, CheckName::Registries, CheckName::Event, CheckName::Claim]);
+    assert_fails(&report, &[CheckName::Submitter]);
+    assert_eq!(report.outcome(CheckName::Registries), CheckOutcome::Undecided);
 }
 
 #[tokio::test]
@@ -208,7 +219,34 @@ async fn a_registry_with_other_code_is_found_out() {
     let code = world.client.node().code(models).await.unwrap();
     let patched = Bytes::from([&code[..], &[0]].concat());
     world.cheat("anvil_setCode", json!([models, patched])).await;
-    assert_fails(&audited(&world, hash).await, &[CheckName::Registries]);
+    assert_unknown(&audited(&world, hash).await, CheckName::Registries);
+    // Nothing is sent to such a one.
+    let error = world.client.submit(&world.statement_until(u64::MAX - 1), &world::proof()).await.unwrap_err();
+    assert!(matches!(error, ChainError::OtherRelease { contract: "ModelRegistry", .. }), "{error}");
+}
+
+/// A genuine claim on a node whose blocks hold less than it takes (C13).
+#[tokio::test]
+async fn a_node_with_little_gas_cannot_tell() {
+    // It takes more than reading the registries does.
+    let slow = "uint256 sum; for (uint256 i = 0; i < 3000; i++) sum += i; bool right = sum > 0 &&";
+    let world = World::with_verifier(&world::compile(&world::STAND_IN.replace("bool right =", slow))).await;
+    let hash = world.client.submit(&world.statement(), &world::proof()).await.unwrap().mined.transaction_hash;
+    let gas = audited(&world, hash).await.facts.embedded_gas.unwrap().transaction;
+    world.cheat("evm_setBlockGasLimit", json!([format!("{:#x}", gas - 1)])).await;
+    world.cheat("evm_mine", json!([])).await;
+    assert_unknown(&audited(&world, hash).await, CheckName::ChainVerification);
+}
+
+/// Code that is none of the EVM's (C15): said, and nothing of the claim.
+#[tokio::test]
+async fn a_chain_of_other_code_is_no_verdict() {
+    let (world, hash) = submitted().await;
+    let era = Bytes::from([&[0, 2, 0, 0][..], &[0; 60]].concat());
+    for address in [world.registry(), world.contracts.model_registry.address, world.verifier.address] {
+        world.cheat("anvil_setCode", json!([address, era])).await;
+    }
+    assert_unknown(&audited(&world, hash).await, CheckName::Registries);
 }
 
 #[tokio::test]
@@ -237,7 +275,7 @@ async fn an_adapter_that_nobody_knows_makes_no_valid_audit() {
         world::register(&world.client, &world.contracts, adapter.address, world.verifier.address).await;
     let submission = world.client.submit(&statement, &Bytes::from(vec![9; 32])).await.unwrap();
     let report = audited(&world, submission.mined.transaction_hash).await;
-    assert_fails(&report, &[CheckName::Adapter]);
+    assert_unknown(&report, CheckName::Adapter);
     assert!(report.summary.contains("unknown adapter"), "{}", report.summary);
 }
 

@@ -32,22 +32,6 @@ async fn a_node_that_goes_away_is_an_environment_error() {
 }
 
 #[tokio::test]
-async fn only_development_chains_are_written_to() {
-    let options = DevnetOptions { chain_id: 1, ..DevnetOptions::default() };
-    let devnet = Devnet::start_with(&world::anvil(), &options).await.unwrap();
-    let error = Node::connect_dev(&devnet.endpoint()).await.unwrap_err();
-    assert!(matches!(error, ChainError::WrongChain { found: 1 }), "{error}");
-    assert_eq!(error.class(), FailureClass::BadInput);
-    // Reading is fine, writing is not.
-    let node = Node::connect(&devnet.endpoint()).await.unwrap();
-    assert!(matches!(Client::new(node, Account::dev()).unwrap_err(), ChainError::WrongChain { found: 1 }));
-
-    let options = DevnetOptions { chain_id: 1337, ..DevnetOptions::default() };
-    let devnet = Devnet::start_with(&world::anvil(), &options).await.unwrap();
-    assert_eq!(Node::connect_dev(&devnet.endpoint()).await.unwrap().chain_id(), 1337);
-}
-
-#[tokio::test]
 async fn an_account_without_ether_is_told_what_it_needs() {
     let devnet = Devnet::start(&world::anvil()).await.unwrap();
     let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
@@ -81,8 +65,11 @@ async fn no_receipt_is_no_success() {
     let options = DevnetOptions { block_time: Some(3600), ..DevnetOptions::default() };
     let devnet = Devnet::start_with(&world::anvil(), &options).await.unwrap();
     let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
-    let impatient =
-        SendOptions { receipt_deadline: Duration::from_millis(300), poll_interval: Duration::from_millis(50) };
+    let impatient = SendOptions {
+        receipt_deadline: Duration::from_millis(300),
+        poll_interval: Duration::from_millis(50),
+        ..SendOptions::default()
+    };
     let client = Client::new(node, Account::dev()).unwrap().with_options(impatient);
     let error = client.deploy_verifier(world::stand_in()).await.unwrap_err();
     let ChainError::NoReceipt { hash, .. } = &error else { panic!("{error}") };

@@ -18,7 +18,9 @@ use zkinfer::{
     },
     evm::{CompiledContract, Compiler, Tool, Toolchain, artifacts},
     proof::{
-        Assignment, Context, PublicValues, Schema, Statement, TensorSchema,
+        Assignment, Bundle, Context, Manifest, PublicValues, Schema, Statement, TensorSchema,
+        bundle::BackendName,
+        identity::{proof_hash, schema_hash},
         schema::{Direction, NO_AXIS, Visibility},
     },
 };
@@ -90,20 +92,11 @@ impl World {
     }
 
     pub(crate) fn statement_until(&self, deadline: u64) -> Statement {
-        Statement {
-            model_id: self.model_id,
-            public_values: values(),
-            context: Context::Chain {
-                chain_id: self.client.node().chain_id(),
-                registry: self.registry(),
-                assignment: Assignment {
-                    submitter: self.client.address(),
-                    consumer: Address::repeat_byte(0xc0),
-                    job: B256::repeat_byte(0x0b),
-                    deadline,
-                },
-            },
+        let mut statement = statement_for(&self.client, self.registry(), self.model_id);
+        if let Context::Chain { assignment, .. } = &mut statement.context {
+            assignment.deadline = deadline;
         }
+        statement
     }
 
     pub(crate) fn provider(&self) -> RootProvider {
@@ -139,13 +132,57 @@ impl World {
     }
 }
 
+/// A statement of the stand-in's model for a client and a registry that holds for ever.
+pub(crate) fn statement_for(client: &Client, registry: Address, model_id: B256) -> Statement {
+    let assignment = Assignment {
+        submitter: client.address(),
+        consumer: Address::repeat_byte(0xc0),
+        job: B256::repeat_byte(0x0b),
+        deadline: u64::MAX,
+    };
+    let context = Context::Chain { chain_id: client.node().chain_id(), registry, assignment };
+    Statement { model_id, public_values: values(), context }
+}
+
+/// A bundle of [`World::statement`].
+pub(crate) fn bundle(world: &World) -> Bundle {
+    let schema = Bytes::from(schema().to_bytes());
+    let manifest = Manifest {
+        backend: BackendName::Ezkl,
+        backend_version: "23.0.5".into(),
+        adapter_id: artifacts::ezkl_adapter_id(),
+        model_code_hash: world.verifier.code_hash,
+        model_code: None,
+        vk_digest: B256::repeat_byte(0x11),
+        schema_hash: schema_hash(&schema),
+        schema,
+        srs_id: B256::repeat_byte(0x22),
+        test_srs: false,
+        transferable: true,
+        weights: "not hidden".into(),
+        proof_hash: proof_hash(&proof()),
+        created_at_ms: 0,
+    };
+    Bundle::new(vec![world.statement()], proof(), manifest).unwrap()
+}
+
 /// Sends from the client's account, without any of its checks.
 pub(crate) async fn send_from(devnet: &Devnet, client: &Client, to: Address, data: Vec<u8>) -> TransactionReceipt {
+    send_as(devnet, client.node(), client.address(), to, data).await
+}
+
+/// Sends from an account that anvil signs for.
+pub(crate) async fn send_as(
+    devnet: &Devnet,
+    node: &Node,
+    from: Address,
+    to: Address,
+    data: Vec<u8>,
+) -> TransactionReceipt {
     let provider: RootProvider = crate::rpc::provider(devnet);
-    let from = client.address();
     let transaction = json!([{ "from": from, "to": to, "data": Bytes::from(data), "gas": "0xf00000" }]);
     let hash: B256 = provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap();
-    wait(client.node(), &SendOptions::default(), "a test's transaction", hash).await.unwrap()
+    wait(node, &SendOptions::default(), "a test's transaction", hash).await.unwrap()
 }
 
 pub(crate) async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {

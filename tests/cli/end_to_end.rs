@@ -32,7 +32,7 @@ async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
     assert!(bare["warnings"].as_array().unwrap().len() > audit["warnings"].as_array().unwrap().len());
 
     let unknown = format!("0x{}", "11".repeat(32));
-    zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(2);
+    zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(3);
     // A second demo on the same node deploys and registers again, and claims again under its own registry.
     zkinfer(&["demo", "--backend", "ezkl", "--rpc", &rpc, "--digit", "3"]).expect(0);
 }

@@ -1,6 +1,6 @@
 //! What the machine lacks is exit code 3 and a sentence that says what to do.
 
-use crate::program::{command, run, zkinfer};
+use crate::program::{STATE, command, run, zkinfer};
 use std::{fs, process::Command};
 use tempfile::TempDir;
 use zkinfer::{
@@ -73,13 +73,49 @@ fn an_rpc_that_is_down_is_the_environments_fault() {
     zkinfer(&["audit", &transaction, "--rpc", "not a url"]).expect(2);
 }
 
-/// Test keys and a TEST SRS have no business on a real chain.
+/// A chain that is worth something: named, with a key of one's own, and no model of the TEST SRS. Nothing is sent.
 #[tokio::test]
-async fn only_development_chains_are_used() {
+async fn test_keys_and_test_models_go_to_development_chains_alone() {
+    use std::os::unix::fs::PermissionsExt;
     let anvil = Toolchain::from_env().anvil().unwrap();
-    let options = DevnetOptions { chain_id: 1, ..DevnetOptions::default() };
+    let options = DevnetOptions { chain_id: 8453, ..DevnetOptions::default() };
     let devnet = Devnet::start_with(&anvil, &options).await.unwrap();
-    zkinfer(&["demo", "--rpc", &devnet.endpoint()]).expect(2).says("31337");
+    let rpc = devnet.endpoint();
+    let demo = |args: &[&str]| {
+        let mut demo = command(&[&["demo", "--rpc", &rpc][..], args].concat());
+        run(demo.env_remove("ZKINFER_PRIVATE_KEY"))
+    };
+    demo(&[]).expect(2).says("name it with --chain-id 8453");
+    demo(&["--chain-id", "1"]).expect(2).says("not on chain 1");
+    demo(&["--chain-id", "8453"]).expect(2).says("everybody knows the key");
+    zkinfer(&["demo", "--chain-id", "8453"]).expect(2).says("--rpc");
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    fs::write(&key, "51".repeat(32)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let key = key.to_str().unwrap();
+    let deploy = [
+        "verifier",
+        "deploy",
+        "--srs",
+        "test",
+        "--registries",
+        "--rpc",
+        &rpc,
+        "--chain-id",
+        "8453",
+        "--key-file",
+        key,
+        "--yes",
+    ];
+    zkinfer(&deploy).expect(2).says("TEST SRS");
+    assert!(!STATE.path().join("outbox/sent.jsonl").exists() || !sent(8453), "something was sent");
+}
+
+/// Whether this process's tests have sent anything to a chain.
+fn sent(chain_id: u64) -> bool {
+    let log = fs::read_to_string(STATE.path().join("outbox/sent.jsonl")).unwrap();
+    log.contains(&format!("\"chain_id\":{chain_id},"))
 }
 
 #[test]

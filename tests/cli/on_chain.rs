@@ -10,14 +10,14 @@ use zkinfer::{chain::Devnet, evm::Toolchain};
 /// The second account of development nodes.
 const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
-struct Chain {
-    devnet: Devnet,
+pub(crate) struct Chain {
+    pub(crate) devnet: Devnet,
     deployed: Value,
 }
 
 impl Chain {
     /// A node with the registries, and the bundle's model registered.
-    async fn with(dir: &TempDir, bundle: &Path) -> Self {
+    pub(crate) async fn with(dir: &TempDir, bundle: &Path) -> Self {
         let devnet = Devnet::start(&Toolchain::from_env().anvil().unwrap()).await.unwrap();
         let chain = Self { devnet, deployed: Value::Null };
         let bundle = bundle.to_str().unwrap();
@@ -28,7 +28,7 @@ impl Chain {
         chain
     }
 
-    fn at(&self, name: &str) -> &str {
+    pub(crate) fn at(&self, name: &str) -> &str {
         self.deployed[name].as_str().unwrap()
     }
 
@@ -69,7 +69,28 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     assert_eq!(submission["proved_again"], true);
     // What was submitted is a bundle for that registry: valid, and on the chain already.
     native(dir, &["verify", out.to_str().unwrap()]).expect(0);
-    chain.submit(dir, &out, &[]).expect(2).says("refused before anything was sent");
+    let again = chain.submit(dir, &out, &[]).expect(0).json();
+    assert_eq!((&again["recorded_before"], &again["statement_id"]), (&json!(true), &submission["statement_id"]));
+    // So does the bundle that it came from: the statement was fixed, and is found again.
+    let again = chain.submit(dir, bundle, &[]).expect(0).json();
+    for name in ["statement_id", "transaction_hash", "proved_again"] {
+        assert_eq!(again[name], submission[name], "{name}");
+    }
+    let other = chain.submit(dir, bundle, &["--again"]).expect(0).json();
+    assert_eq!((&other["recorded_before"], &other["proved_again"]), (&json!(false), &json!(true)));
+    assert_ne!(other["statement_id"], submission["statement_id"]);
+    // What would be ignored is an error.
+    let zero = format!("0x{}", "00".repeat(19));
+    for ignored in [
+        ["--consumer", &format!("{zero}01")],
+        ["--job", &format!("{zero}{}", "11".repeat(13))],
+        ["--deadline-in", "60"],
+    ] {
+        chain.submit(dir, &out, &ignored).expect(2).says("cannot change that");
+    }
+    let registry = chain.at("proof_registry");
+    let wrong = format!("0x{}", if registry.ends_with('a') { "b" } else { "a" }.repeat(40));
+    chain.signed(dir, &["submit", out.to_str().unwrap(), "--registry", &wrong]).expect(2);
 
     let elsewhere = tempfile::tempdir().unwrap();
     let audit = chain.audit(&elsewhere, &submission, &[]).expect(0).json();
@@ -145,7 +166,7 @@ fn a_batch_is_one_transaction(chain: &Chain, dir: &TempDir) {
     // The same inference twice is one statement: a registry records it once.
     let args = ["prove", "--input", &inputs[0], "--input", &inputs[0], "--out", path.to_str().unwrap()];
     native(dir, &args).expect(0);
-    chain.submit(dir, &path, &[]).expect(2).says("refused before anything was sent");
+    chain.submit(dir, &path, &[]).expect(2).says("twice");
 }
 
 fn refused(chain: &Chain, dir: &TempDir, bundle: &Path) {
@@ -188,6 +209,7 @@ fn keys_are_read_with_care(chain: &Chain, dir: &TempDir, bundle: &Path) {
     let with_env = |key: Option<&str>, more: &[&str]| {
         let mut command = command(&[&args[..], more].concat());
         command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env_remove("ZKINFER_PRIVATE_KEY");
+        command.env("ZKINFER_STATE_DIR", dir.path().join("state"));
         if let Some(key) = key {
             command.env("ZKINFER_PRIVATE_KEY", key);
         }

@@ -34,13 +34,16 @@ impl Run {
     }
 }
 
+pub(crate) static STATE: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+
 pub(crate) fn zkinfer(args: &[&str]) -> Run {
     run(&mut command(args))
 }
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
-    command.args(args);
+    // What a test sends is not kept among what the user has sent, nor sent where the user sends.
+    command.args(args).env("ZKINFER_STATE_DIR", STATE.path()).env_remove("ETH_RPC_URL");
     command
 }
 
@@ -67,7 +70,8 @@ pub(crate) static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// Runs the program with a cache that has no EZKL in it.
 pub(crate) fn native(dir: &TempDir, args: &[&str]) -> Run {
-    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")))
+    let mut command = command(args);
+    run(command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("state")))
 }
 
 /// A bundle with a change, in a file of its own.

@@ -18,10 +18,14 @@ use crate::{
 };
 use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
-    providers::Provider,
-    rpc::types::Filter,
+    rpc::types::{Filter, Log},
     sol_types::SolEvent,
 };
+
+/// The ranges of blocks that are searched where a node refuses all: what providers allow, in blocks.
+const LOG_RANGES: [u64; 4] = [10_000, 2_000, 500, 100];
+/// The most requests of this kind: one that goes back further takes a node that allows more.
+const LOG_REQUESTS: u32 = 500;
 
 /// A model whose record and code were fetched.
 pub(super) struct AuditedModel {
@@ -69,16 +73,16 @@ pub(super) async fn fetch(
         Err(format!("the record and the code that is there now hash to {derived}, not to {wanted}"))
     };
     ledger.enter(CheckName::ModelId, id);
-    ledger.enter(
-        CheckName::Adapter,
-        match facts.adapter_name {
-            Some(name) => Ok(name.to_owned()),
-            None => {
-                Err(format!("unknown adapter {}: whether it verifies anything is not known here", parts.adapter_id))
-            }
-        },
-    );
-    let schema = check_schema(node, registry, submission.model_id, ledger, facts).await?;
+    match facts.adapter_name {
+        Some(name) => {
+            ledger.enter(CheckName::Adapter, Ok(name.to_owned()));
+        }
+        None => ledger.undecided(
+            CheckName::Adapter,
+            format!("unknown adapter {}: whether it verifies anything is not known here", parts.adapter_id),
+        ),
+    }
+    let schema = check_schema(node, registry, submission, ledger, facts).await?;
     match srs_kind(parts.srs_id) {
         SrsKind::Listed(_) => {}
         SrsKind::Test => ledger.warn(format!(
@@ -122,29 +126,21 @@ fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) 
 async fn check_schema(
     node: &Node,
     registry: Address,
-    model_id: B256,
+    submission: &Submission,
     ledger: &mut Ledger,
     facts: &mut Facts,
 ) -> Result<Option<Bytes>, ChainError> {
-    let filter = Filter::new()
-        .address(registry)
-        .event_signature(IModelRegistry::ModelRegistered::SIGNATURE_HASH)
-        .topic1(model_id)
-        .from_block(0);
-    let logs = match node.provider().get_logs(&filter).await.map_err(|error| node.error("the registration", error)) {
-        Ok(logs) => logs,
+    let schema = match registered_schema(node, registry, submission.model_id, submission.block_number).await {
+        Ok(schema) => schema,
         Err(error @ ChainError::Unreachable { .. }) => return Err(error),
         Err(error) => {
-            ledger.skip(CheckName::Schema, format!("the node does not search for the registration: {error}"));
+            let reason =
+                format!("the node does not search for the registration ({error}); ask one that keeps old events");
+            ledger.skip(CheckName::Schema, reason);
             ledger.warn("the public values were not compared with the model's schema");
             return Ok(None);
         }
     };
-    let schema = logs
-        .iter()
-        .filter(|log| log.address() == registry)
-        .find_map(|log| IModelRegistry::ModelRegistered::decode_log_validate(&log.inner).ok())
-        .map(|event| event.data.schema);
     let Some(schema) = schema else {
         ledger.skip(CheckName::Schema, "the node has no event of the registration");
         ledger.warn("the public values were not compared with the model's schema");
@@ -152,6 +148,54 @@ async fn check_schema(
     };
     ledger.enter(CheckName::Schema, read_values(&schema, facts));
     Ok(Some(schema))
+}
+
+/// Looks for the registration: at once, and where the node refuses so many blocks, back from the claim in smaller ranges. A
+/// model is registered before it is claimed.
+async fn registered_schema(
+    node: &Node,
+    registry: Address,
+    model_id: B256,
+    claimed: u64,
+) -> Result<Option<Bytes>, ChainError> {
+    let what = "the registration";
+    let filter = Filter::new()
+        .address(registry)
+        .event_signature(IModelRegistry::ModelRegistered::SIGNATURE_HASH)
+        .topic1(model_id);
+    let mut refused = match node.logs(what, &filter.clone().from_block(0).to_block(claimed)).await {
+        Ok(logs) => return Ok(published(registry, &logs)),
+        Err(error @ ChainError::Unreachable { .. }) => return Err(error),
+        Err(error) => error,
+    };
+    let (mut sizes, mut end) = (LOG_RANGES.iter(), claimed);
+    let Some(mut size) = sizes.next().copied() else { return Err(refused) };
+    for _ in 0..LOG_REQUESTS {
+        let begin = (end + 1).saturating_sub(size);
+        match node.logs(what, &filter.clone().from_block(begin).to_block(end)).await {
+            Ok(logs) => match published(registry, &logs) {
+                Some(schema) => return Ok(Some(schema)),
+                None if begin == 0 => return Ok(None),
+                None => end = begin - 1,
+            },
+            Err(error @ ChainError::Unreachable { .. }) => return Err(error),
+            Err(error) => {
+                refused = error;
+                match sizes.next() {
+                    Some(smaller) => size = *smaller,
+                    None => return Err(refused),
+                }
+            }
+        }
+    }
+    Err(refused)
+}
+
+fn published(registry: Address, logs: &[Log]) -> Option<Bytes> {
+    logs.iter()
+        .filter(|log| log.address() == registry)
+        .find_map(|log| IModelRegistry::ModelRegistered::decode_log_validate(&log.inner).ok())
+        .map(|event| event.data.schema)
 }
 
 /// Reads the public values of every audited claim.

@@ -67,6 +67,9 @@ pub enum CheckOutcome {
     Passed,
     /// It was carried out and does not hold.
     Failed,
+    /// It was carried out, and whether it holds cannot be told here: the contracts are of another release, or this chain or node
+    /// gives too little gas. Nothing is said of the claim.
+    Undecided,
     /// It was not carried out.
     Skipped,
 }
@@ -92,6 +95,8 @@ pub enum AuditVerdict {
     Valid,
     /// A check failed, or a mandatory one could not be carried out.
     Invalid,
+    /// No check failed, and a mandatory one could not be decided here.
+    Unknown,
 }
 
 /// One public tensor of the claim, read by the model's schema.
@@ -262,6 +267,11 @@ impl Ledger {
         outcome == CheckOutcome::Passed
     }
 
+    /// Enters a check that cannot be decided here.
+    pub(super) fn undecided(&mut self, name: CheckName, why: impl Into<String>) {
+        self.push(name, CheckOutcome::Undecided, why.into());
+    }
+
     /// Enters a check that could not be carried out.
     pub(super) fn skip(&mut self, name: CheckName, why: impl Into<String>) {
         self.push(name, CheckOutcome::Skipped, why.into());
@@ -275,7 +285,8 @@ impl Ledger {
         self.checks.push(Check { name, mandatory: name.mandatory(), outcome, detail });
     }
 
-    /// Closes the audit. A check that was never entered is skipped, and a skipped mandatory check makes it invalid.
+    /// Closes the audit. A check that was never entered is skipped, and a skipped mandatory check makes it invalid, unless one
+    /// before it could not be decided.
     pub(super) fn close(mut self, transaction_hash: B256, facts: Facts) -> AuditReport {
         for &name in CheckName::ALL {
             if !self.checks.iter().any(|check| check.name == name) {
@@ -285,13 +296,17 @@ impl Ledger {
         let place = |check: &Check| CheckName::ALL.iter().position(|&name| name == check.name);
         self.checks.sort_by_key(place);
         let failing = self.checks.iter().find(|check| check.outcome == CheckOutcome::Failed);
+        let undecided = self.checks.iter().find(|check| check.mandatory && check.outcome == CheckOutcome::Undecided);
         let missing = self.checks.iter().find(|check| check.mandatory && check.outcome == CheckOutcome::Skipped);
-        let (verdict, mut summary) = match (failing, missing) {
-            (Some(check), _) => (AuditVerdict::Invalid, format!("INVALID: not so: {}: {}", check.name, check.detail)),
-            (None, Some(check)) => {
+        let (verdict, mut summary) = match (failing, undecided, missing) {
+            (Some(check), ..) => (AuditVerdict::Invalid, format!("INVALID: not so: {}: {}", check.name, check.detail)),
+            (None, Some(check), _) => {
+                (AuditVerdict::Unknown, format!("UNKNOWN: cannot tell here: {}: {}", check.name, check.detail))
+            }
+            (None, None, Some(check)) => {
                 (AuditVerdict::Invalid, format!("INVALID: not checked: {}: {}", check.name, check.detail))
             }
-            (None, None) => (AuditVerdict::Valid, format!("VALID: {}", facts.finding())),
+            (None, None, None) => (AuditVerdict::Valid, format!("VALID: {}", facts.finding())),
         };
         if verdict == AuditVerdict::Valid {
             for check in self.checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped) {

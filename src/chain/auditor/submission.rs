@@ -5,8 +5,8 @@ use crate::{
     chain::{
         ChainError, Node,
         bindings::IProofRegistry::{self, submitBatchCall, submitCall},
+        release,
     },
-    evm::{EmbeddedEvm, artifacts},
     proof::{
         Assignment, Context, PublicValues, Statement,
         identity::{batch_id, proof_hash},
@@ -16,9 +16,8 @@ use alloy::{
     consensus::{Transaction as _, transaction::SignerRecoverable},
     eips::Encodable2718,
     primitives::{Address, B256, Bytes, keccak256},
-    providers::Provider,
     rpc::types::{Transaction, TransactionReceipt},
-    sol_types::{SolCall, SolValue, abi::AbiDecoderConfig},
+    sol_types::{SolCall, abi::AbiDecoderConfig},
 };
 
 /// A successful direct call of `submit` or `submitBatch`.
@@ -37,7 +36,7 @@ pub(super) struct Submission {
     pub(super) receipt: TransactionReceipt,
     pub(super) assignments: Vec<Assignment>,
     canonical: Bytes,
-    block_number: u64,
+    pub(super) block_number: u64,
     pub(super) block_timestamp: u64,
 }
 
@@ -53,11 +52,12 @@ pub(super) struct Decoded {
 /// Fetches and decodes. Whatever is no claim at all ends here. `only` is the one statement that is audited.
 pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result<Submission, ChainError> {
     let cannot = |reason: String| ChainError::CannotAudit { hash, reason };
+    let gone = |reason: &str| ChainError::NotThere { hash, reason: reason.into() };
     let Some(transaction) = node.transaction(hash).await? else {
-        return Err(cannot("the node knows no such transaction; check the hash and the chain".into()));
+        return Err(gone("the node knows no such transaction; check the hash and the chain"));
     };
     let Some(receipt) = node.receipt(hash).await? else {
-        return Err(cannot("it is in no block yet; wait for it".into()));
+        return Err(gone("it is in no block yet; wait for it"));
     };
     if !receipt.status() {
         return Err(cannot("the transaction failed, so that it recorded nothing".into()));
@@ -66,13 +66,13 @@ pub(super) async fn fetch(node: &Node, hash: B256, only: Option<B256>) -> Result
         return Err(cannot("it creates a contract instead of calling one".into()));
     };
     let call = decode(transaction.input()).map_err(|reason| cannot(reason.into()))?;
-    let block = receipt.block_hash.ok_or_else(|| cannot("it is in no block yet; wait for it".into()))?;
-    let block = node
-        .provider()
-        .get_block_by_hash(block)
-        .await
-        .map_err(|error| node.error("the transaction's block", error))?
-        .ok_or_else(|| cannot("its block is gone: the chain was reorganized; ask again later".into()))?;
+    let block = receipt.block_hash.ok_or_else(|| gone("it is in no block yet; wait for it"))?;
+    let reorganized = || gone("its block is not on the chain any more: the chain was reorganized; ask again later");
+    let block = node.block("the transaction's block", block.into()).await?.ok_or_else(reorganized)?;
+    // Some nodes keep receipts of blocks that are no more.
+    if node.block_hash(block.header.number).await? != Some(block.header.hash) {
+        return Err(reorganized());
+    }
     let (assignments, values): (Vec<_>, Vec<_>) = call.items.into_iter().unzip();
     let statements: Vec<Statement> = assignments
         .iter()
@@ -184,8 +184,21 @@ impl Submission {
         ledger.enter(CheckName::Transaction, self.authentic());
         ledger.enter(CheckName::Calldata, self.canonical());
         ledger.enter(CheckName::Submitter, self.submitter());
-        let registries = self.registries(node, facts).await?;
-        ledger.enter(CheckName::Registries, registries);
+        match release::registries(node, self.registry).await {
+            Ok(models) => {
+                facts.model_registry = Some(models);
+                let found = format!("ProofRegistry {} over ModelRegistry {models}", self.registry);
+                ledger.enter(CheckName::Registries, Ok(found));
+            }
+            Err(
+                error @ (ChainError::OtherRelease { .. } | ChainError::Refused { .. } | ChainError::BadAnswer { .. }),
+            ) => {
+                ledger.undecided(CheckName::Registries, error.to_string());
+                // What such a contract emits and holds is nobody's word here: neither true nor false.
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
         let events = self.events(facts);
         if let Ok(transferable) = &events {
             for (claim, index) in facts.claims.iter_mut().zip(&self.audited) {
@@ -228,27 +241,6 @@ impl Submission {
             None => Ok(format!("{sender}")),
             Some(assignment) => Err(format!("sent by {sender} for {}", assignment.submitter)),
         }
-    }
-
-    /// The proof registry's code is what this release's creation code leaves behind for that model registry.
-    async fn registries(&self, node: &Node, facts: &mut Facts) -> Result<Result<String, String>, ChainError> {
-        let models = match node.view(self.registry, &IProofRegistry::modelRegistryCall {}).await {
-            Ok(models) => models,
-            Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
-                return Ok(Err(error.to_string()));
-            }
-            Err(error) => return Err(error),
-        };
-        facts.model_registry = Some(models);
-        let creation = [&artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat();
-        let expected = EmbeddedEvm::new(node.chain_id()).create(&creation.into())?;
-        if node.code(self.registry).await? != expected {
-            return Ok(Err(format!("the code at {} is not the ProofRegistry of this release", self.registry)));
-        }
-        if node.code(models).await? != artifacts::model_registry().deployed_bytecode {
-            return Ok(Err(format!("the code at {models} is not the ModelRegistry of this release")));
-        }
-        Ok(Ok(format!("ProofRegistry {} over ModelRegistry {models}", self.registry)))
     }
 }
 

@@ -9,13 +9,16 @@ use super::{
 use crate::{
     chain::{ChainError, Node},
     evm::{
-        EvmError,
+        EvmError, EvmVerification, Gas, Refusal,
         verify::{adapter_call, batch_call, verify_batch_through_adapter, verify_through_adapter},
     },
     proof::{Statement, Verdict},
 };
 use alloy::primitives::{B256, Bytes};
 use std::sync::Arc;
+
+/// What is said where gas is short or dear: the proof has nothing to do with it.
+const CANNOT_TELL: &str = "this says nothing of the proof; ask another node";
 
 pub(super) async fn check(
     node: &Node,
@@ -25,8 +28,8 @@ pub(super) async fn check(
     ledger: &mut Ledger,
     facts: &mut Facts,
 ) -> Result<(), ChainError> {
-    on_chain(node, submission, model, ledger).await?;
-    embedded(submission, model, ledger, facts);
+    let embedded = embedded(submission, model, ledger, facts);
+    on_chain(node, submission, model, embedded, ledger).await?;
     off_chain_again(submission, model, off_chain, ledger).await;
     Ok(())
 }
@@ -36,6 +39,7 @@ async fn on_chain(
     node: &Node,
     submission: &Submission,
     model: &AuditedModel,
+    needed: Option<Gas>,
     ledger: &mut Ledger,
 ) -> Result<(), ChainError> {
     let (key, proof) = (&model.key, &submission.proof);
@@ -46,18 +50,42 @@ async fn on_chain(
         }
         None => node.view(model.adapter, &batch_call(key, &batch(submission), proof)).await.map(|_| ()),
     };
-    let result = match answer {
+    let name = CheckName::ChainVerification;
+    match answer {
         // Without code the call "succeeds".
-        Ok(()) if model.adapter_code.is_empty() => Err(format!("there is no code at {}", model.adapter)),
-        Ok(()) => Ok(format!("{} returned at the latest block", model.adapter)),
-        Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => Err(error.to_string()),
+        Ok(()) if model.adapter_code.is_empty() => {
+            ledger.enter(name, Err(format!("there is no code at {}", model.adapter)));
+        }
+        Ok(()) => {
+            ledger.enter(name, Ok(format!("{} returned at the latest block", model.adapter)));
+        }
+        Err(ChainError::Refused { refusal: Refusal::PrecompileFailed(number), .. }) => {
+            ledger.undecided(
+                name,
+                format!("precompiled contract {number} of this chain or node gave no answer: {CANNOT_TELL}"),
+            );
+        }
+        Err(error @ ChainError::OutOfGas { .. }) => ledger.undecided(name, format!("{error}: {CANNOT_TELL}")),
+        Err(error @ (ChainError::Refused { .. } | ChainError::BadAnswer { .. })) => {
+            let limit = node.gas_limit().await?;
+            // A verifier that runs out of gas refuses, too. A call gets 63 of 64 parts of what is left.
+            match needed.filter(|gas| gas.transaction.saturating_mul(65) / 64 > limit) {
+                Some(gas) => ledger.undecided(
+                    name,
+                    format!("it takes {} gas, and a block of this chain has {limit}: {CANNOT_TELL}", gas.transaction),
+                ),
+                None => {
+                    ledger.enter(name, Err(error.to_string()));
+                }
+            }
+        }
         Err(error) => return Err(error),
-    };
-    ledger.enter(CheckName::ChainVerification, result);
+    }
     Ok(())
 }
 
-fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, facts: &mut Facts) {
+/// Returns what it takes, if the proof is accepted.
+fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, facts: &mut Facts) -> Option<Gas> {
     let (adapter, code, key, proof) = (&model.adapter_code, model.model_code.as_ref(), &model.key, &submission.proof);
     let verification = match submission.single() {
         Some(statement) => {
@@ -67,12 +95,23 @@ fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, 
         None => verify_batch_through_adapter(adapter, code, key, &batch(submission), proof),
     };
     facts.embedded_gas = verification.as_ref().ok().map(|verification| verification.gas);
-    let result =
-        verification.map_err(|error: EvmError| error.to_string()).and_then(|verification| match verification.verdict {
-            Verdict::Valid => Ok(format!("accepted for {} gas", verification.gas.execution)),
-            Verdict::Invalid { reason } => Err(reason),
-        });
-    ledger.enter(CheckName::EmbeddedVerification, result);
+    let name = CheckName::EmbeddedVerification;
+    match verification {
+        Ok(EvmVerification { verdict: Verdict::Valid, gas }) => {
+            ledger.enter(name, Ok(format!("accepted for {} gas", gas.execution)));
+            return Some(gas);
+        }
+        Ok(EvmVerification { verdict: Verdict::Invalid { reason }, .. }) => {
+            ledger.enter(name, Err(reason));
+        }
+        Err(EvmError::Refused { refusal: refusal @ Refusal::PrecompileFailed(_) }) => {
+            ledger.undecided(name, format!("{refusal}: {CANNOT_TELL}"));
+        }
+        Err(error) => {
+            ledger.enter(name, Err(error.to_string()));
+        }
+    }
+    None
 }
 
 /// What an adapter is told of a statement.

@@ -7,7 +7,6 @@ use zkinfer::{
     backend::BackendError,
     pipeline::{EZKLIntegration, PipelineError, Prepared, ProofVerifier},
     proof::{Bundle, Structure, bundle::BackendName},
-    storage::StorageError,
 };
 
 /// What is there of the models, each with the place of its backend.
@@ -64,7 +63,8 @@ impl Known {
             Err(Failure::Pipeline(
                 PipelineError::UnknownModel(_)
                 | PipelineError::Backend(BackendError::NotInstalled { .. })
-                | PipelineError::Storage(StorageError::NoDirectory),
+                // No cache, or one that cannot be read: the bundle has what it takes.
+                | PipelineError::Storage(_),
             )) if args.model.is_none() && carried => Ok(()),
             // They cannot be built again: every setup has a secret of its own, hence another id.
             Err(Failure::Pipeline(PipelineError::UnknownModel(id))) if backend == Backend::Native => {

@@ -2,17 +2,14 @@
 
 use crate::{
     chain::{ChainError, Client, Node},
-    evm::{
-        self, EmbeddedEvm, EvmError, Refusal,
-        bindings::{IProofRegistry, ModelKey},
-    },
+    evm::{self, EvmError, Refusal, bindings::ModelKey},
     ezkl::PipelineError,
     proof::{Bundle, Statement, Verdict, bundle::BackendName},
 };
 use alloy::{
     primitives::{Address, B256, Bytes, keccak256},
     rpc::types::TransactionRequest,
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use serde::Serialize;
 
@@ -90,6 +87,8 @@ impl OnChainVerifier {
                 Ok(answer(Verdict::Valid, self.node.estimate_gas("the verification", request).await?))
             }
             Ok(data) => Err(EvmError::UnexpectedReturn(data).into()),
+            // The chain or the node cannot tell: no verdict.
+            Err(error @ ChainError::Refused { refusal: Refusal::PrecompileFailed(_), .. }) => Err(error.into()),
             Err(ChainError::Refused { refusal, .. }) => Ok(answer(Verdict::invalid(refusal.to_string()), 0)),
             Err(error) => Err(error.into()),
         }
@@ -121,16 +120,13 @@ impl OnChainVerifier {
     /// back: one for every statement, all in one transaction, of which all are recorded or none.
     ///
     /// # Errors
-    /// [`PipelineError::Mock`]; [`PipelineError::InvalidInput`] when other code is there; [`PipelineError::Chain`].
+    /// [`PipelineError::Mock`]; [`PipelineError::Chain`], also when other code is there ([`ChainError::OtherRelease`]).
     pub async fn submit(client: &Client, bundle: &Bundle) -> Result<OnChainVerification, PipelineError> {
         refuse_mock(bundle)?;
         let contract = match bundle.statement().context {
             crate::proof::Context::Chain { registry, .. } => registry,
             crate::proof::Context::Offchain {} => Address::ZERO,
         };
-        if !contract.is_zero() {
-            expect_registry(client.node(), contract).await?;
-        }
         let refused = |verdict| OnChainVerification { verdict, contract, block: 0, gas: 0, transaction: None };
         let mined = match bundle.statements() {
             [statement] => client.submit(statement, bundle.proof()).await.map(|submission| submission.mined),
@@ -150,28 +146,6 @@ impl OnChainVerifier {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Refuses a registry whose code, or whose model registry's, is not what this release's leaves behind: its record would be
-/// nobody's word, and the proof would be shown for nothing.
-async fn expect_registry(node: &Node, registry: Address) -> Result<(), PipelineError> {
-    let refuse = |address: Address, contract: &str| {
-        PipelineError::invalid("registry", format!("is wrong: the code at {address} is not this release's {contract}"))
-    };
-    let proofs = || refuse(registry, "ProofRegistry");
-    let models = match node.view(registry, &IProofRegistry::modelRegistryCall {}).await {
-        Ok(models) => models,
-        Err(ChainError::Refused { .. } | ChainError::BadAnswer { .. }) => return Err(proofs()),
-        Err(error) => return Err(error.into()),
-    };
-    let creation = [&evm::artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat();
-    if node.code(registry).await? != EmbeddedEvm::new(node.chain_id()).create(&creation.into())? {
-        return Err(proofs());
-    }
-    if node.code(models).await? != evm::artifacts::model_registry().deployed_bytecode {
-        return Err(refuse(models, "ModelRegistry"));
-    }
-    Ok(())
 }
 
 fn refuse_mock(bundle: &Bundle) -> Result<(), PipelineError> {

@@ -1,0 +1,290 @@
+//! What was sent, kept before it is sent.
+//!
+//! Transactions belong to statements: an entry is a statement, or the statements of a batch, with the bundle that proves it
+//! and every transaction that was ever signed for it. So a hash is never lost, and whoever runs the same command again finds
+//! the statement instead of making another one. Entries are found by their id, or by the *request* that led to them: what was
+//! asked for before a deadline was chosen.
+//!
+//! ```text
+//! outbox/<chain id>/<id>.json           the entry
+//! outbox/<chain id>/<id>.bundle.json    its bundle
+//! outbox/<chain id>/requests/<request>  the id of the entry that a request led to
+//! outbox/sent.jsonl                     one line for every transaction that was ever signed, statements or not
+//! ```
+//!
+//! What an entry says is believed of nothing but what was signed: whether a claim is recorded, the chain is asked.
+
+use super::ChainError;
+use crate::{
+    proof::{Bundle, Statement, Structure, identity::batch_id},
+    storage::{Cache, Lock, StorageError, write_atomic},
+};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Overrides the directory.
+const ENV: &str = "ZKINFER_STATE_DIR";
+const VERSION: u32 = 1;
+/// An entry with a hundred transactions of the largest size.
+const MAX_ENTRY_BYTES: u64 = 32 << 20;
+
+/// The directory of everything that was sent from this machine.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    root: PathBuf,
+}
+
+/// A statement, or those of a batch, on the way to a registry. Nobody else holds it.
+#[derive(Debug)]
+pub struct Entry {
+    outbox: Outbox,
+    path: PathBuf,
+    record: Record,
+    _lock: Lock,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    version: u32,
+    chain_id: u64,
+    registry: Address,
+    statement_ids: Vec<B256>,
+    transactions: Vec<Signed>,
+}
+
+/// A transaction that was signed, and handed to a node or about to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// Its hash.
+    pub hash: B256,
+    /// Who signed.
+    pub from: Address,
+    /// Its nonce.
+    pub nonce: u64,
+    /// Its bytes, as a node takes them.
+    pub raw: Bytes,
+    /// When, in Unix time.
+    pub at: u64,
+}
+
+impl Outbox {
+    /// `$ZKINFER_STATE_DIR`, else `$XDG_STATE_HOME/zkinfer`, else `$HOME/.local/state/zkinfer`. Not the cache: what is there
+    /// can be made again.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`] when none is set.
+    pub fn from_env() -> Result<Self, ChainError> {
+        let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        var(ENV)
+            .or_else(|| var("XDG_STATE_HOME").map(|dir| dir.join("zkinfer")))
+            .or_else(|| var("HOME").map(|dir| dir.join(".local/state/zkinfer")))
+            .and_then(|root| std::path::absolute(root).ok())
+            .map(|root| Self::at(&root))
+            .ok_or_else(|| failed(Path::new("the outbox"), "there is no directory for it".into()))
+    }
+
+    /// An outbox below a directory, which need not exist.
+    #[must_use]
+    pub fn at(state: &Path) -> Self {
+        Self { root: state.join("outbox") }
+    }
+
+    /// Opens the entry of a bundle that is made for a chain, or makes it. Waits while another process holds it.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`]; [`ChainError::WrongContext`] when the bundle is made for no chain.
+    pub fn open(&self, bundle: &Bundle) -> Result<Entry, ChainError> {
+        let (chain_id, registry) = destination(bundle.statement())?;
+        let statement_ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+        let dir = self.chain(chain_id)?;
+        let id = submission_id(bundle);
+        let lock = self.lock(&format!("{chain_id}-{id}"))?;
+        let (path, kept) = (dir.join(format!("{id}.json")), bundle_path(&dir, id));
+        let record = match read(&path)? {
+            Some(bytes) => {
+                let record: Record =
+                    serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
+                if record.version != VERSION || record.statement_ids != statement_ids || record.registry != registry {
+                    return Err(failed(&path, "it is of another version, or of other statements; move it away".into()));
+                }
+                record
+            }
+            None => Record { version: VERSION, chain_id, registry, statement_ids, transactions: Vec::new() },
+        };
+        if !kept.exists() {
+            write_atomic(&kept, &bundle.to_json()).map_err(|error| stored(&kept, &error))?;
+        }
+        let entry = Entry { outbox: self.clone(), path, record, _lock: lock };
+        entry.save()?;
+        Ok(entry)
+    }
+
+    /// The bundle that a request led to before.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`] when it is there and cannot be read.
+    pub fn find(&self, chain_id: u64, request: B256) -> Result<Option<Bundle>, ChainError> {
+        let dir = self.chain(chain_id)?;
+        let index = dir.join("requests").join(request.to_string());
+        let Some(text) = read(&index)? else { return Ok(None) };
+        let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        let id: B256 = id.ok_or_else(|| failed(&index, "it names no entry; delete it".into()))?;
+        let path = bundle_path(&dir, id);
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        match Structure::decode(&bytes) {
+            Ok(Structure::Single(bundle)) if submission_id(&bundle) == id => Ok(Some(*bundle)),
+            _ => Err(failed(&path, "it is not the bundle that was kept; move it away".into())),
+        }
+    }
+
+    /// Notes which entry a request led to; a later one takes its place.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn remember(&self, chain_id: u64, request: B256, bundle: &Bundle) -> Result<(), ChainError> {
+        let dir = self.chain(chain_id)?.join("requests");
+        make_dir(&dir)?;
+        let path = dir.join(request.to_string());
+        write_atomic(&path, format!("{}\n", submission_id(bundle)).as_bytes()).map_err(|error| stored(&path, &error))
+    }
+
+    /// Holds an account on a chain between this machine's processes: they would take the same nonce.
+    pub(super) fn hold(&self, chain_id: u64, account: Address) -> Result<Lock, ChainError> {
+        make_dir(&self.root)?;
+        self.lock(&format!("{chain_id}-{account}"))
+    }
+
+    /// Notes a transaction that is about to be sent. It is on the disk when this returns.
+    pub(super) fn note(&self, chain_id: u64, what: &str, signed: &Signed) -> Result<(), ChainError> {
+        make_dir(&self.root)?;
+        let path = self.root.join("sent.jsonl");
+        let line = serde_json::json!({ "at": signed.at, "chain_id": chain_id, "from": signed.from, "nonce": signed.nonce,
+                                       "hash": signed.hash, "what": what });
+        let written = File::options().create(true).append(true).mode(0o600).open(&path).and_then(|mut file| {
+            file.write_all(format!("{line}\n").as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| failed(&path, error.to_string()))
+    }
+
+    fn chain(&self, chain_id: u64) -> Result<PathBuf, ChainError> {
+        let dir = self.root.join(chain_id.to_string());
+        make_dir(&dir)?;
+        Ok(dir)
+    }
+
+    fn lock(&self, name: &str) -> Result<Lock, ChainError> {
+        Cache::at(self.root.clone()).lock(name).map_err(|error| stored(&self.root, &error))
+    }
+}
+
+impl Entry {
+    /// Every transaction that was signed for it, oldest first.
+    #[must_use]
+    pub fn transactions(&self) -> &[Signed] {
+        &self.record.transactions
+    }
+
+    pub(super) const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Keeps a transaction. It is on the disk when this returns.
+    pub(super) fn keep(&mut self, signed: Signed) -> Result<(), ChainError> {
+        if self.record.transactions.iter().any(|kept| kept.hash == signed.hash) {
+            return Ok(());
+        }
+        self.record.transactions.push(signed);
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), ChainError> {
+        let json = serde_json::to_vec_pretty(&self.record).map_err(|error| failed(&self.path, error.to_string()))?;
+        write_atomic(&self.path, &json).map_err(|error| stored(&self.path, &error))
+    }
+}
+
+impl Signed {
+    pub(super) fn now(hash: B256, from: Address, nonce: u64, raw: Bytes) -> Self {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Self { hash, from, nonce, raw, at }
+    }
+}
+
+/// The id of what one transaction submits: the statement's, or the batch's.
+fn submission_id(bundle: &Bundle) -> B256 {
+    match bundle.statements() {
+        [statement] if !bundle.is_batch() => statement.id(),
+        statements => batch_id(&statements.iter().map(Statement::id).collect::<Vec<_>>()),
+    }
+}
+
+/// The id of a wish to have these statements recorded for this context, whatever its deadline will be.
+#[must_use]
+pub fn request_id(bundle: &Bundle, chain_id: u64, registry: Address, to: (Address, Address, B256)) -> B256 {
+    let (submitter, consumer, job) = to;
+    let mut bytes = b"zkinfer/outbox/request/v1".to_vec();
+    bytes.extend(chain_id.to_be_bytes());
+    bytes.extend_from_slice(&[registry.as_slice(), submitter.as_slice(), consumer.as_slice()].concat());
+    bytes.extend_from_slice(job.as_slice());
+    bytes.extend_from_slice(bundle.model_id().as_slice());
+    for statement in bundle.statements() {
+        bytes.extend_from_slice(keccak256(statement.public_values.as_bytes()).as_slice());
+    }
+    keccak256(bytes)
+}
+
+fn destination(statement: &Statement) -> Result<(u64, Address), ChainError> {
+    match statement.context {
+        crate::proof::Context::Chain { chain_id, registry, .. } => Ok((chain_id, registry)),
+        crate::proof::Context::Offchain {} => {
+            Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()))
+        }
+    }
+}
+
+fn bundle_path(dir: &Path, id: B256) -> PathBuf {
+    dir.join(format!("{id}.bundle.json"))
+}
+
+/// A file's content; `None` when there is none.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, ChainError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(path, error.to_string())),
+    };
+    let mut bytes = Vec::new();
+    let limit = MAX_ENTRY_BYTES.max(crate::proof::bundle::MAX_BUNDLE_BYTES as u64);
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| failed(path, error.to_string()))?;
+    if bytes.len() as u64 > limit {
+        return Err(failed(path, "it is larger than anything that is kept there; move it away".into()));
+    }
+    Ok(Some(bytes))
+}
+
+fn make_dir(dir: &Path) -> Result<(), ChainError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| failed(dir, error.to_string()))
+}
+
+fn failed(path: &Path, reason: String) -> ChainError {
+    ChainError::Outbox { path: path.display().to_string(), reason }
+}
+
+fn stored(path: &Path, error: &StorageError) -> ChainError {
+    let reason = match error {
+        StorageError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    };
+    failed(path, reason)
+}

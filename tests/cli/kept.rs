@@ -1,0 +1,116 @@
+//! What `submit` does when it is stopped, and when it is run again; bundles from standard input and for registries that nobody
+//! asked.
+
+use crate::{
+    on_chain::Chain,
+    program::{NATIVE, Run, command, native, run},
+    proxy::{Action, Proxy},
+};
+use serde_json::json;
+use std::{fs, path::Path, process::Stdio, time::Duration};
+use tempfile::TempDir;
+use zkinfer::chain::Account;
+
+/// Sends the program a signal once it has made a call of this method.
+fn stopped(proxy: &Proxy, method: &str, signal: i32, args: &[&str], dir: &TempDir) -> Run {
+    let mut command = command(args);
+    command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("stopped"));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while proxy.calls(method) == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // SAFETY: the process is our child and not waited for yet, so that the id is its own.
+    assert_eq!(unsafe { libc::kill(child.id().try_into().unwrap(), signal) }, 0);
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_stopped_has_sent_nothing_or_knows_the_hash() {
+    let (dir, bundle) = &*NATIVE;
+    let chain = Chain::with(dir, bundle).await;
+    let proxy = Proxy::start(&chain.devnet.endpoint());
+    let url = proxy.url();
+    let args = ["submit", bundle.to_str().unwrap(), "--registry", chain.at("proof_registry"), "--rpc", &url];
+    let args = [&args[..], &["--dev-account", "--json"]].concat();
+
+    proxy.on("eth_estimateGas", |_, _| Action::Hang);
+    stopped(&proxy, "eth_estimateGas", libc::SIGINT, &args, dir).expect(3).says("nothing was paid");
+    assert_eq!(proxy.calls("eth_sendRawTransaction"), 0);
+
+    proxy.on("eth_estimateGas", |_, _| Action::Forward);
+    proxy.on("eth_getTransactionReceipt", |_, _| Action::Answer(json!(null)));
+    let run =
+        stopped(&proxy, "eth_getTransactionReceipt", libc::SIGTERM, &args, dir).expect(3).says("may still be mined");
+    let hash = run.stderr.split("sending ").nth(1).unwrap().split(':').next().unwrap().to_owned();
+    assert!(hash.starts_with("0x") && run.json()["error"]["message"].as_str().unwrap().contains(&hash));
+    let log = fs::read_to_string(dir.path().join("stopped/outbox/sent.jsonl")).unwrap();
+    assert!(log.contains(&hash), "{log}");
+
+    // The next one finds both: the statement, and the transaction that made the claim.
+    proxy.on("eth_getTransactionReceipt", |_, _| Action::Forward);
+    let mut again = command(&args);
+    again.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("stopped"));
+    let again = run_json(&mut again);
+    assert_eq!((&again["recorded_before"], &again["transaction_hash"]), (&json!(true), &json!(hash)));
+}
+
+fn run_json(command: &mut std::process::Command) -> serde_json::Value {
+    run(command).expect(0).json()
+}
+
+/// A bundle for a registry, made where no node is, and submitted as it is by whoever it is made for.
+#[tokio::test]
+async fn a_bundle_is_made_for_a_registry_without_a_node() {
+    let (dir, bundle) = &*NATIVE;
+    let chain = Chain::with(dir, bundle).await;
+    let (out, submitter) = (dir.path().join("for-registry.json"), Account::dev().address().to_string());
+    let registry = chain.at("proof_registry");
+    let prove = |more: &[&str]| {
+        let args = ["prove", "--out", out.to_str().unwrap(), "--registry", registry, "--submitter", &submitter];
+        native(dir, &[&args[..], more].concat())
+    };
+    prove(&["--chain-id", "31337"]).expect(2);
+    prove(&["--chain-id", "31337", "--deadline", "9999999999", "--chain", "2"]).expect(2);
+    prove(&["--chain-id", "31337", "--deadline", "9999999999"]).expect(0);
+    let submit = |path: &Path| {
+        let args = ["submit", path.to_str().unwrap(), "--registry", registry, "--rpc", &chain.devnet.endpoint()];
+        let mut command = command(&[&args[..], &["--dev-account", "--json"]].concat());
+        command.env("ZKINFER_CACHE_DIR", dir.path().join("no-artifacts"));
+        if path == Path::new("-") {
+            command.stdin(fs::File::open(&out).unwrap());
+        }
+        run(&mut command)
+    };
+    // From standard input, and where there are no artifacts.
+    let submission = submit(Path::new("-")).expect(0).json();
+    assert_eq!((&submission["proved_again"], &submission["recorded_before"]), (&json!(false), &json!(false)));
+    assert_eq!(submit(&out).expect(0).json()["recorded_before"], true);
+}
+
+/// The checksum of an address says whether a digit is another one.
+#[test]
+fn addresses_with_a_wrong_checksum_are_refused() {
+    let (dir, bundle) = &*NATIVE;
+    let wrong = "0xF39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+    for option in ["--registry", "--consumer"] {
+        let right = Account::dev().address().to_string();
+        let other = if option == "--registry" { "--consumer" } else { "--registry" };
+        let args = ["submit", bundle.to_str().unwrap(), option, wrong, other, &right, "--rpc", "http://127.0.0.1:1"];
+        native(dir, &args).expect(2).says("checksum");
+    }
+}
+
+/// A bundle has what verifying it takes: a cache that is none, or that cannot be made, is no reason not to. And it may come
+/// from standard input.
+#[test]
+fn a_bundle_is_verified_where_there_can_be_no_cache() {
+    let (_, bundle) = &*NATIVE;
+    let mut verify = command(&["verify", "-"]);
+    verify.env("ZKINFER_CACHE_DIR", "/dev/null/cache").stdin(fs::File::open(bundle).unwrap());
+    assert!(run(&mut verify).expect(0).stdout.starts_with("VALID"));
+}
