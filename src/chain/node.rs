@@ -80,7 +80,7 @@ impl Node {
         &self.endpoint
     }
 
-    pub(super) const fn provider(&self) -> &RootProvider {
+    pub(crate) const fn provider(&self) -> &RootProvider {
         &self.provider
     }
 
@@ -174,7 +174,7 @@ impl Node {
     }
 
     /// Makes a transport's error one of ours.
-    pub(super) fn error(&self, what: &str, error: TransportError) -> ChainError {
+    pub(crate) fn error(&self, what: &str, error: TransportError) -> ChainError {
         match error {
             RpcError::ErrorResp(payload) => {
                 // Code 3 is a revert (geth, anvil and others); empty data may be left out.

@@ -1,4 +1,9 @@
-use super::{Backend, Failure, Outcome, context, context::Session, opening, report};
+use super::{
+    Backend, Failure, Outcome, context,
+    context::Session,
+    index::{Entering, IndexArgs},
+    opening, report,
+};
 use alloy::primitives::B256;
 use serde::Serialize;
 use serde_json::json;
@@ -12,7 +17,7 @@ use zkinfer::{
         self, AuditReport, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
         auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
     },
-    evm,
+    evm, index,
     model::Model,
     pipeline::{EZKLIntegration, Reverifier},
     proof::Verdict,
@@ -60,6 +65,9 @@ pub(crate) struct Args {
     /// With --strict, an objection to pass over; may be given several times.
     #[arg(long, value_enum, value_name = "OBJECTION", requires = "strict")]
     accept: Vec<ObjectionKind>,
+
+    #[command(flatten)]
+    index: IndexArgs,
 }
 
 /// What speaks against relying on a claim although no check failed.
@@ -106,6 +114,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
     report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
+    Entering::new(&args.index).claims(index::audited_claims(&audit));
     Ok(if audit.is_valid() && refused.is_empty() && opened.is_valid() { Outcome::True } else { Outcome::Invalid })
 }
 

@@ -1,14 +1,22 @@
-use super::{Failure, Outcome, account::AccountArgs, context::Session, entry, form, hidden, inspect, report};
+use super::{
+    Failure, Outcome,
+    account::AccountArgs,
+    context::Session,
+    entry, form, hidden,
+    index::{Entering, IndexArgs},
+    inspect, report,
+};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use zkinfer::{
     backend::Opening,
     chain::Client,
     evm,
+    index::{self, NoteFile},
     model::Input,
     pipeline::{PipelineError, ProofGenerator},
     proof::{Assignment, Bundle, Context, Statement, schema::Direction},
@@ -32,6 +40,8 @@ or none; they must differ.";
 
 /// The model's registry entry, its key and its weights are elsewhere; a claim is short-lived.
 const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 3600;
+/// How long a command that has done its work waits for what the index is to be told.
+const INDEX_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -66,6 +76,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     account: AccountArgs,
+
+    #[command(flatten)]
+    index: IndexArgs,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
@@ -106,7 +119,27 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         ])
     );
     report::result(session, &object, &text);
+    let mut entering = Entering::new(&args.index);
+    if let Some(path) = &args.out {
+        entering.file(&bundle.clone().into(), &bundle.to_json(), path, &NoteFile::new(vec![]));
+    }
+    if entering.is_wanted() {
+        runtime.block_on(enter_claims(&mut entering, &client, args.registry, mined.block_number, &ids));
+    }
     Ok(Outcome::True)
+}
+
+/// Enters the claims as the registry's events have them: as `index rebuild` will read them.
+async fn enter_claims(entering: &mut Entering, client: &Client, registry: Address, block: u64, ids: &[B256]) {
+    let events = index::recorded_claims(client.node(), registry, block, Some(block));
+    match tokio::time::timeout(INDEX_DEADLINE, events).await {
+        Ok(Ok(mut claims)) => {
+            claims.retain(|claim| ids.contains(&claim.statement_id));
+            entering.claims(claims);
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "the claim is recorded, but was not entered into the index"),
+        Err(_) => tracing::warn!("the claim is recorded, but the node did not tell of it in time for the index"),
+    }
 }
 
 /// The bundle for this registry and account, and whether it had to be proven again.
