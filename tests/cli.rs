@@ -16,6 +16,8 @@ mod environment;
 mod ezkl;
 #[path = "cli/hidden.rs"]
 mod hidden;
+#[path = "cli/index.rs"]
+mod index;
 #[path = "cli/native.rs"]
 mod native;
 #[path = "cli/on_chain.rs"]

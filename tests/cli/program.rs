@@ -40,7 +40,8 @@ pub(crate) fn zkinfer(args: &[&str]) -> Run {
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
-    command.args(args);
+    // Else the tests of commands that have no cache of their own would fill the user's index.
+    command.args(args).env("ZKINFER_INDEX", "off");
     command
 }
 
@@ -67,7 +68,7 @@ pub(crate) static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// Runs the program with a cache that has no EZKL in it.
 pub(crate) fn native(dir: &TempDir, args: &[&str]) -> Run {
-    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")))
+    run(command(args).env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env_remove("ZKINFER_INDEX"))
 }
 
 /// A bundle with a change, in a file of its own.
