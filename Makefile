@@ -35,7 +35,8 @@ fixtures: setup ezkl ## Prove the digits model and generate its verifier for the
 	$(ZKINFER) verifier generate --backend ezkl --out $(GENERATED)
 	$(ZKINFER) prove --backend ezkl --out $(GENERATED)/bundle.json
 
-check: node_modules/.installed ## Formatting, lints, documentation, committed artifacts
+check: node_modules/.installed ## One build of the dependencies, formatting, lints, documentation, committed artifacts
+	tools/one_build
 	$(CARGO) fmt --all --check
 	$(FORGE) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
