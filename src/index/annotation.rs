@@ -71,7 +71,10 @@ impl Annotation {
         if self.note.embeddings().len() * ids.len() > self.note.embeddings().len() {
             return Err(IndexError::Embedding(format!("one is given, and there are {} statements", ids.len())));
         }
-        let common = Note { embedding_of_hidden_input: self.consent || self.note.embedding_of_hidden_input, ..self.note.clone() };
+        let common = Note {
+            embedding_of_hidden_input: self.consent || self.note.embedding_of_hidden_input,
+            ..self.note.clone()
+        };
         if self.output.is_none() {
             return Ok(NoteFile::new(vec![Noted { statements: ids, note: common }]));
         }

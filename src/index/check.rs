@@ -1,7 +1,10 @@
 //! Whether what an index says is so.
 
 use super::{Entry, Filter, Index, IndexError, MAX_PAGE, Query, open};
-use crate::{proof::Structure, storage::{ContentAddress, ContentStore}};
+use crate::{
+    proof::Structure,
+    storage::{ContentAddress, ContentStore},
+};
 use serde::Serialize;
 use std::{collections::HashMap, path::Path};
 

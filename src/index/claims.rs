@@ -38,8 +38,11 @@ pub async fn recorded_claims(
     let (mut claims, mut times, mut from) = (Vec::new(), HashMap::new(), from_block);
     while from <= last {
         let to = from.saturating_add(BLOCKS - 1).min(last);
-        let filter =
-            Filter::new().address(registry).event_signature(ClaimRecorded::SIGNATURE_HASH).from_block(from).to_block(to);
+        let filter = Filter::new()
+            .address(registry)
+            .event_signature(ClaimRecorded::SIGNATURE_HASH)
+            .from_block(from)
+            .to_block(to);
         let what = format!("the claims of {registry} in blocks {from} to {to}");
         let logs = node.provider().get_logs(&filter).await.map_err(|error| node.error(&what, error))?;
         // A log that a reorganization took back is no claim.
@@ -167,7 +170,8 @@ mod tests {
             assert!(read(&changed).unwrap_err().contains("statement id"));
         }
         assert!(read(&ClaimRecorded { assurance: OnChain::None, ..event() }).is_err());
-        let elsewhere = Log { inner: RawLog { address: Address::ZERO, data: event().encode_log_data() }, ..Log::default() };
+        let elsewhere =
+            Log { inner: RawLog { address: Address::ZERO, data: event().encode_log_data() }, ..Log::default() };
         assert!(entry(31337, REGISTRY, &elsewhere, 8, 9).is_err());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     storage::ContentAddress,
 };
 use alloy::primitives::B256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The latest time that is told apart, in milliseconds; a manifest may say any.
@@ -23,7 +23,7 @@ const MAX_CLASSES: usize = 65_536;
 ///
 /// Neither the inputs of the statement nor its outputs are entered; of a public output with several elements, which of
 /// them is the largest.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The statement's id, which names the entry.
     pub statement_id: B256,
@@ -44,7 +44,7 @@ pub struct Entry {
 }
 
 /// Where the proof of a statement is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Which of the statements in the file it is.
     pub slot: u32,
@@ -65,7 +65,7 @@ pub struct Held {
 }
 
 /// What a registry was seen to record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// The transaction; `zkinfer audit` tells what it is worth.
     pub transaction: B256,
@@ -78,7 +78,7 @@ pub struct Recorded {
 }
 
 /// How much a registry says that it looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Assurance {
     /// Only a hash is on the chain.
@@ -168,8 +168,9 @@ impl Entry {
 
     /// Adds what a file of notes says of this statement, if anything.
     pub(super) fn annotate_from(&mut self, file: &NoteFile) -> Result<(), IndexError> {
-        let mine = file.notes().iter().filter(|noted| noted.statements.contains(&self.statement_id));
-        mine.map(|noted| self.annotate(&noted.note)).collect()
+        let statement = self.statement_id;
+        let mut mine = file.notes().iter().filter(|noted| noted.statements.contains(&statement));
+        mine.try_for_each(|noted| self.annotate(&noted.note))
     }
 
     /// How far it has got.
@@ -199,7 +200,11 @@ impl Entry {
     /// What has to hold of whatever is entered.
     pub(super) fn check(&self) -> Result<(), IndexError> {
         let consented = self.note.embedding_of_hidden_input || self.hides_inputs == Some(false);
-        if self.note.embeddings.is_empty() || consented { Ok(()) } else { Err(IndexError::HiddenInput(self.statement_id)) }
+        if self.note.embeddings.is_empty() || consented {
+            Ok(())
+        } else {
+            Err(IndexError::HiddenInput(self.statement_id))
+        }
     }
 }
 
@@ -215,7 +220,8 @@ impl Assurance {
 
 /// Whether a tensor that enters the model is committed.
 pub(super) fn hides_inputs(schema: &Schema) -> bool {
-    let hidden = |t: &&crate::proof::TensorSchema| t.direction == Direction::Input && t.visibility == Visibility::Committed;
+    let hidden =
+        |t: &&crate::proof::TensorSchema| t.direction == Direction::Input && t.visibility == Visibility::Committed;
     schema.tensors().iter().any(|tensor| hidden(&tensor))
 }
 
@@ -243,7 +249,10 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         index::Embedding,
-        proof::{bundle::tests::{numbered, numbered_batch}, structure::Aggregated},
+        proof::{
+            bundle::tests::{numbered, numbered_batch},
+            structure::Aggregated,
+        },
     };
 
     pub(crate) fn entries(structure: &Structure) -> Vec<Entry> {

@@ -113,7 +113,10 @@ impl Indexer {
         if let Err(TrySendError::Full(Work(structure, _)) | TrySendError::Disconnected(Work(structure, _))) = refused {
             self.shared.advance(|progress| progress.taken -= 1);
             let ids = structure.statement_ids();
-            tracing::warn!(statements = ids.len(), "the index cannot keep up: statements were passed over; rebuild it later");
+            tracing::warn!(
+                statements = ids.len(),
+                "the index cannot keep up: statements were passed over; rebuild it later"
+            );
             self.shared.count(|stats| stats.passed_over += 1);
             self.shared.tell(&IndexEvent::PassedOver(ids));
         }
@@ -313,7 +316,9 @@ mod tests {
         }
         // From the store alone the same index is made again.
         let again = SqliteIndex::open(&dir.path().join("again.sqlite")).unwrap();
-        again.rebuild(&crate::index::Sources { folders: vec![dir.path().join("store")], claims: vec![] }, false).unwrap();
+        again
+            .rebuild(&crate::index::Sources { folders: vec![dir.path().join("store")], claims: vec![] }, false)
+            .unwrap();
         assert_eq!(again.search(&Query::latest(Filter::default(), 10).with_text("night")).unwrap().found.len(), 3);
     }
 
@@ -321,7 +326,8 @@ mod tests {
     #[test]
     fn an_index_that_hangs_delays_nobody() {
         let index = Arc::new(Stuck::default());
-        let indexer = Indexer::start(index.clone(), IndexerOptions { capacity: 2, ..IndexerOptions::default() }).unwrap();
+        let indexer =
+            Indexer::start(index.clone(), IndexerOptions { capacity: 2, ..IndexerOptions::default() }).unwrap();
         let events = indexer.watch();
         for number in 0..10 {
             indexer.enter(numbered(number), Annotation::default());

@@ -12,13 +12,13 @@ use std::{
 /// The most numbers in an embedding.
 pub const MAX_DIMENSION: usize = 4096;
 /// The most pairs of metadata, and the most labels, of one note.
-pub const MAX_WORDS: usize = 64;
+pub(super) const MAX_WORDS: usize = 64;
 /// The longest key of metadata, the longest name of a space.
-pub const MAX_KEY_BYTES: usize = 64;
+pub(super) const MAX_KEY_BYTES: usize = 64;
 /// The longest value of metadata, the longest label.
-pub const MAX_VALUE_BYTES: usize = 1024;
+pub(super) const MAX_VALUE_BYTES: usize = 1024;
 /// The largest note that is read, in bytes.
-pub const MAX_NOTE_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_NOTE_BYTES: usize = 64 * 1024 * 1024;
 const FORMAT: &str = "zkinfer-note";
 const VERSION: u32 = 1;
 
@@ -206,7 +206,9 @@ impl Note {
         let mut spaces: Vec<&str> = self.embeddings.iter().map(Embedding::space).collect();
         spaces.dedup();
         if spaces.len() != self.embeddings.len() || !spaces.is_sorted() {
-            return Err(IndexError::Embedding("a note has one embedding per space, in the order of their names".into()));
+            return Err(IndexError::Embedding(
+                "a note has one embedding per space, in the order of their names".into(),
+            ));
         }
         self.labels().try_for_each(|label| check_text(label, "a label", MAX_VALUE_BYTES))
     }

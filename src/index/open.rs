@@ -88,7 +88,11 @@ pub(super) fn read(path: &Path, address: &ContentAddress) -> Result<Vec<u8>, Ind
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{index::entry::tests::entries, proof::bundle::tests::{numbered, numbered_batch}, storage::LocalStore};
+    use crate::{
+        index::entry::tests::entries,
+        proof::bundle::tests::{numbered, numbered_batch},
+        storage::LocalStore,
+    };
     use std::fs;
 
     fn found(structure: &Structure, location: Option<&Path>) -> (Vec<u8>, Found) {

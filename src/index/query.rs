@@ -119,13 +119,18 @@ impl Query {
     pub(super) fn terms(&self) -> Vec<(String, bool)> {
         let text = self.text.as_deref().unwrap_or_default();
         let of_token = |token: &str| {
-            let begins = token.ends_with('*');
-            let words: Vec<&str> = token.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            let words: Vec<String> = words(token).collect();
             let last = words.len().saturating_sub(1);
-            words.into_iter().enumerate().map(|(at, word)| (word.to_lowercase(), begins && at == last)).collect::<Vec<_>>()
+            let begins = token.ends_with('*');
+            words.into_iter().enumerate().map(move |(at, word)| (word, begins && at == last))
         };
         text.split_whitespace().flat_map(of_token).collect()
     }
+}
+
+/// The words of a text, in lower case.
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
 /// A place in the order of time: later entries come first, of one time those with the greater id.

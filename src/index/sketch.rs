@@ -146,7 +146,9 @@ mod tests {
     fn two_threads_find_what_one_finds() {
         let mut sketches = Sketches::new(4096);
         for row in 0..2050u32 {
-            sketches.push(Sketch::of(&(0..4096u32).map(|i| ((i * 7919 + row * 104_729) % 997) as f32 - 498.0).collect::<Vec<_>>()));
+            sketches.push(Sketch::of(
+                &(0..4096u32).map(|i| ((i * 7919 + row * 104_729) % 997) as f32 - 498.0).collect::<Vec<_>>(),
+            ));
         }
         let query = Sketch::of(&(0..4096).map(|i| i as f32).collect::<Vec<_>>());
         let one: Vec<f32> = (0..2050).map(|row| sketches.bound(row, &query)).collect();

@@ -56,8 +56,10 @@ fn walk_below(
     visit: &mut dyn FnMut(Item) -> Result<(), IndexError>,
 ) -> Result<u64, IndexError> {
     let entries = fs::read_dir(folder).map_err(IndexError::io(folder))?;
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(IndexError::io(folder))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(IndexError::io(folder))?;
     paths.sort();
     // What a content store is writing at the moment.
     let store = folder.join("objects").is_dir();

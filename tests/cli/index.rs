@@ -47,7 +47,8 @@ fn what_prove_and_batch_write_is_found_by_word_answer_and_nearness() {
     let seven = prove(&dir, "seven.json", SEVEN, &["--meta", "ward=north 7", "--embedding", &embedding("[1, 0, 0.5]")]);
     let zero = prove(&dir, "zero.json", ZERO, &["--label", "round", "--embedding", &embedding("[-1, 0, 0.5]")]);
     let batch = path(&dir, "batch");
-    let args = ["batch", "--backend", "mock", "--input", &model("inputs"), "--out", &batch, "--aggregate", "merkle", "--json"];
+    let args =
+        ["batch", "--backend", "mock", "--input", &model("inputs"), "--out", &batch, "--aggregate", "merkle", "--json"];
     let many = zkinfer(&dir, &args).expect(0).json()["bundles"].as_u64().unwrap();
     // The two inputs from above are among those of the batch, and are the same statements.
     assert_eq!(found(&dir, &["--limit", "1000"]).len() as u64, many);
@@ -71,7 +72,10 @@ fn what_prove_and_batch_write_is_found_by_word_answer_and_nearness() {
     let mut pages = vec![];
     let mut after: Vec<String> = vec![];
     loop {
-        let args = ["search", "--json", "--limit", "7"].into_iter().chain(after.iter().map(String::as_str)).collect::<Vec<_>>();
+        let args = ["search", "--json", "--limit", "7"]
+            .into_iter()
+            .chain(after.iter().map(String::as_str))
+            .collect::<Vec<_>>();
         let object = zkinfer(&dir, &args).expect(0).json();
         pages.extend(ids(object["found"].as_array().unwrap()));
         match object["next"].as_str() {

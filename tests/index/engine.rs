@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 use zkinfer::{
     backend::{Control, mock::MockBackend, native::NativeBackend},
-    index::{Annotation, Embedding, Filter, Index, Indexer, IndexerOptions, Note, Query, SqliteIndex, Sources},
+    index::{Annotation, Embedding, Filter, Index, Indexer, IndexerOptions, Note, Query, Sources, SqliteIndex},
     inference::{EngineOptions, InferenceEngine},
     model::{
         Input, Model,
@@ -51,7 +51,8 @@ fn proofs_of_an_engine_are_found_opened_and_verified() {
     for number in 1..4 {
         let note = Note::new().with_metadata("request", format!("nr{number}")).unwrap();
         let annotation = Annotation::from(note).with_output_as_embedding(&output, Embedding::DEFAULT_SPACE);
-        let (_, handle) = engine.noting(annotation).run_then_prove(&input(number), OFFCHAIN, &Control::default()).unwrap();
+        let (_, handle) =
+            engine.noting(annotation).run_then_prove(&input(number), OFFCHAIN, &Control::default()).unwrap();
         bundles.push(handle.wait().unwrap());
     }
     let (answer, _) = engine.run_with_proof(&input(2), OFFCHAIN, &Control::default()).unwrap();
@@ -71,10 +72,14 @@ fn proofs_of_an_engine_are_found_opened_and_verified() {
     again.rebuild(&Sources { folders: vec![dir.path().join("store")], claims: vec![] }, false).unwrap();
     let all = |index: &SqliteIndex| {
         let page = index.search(&Query::latest(Filter::default(), 100)).unwrap();
-        page.found.iter().map(|found| found.entry().clone()).map(|mut entry| {
-            entry.held.values_mut().for_each(|held| held.location = None);
-            entry
-        }).collect::<Vec<_>>()
+        page.found
+            .iter()
+            .map(|found| found.entry().clone())
+            .map(|mut entry| {
+                entry.held.values_mut().for_each(|held| held.location = None);
+                entry
+            })
+            .collect::<Vec<_>>()
     };
     assert_eq!(all(&again), all(&index));
 }
@@ -88,10 +93,12 @@ fn a_broken_index_costs_an_engine_nothing() {
     std::fs::create_dir(dir.path().join("store")).unwrap();
     std::fs::write(dir.path().join("store/objects"), "in the way").unwrap();
     let store = Arc::new(LocalStore::at(dir.path().join("store")));
-    let indexer = Arc::new(Indexer::start(index, IndexerOptions { store: Some(store), ..IndexerOptions::default() }).unwrap());
+    let indexer =
+        Arc::new(Indexer::start(index, IndexerOptions { store: Some(store), ..IndexerOptions::default() }).unwrap());
     let engine = engine(dir.path(), true);
     let (_, plain) = engine.run_with_proof(&input(1), OFFCHAIN, &Control::default()).unwrap();
-    let (_, indexed) = engine.indexed_by(indexer.clone()).run_with_proof(&input(1), OFFCHAIN, &Control::default()).unwrap();
+    let (_, indexed) =
+        engine.indexed_by(indexer.clone()).run_with_proof(&input(1), OFFCHAIN, &Control::default()).unwrap();
     assert_eq!(indexed.statement(), plain.statement());
     assert!(indexer.flush(LONG));
     assert_eq!(indexer.stats().failed, 1);

@@ -35,7 +35,8 @@ fn child_that_enters_until_it_is_killed() {
     let mut output = std::io::stdout().lock();
     for number in index.len().unwrap().. {
         // Also one in three by a call of several, which is whole or not there.
-        let entries: Vec<Entry> = if number % 3 == 0 { vec![entry(number), entry(number + 1_000_000)] } else { vec![entry(number)] };
+        let entries: Vec<Entry> =
+            if number % 3 == 0 { vec![entry(number), entry(number + 1_000_000)] } else { vec![entry(number)] };
         index.enter(&entries).unwrap();
         writeln!(output, "entered {number}").unwrap();
         output.flush().unwrap();

@@ -103,7 +103,9 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
 
 fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     if args.from.is_empty() && args.rpc.is_none() {
-        return Err(Failure::Input("an index is made from something: give --from DIR, --rpc URL with --registry, or both".into()));
+        return Err(Failure::Input(
+            "an index is made from something: give --from DIR, --rpc URL with --registry, or both".into(),
+        ));
     }
     let mut sources = Sources { folders: args.from.clone(), claims: vec![] };
     if let Some(rpc) = &args.rpc {
@@ -166,6 +168,10 @@ fn prune(args: &PruneArgs, session: &Session) -> Result<Outcome, Failure> {
     let retention = Retention { max_age: args.max_age_days.map(day), max_entries: args.max_entries };
     let removed = index.retain(&retention, time::now_ms())?;
     let left = index.len()?;
-    report::result(session, &json!({ "removed": removed, "left": left }), &format!("{removed} taken out, {left} left\n"));
+    report::result(
+        session,
+        &json!({ "removed": removed, "left": left }),
+        &format!("{removed} taken out, {left} left\n"),
+    );
     Ok(Outcome::True)
 }

@@ -52,7 +52,8 @@ impl NoteArgs {
     pub(crate) fn annotation(&self) -> Result<Annotation, Failure> {
         let mut note = Note::new();
         for pair in &self.meta {
-            let (key, value) = pair.split_once('=').ok_or_else(|| Failure::Input(format!("--meta takes KEY=VALUE, not `{pair}`")))?;
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| Failure::Input(format!("--meta takes KEY=VALUE, not `{pair}`")))?;
             note = note.with_metadata(key, value)?;
         }
         for label in &self.label {
@@ -102,6 +103,7 @@ pub(super) fn read_embedding(path: &Path, space: &str) -> Result<Embedding, Fail
         return Err(refuse(format!("{size} bytes are no embedding of at most {MAX_DIMENSION} numbers")));
     }
     let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    let values: Vec<f32> = serde_json::from_slice(&bytes).map_err(|error| refuse(format!("it is no list of numbers: {error}")))?;
+    let values: Vec<f32> =
+        serde_json::from_slice(&bytes).map_err(|error| refuse(format!("it is no list of numbers: {error}")))?;
     Embedding::new(space, values).map_err(|error| refuse(error.to_string()))
 }

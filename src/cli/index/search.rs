@@ -192,7 +192,9 @@ impl Args {
         let page = index.search(&Query::latest(Filter { statement: Some(statement), ..Filter::default() }, 1))?;
         let embeddings = page.found.first().map(|found| found.entry().note.embeddings()).unwrap_or_default();
         let wanted = embeddings.iter().find(|embedding| embedding.space() == self.space);
-        let missing = || Failure::Input(format!("the index has no embedding of statement {statement} in the space `{}`", self.space));
+        let missing = || {
+            Failure::Input(format!("the index has no embedding of statement {statement} in the space `{}`", self.space))
+        };
         wanted.cloned().ok_or_else(missing)
     }
 }
@@ -236,7 +238,9 @@ fn text(page: &Page) -> String {
         };
         let mut last = vec![entry.statement_id.to_string()];
         last.extend(entry.note.labels().map(Into::into));
-        last.extend(entry.held.iter().map(|(address, held)| held.location.clone().unwrap_or_else(|| address.to_string())));
+        last.extend(
+            entry.held.iter().map(|(address, held)| held.location.clone().unwrap_or_else(|| address.to_string())),
+        );
         last.extend(entry.claim.iter().map(|claim| format!("tx {}", claim.transaction)));
         let near = found.similarity().map_or_else(|| "-".into(), |similarity| format!("{similarity:.4}"));
         let status = format!("{:?}", entry.status()).to_lowercase();
@@ -249,7 +253,10 @@ fn text(page: &Page) -> String {
         format!("{}\n", cells.join("  ").trim_end())
     };
     let next = page.next.map(|next| format!("There is more: --after {next}\n")).unwrap_or_default();
-    format!("{}{next}Pointers, not evidence: verify the bundle, audit the transaction.\n", lines.iter().map(row).collect::<String>())
+    format!(
+        "{}{next}Pointers, not evidence: verify the bundle, audit the transaction.\n",
+        lines.iter().map(row).collect::<String>()
+    )
 }
 
 /// The first digits of an id: enough for a person to tell a few apart.

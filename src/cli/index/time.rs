@@ -26,7 +26,9 @@ pub(super) fn parse(text: &str, now_ms: u64) -> Result<u64, Failure> {
         let ago = text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(unit)?.checked_mul(1000)?;
         Some(now_ms.saturating_sub(ago))
     };
-    read().ok_or_else(|| Failure::Input(format!("`{text}` is no time: give 2026-11-27, Unix seconds, or 24h for so long ago")))
+    read().ok_or_else(|| {
+        Failure::Input(format!("`{text}` is no time: give 2026-11-27, Unix seconds, or 24h for so long ago"))
+    })
 }
 
 /// Seconds at which a day begins.

@@ -183,7 +183,7 @@ impl From<IndexError> for Trouble {
 }
 
 /// What SQLite's failure means to whoever called.
-fn failure(path: &Path, waited: Duration) -> impl Fn(rusqlite::Error) -> IndexError {
+fn failure(path: &Path, waited: Duration) -> impl Fn(rusqlite::Error) -> IndexError + use<> {
     let path = path.display().to_string();
     move |error| {
         let (path, reason) = (path.clone(), error.to_string());

@@ -100,7 +100,9 @@ impl Mirror {
         let selected = if conditions.is_empty() { None } else { entries(tx, conditions, Some(few))? };
         let mut unfiltered = Conditions::default();
         let mut left: BinaryHeap<Candidate> = match &selected {
-            Some(selected) => self.of(selected).map(|row| Candidate { bound: self.sketches.bound(row, &query), row }).collect(),
+            Some(selected) => {
+                self.of(selected).map(|row| Candidate { bound: self.sketches.bound(row, &query), row }).collect()
+            }
             None => {
                 unfiltered = conditions.clone();
                 let bounds = self.sketches.bounds(&query).into_iter().enumerate();
@@ -138,7 +140,11 @@ impl Mirror {
 }
 
 /// The numbers of all entries that satisfy the conditions; `None` when there are more than `most`.
-fn entries(tx: &Transaction<'_>, conditions: &Conditions, most: Option<usize>) -> Result<Option<HashSet<i64>>, Trouble> {
+fn entries(
+    tx: &Transaction<'_>,
+    conditions: &Conditions,
+    most: Option<usize>,
+) -> Result<Option<HashSet<i64>>, Trouble> {
     let limit = most.map_or(-1, |most| most as i64 + 1);
     let sql = format!("SELECT e.id FROM entries e WHERE {} LIMIT {limit}", conditions.sql());
     let mut statement = tx.prepare_cached(&sql)?;

@@ -27,6 +27,7 @@ impl ToSql for Value {
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
             Self::Integer(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Null => ValueRef::Null,
         }))
     }
 }
@@ -37,7 +38,8 @@ struct Fixed<const N: usize>([u8; N]);
 impl<const N: usize> FromSql for Fixed<N> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let bytes = value.as_blob()?;
-        let sized = bytes.try_into().map_err(|_| FromSqlError::InvalidBlobSize { expected_size: N, blob_size: bytes.len() });
+        let sized =
+            bytes.try_into().map_err(|_| FromSqlError::InvalidBlobSize { expected_size: N, blob_size: bytes.len() });
         sized.map(Self)
     }
 }

@@ -131,7 +131,8 @@ impl Work<'_> {
         let Item { location, content } = item;
         match content {
             Content::Note(file) => {
-                let noted = file.notes().iter().flat_map(|noted| noted.statements.iter().map(move |id| (id, &noted.note)));
+                let noted =
+                    file.notes().iter().flat_map(|noted| noted.statements.iter().map(move |id| (id, &noted.note)));
                 for (&statement, note) in noted {
                     let entered = match read::by_statement(self.tx, statement)? {
                         // A note of a bundle that is gone says nothing.

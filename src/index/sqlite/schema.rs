@@ -22,8 +22,8 @@ CREATE TABLE entries(
     tx BLOB, block INTEGER, recorded INTEGER, assurance INTEGER,
     revision INTEGER NOT NULL
 );
-CREATE INDEX entries_by_time ON entries(created, statement);
-CREATE INDEX entries_by_model ON entries(model, created, statement);
+CREATE INDEX entries_by_time ON entries(created);
+CREATE INDEX entries_by_model ON entries(model, created);
 CREATE INDEX entries_by_job ON entries(job) WHERE job IS NOT NULL;
 CREATE INDEX entries_by_submitter ON entries(submitter, created) WHERE submitter IS NOT NULL;
 CREATE INDEX entries_by_transaction ON entries(tx) WHERE tx IS NOT NULL;

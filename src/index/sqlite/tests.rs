@@ -7,7 +7,10 @@ use crate::{
         entry::tests::{embedding, entries, entry},
         note::cosine,
     },
-    proof::{Context, bundle::{BackendName, tests::numbered_batch}},
+    proof::{
+        Context,
+        bundle::{BackendName, tests::numbered_batch},
+    },
 };
 use alloy::primitives::Address;
 
@@ -71,8 +74,8 @@ fn what_is_entered_comes_back_whole() {
 fn entering_again_adds_what_is_new_and_nothing_twice() {
     let (_dir, index) = open();
     let first = with_note(1, |note| note.with_label("a").unwrap().with_embedding(embedding(&[1.0])));
-    index.enter(&[first.clone()]).unwrap();
-    assert_eq!(index.enter(&[first.clone()]).unwrap(), [Outcome::Unchanged]);
+    index.enter(std::slice::from_ref(&first)).unwrap();
+    assert_eq!(index.enter(&[first]).unwrap(), [Outcome::Unchanged]);
     let claimed = Entry { claim: Some(recorded(1)), ..with_note(1, |note| note.with_label("b").unwrap()) };
     assert_eq!(index.enter(&[claimed.clone(), claimed]).unwrap(), [Outcome::Merged, Outcome::Unchanged]);
     let page = index.search(&Query::latest(Filter::default(), 10).with_text("a b")).unwrap();
@@ -212,7 +215,8 @@ fn nearness_and_filters_together_are_exact() {
             let mut entry = entry(i % 256);
             entry.statement_id = B256::from(alloy::primitives::U256::from(random.next(1 << 31) << 16 | i as u64));
             entry.created_at_ms = random.next(1000);
-            let note = Note::new().with_embedding(embedding(&vector)).with_label(format!("l{}", random.next(3))).unwrap();
+            let note =
+                Note::new().with_embedding(embedding(&vector)).with_label(format!("l{}", random.next(3))).unwrap();
             entry.note = note;
             entry
         })
@@ -228,7 +232,8 @@ fn nearness_and_filters_together_are_exact() {
                 && query.text.as_ref().is_none_or(|text| entry.note.labels.contains(text))
         };
         let of = |entry: &Entry| cosine(entry.note.embeddings[0].values(), wanted.values());
-        let mut expected: Vec<(f64, B256)> = all.iter().filter(admitted).map(|entry| (of(entry), entry.statement_id)).collect();
+        let mut expected: Vec<(f64, B256)> =
+            all.iter().filter(admitted).map(|entry| (of(entry), entry.statement_id)).collect();
         expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         expected.truncate(query.limit);
         let page = index.search(query).unwrap();
@@ -290,7 +295,8 @@ fn watchers_see_every_change_once() {
 fn retention_lets_the_oldest_go() {
     let (_dir, index) = open();
     index.enter(&(0..50).map(entry).collect::<Vec<_>>()).unwrap();
-    let keep = |max_age: Option<u64>, max_entries| Retention { max_age: max_age.map(Duration::from_millis), max_entries };
+    let keep =
+        |max_age: Option<u64>, max_entries| Retention { max_age: max_age.map(Duration::from_millis), max_entries };
     assert_eq!(index.retain(&keep(Some(40), None), 50).unwrap(), 10);
     assert_eq!(index.retain(&keep(None, Some(15)), 50).unwrap(), 25);
     assert_eq!(index.retain(&keep(None, None), 50).unwrap(), 0);
@@ -309,7 +315,10 @@ fn a_locked_index_is_an_error_and_can_be_searched() {
         .writing(|tx| {
             tx.execute("DELETE FROM entries", [])?;
             assert!(matches!(impatient.enter(&[entry(2)]), Err(IndexError::Locked { .. })));
-            assert!(matches!(SqliteIndex::open_waiting(index.path(), Duration::ZERO), Err(IndexError::Locked { .. }) | Ok(_)));
+            assert!(matches!(
+                SqliteIndex::open_waiting(index.path(), Duration::ZERO),
+                Err(IndexError::Locked { .. }) | Ok(_)
+            ));
             assert_eq!(impatient.len().unwrap(), 1);
             Err::<(), _>(Trouble::Ours(Box::new(IndexError::Query("rolled back".into()))))
         })
