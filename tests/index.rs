@@ -6,3 +6,7 @@
 mod engine;
 #[path = "index/kills.rs"]
 mod kills;
+#[path = "index/pgvector.rs"]
+mod pgvector;
+#[path = "index/server.rs"]
+mod server;

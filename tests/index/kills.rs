@@ -61,7 +61,8 @@ fn what_was_acknowledged_survives_kills_in_the_middle() {
         let until = 1 + (seed >> 33) % 60;
         // Killed while it enters the one after the last that was read, at whatever point it has got to by then.
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let numbers = lines.map(|line| line.unwrap()).filter_map(|line| line.split("entered ").nth(1)?.parse().ok());
+        let numbers =
+            lines.map(|line| line.unwrap()).filter_map(|line| line.split("entered ").nth(1)?.parse::<u64>().ok());
         acknowledged.extend(numbers.take(until as usize));
         child.kill().unwrap();
         child.wait().unwrap();
