@@ -1,9 +1,8 @@
 //! How fast an index is, and how large: entering, combined queries, recall against a scan of everything.
 //!
 //! ```text
-//! cargo run --release --example index_bench -- [ENTRIES] [DIMENSION] [POSTGRES]
+//! cargo run --release --example index_bench -- [ENTRIES] [DIMENSION]
 //! cargo run --release --example index_bench -- 100000 384
-//! cargo run --release --example index_bench -- 100000 384 postgres://postgres@localhost/postgres
 //! ```
 //!
 //! Entries have a model of 20, a job, a bundle, two pairs of metadata, a label of ten and an embedding: half of them random, half
@@ -28,7 +27,6 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let entries: usize = arguments.next().map_or(Ok(100_000), |count| count.parse())?;
     let dimension: usize = arguments.next().map_or(Ok(384), |count| count.parse())?;
-    let server = arguments.next();
     let mut random = Random(1);
     let centres: Vec<Vec<f32>> = (0..100).map(|_| random.vector(dimension)).collect();
     let all: Vec<Entry> =
@@ -47,9 +45,6 @@ fn main() -> Result<(), Failure> {
     };
     let size = bytes()?;
     measure("SQLite, exact", &index, &all, dimension, rates, Some(size), &mut Random(2))?;
-    if let Some(server) = server {
-        let _ = server;
-    }
     Ok(())
 }
 

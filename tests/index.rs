@@ -6,7 +6,3 @@
 mod engine;
 #[path = "index/kills.rs"]
 mod kills;
-#[path = "index/pgvector.rs"]
-mod pgvector;
-#[path = "index/server.rs"]
-mod server;

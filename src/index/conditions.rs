@@ -1,4 +1,4 @@
-//! A filter as SQL. The same for SQLite and PostgreSQL, whose tables have the same names; `?` stands for a value.
+//! A filter as SQL; `?` stands for a value.
 
 use super::{Filter, Status};
 
@@ -8,7 +8,6 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
     Integer(i64),
     Text(String),
-    Null,
 }
 
 /// What has to hold of an entry `e`, in SQL.
@@ -70,14 +69,6 @@ impl Conditions {
         self.parts.is_empty()
     }
 
-    /// The same with the values numbered from `first` on, as PostgreSQL has it.
-    pub(super) fn numbered(&self, first: usize) -> String {
-        let mut parts = self.sql().split('?').map(str::to_owned).collect::<Vec<_>>();
-        let last = parts.len() - 1;
-        parts[..last].iter_mut().enumerate().for_each(|(at, part)| part.push_str(&format!("${}", first + at)));
-        parts.concat()
-    }
-
     /// The conditions with ` AND ` between them; one that always holds when there are none.
     pub(super) fn sql(&self) -> String {
         if self.parts.is_empty() { "TRUE".into() } else { self.parts.join(" AND ") }
@@ -103,7 +94,5 @@ mod tests {
         assert_eq!(all.sql().matches('?').count(), all.values.len());
         assert!(!all.sql().contains("1=1"));
         assert_eq!(Conditions::of(&Filter::default()).sql(), "TRUE");
-        assert!(all.numbered(3).starts_with("e.model = $3 AND") && all.numbered(3).ends_with("label = $6)"));
-        assert_eq!(Conditions::default().numbered(1), "TRUE");
     }
 }

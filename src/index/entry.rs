@@ -10,7 +10,7 @@ use crate::{
     storage::ContentAddress,
 };
 use alloy::primitives::B256;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The latest time that is told apart, in milliseconds; a manifest may say any.
@@ -23,7 +23,7 @@ const MAX_CLASSES: usize = 65_536;
 ///
 /// Neither the inputs of the statement nor its outputs are entered; of a public output with several elements, which of
 /// them is the largest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
     /// The statement's id, which names the entry.
     pub statement_id: B256,
@@ -44,7 +44,7 @@ pub struct Entry {
 }
 
 /// Where the proof of a statement is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// Which of the statements in the file it is.
     pub slot: u32,
@@ -65,7 +65,7 @@ pub struct Held {
 }
 
 /// What a registry was seen to record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recorded {
     /// The transaction; `zkinfer audit` tells what it is worth.
     pub transaction: B256,
@@ -78,7 +78,7 @@ pub struct Recorded {
 }
 
 /// How much a registry says that it looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Assurance {
     /// Only a hash is on the chain.

@@ -17,7 +17,6 @@ mod error;
 mod indexer;
 mod note;
 mod open;
-pub mod postgres;
 mod query;
 mod sketch;
 mod sources;
@@ -31,7 +30,6 @@ pub use error::IndexError;
 pub use indexer::{IndexEvent, Indexer, IndexerOptions, IndexerStats};
 pub use note::{Embedding, MAX_DIMENSION, Note, NoteFile, Noted};
 pub use open::Opened;
-pub use postgres::PostgresIndex;
 pub use query::{Cursor, Filter, Found, MAX_PAGE, Page, Query};
 pub use sqlite::{Change, Rebuilt, Sources, SqliteIndex};
 
