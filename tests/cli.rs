@@ -18,6 +18,8 @@ mod environment;
 mod ezkl;
 #[path = "cli/hidden.rs"]
 mod hidden;
+#[path = "cli/index.rs"]
+mod index;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/native.rs"]

@@ -91,6 +91,10 @@ impl Node {
         &self.endpoint
     }
 
+    pub(crate) const fn provider(&self) -> &RootProvider {
+        &self.provider
+    }
+
     /// Calls a view function at the latest block and decodes its answer strictly.
     ///
     /// # Errors
@@ -299,7 +303,7 @@ impl Node {
     }
 
     /// Makes a transport's error one of ours.
-    fn error(&self, what: &str, error: TransportError) -> ChainError {
+    pub(crate) fn error(&self, what: &str, error: TransportError) -> ChainError {
         let what = what.to_owned();
         match error {
             RpcError::ErrorResp(payload) => {

@@ -1,4 +1,10 @@
-use super::{Backend, Failure, Outcome, context, context::Session, dims::DimArgs, opening, report};
+use super::{
+    Backend, Failure, Outcome, context,
+    context::Session,
+    dims::DimArgs,
+    index::{Entering, IndexArgs},
+    opening, report,
+};
 use alloy::primitives::B256;
 use serde::Serialize;
 use serde_json::json;
@@ -12,7 +18,7 @@ use zkinfer::{
         self, AuditReport, AuditVerdict, Node, OffChainAnswer, OffChainRequest, OffChainVerifier,
         auditor::{Check, CheckName, CheckOutcome, ClaimFacts},
     },
-    evm,
+    evm, index,
     model::Model,
     pipeline::{EZKLIntegration, Reverifier},
     proof::{Verdict, srs::SrsKind},
@@ -63,6 +69,9 @@ pub(crate) struct Args {
     /// With --strict, an objection to pass over; may be given several times.
     #[arg(long, value_enum, value_name = "OBJECTION", requires = "strict")]
     accept: Vec<ObjectionKind>,
+
+    #[command(flatten)]
+    index: IndexArgs,
 }
 
 /// What speaks against relying on a claim although no check failed.
@@ -111,6 +120,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
     report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
+    Entering::new(&args.index).claims(index::audited_claims(&audit));
     Ok(match audit.verdict {
         AuditVerdict::Unknown if opened.is_valid() => Outcome::Missing,
         AuditVerdict::Valid if refused.is_empty() && opened.is_valid() => Outcome::True,

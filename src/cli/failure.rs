@@ -3,6 +3,7 @@ use zkinfer::{
     backend::{BackendError, ezkl::SrsStoreError},
     chain::ChainError,
     evm::EvmError,
+    index::IndexError,
     model::ModelError,
     pipeline::PipelineError,
     proof::BundleError,
@@ -16,6 +17,8 @@ pub(crate) enum Failure {
     Pipeline(#[from] PipelineError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
     #[error(transparent)]
     Srs(#[from] SrsStoreError),
     /// What was asked for makes no sense, or a file is not what it should be.
@@ -40,6 +43,7 @@ impl Failure {
         match self {
             Self::Pipeline(error) => error.class(),
             Self::Chain(error) => error.class(),
+            Self::Index(error) => error.class(),
             Self::Srs(error) => error.class(),
             Self::Invalid(_) => FailureClass::Invalid,
             Self::Input(_) => FailureClass::BadInput,

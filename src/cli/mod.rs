@@ -14,6 +14,7 @@ mod entry;
 mod failure;
 mod form;
 mod hidden;
+mod index;
 mod inputs;
 mod inspect;
 mod keystore;
@@ -50,6 +51,7 @@ Environment:
   ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
   ZKINFER_KEYSTORE_PASSWORD  the password of --keystore
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
+  ZKINFER_INDEX      the directory of the index that `search` looks in, or `off` (else `index` in the cache directory)
   ZKINFER_LOG        what to log to stderr, such as `debug` or `zkinfer=trace`";
 
 /// Prove neural-network inference and put the proof on Ethereum.
@@ -87,6 +89,12 @@ enum Command {
     /// Re-verify a claim from its transaction hash: ids, code, proof, on-chain record.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
+    /// Find proofs and claims by model, job, time, words, or nearness.
+    #[command(after_help = index::SEARCH_EXAMPLES)]
+    Search(index::SearchArgs),
+    /// Look after the index that `search` looks in.
+    #[command(subcommand)]
+    Index(index::Command),
     /// Show the weights behind a native model's commitment, and check what was shown.
     #[command(subcommand)]
     Opening(opening::Command),
@@ -252,6 +260,8 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Batch(args) => batch::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),
+        Command::Search(args) => index::search(&args, session),
+        Command::Index(command) => index::manage(&command, session),
         Command::Opening(command) => opening::run(&command, session),
         Command::Verifier(command) => verifier::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),

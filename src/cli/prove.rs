@@ -4,6 +4,7 @@ use super::{
     digits,
     form::FormArgs,
     hidden,
+    index::{self, Entering, NoteArgs},
     inputs::{self, Named},
     report,
 };
@@ -40,6 +41,8 @@ those that come with zkinfer); an EZKL circuit as many as it was made for; what 
 --registry for one that need not be asked: nobody but the submitter can submit it then. It replaces FILE only when it is complete. `--json` tells what the
 witness, the proof and the rest took: together they are the total.
 
+The bundle is entered into the index of `zkinfer search`, with what --meta, --label and --embedding say; never an input.
+
 With --hide a statement commits to the inputs or the outputs instead of showing them. What opens the commitments goes into
 the file --openings, which is secret and which only you have: keep it. Without it nobody, you included, can show later what
 was committed, and `zkinfer submit` cannot prove it again for a registry.";
@@ -72,6 +75,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     form: FormArgs,
+
+    #[command(flatten)]
+    note: NoteArgs,
 }
 
 /// The registry that a bundle is made for, of a chain that need not be there.
@@ -129,12 +135,14 @@ impl Args {
         }
     }
 
-    /// Writes the openings before the bundles: without them there are none.
-    fn write(&self, structure: &Structure, model_id: B256, openings: &[Opening]) -> Result<(), Failure> {
+    /// Writes the openings before the bundles: without them there are none. Returns the bytes of the bundles.
+    fn write(&self, structure: &Structure, model_id: B256, openings: &[Opening]) -> Result<Vec<u8>, Failure> {
         if let Some(path) = &self.openings {
             hidden::write(path, &Openings::new(model_id, openings.to_vec()))?;
         }
-        Ok(write_atomic(&self.out, &self.form.encode(structure))?)
+        let bytes = self.form.encode(structure);
+        write_atomic(&self.out, &bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -148,6 +156,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
     args.expect_openings()?;
+    let annotation = args.note.annotation()?;
     if args.chain.is_some() && inputs.len() != 1 {
         return Err(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
     }
@@ -160,29 +169,35 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let _runtime = session.runtime()?;
     let integration = context::integration_for(&args.model)?;
     let prepared = integration.prepare(&model, session.control())?;
+    let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
+    index::check(&annotation, &schema, args.chain.map_or(inputs.len(), usize::from))?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let context = args.destination.context();
     let request = |input| ProofRequest { context, ..ProofRequest::new(model.hash(), input) };
-    let (mut object, text) = if let Some(steps) = args.chain {
+    let (mut object, text, structure, bytes) = if let Some(steps) = args.chain {
         let first = inputs.into_iter().map(|named| named.input).next().map(request);
         let first = first.ok_or_else(|| Failure::Input("a chain begins with an input".into()))?;
         let chain = chain(&generator, first, steps.into(), session)?;
-        args.write(&chain.structure, prepared.artifacts.model_id(), &chain.openings)?;
-        of_chain(&chain)
+        let bytes = args.write(&chain.structure, prepared.artifacts.model_id(), &chain.openings)?;
+        let (object, text) = of_chain(&chain);
+        (object, text, chain.structure, bytes)
     } else {
         let (names, requests): (Vec<String>, Vec<ProofRequest>) =
             inputs.into_iter().map(|named| (named.name, request(named.input))).unzip();
         let response =
             generator.generate_together(&requests, session.control()).map_err(|error| named(&names, error))?;
-        let of_one = of_bundle(&response);
-        args.write(&response.bundle.into(), prepared.artifacts.model_id(), &response.openings)?;
-        of_one
+        let (object, text) = of_bundle(&response);
+        let structure = response.bundle.into();
+        let bytes = args.write(&structure, prepared.artifacts.model_id(), &response.openings)?;
+        (object, text, structure, bytes)
     };
     object["transferable"] = json!(!integration.backend().capabilities().binds_statement);
     describe(&mut object, args, &prepared);
     let openings = args.openings.as_ref().map(|path| format!("  {}: SECRET; nothing makes it again\n", path.display()));
     let text = format!("Wrote {}: {text}{}", args.out.display(), openings.unwrap_or_default());
+    let notes = index::write_notes(&annotation, &structure, &args.out);
     report::result(session, &object, &text);
+    Entering::new(&args.note.index).file(&structure, &bytes, &args.out, &notes);
     Ok(Outcome::True)
 }
 

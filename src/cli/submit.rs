@@ -2,18 +2,21 @@ use super::{
     Failure, Outcome,
     account::{self, AccountArgs},
     context::Session,
-    entry, form, hidden, inspect, report,
+    entry, form, hidden,
+    index::{Entering, IndexArgs},
+    inspect, report,
 };
 use alloy::primitives::{Address, B256};
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use zkinfer::{
     backend::Opening,
     chain::{Client, Outbox, Settled, outbox::request_id},
     evm,
+    index::{self, NoteFile},
     model::Input,
     pipeline::{PipelineError, ProofGenerator},
     proof::{Assignment, Bundle, Context, Statement, schema::Direction},
@@ -43,6 +46,8 @@ same command finds it again, waits for what is on its way, and sends again what 
 /// The model's registry entry, its key and its weights are elsewhere; a claim is short-lived.
 const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 3600;
 const DEFAULT_DEADLINE_SECONDS: u64 = 3600;
+/// How long a command that has done its work waits for what the index is to be told.
+const INDEX_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -80,6 +85,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     account: AccountArgs,
+
+    #[command(flatten)]
+    index: IndexArgs,
 }
 
 /// A bundle for the registry, and where it comes from.
@@ -132,6 +140,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let settled = runtime.block_on(client.settle(&mut entry, &ready.bundle))?;
     report(session, &ready, &settled, (registry, client.address()));
+    let mut entering = Entering::new(&args.index);
+    if let Some(path) = &args.out {
+        entering.file(&ready.bundle.clone().into(), &ready.bundle.to_json(), path, &NoteFile::new(vec![]));
+    }
+    // A claim that was recorded before was entered then, and `index rebuild` finds it.
+    if let (true, Some(mined)) = (entering.is_wanted(), &settled.mined) {
+        runtime.block_on(enter_claims(&mut entering, &client, registry, mined.block_number, &settled.statement_ids));
+    }
     Ok(Outcome::True)
 }
 
@@ -311,4 +327,17 @@ fn inputs(bundle: &Bundle, statement: &Statement, opening: Option<&Opening>) -> 
 
 fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Enters the claims as the registry's events have them: as `index rebuild` will read them.
+async fn enter_claims(entering: &mut Entering, client: &Client, registry: Address, block: u64, ids: &[B256]) {
+    let events = index::recorded_claims(client.node(), registry, block, Some(block));
+    match tokio::time::timeout(INDEX_DEADLINE, events).await {
+        Ok(Ok(mut claims)) => {
+            claims.retain(|claim| ids.contains(&claim.statement_id));
+            entering.claims(claims);
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "the claim is recorded, but was not entered into the index"),
+        Err(_) => tracing::warn!("the claim is recorded, but the node did not tell of it in time for the index"),
+    }
 }

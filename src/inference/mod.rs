@@ -14,6 +14,7 @@ pub use error::InferenceError;
 use crate::{
     backend::{Control, Witness},
     ezkl::{EZKLIntegration, Prepared, ProofGenerator},
+    index::{Annotation, Indexer},
     model::{Input, Model},
     proof::{Bundle, Context},
 };
@@ -24,6 +25,9 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 pub struct InferenceEngine {
     shared: Arc<Shared>,
+    /// What proofs are given to, and what is noted of them.
+    indexer: Option<Arc<Indexer>>,
+    annotation: Arc<Annotation>,
 }
 
 #[derive(Debug)]
@@ -70,7 +74,22 @@ impl InferenceEngine {
         }
         let prepared = integration.prepare(&model, control)?;
         let slots = Slots::new(options.max_background);
-        Ok(Self { shared: Arc::new(Shared { model, integration, prepared, options, slots }) })
+        let shared = Arc::new(Shared { model, integration, prepared, options, slots });
+        Ok(Self { shared, indexer: None, annotation: Arc::default() })
+    }
+
+    /// The same engine, which gives every proof that it makes to an index. Nothing waits for the index, and nothing that goes wrong
+    /// with it shows here: see [`Indexer::watch`] and [`Indexer::stats`].
+    #[must_use]
+    pub fn indexed_by(&self, indexer: Arc<Indexer>) -> Self {
+        Self { indexer: Some(indexer), ..self.clone() }
+    }
+
+    /// The same engine, whose proofs are entered with these notes: words, labels, an embedding of the input. For one request as
+    /// for many: the engine is cheap to clone.
+    #[must_use]
+    pub fn noting(&self, annotation: impl Into<Annotation>) -> Self {
+        Self { annotation: Arc::new(annotation.into()), ..self.clone() }
     }
 
     /// The model.
@@ -118,6 +137,7 @@ impl InferenceEngine {
     ) -> Result<(Answer, Bundle), InferenceError> {
         let (answer, witness) = self.shared.answer(input, control)?;
         let bundle = self.shared.prove(&witness, context, control)?;
+        enter(self.indexer.as_deref(), &bundle, &self.annotation);
         Ok((answer, bundle))
     }
 
@@ -142,8 +162,20 @@ impl InferenceEngine {
     fn spawn(&self, slot: Slot, witness: Witness, context: Context) -> Result<ProofHandle, InferenceError> {
         let control = Control::default().with_time_limit(self.shared.options.time_limit);
         let (shared, cancel, of_job) = (self.shared.clone(), control.cancel.clone(), control);
-        let work: Job = Box::new(move || shared.prove(&witness, context, &of_job));
+        let (indexer, annotation) = (self.indexer.clone(), self.annotation.clone());
+        let work: Job = Box::new(move || {
+            let bundle = shared.prove(&witness, context, &of_job)?;
+            enter(indexer.as_deref(), &bundle, &annotation);
+            Ok(bundle)
+        });
         background::spawn(slot, cancel, work)
+    }
+}
+
+/// Gives a proof to the index, if there is one.
+fn enter(indexer: Option<&Indexer>, bundle: &Bundle, annotation: &Arc<Annotation>) {
+    if let Some(indexer) = indexer {
+        indexer.enter(bundle.clone(), annotation.clone());
     }
 }
 

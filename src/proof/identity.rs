@@ -117,7 +117,13 @@ pub fn mock_adapter_id() -> B256 {
 /// Names a statement. Never covers proof bytes: a proof can be re-randomized by anyone.
 #[must_use]
 pub fn statement_id(model_id: B256, public_values: &[u8], context_id: B256) -> B256 {
-    hash_words(&[tag::statement(), model_id, keccak256(public_values), context_id])
+    statement_id_of_hash(model_id, keccak256(public_values), context_id)
+}
+
+/// The same, where only the hash of the public values is known.
+#[must_use]
+pub fn statement_id_of_hash(model_id: B256, public_values_hash: B256, context_id: B256) -> B256 {
+    hash_words(&[tag::statement(), model_id, public_values_hash, context_id])
 }
 
 /// Names an ordered batch of statements.

@@ -42,8 +42,9 @@ pub(crate) fn zkinfer(args: &[&str]) -> Run {
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zkinfer"));
-    // What a test sends is not kept among what the user has sent, nor sent where the user sends.
-    command.args(args).env("ZKINFER_STATE_DIR", STATE.path()).env_remove("ETH_RPC_URL");
+    // What a test sends is not kept among what the user has sent, nor sent where the user sends; and the tests of commands
+    // that have no cache of their own do not fill the user's index.
+    command.args(args).env("ZKINFER_STATE_DIR", STATE.path()).env_remove("ETH_RPC_URL").env("ZKINFER_INDEX", "off");
     command
 }
 
@@ -71,7 +72,8 @@ pub(crate) static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 /// Runs the program with a cache that has no EZKL in it.
 pub(crate) fn native(dir: &TempDir, args: &[&str]) -> Run {
     let mut command = command(args);
-    run(command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("state")))
+    command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("state"));
+    run(command.env_remove("ZKINFER_INDEX"))
 }
 
 /// A bundle with a change, in a file of its own.

@@ -4,6 +4,7 @@ use super::{
     Backend, Failure, ModelArgs, Outcome, context,
     context::Session,
     form::FormArgs,
+    index::{self, Entering, NoteArgs},
     inputs::{self, Named},
     report,
 };
@@ -13,7 +14,7 @@ use std::{fs, ops::ControlFlow, path::PathBuf, time::Duration};
 use written::{Writer, padding};
 use zkinfer::{
     pipeline::{
-        BatchProofGenerator, ProofGenerator, ProofRequest,
+        BatchProofGenerator, PipelineError, ProofGenerator, ProofRequest,
         batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Strategy},
     },
     proof::structure::MAX_DEPTH,
@@ -85,6 +86,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     form: FormArgs,
+
+    #[command(flatten)]
+    note: NoteArgs,
 }
 
 /// What bundles are put together to.
@@ -115,6 +119,7 @@ enum Portions {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let config = config(args)?;
     let inputs = inputs::read(&args.input, MAX_ITEMS)?;
+    let annotation = args.note.annotation()?;
     let model = context::model(&args.model)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display())))?;
@@ -122,6 +127,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let integration = context::integration_for(&args.model)?;
     let control = session.control();
     let prepared = integration.prepare(&model, control)?;
+    let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
+    index::check(&annotation, &schema, inputs.len())?;
     let hash = model.hash();
     let items: Vec<BatchItem> = inputs
         .into_iter()
@@ -134,7 +141,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let batch = BatchProofGenerator::new(generator, config)?;
     let bar = session.bar(items.len() as u64);
-    let mut writer = Writer::new(&args.out, &args.form);
+    let mut writer = Writer::new(&args.out, &args.form, &annotation, Entering::new(&args.note.index));
     let mut trouble = None;
     let finished = |event: &BatchEvent| {
         if matches!(event, BatchEvent::Finished { .. } | BatchEvent::Recovered { .. }) {

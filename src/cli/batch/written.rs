@@ -1,7 +1,12 @@
 //! What a batch leaves behind: files, and a report of them.
 
 use super::Aggregate;
-use crate::cli::{Failure, form::FormArgs, report};
+use crate::cli::{
+    Failure,
+    form::FormArgs,
+    index::{self, Entering},
+    report,
+};
 use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
@@ -9,6 +14,7 @@ use std::{
     sync::Arc,
 };
 use zkinfer::{
+    index::{Annotation, NoteFile},
     pipeline::batch_proofs::{BatchReport, ItemReport, Outcome as Done},
     proof::{Bundle, Statement, Structure},
     storage::write_atomic,
@@ -18,6 +24,8 @@ use zkinfer::{
 pub(super) struct Writer<'a> {
     dir: &'a Path,
     form: &'a FormArgs,
+    annotation: &'a Annotation,
+    entering: Entering,
     /// By the bundle's address, which lives as long as the report.
     written: HashMap<*const Bundle, PathBuf>,
     /// The list or tree of all.
@@ -25,8 +33,8 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(dir: &'a Path, form: &'a FormArgs) -> Self {
-        Self { dir, form, written: HashMap::new(), structure: None }
+    pub(super) fn new(dir: &'a Path, form: &'a FormArgs, annotation: &'a Annotation, entering: Entering) -> Self {
+        Self { dir, form, annotation, entering, written: HashMap::new(), structure: None }
     }
 
     pub(super) fn write(&mut self, items: &[ItemReport]) -> Result<(), Failure> {
@@ -34,7 +42,11 @@ impl<'a> Writer<'a> {
             let Done::Proven { bundle, .. } = &item.outcome else { continue };
             if !self.written.contains_key(&Arc::as_ptr(bundle)) {
                 let path = self.dir.join(format!("{:05}.bundle.json", item.index));
-                write_atomic(&path, &self.form.encode(&Bundle::clone(bundle).into()))?;
+                let structure: Structure = Bundle::clone(bundle).into();
+                let bytes = self.form.encode(&structure);
+                write_atomic(&path, &bytes)?;
+                let notes = index::write_notes(self.annotation, &structure, &path);
+                self.entering.file(&structure, &bytes, &path, &notes);
                 self.written.insert(Arc::as_ptr(bundle), path);
             }
         }
@@ -58,6 +70,8 @@ impl<'a> Writer<'a> {
         }
         let path = self.dir.join(name);
         write_atomic(&path, &bytes)?;
+        // What is noted of its statements is beside their own bundles.
+        self.entering.file(structure, &bytes, &path, &NoteFile::new(vec![]));
         self.structure = Some(path);
         Ok(())
     }

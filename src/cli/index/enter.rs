@@ -1,0 +1,77 @@
+//! What commands enter by themselves.
+
+use super::place;
+use std::path::Path;
+use zkinfer::{
+    index::{self, Entry, Index, IndexError, NoteFile, SqliteIndex},
+    proof::Structure,
+    storage::ContentAddress,
+};
+
+/// Whether what is made or seen goes into the index.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct IndexArgs {
+    /// Enter nothing into the index that `zkinfer search` looks in. ZKINFER_INDEX=off says so for every command.
+    #[arg(long)]
+    no_index: bool,
+}
+
+/// Enters what a command has made or seen, after that is safe. Whatever goes wrong is a warning and no failure: the index can be
+/// made again, and the command did what it was asked for. After the first failure nothing more is tried, so that an index that
+/// is locked delays a command once.
+#[derive(Debug)]
+pub(crate) struct Entering(State);
+
+#[derive(Debug)]
+enum State {
+    Off,
+    Ready,
+    Open(Box<SqliteIndex>),
+    Failed,
+}
+
+impl Entering {
+    pub(crate) const fn new(args: &IndexArgs) -> Self {
+        Self(if args.no_index { State::Off } else { State::Ready })
+    }
+
+    /// A file of bundles that was written with these bytes.
+    pub(crate) fn file(&mut self, structure: &Structure, bytes: &[u8], path: &Path, notes: &NoteFile) {
+        self.enter(|| {
+            // As `index rebuild` will find it.
+            let location = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            index::entries(structure, ContentAddress::of(bytes), location.to_str(), notes)
+        });
+    }
+
+    /// Claims that were seen.
+    pub(crate) fn claims(&mut self, claims: Vec<Entry>) {
+        self.enter(|| Ok(claims));
+    }
+
+    /// Whether anything would come of it.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        matches!(self.0, State::Ready | State::Open(_))
+    }
+
+    fn enter(&mut self, entries: impl FnOnce() -> Result<Vec<Entry>, IndexError>) {
+        if let State::Ready = self.0 {
+            self.0 = match place().map(|place| place.map(|folder| SqliteIndex::open(&folder.join(SqliteIndex::FILE)))) {
+                Ok(None) => State::Off,
+                Ok(Some(Ok(index))) => State::Open(Box::new(index)),
+                Ok(Some(Err(error))) => Self::failed(&error),
+                Err(error) => Self::failed(&error),
+            };
+        }
+        if let State::Open(index) = &self.0
+            && let Err(error) = entries().and_then(|entries| index.enter(&entries))
+        {
+            self.0 = Self::failed(&error);
+        }
+    }
+
+    fn failed(error: &dyn std::fmt::Display) -> State {
+        tracing::warn!(%error, "not entered into the index; nothing else is affected, and `zkinfer index rebuild` makes up for it");
+        State::Failed
+    }
+}
