@@ -26,7 +26,8 @@ fn main() -> Result<(), Failure> {
     let store = Arc::new(LocalStore::at(dir.path().join("store")));
     let options = IndexerOptions { store: Some(store.clone()), ..IndexerOptions::default() };
     let indexer = Arc::new(Indexer::start(index.clone(), options)?);
-    let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(&[SIZE, 16, 4], 3)?))?;
+    let network = synthetic::random_mlp(&[SIZE, 16, 4], 3).ok_or("a network needs two widths")?;
+    let model = Model::from_onnx(synthetic::to_onnx(&network))?;
     let backend = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(dir.path().join("cache")));
     let engine = InferenceEngine::new(model, backend, EngineOptions::default(), &Control::default())?;
     let engine = engine.indexed_by(indexer.clone());

@@ -54,11 +54,11 @@ fn what_prove_and_batch_write_is_found_by_word_answer_and_nearness() {
     assert_eq!(found(&dir, &["--limit", "1000"]).len() as u64, many);
     let ids = |found: &[Value]| found.iter().map(|one| one["statement_id"].clone()).collect::<Vec<_>>();
     let [seven, zero] = [seven, zero].map(|report| report["statement_ids"][0].clone());
-    assert_eq!(ids(&found(&dir, &["--text", "NORTH"])), [seven.clone()]);
-    assert_eq!(ids(&found(&dir, &["--label", "round"])), [zero.clone()]);
+    assert_eq!(ids(&found(&dir, &["--text", "NORTH"])), std::slice::from_ref(&seven));
+    assert_eq!(ids(&found(&dir, &["--label", "round"])), std::slice::from_ref(&zero));
     assert_eq!(ids(&found(&dir, &["--near", &embedding("[0.9, 0, 0.5]")])), [seven.clone(), zero.clone()]);
     let like = found(&dir, &["--near-statement", zero.as_str().unwrap(), "--meta", "ward=north 7"]);
-    assert_eq!(ids(&like), [seven.clone()], "nearness and a filter at once");
+    assert_eq!(ids(&like), std::slice::from_ref(&seven), "nearness and a filter at once");
     let of_seven = &found(&dir, &["--statement", seven.as_str().unwrap()])[0];
     // Its own file, that of the batch, and the list of the batch.
     assert_eq!(of_seven["held"].as_array().unwrap().len(), 3);
