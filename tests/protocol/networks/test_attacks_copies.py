@@ -56,17 +56,17 @@ class Copies(Attacks):
         run = Run(tree())
         cell = lambda c: next((i, k) for i in range(3) for k in range(2) if run.witness.row(run.c.T["ge"], (i,), k)["L0"] == c)
         (i, k), (j, m) = cell(1), cell(0)
-        self.attack("c = 0 for a >= b", tree, ["ge.pos"], one("ge", (i,), lambda r: (r.update(L0=0), put(r, 2, 3, r["X1"] - r["X2"] + 1)), k))
+        self.attack("c = 0 for a >= b", tree, ["ge.pos"], one("ge", (i,), lambda r: (r.update(L0=0), put(r, 1, 2, r["X1"] - r["X2"] + 1)), k))
         self.attack("c = 1 for a < b", tree, ["ge.neg"],
-                    one("ge", (j,), lambda r: (r.update(L0=1), put(r, 2, 3, 0), put(r, 4, 5, r["X2"] - r["X1"])), m))
+                    one("ge", (j,), lambda r: (r.update(L0=1), put(r, 1, 2, 0), put(r, 3, 4, r["X2"] - r["X1"])), m))
 
     def test_selection_and_constants(self):
         run = Run(tree())
         r = run.witness.row(run.c.T["s"], (2,))
         other = r["X3"] if r["X1"] else r["X2"]
         if other != (r["X2"] if r["X1"] else r["X3"]):
-            self.attack("the other choice", tree, ["where.choice"], one("s", (2,), lambda row: put(row, 2, 3, other)), after=lambda x: x.c.values[0].update(output=[other]))
-        self.attack("another constant", tree, ["constants"], one("c", (6,), bump(2, 3, 1)))
+            self.attack("the other choice", tree, ["where.choice"], one("s", (2,), lambda row: put(row, 0, 1, other)), after=lambda x: x.c.values[0].update(output=[other]))
+        self.attack("another constant", tree, ["constants"], one("c", (6,), bump(0, 1, 1)))
 
     def test_c_is_a_bit(self):
         """1 compared with 0: c is unique, and is not without c (c - 1) = 0."""

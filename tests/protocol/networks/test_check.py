@@ -61,12 +61,12 @@ def chain(order=(0, 1)):
                 z = sum(weight(e - 2 * order[u], q0 + 2 * u + j) * xs[u][j] for u in range(2) for j in range(2) if e >= 2 * order[u])
                 row = cat.relu_row(z)
                 w.set(h, (layer, i), 0, row)
-                hs[layer].append(cat.value(row, 2, 3))
+                hs[layer].append(cat.value(row, 1, 2))
             if layer == 0 and c.follow:
                 xs[1] = hs[0]
         for layer in range(2):
             for i in range(2):
-                w.set(x, (layer, i), 0, split(xs[layer][i], 2, 3))
+                w.set(x, (layer, i), 0, split(xs[layer][i], 0, 1))
         c.values[0]["output"] = hs[1]
 
     c.fill, c.guess, c.follow = fill, [0, 0], order == (0, 1)

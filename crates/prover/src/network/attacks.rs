@@ -14,7 +14,7 @@ use super::gadget::{Gadget, Row};
 use super::graph::samples::{mlp, parameters};
 use super::graph::{Graph, Layer, Linear};
 use super::layout::block;
-use super::statement::NetworkStatement;
+use super::statement::{NetworkStatement, PortValue};
 use super::testing::{Cheat, Fixture};
 use crate::encoding::signed;
 use crate::error::{CircuitError, VerifyError};
@@ -40,6 +40,14 @@ fn pooled(layer: Layer) -> Fixture {
         activation: None,
     };
     Fixture::new(Graph::new(vec![Layer::Input { dims: vec![1, 4, 4] }, layer, dense]).unwrap(), Level::One, 1)
+}
+
+/// The elements that the first sample claims for a port.
+fn elements(statements: &mut [NetworkStatement], port: usize) -> &mut Vec<i64> {
+    match &mut statements[0].ports[port] {
+        PortValue::Elements(elements) => elements,
+        PortValue::Commitment(_) => panic!("a committed port"),
+    }
 }
 
 fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
@@ -92,7 +100,7 @@ impl FalseRow<'_> {
 fn shift_outputs(graph: &Graph, statements: &mut [NetworkStatement], element: usize, by: i64) {
     let Some(Layer::Linear { from, parameters, .. }) = graph.layers().last() else { panic!("no last layer") };
     let inputs = graph.elements(*from);
-    for (i, o) in statements[0].ports[1].iter_mut().enumerate() {
+    for (i, o) in elements(statements, 1).iter_mut().enumerate() {
         *o += i64::from(parameters.weights[i * inputs + element]) * by;
     }
 }
@@ -207,7 +215,7 @@ fn limbs_are_bytes() {
 struct FalseOutput(Forge);
 impl Cheat for FalseOutput {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][1] += 1;
+        elements(statements, 1)[1] += 1;
     }
     fn forge(&self) -> Forge {
         self.0
@@ -230,7 +238,7 @@ fn operators_and_opening() {
 struct FalseInput;
 impl Cheat for FalseInput {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[0][3] ^= 1;
+        elements(statements, 0)[3] ^= 1;
     }
 }
 
@@ -244,7 +252,7 @@ fn inputs() {
 struct FalseHat<'a>(&'a Fixture);
 impl Cheat for FalseHat<'_> {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][0] += 1;
+        elements(statements, 1)[0] += 1;
     }
     fn hats(&self, y: &mut [Fr], model: &FoldedModel, _: &NetworkChallenges1) {
         let q = self.0.verifier.key().program().parts().linear_ops.last().unwrap().segment.0 as usize;
@@ -267,7 +275,7 @@ struct OtherModel {
 }
 impl Cheat for OtherModel {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][self.row as usize] += self.by;
+        elements(statements, 1)[self.row as usize] += self.by;
     }
     fn model(&self, model: &mut FoldedModel, c1: &NetworkChallenges1) {
         // `G` folds the changed bias; `C_f` and the quotients are the old ones.
@@ -352,12 +360,12 @@ fn public_values_fit_their_ports() {
     let proof = proof.to_bytes();
     for (element, value) in [(0, -1), (5, 65_536), (2, i64::MAX)] {
         let mut statements = statements.clone();
-        statements[0].ports[0][element] = value;
+        elements(&mut statements, 0)[element] = value;
         let error = f.verifier.verify(&statements, &proof).unwrap_err();
         assert!(matches!(error, VerifyError::Circuit(CircuitError::Element { port: 0, element: e }) if e == element));
     }
     let mut short = statements.clone();
-    short[0].ports[1].pop();
+    elements(&mut short, 1).pop();
     assert!(matches!(f.verifier.verify(&short, &proof), Err(VerifyError::Circuit(CircuitError::Length { .. }))));
     assert!(f.verifier.verify(&[], &proof).is_err());
     let twice = [statements.clone(), statements.clone()].concat();
@@ -375,16 +383,17 @@ fn proofs_are_for_one_key() {
     let proof = proof.to_bytes();
     let vk = f.verifier.key();
     let (bytes, program) = (vk.to_bytes(), vk.program().to_bytes());
-    assert_eq!(&super::keys::NetworkVerifyingKey::from_bytes(&bytes, &program).unwrap(), vk);
+    let fixed = super::Fixed::default().to_bytes();
+    assert_eq!(&super::keys::NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).unwrap(), vk);
     let other = Fixture::new(mlp(&[6, 8, 5, 3], &[RELU, RELU], 12), Level::One, 1);
     assert!(other.verifier.verify(&statements, &proof).is_err());
     // Same commitment, another program: the digest does not match.
     let clamped = mlp(&[6, 8, 5, 3], &[RELU, Gadget::Clamp { shift: 8, lo: 0, hi: 65535 }], 11);
     let clamped = clamped.compile().unwrap().program.to_bytes();
-    assert!(super::keys::NetworkVerifyingKey::from_bytes(&bytes, &clamped).is_err());
+    assert!(super::keys::NetworkVerifyingKey::from_bytes(&bytes, &clamped, &fixed).is_err());
     let mut identity = bytes.clone();
     identity[36..100].fill(0);
-    let key = super::keys::NetworkVerifyingKey::from_bytes(&identity, &program).unwrap();
+    let key = super::keys::NetworkVerifyingKey::from_bytes(&identity, &program, &fixed).unwrap();
     assert_eq!(key.commitment(), G1Affine::identity());
     let verifier = super::NetworkVerifier::new(key, testing::srs().pinned()).unwrap();
     assert!(verifier.verify(&statements, &proof).is_err());

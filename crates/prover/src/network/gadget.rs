@@ -1,8 +1,9 @@
 //! The row kinds that are known to compute a function: each is a set of views and gates together
 //! with the argument that its cells are unique.
 //!
-//! View 0 is the value that later constraints read. A *linear* gadget has view 1 = `z`, and `z`
-//! determines the row; a maximum has view `1 + i` = `y - x_i`.
+//! Columns and views are those of N10: cells from `L_0` on without gaps; view 0 is the value, which copies
+//! read too. A *linear* gadget has view 1 = `z`, and `z` determines the row; a maximum has view `1 + i` =
+//! `y - x_i`.
 
 use super::program::{Form, Gate, Kind};
 use crate::error::RangeKind;
@@ -30,7 +31,7 @@ impl zeroize::Zeroize for Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gadget {
-    /// `y` in `[0, 2^16)`, given from outside.
+    /// `y` in `[0, 2^16)`, given from outside; view 1 is `t = y - 2^15`.
     Input,
     /// `t = floor((z + 2^{s-1}) / 2^s)` in `[-2^15, 2^15)`: division with remainder `u < 2^s`.
     Requantize {
@@ -155,7 +156,10 @@ impl Gadget {
         // `u - 2^{s-1}`
         let remainder = |cells: &mut Cells, shift: u8| constant(cells.take(shift / 8, 1), -(1 << (shift - 1)));
         let (views, gates) = match self {
-            Self::Input => (vec![cells.take(2, 1)], vec![]),
+            Self::Input => {
+                let y = cells.take(2, 1);
+                (vec![y.clone(), constant(y, -(1 << 15))], vec![])
+            }
             Self::Requantize { shift } => {
                 let u = remainder(&mut cells, shift);
                 let t = constant(cells.take(2, 1), -(1 << 15));
@@ -207,7 +211,7 @@ impl Gadget {
                 (vec![y, z], vec![gate(&zero(), &zero(), sum)])
             }
         };
-        Kind { lo, hi, views, gates, lookups: Vec::new(), value: None, reads: 0 }
+        Kind { lo, hi, views, gates, lookups: Vec::new(), value: Some(0), reads: 0 }
     }
 
     /// The gadget that a kind is, if it is one.

@@ -6,12 +6,14 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use zeroize::Zeroize;
 
-use super::graph::Graph;
+use super::fixed::Fixed;
+use super::graph::{Compiled, Graph};
 use super::layout::{degree_bound, nu};
+use super::phi::Order;
 use super::program::Program;
 use super::weights::NetworkWeights;
 use crate::encoding::{Reader, keccak, point_bytes};
-use crate::error::{EncodingError, KeyError};
+use crate::error::{CircuitError, EncodingError, KeyError};
 use crate::keys::{Level, ModelSecret};
 use crate::setup::quotients::{self, ModelCommitment};
 use crate::srs::Srs;
@@ -19,31 +21,29 @@ use crate::srs::Srs;
 /// Version of the verifying-key encoding.
 const VERSION: u16 = 2;
 
-/// The public key of a network. It holds no SRS point. Programs with tables or copies, whose keys
-/// have fixed commitments, are not implemented.
+/// The public key of a network. It holds no SRS point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkVerifyingKey {
     program: Program,
     level: Level,
     srs_id: [u8; 32],
     commitment: G1Affine,
+    fixed_digest: [u8; 32],
+    /// `T_out, addr_1.., mult`, those that exist.
+    fixed: Vec<G1Affine>,
 }
 
-/// `keccak(fixed bytes)` of a program without tables and copies: the count 0.
-fn no_fixed_columns() -> [u8; 32] {
-    keccak(&[&0u32.to_be_bytes()])
+/// Whether two quotient levels exist: `2 <= 2^rho2 < R`.
+fn check_level(level: Level, program: &Program) -> Result<(), KeyError> {
+    match level {
+        Level::Two { rho2 } if rho2 == 0 || rho2 >= 32 || 1u64 << rho2 >= u64::from(program.parts().blocks) => {
+            Err(KeyError::Level(rho2))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl NetworkVerifyingKey {
-    /// Fails unless the program is a function that is implemented, and the level exists for it.
-    fn new(program: Program, level: Level, srs_id: [u8; 32], commitment: G1Affine) -> Result<Self, KeyError> {
-        program.check().map_err(crate::error::CircuitError::from)?;
-        if !level.is_valid_for(program.parts().blocks as usize) {
-            return Err(KeyError::Level(level.byte()));
-        }
-        Ok(Self { program, level, srs_id, commitment })
-    }
-
     /// The program.
     #[must_use]
     pub fn program(&self) -> &Program {
@@ -67,6 +67,11 @@ impl NetworkVerifyingKey {
         self.commitment
     }
 
+    /// The fixed commitments.
+    pub(crate) fn fixed(&self) -> &[G1Affine] {
+        &self.fixed
+    }
+
     /// The canonical bytes of N3, without the program: they hold its digest.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -75,15 +80,35 @@ impl NetworkVerifyingKey {
         out.extend(self.srs_id);
         out.extend(point_bytes(&self.commitment));
         out.extend(self.program.digest());
-        out.extend(no_fixed_columns());
+        out.extend(self.fixed_digest);
+        self.fixed.iter().for_each(|p| out.extend(point_bytes(p)));
         out
     }
 
-    /// Reads the canonical bytes of a key and of its program.
+    /// Reads the canonical bytes of a key, of its program, and of its tables and copies ([`Fixed::to_bytes`]).
+    ///
+    /// That the fixed commitments are those of the fixed bytes is left to [`Self::check`]: it takes powers of tau.
     ///
     /// # Errors
-    /// The bytes are not canonical, the program is another one, or [`Program::check`] refuses it.
-    pub fn from_bytes(bytes: &[u8], program: &[u8]) -> Result<Self, KeyError> {
+    /// The bytes are not canonical, the program or the fixed bytes are others, or [`Program::check`] refuses them.
+    pub fn from_bytes(bytes: &[u8], program: &[u8], fixed: &[u8]) -> Result<Self, KeyError> {
+        let key = Self::from_unregistered_bytes(bytes, program)?;
+        if keccak(&[fixed]) != key.fixed_digest {
+            return Err(KeyError::FixedMismatch);
+        }
+        let fixed = Fixed::from_bytes(key.program.parts().tables, fixed).map_err(CircuitError::from)?;
+        key.program.check(&fixed).map_err(CircuitError::from)?;
+        Ok(key)
+    }
+
+    /// Reads the canonical bytes of a key and of its program: V1 of N8, all that a verifier needs.
+    ///
+    /// A proof under such a key says what its program says. Whether the outputs are a function of the inputs is for
+    /// whoever registered the key to have found out ([`Self::check`]), and for the caller to know.
+    ///
+    /// # Errors
+    /// The bytes are not canonical, or the program is another one.
+    pub fn from_unregistered_bytes(bytes: &[u8], program: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader::new(bytes);
         let version = reader.u16()?;
         if version != VERSION {
@@ -98,13 +123,29 @@ impl NetworkVerifyingKey {
             rho2 => Level::Two { rho2 },
         };
         let (srs_id, commitment) = (reader.bytes()?, reader.point()?);
-        let (digest, fixed): ([u8; 32], [u8; 32]) = (reader.bytes()?, reader.bytes()?);
-        reader.end()?;
-        if keccak(&[program]) != digest || fixed != no_fixed_columns() {
+        let (digest, fixed_digest): ([u8; 32], [u8; 32]) = (reader.bytes()?, reader.bytes()?);
+        if keccak(&[program]) != digest {
             return Err(KeyError::ProgramMismatch);
         }
-        let program = Program::from_bytes(program).map_err(crate::error::CircuitError::from)?;
-        Self::new(program, level, srs_id, commitment)
+        let program = Program::from_bytes(program).map_err(CircuitError::from)?;
+        check_level(level, &program)?;
+        let fixed = reader.points(Order::new(program.parts()).fixed_count())?;
+        reader.end()?;
+        Ok(Self { program, level, srs_id, commitment, fixed_digest, fixed })
+    }
+
+    /// What registration of N11 finds out without a secret: the fixed commitments are those of `fixed`, and with it the
+    /// program is a function that is implemented. That the coefficients of `f` are small is [`check_opening`]'s to say.
+    ///
+    /// # Errors
+    /// The tables and copies are others, [`Program::check`] refuses them, or the SRS is another one or too small.
+    pub fn check(&self, fixed: &Fixed, srs: &Srs) -> Result<(), KeyError> {
+        if self.srs_id != *srs.id() {
+            return Err(KeyError::SrsMismatch);
+        }
+        self.program.check(fixed).map_err(CircuitError::from)?;
+        let same = fixed.digest() == self.fixed_digest && fixed.commit(self.program.parts(), srs)? == self.fixed;
+        if same { Ok(()) } else { Err(KeyError::FixedMismatch) }
     }
 
     /// `vkd = keccak(TAG_VK || vk bytes)`.
@@ -125,6 +166,7 @@ pub struct NetworkProvingKey {
     pub(crate) vk: NetworkVerifyingKey,
     pub(crate) graph: Graph,
     pub(crate) weights: NetworkWeights,
+    pub(crate) fixed: Fixed,
     pub(crate) omega: Fr,
     /// `P_d`, or `O_c` then `O_{c,e}`.
     pub(crate) quotients: Vec<G1Affine>,
@@ -175,17 +217,19 @@ pub fn generate(
     level: Option<Level>,
     srs: &Srs,
 ) -> Result<NetworkProvingKey, KeyError> {
-    let compiled = graph.compile()?;
-    let (program, weights) = (compiled.program, compiled.weights);
+    let Compiled { program, weights, fixed } = graph.compile()?;
+    program.check(&fixed).map_err(CircuitError::from)?;
     let blocks = program.parts().blocks as usize;
     let level = level.unwrap_or_else(|| Level::default_for_rows(blocks, weights.one_level_additions()));
-    let mut vk = NetworkVerifyingKey::new(program, level, *srs.id(), G1Affine::identity())?;
-    check_size(&vk.program, srs)?;
-    let rows = weights.rows(vk.program.parts());
+    check_level(level, &program)?;
+    check_size(&program, srs)?;
+    let rows = weights.rows(program.parts());
     let ModelCommitment { c_f, quotient_points } = quotients::commit(&rows, srs.powers(), level);
-    let omega = omega(&vk.program, &weights, secret);
-    vk.commitment = blind(c_f, omega);
-    Ok(NetworkProvingKey { vk, graph, weights, omega, quotients: quotient_points })
+    let omega = omega(&program, &weights, secret);
+    let commitment = blind(c_f, omega);
+    let (fixed_digest, commitments) = (fixed.digest(), fixed.commit(program.parts(), srs)?);
+    let vk = NetworkVerifyingKey { program, level, srs_id: *srs.id(), commitment, fixed_digest, fixed: commitments };
+    Ok(NetworkProvingKey { vk, graph, weights, fixed, omega, quotients: quotient_points })
 }
 
 /// Whether a graph with its weights, and `secret`, open the commitment of `vk`: its program is that
@@ -201,6 +245,8 @@ pub fn check_opening(vk: &NetworkVerifyingKey, graph: &Graph, secret: &ModelSecr
     check_size(&compiled.program, srs)?;
     let c_f = quotients::commit_model(&compiled.weights.rows(compiled.program.parts()), srs.powers());
     let opened = blind(c_f, omega(&compiled.program, &compiled.weights, secret));
-    let same = compiled.program == vk.program && opened == vk.commitment;
-    if same { Ok(()) } else { Err(KeyError::CommitmentMismatch) }
+    if compiled.program != vk.program || opened != vk.commitment {
+        return Err(KeyError::CommitmentMismatch);
+    }
+    vk.check(&compiled.fixed, srs)
 }

@@ -31,7 +31,7 @@
 //! let prover = NetworkProver::new(key, &srs, 1)?;
 //! let (statements, proof) = prover.prove([1; 32], &[request.clone()])?;
 //! verifier.verify(&statements, &proof.to_bytes())?;
-//! assert_eq!(statements[0].ports[1], graph.infer(&request.inputs)?);
+//! assert_eq!(statements[0].ports[1].elements(), graph.infer(&request.inputs)?);
 //! # Ok(())
 //! # }
 //! ```
@@ -40,32 +40,38 @@ mod access;
 #[cfg(test)]
 mod attacks;
 mod columns;
+mod fixed;
 mod functions;
 mod gadget;
 pub mod graph;
-mod hats;
+mod helpers;
 mod keys;
+mod lambda;
 mod layout;
 #[cfg(test)]
 mod mask_rank;
+mod messages;
 mod phi;
+mod ports;
 pub mod program;
 mod proof;
 mod prove;
 mod statement;
 mod sumcheck;
+mod tensors;
 #[cfg(test)]
 mod testing;
 mod verify;
 mod weights;
 
 pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
+pub use fixed::{Copied, Fixed};
 pub use gadget::Gadget;
 pub use graph::{Graph, Layer, Linear, Parameters};
 pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;
 pub use prove::NetworkProver;
-pub use statement::NetworkStatement;
+pub use statement::{NetworkStatement, PortValue};
 pub use verify::{NetworkChallenges, NetworkVerifier};
 pub use weights::NetworkWeights;

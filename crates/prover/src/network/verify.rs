@@ -5,13 +5,13 @@ use ark_bn254::Fr;
 use super::functions::Functions;
 use super::keys::NetworkVerifyingKey;
 use super::layout::Size;
+use super::messages::start;
 use super::phi::{Order, phi};
 use super::proof::{NetworkProof, Shape};
-use super::prove::start;
 use super::statement::{self, NetworkStatement};
 use crate::error::{Check, KeyError, VerifyError};
 use crate::many;
-use crate::opening::verify::{self as opening, Equation, Instance, Opening, SrsPoints};
+use crate::opening::verify::{self as opening, CommittedInstance, Equation, Instance, Opening, SrsPoints};
 use crate::pinned::PinnedSrs;
 use crate::prove::bound_sigma;
 use crate::rules::{Rule, Rules};
@@ -51,7 +51,8 @@ pub struct NetworkVerifier {
 impl NetworkVerifier {
     /// A verifier. All SRS points come from `pinned`, none from the key.
     ///
-    /// A key of this type has a program that [`Program::check`](super::Program::check) accepts.
+    /// What a valid proof says is what the program says. That the program is a function is for whoever registered
+    /// the key to have checked: [`NetworkVerifyingKey::check`].
     ///
     /// # Errors
     /// The key names another SRS, or `pinned` does not reach the powers it needs.
@@ -125,14 +126,14 @@ impl NetworkVerifier {
     ) -> Result<(NetworkChallenges, Equation), Check> {
         let p = self.vk.program().parts();
         let order = Order::new(p);
-        let values: Vec<Vec<Vec<i64>>> = statements.iter().map(|s| s.ports.clone()).collect();
+        let values = statement::elements(statements);
 
         // V2 and V3: the transcript yields every challenge only after what it binds.
         let transcript = start(&self.vkd, self.vk.program(), statements, rules);
         let (transcript, m1) = transcript.m1(&proof.m1);
         let sigma = bound_sigma(proof.sigma, rules);
         let (mut transcript, m2) = transcript.m2(&proof.m2_points(), sigma, size.rows.variables());
-        let functions = Functions::new(p, size, &m1, &m2, rules).ok_or(Check::V2)?;
+        let functions = Functions::new(p, size, &m1, &m2, &values, rules).ok_or(Check::V2)?;
         let mut claim = functions.claim(&values) + m2.zeta * proof.sigma;
         let mut r = Vec::with_capacity(size.rows.variables());
         for e in &proof.rounds {
@@ -148,7 +149,7 @@ impl NetworkVerifier {
         let delta = transcript.pi_2(&proof.pi[1], &proof.zr);
 
         // V4
-        let at_r = functions.evaluate(&m2.xi, &r, m1.gamma);
+        let at_r = functions.evaluate(&m2.xi, &r);
         let expected = phi(p, &functions, &at_r, &proof.evals, m1.beta, m2.zeta);
         if rules.on(Rule::V4) && claim != expected {
             return Err(Check::V4);
@@ -156,15 +157,22 @@ impl NetworkVerifier {
 
         // V2 for x, V5 and V6
         let moduli = self.points.moduli(self.vk.level().roots(m1.alpha));
+        let committed = p.committed_ports().enumerate().map(|(s, (port, _))| CommittedInstance {
+            rule: Rule::SchnorrTensor,
+            power: 2 + s as u64,
+            level: size.tensor_level(s),
+            points: statement::points(statements, port),
+        });
+        let committed: Vec<CommittedInstance> = committed.collect();
         let instance = Instance {
-            columns: proof.columns(order, size.lo()),
+            columns: proof.columns(order, size, self.vk.fixed()),
             g: (order.g(), size.lo()),
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.points.tau.0,
             c_d: m2.c_d,
             mu: m1.mu,
-            committed: &[],
+            committed: &committed,
             r: &r,
         };
         let equation = opening::reduce(proof.messages(), &instance, Opening { rho, x, eta, z, delta }, rules)?;

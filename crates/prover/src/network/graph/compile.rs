@@ -4,6 +4,7 @@
 use super::{Graph, Layer, Linear};
 use crate::circuit::layout::FIRST;
 use crate::error::CircuitError;
+use crate::network::fixed::Fixed;
 use crate::network::gadget::Gadget;
 use crate::network::layout::TABLE_START;
 use crate::network::program::bounds::{MIN_LIMBS, MIN_NU};
@@ -19,6 +20,8 @@ pub struct Compiled {
     pub program: Program,
     /// What they do not.
     pub weights: NetworkWeights,
+    /// Tables and copies.
+    pub fixed: Fixed,
 }
 
 /// The rows of a linear layer, cut into units of at most `R` rows.
@@ -93,8 +96,9 @@ impl Graph {
             lowering.layer(layer);
         }
         let program = Program::new(lowering.parts)?;
-        program.check()?;
-        Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights } })
+        let fixed = Fixed::default();
+        program.check(&fixed)?;
+        Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights }, fixed })
     }
 
     /// The layers that are tensors, in the order of their kinds, and so of their positions.

@@ -389,7 +389,7 @@ mod tests {
             }
             if let Ok(program) = Program::from_bytes(&bytes) {
                 prop_assert_eq!(program.to_bytes(), bytes);
-                let _ = program.check();
+                let _ = program.check(&crate::network::Fixed::default());
             }
         }
 

@@ -10,8 +10,11 @@
 //!
 //! The order is found, not read: constraints are used as soon as what they read is defined.
 
-use super::{Access, LANE, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, range};
+use super::{
+    Access, LANE, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, bounds, range,
+};
 use crate::error::ProgramError;
+use crate::network::fixed::Fixed;
 use crate::network::gadget::Gadget;
 
 impl Program {
@@ -20,14 +23,16 @@ impl Program {
     ///
     /// # Errors
     /// Names the kind, tensor or constraint that is not implemented, not defined, or too large.
-    pub fn check(&self) -> Result<(), ProgramError> {
-        self.gadgets().map(drop)
+    pub fn check(&self, fixed: &Fixed) -> Result<(), ProgramError> {
+        fixed.check(&self.parts)?;
+        self.gadgets(fixed).map(drop)
     }
 
     /// The gadget of every kind, if [`Self::check`] holds.
-    pub(crate) fn gadgets(&self) -> Result<Vec<Gadget>, ProgramError> {
+    pub(crate) fn gadgets(&self, _: &Fixed) -> Result<Vec<Gadget>, ProgramError> {
         let p = &self.parts;
         implemented(p)?;
+        bounds::hats_in_segments(p)?;
         range::check(p)?;
         let mut gadgets = Vec::new();
         for (index, kind) in p.kinds.iter().enumerate() {
@@ -315,7 +320,7 @@ mod tests {
 
     /// What is said of a changed program: refused when it is read, or by the check.
     fn verdict(parts: Parts) -> Result<(), ProgramError> {
-        Program::new(parts)?.check()
+        Program::new(parts)?.check(&Fixed::default())
     }
 
     fn changed(parts: &Parts, change: impl FnOnce(&mut Parts)) -> ProgramError {
