@@ -1,11 +1,11 @@
-//! General networks: convolutions, pools and residual connections beside dense layers. Stage: a
-//! prover and a verifier in Rust for the first two steps of the specification
-//! (`docs/protocol-networks.md`, sections N1 to N9).
+//! General networks: convolutions, pools and residual connections beside dense layers
+//! (`docs/protocol-networks.md`).
 //!
-//! What is here: programs and their canonical bytes, [`Program::check`], the gadgets requantize,
-//! ReLU, clamp, maximum and division, relations and linear operators, batches. What is specified and
-//! refused with a typed error: tables, copies, products of activations, committed and index ports,
-//! triangles, lanes. No contract verifies these proofs, and nothing outside this crate makes them yet.
+//! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
+//! the gadgets requantize, ReLU, clamp, maximum and division, relations and linear operators, batches.
+//! What is specified and refused by the check with a typed error: tables, copies, products of activations,
+//! committed and index ports, triangles, lanes. No contract verifies these proofs, and nothing outside this
+//! crate makes them yet.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
