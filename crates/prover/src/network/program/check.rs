@@ -261,18 +261,23 @@ impl Definitions<'_> {
 
 /// Whether an access reads every element of its tensor once, each with its own power.
 fn covers(a: &Access, t: &Tensor, exponents: Exponents) -> Result<(), &'static str> {
-    let mut axes = vec![false; t.dims.len()];
+    // Per axis: (stride, size) of its variables, whose digits make up its indices.
+    let mut axes = vec![Vec::new(); t.dims.len()];
     for v in a.vars.iter().filter(|v| v.size > 1) {
-        let Some((axis, 1)) = v.target else {
-            return Err("the defining access has a broadcast or a stride");
+        let Some((axis, stride)) = v.target else {
+            return Err("the defining access has a broadcast");
         };
-        let axis = usize::from(axis);
-        if axes[axis] || v.size != t.dims[axis] {
-            return Err("the defining access does not cover its tensor");
-        }
-        axes[axis] = true;
+        let digits: &mut Vec<(u32, u32)> = axes.get_mut(usize::from(axis)).ok_or("the defining access has a lane")?;
+        digits.push((stride, v.size));
     }
-    if a.offsets.iter().any(|o| *o != 0) || axes.iter().zip(&t.dims).any(|(covered, d)| !covered && *d > 1) {
+    let tiles = |(digits, dim): (&mut Vec<(u32, u32)>, &u32)| {
+        digits.sort_unstable();
+        let next = digits.iter().try_fold(1u64, |next, (stride, size)| {
+            (u64::from(*stride) == next).then(|| next.saturating_mul((*size).into()))
+        });
+        next == Some((*dim).into())
+    };
+    if a.offsets.iter().any(|o| *o != 0) || !axes.iter_mut().zip(&t.dims).all(tiles) {
         return Err("the defining access does not cover its tensor");
     }
     let weights = a.vars.iter().map(|v| (v.size, exponents(&v.weight)));
@@ -349,6 +354,13 @@ mod tests {
         undetermined(&|p| p.linear_ops[0].z[0].offsets[0] = 1);
         undetermined(&|p| p.linear_ops[0].z[0].vars[0].weight = Monomial::default());
         undetermined(&|p| p.linear_ops[0].z[0].vars.push(Var { size: 2, weight: Monomial::alpha(9), target: None }));
+        // Digits that overlap, and digits that leave a gap.
+        for stride in [1, 3, 7] {
+            undetermined(&|p| {
+                let axis = Some((0, stride));
+                p.linear_ops[0].z[0].vars.push(Var { size: 2, weight: Monomial::alpha(9), target: axis });
+            });
+        }
         // The value instead of `z`.
         undetermined(&|p| p.linear_ops[0].z[0].view = 0);
         // Inputs that nothing ties, or only some of them.
