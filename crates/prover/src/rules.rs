@@ -79,8 +79,12 @@ pub(crate) enum Rule {
     Write,
     /// `sum H_X = sum H_V`.
     CopySum,
-    /// Terms on committed ports.
-    Tensor,
+    /// The samples of `Y_L, Y_R` are separated by `psi`, which is drawn after them, and not by `mu`.
+    Psi,
+    /// `SLK_i` is 0 where nothing is looked up.
+    LookupRows,
+    /// The sample is in the tuple of a copy.
+    CopySample,
     /// The Schnorr proofs for `D_s` (V6).
     SchnorrTensor,
 }

@@ -246,6 +246,16 @@ def operand(name="top"):
     return gadget(name, {"M": X1})
 
 
+def copied(name="copy"):
+    """The value of another row, read by copy."""
+    t = limbs(0, 1, -(1 << 15))
+    return gadget(name, {"t": t}, [("copy", ZERO, ZERO, t - X1)], reads=(1,), default=split(1 << 15, 0, 1))
+
+
+def copied_row(value):
+    return {"X1": value, **split(value + (1 << 15), 0, 1)}
+
+
 def constant(name="const"):
     """A constant that belongs to the model: tied by a linear op whose only hat is public."""
     return gadget(name, {"y": limbs(0, 1)})

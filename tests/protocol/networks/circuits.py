@@ -139,6 +139,31 @@ def tree():
     return c
 
 
+def gather(indices=(3, 1, 1, 0, 2)):
+    """N = 2: elements of an input in any order."""
+    rng = random.Random(8)
+    c = Circuit("gather", [cat.inputs(), cat.copied()], N=2, ell=4, nx=1, nr=1)
+    x, g = c.tensor("x", "in", 4), c.tensor("g", "copy", len(indices))
+    pin, pout = c.port("input", 4), c.port("output", len(indices), output=True, signed=True, min=-32768, max=32767)
+    for v in c.values:
+        v["input"] = [rng.randrange(256) for _ in range(4)]
+    port_relation(c, "input", pin, x, "y")
+    port_relation(c, "output", pout, g, "t")
+    c.finish()
+    c.pr.copies |= {(1, g.at(i)): x.at(n) for i, n in enumerate(indices)}
+
+    def fill(w):
+        for k in range(c.N):
+            for i, v in enumerate(c.values[k]["input"]):
+                w.set(x, (i,), k, split(v, 0, 1))
+            for i, n in enumerate(indices):
+                w.set(g, (i,), k, cat.copied_row(c.values[k]["input"][n]))
+            c.values[k]["output"] = [c.values[k]["input"][n] for n in indices]
+
+    c.fill = fill
+    return c
+
+
 def bilinear():
     """N = 2: the product of two inputs A (3 x 4) B (4 x 2), requantized; the sum of squares of its rows is public."""
     rng = random.Random(4)

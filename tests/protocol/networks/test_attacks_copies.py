@@ -4,8 +4,8 @@ import unittest
 from itertools import product as every
 
 from attack import Attacks, one
-from catalogue import bump, compare_row, put
-from circuits import tree
+from catalogue import bump, compare_row, copied_row, put
+from circuits import gather, tree
 from model import Run
 
 
@@ -51,6 +51,12 @@ class Copies(Attacks):
                 r.col["HV"][position * r.sh.K + k] = 0
 
         self.assertIn("copy sum", Run(tree(), tamper=one("ge", (0,), compare_with(d, "X1")), after=after).violated())
+
+    def test_gathers(self):
+        claim = lambda k, i, v: lambda run: run.c.values[k]["output"].__setitem__(i, v)
+        v = Run(gather()).c.values[0]["output"][2]
+        self.attack("another value", gather, ["copy sum"], one("g", (2,), lambda r: r.update(copied_row(v + 1))), claim(0, 2, v + 1))
+        self.attack("the value is not what was read", gather, ["copy.copy"], one("g", (2,), bump(0, 1, 1)), claim(0, 2, v + 1))
 
     def test_comparisons(self):
         run = Run(tree())

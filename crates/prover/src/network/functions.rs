@@ -60,8 +60,8 @@ pub(crate) struct Functions<'a> {
     /// `l_o` and the terms that it weighs.
     terms: Vec<(Fr, &'a [Term])>,
     mu: Fr,
-    psi: Fr,
-    rules: Rules,
+    pub(crate) psi: Fr,
+    pub(crate) rules: Rules,
 }
 
 /// `Om` of a view, or of a pair, over the positions of its kind.
@@ -135,7 +135,7 @@ impl<'a> Functions<'a> {
             terms: Vec::new(),
             gamma: c1.gamma,
             mu: c1.mu,
-            psi: c2.psi,
+            psi: if rules.on(Rule::Psi) { c2.psi } else { c1.mu },
             rules,
             bases,
             lambda,
@@ -236,6 +236,13 @@ impl<'a> Functions<'a> {
             for (weight, access, tensor) in self.tensor_terms(port) {
                 dense::add(&mut out, 0, &access, &tensor, &self.bases, weight);
             }
+            // What the rules forbid: mask positions, and what is behind the tensor, that weigh like its first element.
+            if !self.rules.on(Rule::TensorPositions) {
+                out[0] = out[FIRST];
+            }
+            if !self.rules.on(Rule::TensorEnd) {
+                out.push(out[FIRST]);
+            }
             out
         };
         self.p.committed_ports().map(|(index, port)| table((index, port.count as usize))).collect()
@@ -243,9 +250,8 @@ impl<'a> Functions<'a> {
 
     /// The terms on a committed port with their weights.
     fn tensor_terms(&self, port: u8) -> impl Iterator<Item = (Fr, Access, super::program::Tensor)> + '_ {
-        let on = if self.rules.on(Rule::Tensor) { Fr::ONE } else { Fr::ZERO };
         let of = move |(weight, terms): &(Fr, &'a [Term])| {
-            let (weight, terms) = (*weight * on, *terms);
+            let (weight, terms) = (*weight, *terms);
             terms.iter().filter(move |t| t.port == port).map(move |t| (weight, t))
         };
         let count = self.p.ports[usize::from(port)].count;
@@ -355,11 +361,18 @@ impl<'a> Functions<'a> {
             let kinds = p.kinds.iter().filter(|k| on(k));
             inside * kinds.map(|k| span(&ones, k.lo as usize, k.hi as usize)).sum::<Fr>()
         };
+        let lookups = |i: usize| match self.rules.on(Rule::LookupRows) {
+            true => having(&|k| k.lookups.len() > i),
+            false => having(&|_| true),
+        };
         let real = |prefix: &Prefix| span(prefix, FIRST, rows.positions);
         let hats = [&self.hats.segments, &self.hats.public, &self.hats.link].map(|f| z_lo * f.evaluate(r_q));
         let indexed = if self.hats.indexed.is_empty() { Fr::ZERO } else { mle::evaluate(&self.hats.indexed, r_q) };
         let tensor = |(s, (port, _)): (usize, (u8, &super::program::Port))| {
             let (low, high) = r.split_at(self.size.tensor_level(s));
+            if !self.rules.on(Rule::TensorPositions) || !self.rules.on(Rule::TensorEnd) {
+                return zero(low) * mle::evaluate(&self.tensor_tables()[s], high);
+            }
             let terms = self.tensor_terms(port);
             zero(low) * terms.map(|(w, a, t)| w * closed::evaluate(&a, &t, &self.bases, high)).sum::<Fr>()
         };
@@ -370,7 +383,7 @@ impl<'a> Functions<'a> {
             s: real(&ones),
             esn: samples * real(&eq_p),
             sn: inside * real(&ones),
-            lookups: (0..usize::from(p.lookups)).map(|i| having(&|k| k.lookups.len() > i)).collect(),
+            lookups: (0..usize::from(p.lookups)).map(|i| lookups(i)).collect(),
             reads: (1..=usize::from(p.reads)).map(|j| having(&|k| k.reads_column(j))).collect(),
             hats: [hats[0], hats[1] + z_lo * indexed, hats[2]],
             products: mu * self.hats.products.evaluate(r_p),
@@ -400,6 +413,11 @@ impl<'a> Functions<'a> {
     /// The weight of the read of `X_j`.
     pub(crate) fn read_weight(&self, j: usize) -> Fr {
         self.weight(Rule::Read, self.lambda.read(j))
+    }
+
+    /// What weighs the sample in the tuple of a copy.
+    pub(crate) fn copy_sample(&self) -> Fr {
+        self.weight(Rule::CopySample, self.gamma.square())
     }
 
     /// The weight of `H_V`.

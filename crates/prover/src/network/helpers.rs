@@ -12,6 +12,7 @@ use super::layout::TABLE_START;
 use super::program::Parts;
 use crate::circuit::layout::{FIRST, TABLE};
 use crate::encoding::signed;
+use crate::rules::{Rule, Rules};
 use crate::transcript::NetworkChallenges1;
 
 /// A column that is 0 outside of an interval of rows.
@@ -76,7 +77,9 @@ impl Helpers {
         columns: &NetworkColumns,
         fixed: &[Vec<i64>],
         c1: &NetworkChallenges1,
+        rules: Rules,
     ) -> Option<Self> {
+        let sample = if rules.on(Rule::CopySample) { c1.gamma.square() } else { Fr::ZERO };
         let entries = tables(p, fixed, c1)?;
         let table = columns.counts.iter().zip(&entries).map(|(m, inverse)| Fr::from(*m) * inverse).collect();
         let mut rows = Vec::new();
@@ -85,10 +88,10 @@ impl Helpers {
         }
         let addresses = &fixed[usize::from(p.tables > 0)..];
         for j in 1..=usize::from(p.reads) {
-            rows.push(read(p, columns, &addresses[j - 1], c1, j)?);
+            rows.push(read(p, columns, &addresses[j - 1], c1, (j, sample))?);
         }
         if p.reads > 0 {
-            rows.push(write(p, columns, &addresses[usize::from(p.reads)], c1)?);
+            rows.push(write(p, columns, &addresses[usize::from(p.reads)], c1, sample)?);
         }
         Some(Self {
             bytes: core::array::from_fn(|v| Fr::from(v as u64)),
@@ -167,22 +170,27 @@ fn position(columns: &NetworkColumns, row: usize) -> (usize, Fr) {
 }
 
 /// `H_X` of `X_j`.
-fn read(p: &Parts, columns: &NetworkColumns, addr: &[i64], c1: &NetworkChallenges1, j: usize) -> Option<Rows> {
-    let gamma2 = c1.gamma.square();
+fn read(
+    p: &Parts,
+    columns: &NetworkColumns,
+    addr: &[i64],
+    c1: &NetworkChallenges1,
+    (j, weight): (usize, Fr),
+) -> Option<Rows> {
     over(
         p,
         columns,
         |k| k.reads_column(j),
         |_, row| {
             let (position, sample) = position(columns, row);
-            c1.beta + signed(columns.operands[j - 1][row]) + c1.gamma * signed(addr[position]) + gamma2 * sample
+            c1.beta + signed(columns.operands[j - 1][row]) + c1.gamma * signed(addr[position]) + weight * sample
         },
     )
 }
 
 /// `H_V`.
-fn write(p: &Parts, columns: &NetworkColumns, mult: &[i64], c1: &NetworkChallenges1) -> Option<Rows> {
-    let (gamma2, size) = (c1.gamma.square(), columns.size);
+fn write(p: &Parts, columns: &NetworkColumns, mult: &[i64], c1: &NetworkChallenges1, weight: Fr) -> Option<Rows> {
+    let size = columns.size;
     let start = size.rows.first_real();
     let mut values = Zeroizing::new(vec![Fr::ZERO; size.rows.real() - start]);
     let read: Vec<usize> = (FIRST..size.rows.positions).filter(|at| mult[*at] != 0).collect();
@@ -193,7 +201,7 @@ fn write(p: &Parts, columns: &NetworkColumns, mult: &[i64], c1: &NetworkChalleng
         for k in 0..size.rows.samples {
             let row = size.row(at) + k;
             let value = form.map_or(Fr::ZERO, |form| signed(columns.value(form, row)));
-            let tuple = c1.beta + value + c1.gamma * Fr::from(at as u64) + gamma2 * Fr::from(k as u64);
+            let tuple = c1.beta + value + c1.gamma * Fr::from(at as u64) + weight * Fr::from(k as u64);
             rows.push((row, mult[at], tuple));
         }
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::fixed::Fixed;
 use super::graph::{Compiled, Graph};
@@ -12,9 +12,10 @@ use super::layout::{degree_bound, nu};
 use super::phi::Order;
 use super::program::Program;
 use super::weights::NetworkWeights;
-use crate::encoding::{Reader, keccak, point_bytes};
+use crate::encoding::{POINT, Reader, SCALAR, keccak, point_bytes, scalar_bytes};
 use crate::error::{CircuitError, EncodingError, KeyError};
 use crate::keys::{Level, ModelSecret};
+use crate::setup::key_check;
 use crate::setup::quotients::{self, ModelCommitment};
 use crate::srs::Srs;
 
@@ -190,6 +191,49 @@ impl NetworkProvingKey {
     pub fn verifying_key(&self) -> &NetworkVerifyingKey {
         &self.vk
     }
+
+    /// The graph with its weights.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Secret bytes for storage: length of the verifying key (4 bytes), verifying key, length of the graph (4 bytes),
+    /// graph, `omega`, the `R - 1` quotient points. Program and fixed data are those of the graph.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let (vk, graph) = (self.vk.to_bytes(), self.graph.to_bytes());
+        // Exact capacity: a growing vector would leave copies of the secret behind.
+        let len = 4 + vk.len() + 4 + graph.len() + SCALAR + POINT * self.quotients.len();
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
+        // A verifying key has a few hundred bytes, a graph at most 256 layers of 2^24 weights.
+        out.extend((vk.len() as u32).to_be_bytes());
+        out.extend(vk);
+        out.extend((graph.len() as u32).to_be_bytes());
+        out.extend(graph.iter());
+        out.extend(scalar_bytes(&self.omega));
+        self.quotients.iter().for_each(|p| out.extend(point_bytes(p)));
+        out
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote. Quotient points are checked to be curve points; that they and the weights
+    /// belong to the commitment is checked by [`check_key`].
+    ///
+    /// # Errors
+    /// The bytes are not the encoding of a proving key, or the graph has another program than the verifying key.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = Reader::new(bytes);
+        let vk_len = reader.u32()? as usize;
+        let vk = reader.slice(vk_len)?;
+        let graph_len = reader.u32()? as usize;
+        let graph = Graph::from_bytes(reader.slice(graph_len)?)?;
+        let Compiled { program, weights, fixed } = graph.compile()?;
+        let vk = NetworkVerifyingKey::from_bytes(vk, &program.to_bytes(), &fixed.to_bytes())?;
+        let omega = reader.scalar()?;
+        let quotients = reader.points(program.parts().blocks as usize - 1)?;
+        reader.end()?;
+        Ok(Self { vk, graph, weights, fixed, omega, quotients })
+    }
 }
 
 /// `omega` of N3.
@@ -232,6 +276,29 @@ pub fn generate(
     Ok(NetworkProvingKey { vk, graph, weights, fixed, omega, quotients: quotient_points })
 }
 
+/// Whether weights, `omega` and quotient points of a stored key belong to its commitment, and its fixed commitments to
+/// its tables and copies. A prover with a wrong key only makes proofs that nobody accepts; this tells why.
+///
+/// # Errors
+/// [`KeyError::QuotientMismatch`] or [`KeyError::FixedMismatch`] if they do not; the SRS is another one or too small.
+pub fn check_key(key: &NetworkProvingKey, srs: &Srs) -> Result<(), KeyError> {
+    let vk = &key.vk;
+    vk.check(&key.fixed, srs)?;
+    let p = vk.program.parts();
+    check_size(&vk.program, srs)?;
+    let alpha = key_check::challenge(&vk.digest(), &key.quotients);
+    let g = key.weights.fold(p, key.omega, alpha);
+    let blocks = p.blocks as usize;
+    let stored = key_check::Stored {
+        commitment: vk.commitment,
+        points: vk.level.split_points(blocks, &key.quotients),
+        weights: vk.level.quotient_weights(blocks, alpha),
+        roots: vk.level.roots(alpha),
+        exponents: vk.exponents(),
+    };
+    key_check::check(&stored, &g, srs)
+}
+
 /// Whether a graph with its weights, and `secret`, open the commitment of `vk`: its program is that
 /// of the graph, and its weights are 8-bit integers.
 ///
@@ -249,4 +316,96 @@ pub fn check_opening(vk: &NetworkVerifyingKey, graph: &Graph, secret: &ModelSecr
         return Err(KeyError::CommitmentMismatch);
     }
     vk.check(&compiled.fixed, srs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::network::graph::samples::{graphs, mixed};
+    use crate::testing::srs;
+
+    fn key(graph: Graph, level: Option<Level>) -> NetworkProvingKey {
+        generate(graph, &ModelSecret::from_bytes([42; 32]), level, srs()).unwrap()
+    }
+
+    #[test]
+    fn proving_keys_have_one_encoding_and_pass_their_check() {
+        for (graph, level) in graphs().into_iter().zip([None, Some(Level::Two { rho2: 1 }), None, None, None]) {
+            let key = key(graph, level);
+            let bytes = key.to_bytes();
+            let read = NetworkProvingKey::from_bytes(&bytes).unwrap();
+            assert_eq!(read.to_bytes(), bytes);
+            assert_eq!(read.vk, key.vk);
+            check_key(&read, srs()).unwrap();
+            assert!(NetworkProvingKey::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+            assert!(NetworkProvingKey::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_to_a_key_is_told() {
+        let good = key(mixed(4), None);
+        let changed = |change: &dyn Fn(&mut NetworkProvingKey)| {
+            let mut key = good.clone();
+            change(&mut key);
+            check_key(&key, srs())
+        };
+        changed(&|_| {}).unwrap();
+        let quotient = |result| matches!(result, Err(KeyError::QuotientMismatch));
+        assert!(quotient(changed(&|key| key.omega += Fr::from(1u64))));
+        assert!(quotient(changed(&|key| key.quotients.swap(0, 1))));
+        assert!(quotient(changed(&|key| key.weights.units[0].weights[0] ^= 1)));
+        assert!(quotient(changed(&|key| key.vk.commitment = G1Affine::identity())));
+        let fixed = |result| matches!(result, Err(KeyError::FixedMismatch));
+        assert!(fixed(changed(&|key| key.vk.fixed.swap(0, 1))));
+        assert!(fixed(changed(&|key| key.fixed = mixed(5).compile().unwrap().fixed)));
+    }
+
+    /// N11 (a): commitments of another table, or of other addresses, are another function.
+    #[test]
+    fn fixed_commitments_are_those_of_the_fixed_bytes() {
+        let key = key(mixed(4), None);
+        key.vk.check(&key.fixed, srs()).unwrap();
+        let (program, fixed) = (key.vk.program.to_bytes(), key.fixed.to_bytes());
+        let bytes = key.vk.to_bytes();
+        NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).unwrap();
+        // Another table under the old digest, and under its own.
+        let other = mixed(5).compile().unwrap().fixed.to_bytes();
+        let error = NetworkVerifyingKey::from_bytes(&bytes, &program, &other).unwrap_err();
+        assert!(matches!(error, KeyError::FixedMismatch));
+        let mut lying = key.vk.clone();
+        let mut tables = key.fixed.tables().to_vec();
+        tables[0][200] -= 1;
+        let false_fixed = Fixed::new(tables, key.fixed.copies().to_vec()).unwrap();
+        lying.fixed_digest = false_fixed.digest();
+        let error = lying.check(&false_fixed, srs()).unwrap_err();
+        assert!(matches!(error, KeyError::FixedMismatch), "its commitments are those of the true table");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Whatever is read has exactly the bytes that it was read from, and nothing panics on it.
+        #[test]
+        fn changed_keys_are_refused_or_canonical(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            static KEY: std::sync::OnceLock<Zeroizing<Vec<u8>>> = std::sync::OnceLock::new();
+            let mut bytes = KEY.get_or_init(|| key(mixed(4), None).to_bytes()).to_vec();
+            for (at, value) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if let Ok(key) = NetworkProvingKey::from_bytes(&bytes) {
+                prop_assert_eq!(&key.to_bytes()[..], &bytes[..]);
+                let _ = check_key(&key, srs());
+            }
+        }
+
+        #[test]
+        fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(NetworkProvingKey::from_bytes(&bytes).is_err());
+        }
+    }
 }

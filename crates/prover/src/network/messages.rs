@@ -54,7 +54,7 @@ impl NetworkProver {
             Some(cheat) => cheat.after_m1(columns, &c1),
             None => columns,
         };
-        let mut helpers = Helpers::new(p, &columns, &self.fixed, &c1).ok_or(ProveError::Challenge)?;
+        let mut helpers = Helpers::new(p, &columns, &self.fixed, &c1, rules).ok_or(ProveError::Challenge)?;
         // Hats do not depend on the challenges after M2, whose places 1 stands in for.
         let hats = Functions::for_hats(p, size, &c1).ok_or(ProveError::Challenge)?;
         #[allow(unused_mut)]

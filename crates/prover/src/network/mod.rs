@@ -2,10 +2,10 @@
 //! (`docs/protocol-networks.md`).
 //!
 //! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
-//! the gadgets requantize, ReLU, clamp, maximum and division, relations and linear operators, batches.
-//! What is specified and refused by the check with a typed error: tables, copies, products of activations,
-//! committed and index ports, triangles, lanes. No contract verifies these proofs, and nothing outside this
-//! crate makes them yet.
+//! the gadgets requantize, ReLU, clamp, maximum, division, product, function and copy, relations, linear and
+//! product operators, public and committed ports, batches. What is specified and refused by the check with a
+//! typed error: index ports, lanes, kinds of other gadgets. No contract verifies these proofs, and nothing
+//! outside this crate makes them yet.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
@@ -61,6 +61,8 @@ mod sumcheck;
 mod tensors;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod together;
 mod verify;
 mod weights;
 
@@ -68,10 +70,10 @@ pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
 pub use fixed::{Copied, Fixed};
 pub use gadget::Gadget;
 pub use graph::{Graph, Layer, Linear, Parameters};
-pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_opening, generate};
+pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_key, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;
 pub use prove::NetworkProver;
 pub use statement::{NetworkStatement, PortValue};
-pub use verify::{NetworkChallenges, NetworkVerifier};
+pub use verify::{NetworkChallenges, NetworkClaim, NetworkVerifier, verify_many};
 pub use weights::NetworkWeights;

@@ -188,7 +188,7 @@ pub(crate) fn phi(p: &Parts, f: &Functions<'_>, v: &FunctionValues, evals: &[Fr]
             out += *es * f.lookup_weight(i) * (evals[order.j(i)] * tuple - Fr::ONE);
         }
         for j in kind.read_columns() {
-            let tuple = beta + evals[order.x(j)] + gamma * evals[order.address(j)] + gamma2 * v.sample;
+            let tuple = beta + evals[order.x(j)] + gamma * evals[order.address(j)] + f.copy_sample() * v.sample;
             out += *es * f.read_weight(j) * (evals[order.read(j)] * tuple - Fr::ONE);
         }
         if let Some(value) = kind.value.filter(|_| order.reads > 0) {
@@ -196,7 +196,7 @@ pub(crate) fn phi(p: &Parts, f: &Functions<'_>, v: &FunctionValues, evals: &[Fr]
         }
     }
     if order.reads > 0 {
-        let tuple = beta + gamma * v.position + gamma2 * v.sample;
+        let tuple = beta + gamma * v.position + f.copy_sample() * v.sample;
         out += v.esn * f.write_weight() * (write * tuple - evals[order.address(order.reads + 1)]);
         let reads: Fr = (1..=order.reads).map(|j| v.reads[j - 1] * evals[order.read(j)]).sum();
         out += f.copy_weight() * (reads - v.sn * write);

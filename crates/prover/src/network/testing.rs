@@ -178,18 +178,52 @@ impl Fixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::Committed;
     use crate::network::gadget::Gadget;
-    use crate::network::graph::samples::{cnn, mlp};
+    use crate::network::graph::samples::{cnn, mixed, mlp};
+    use crate::tensor::CommittedTensor;
 
     fn accepted(graph: Graph, level: Level, samples: usize) {
         let fixture = Fixture::new(graph, level, samples);
         let requests = fixture.requests(samples, 5);
-        let (statements, proof) = fixture.prover.prove(MODEL, &requests).unwrap();
+        let secrets = fixture.secrets(samples);
+        let (statements, proof) = fixture.prover.prove_committed(MODEL, &requests, &secrets).unwrap();
         let result = fixture.verifier.verify(&statements, &proof.to_bytes());
         assert!(result.is_ok(), "{result:?}");
-        for (statement, request) in statements.iter().zip(&requests) {
-            assert_eq!(statement.ports[1].elements(), fixture.graph().infer(&request.inputs).unwrap());
+        for ((statement, request), secrets) in statements.iter().zip(&requests).zip(&secrets) {
+            let inputs: Vec<i64> = request.inputs.iter().map(|x| i64::from(*x)).collect();
+            let outputs = fixture.graph().infer(&request.inputs).unwrap();
+            let sides = [(inputs, &secrets.inputs), (outputs, &secrets.outputs)];
+            for (port, (elements, secret)) in statement.ports.iter().zip(sides) {
+                match secret {
+                    None => assert_eq!(port.elements(), elements),
+                    Some(secret) => {
+                        let point = CommittedTensor::new(srs(), &elements, secret).unwrap();
+                        assert_eq!(port.commitment(), Some(&point));
+                    }
+                }
+            }
         }
+    }
+
+    #[test]
+    fn honest_proofs_with_committed_ports_verify() {
+        let relu = Gadget::Relu { shift: 8 };
+        for (inputs, outputs, samples) in [(true, false, 1), (false, true, 2), (true, true, 3)] {
+            let committed = Committed { inputs, outputs };
+            accepted(mlp(&[5, 7, 3], &[relu], 3).with_committed(committed), Level::One, samples);
+        }
+        // Tensors at other levels than rows and hats: long and short ones.
+        let both = Committed { inputs: true, outputs: true };
+        accepted(mlp(&[600, 2], &[], 3).with_committed(both), Level::One, 1);
+        accepted(mlp(&[3, 40], &[], 3).with_committed(both), Level::Two { rho2: 2 }, 1);
+        accepted(mixed(3).with_committed(both), Level::One, 2);
+    }
+
+    #[test]
+    fn honest_proofs_with_products_functions_and_copies_verify() {
+        accepted(mixed(4), Level::One, 1);
+        accepted(mixed(5), Level::One, 3);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! N8: the verifier.
 
 use ark_bn254::Fr;
+use rayon::prelude::*;
 
 use super::functions::Functions;
 use super::keys::NetworkVerifyingKey;
@@ -10,7 +11,7 @@ use super::phi::{Order, phi};
 use super::proof::{NetworkProof, Shape};
 use super::statement::{self, NetworkStatement};
 use crate::error::{Check, KeyError, VerifyError};
-use crate::many;
+use crate::many::{self, Verdicts};
 use crate::opening::verify::{self as opening, CommittedInstance, Equation, Instance, Opening, SrsPoints};
 use crate::pinned::PinnedSrs;
 use crate::prove::bound_sigma;
@@ -38,6 +39,33 @@ pub struct NetworkChallenges {
     pub z: Fr,
     /// After `pi_2`.
     pub delta: Fr,
+}
+
+/// One proof to verify together with others.
+#[derive(Debug, Clone, Copy)]
+pub struct NetworkClaim<'a> {
+    /// The verifier of its network.
+    pub verifier: &'a NetworkVerifier,
+    /// Its statements, in order.
+    pub statements: &'a [NetworkStatement],
+    /// Its canonical bytes.
+    pub proof: &'a [u8],
+}
+
+/// [`crate::verify_many`] for proofs of networks, of one or of several keys: one product of pairings per SRS, with one
+/// pair more per distinct modulus of their quotients. A proof whose V1 to V6 fail never enters it.
+///
+/// A proof that [`NetworkVerifier::verify`] refuses is accepted with probability at most `2^-128`.
+#[must_use]
+pub fn verify_many(claims: &[NetworkClaim<'_>]) -> Verdicts {
+    verify_many_rules(claims, Rules::default())
+}
+
+pub(crate) fn verify_many_rules(claims: &[NetworkClaim<'_>], rules: Rules) -> Verdicts {
+    let reduce = |c: &NetworkClaim<'_>| c.verifier.reduce(c.statements, c.proof, rules).map(|(_, e)| e);
+    let reduced: Vec<Result<Equation, VerifyError>> = claims.par_iter().map(reduce).collect();
+    let points = claims.iter().map(|c| (c.verifier.vk.srs_id(), &c.verifier.points));
+    many::settle(points.zip(reduced), rules)
 }
 
 /// Verifies proofs of one network under one pinned SRS.
@@ -104,20 +132,30 @@ impl NetworkVerifier {
         proof: &[u8],
         rules: Rules,
     ) -> Result<NetworkChallenges, VerifyError> {
-        // V1
-        let p = self.vk.program().parts();
-        let size = Size::new(p, statements.len())?;
-        statement::check(p, statements)?;
-        let proof = NetworkProof::from_bytes(self.shape(size), proof)?;
-        let (challenges, equation) = self.reduce(statements, &proof, size, rules).map_err(VerifyError::Rejected)?;
+        let (challenges, equation) = self.reduce(statements, proof, rules)?;
         if rules.on(Rule::V7) && !many::holds(&self.points, &equation) {
             return Err(VerifyError::Rejected(Check::V7));
         }
         Ok(challenges)
     }
 
-    /// V2 to V6.
+    /// V1 to V6: everything but the pairings.
     fn reduce(
+        &self,
+        statements: &[NetworkStatement],
+        proof: &[u8],
+        rules: Rules,
+    ) -> Result<(NetworkChallenges, Equation), VerifyError> {
+        // V1
+        let p = self.vk.program().parts();
+        let size = Size::new(p, statements.len())?;
+        statement::check(p, statements)?;
+        let proof = NetworkProof::from_bytes(self.shape(size), proof)?;
+        self.reduce_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
+    }
+
+    /// V2 to V6.
+    fn reduce_parsed(
         &self,
         statements: &[NetworkStatement],
         proof: &NetworkProof,

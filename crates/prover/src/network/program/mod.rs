@@ -201,6 +201,22 @@ impl Tensor {
         (u64::from(self.base) + offset.sum::<u64>()) as usize
     }
 
+    /// Whether an element is at a position.
+    #[must_use]
+    pub fn holds(&self, position: u32) -> bool {
+        let Some(mut rest) = position.checked_sub(self.base).map(u64::from) else {
+            return false;
+        };
+        for axis in 0..self.dims.len() {
+            let index = rest >> self.shift(axis);
+            if index >= u64::from(self.dims[axis]) {
+                return false;
+            }
+            rest -= index << self.shift(axis);
+        }
+        true
+    }
+
     /// All positions in row-major order of the indices.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.len()).map(|i| {

@@ -6,6 +6,7 @@ use super::interval::Interval;
 use crate::network::functions::{Functions, Samples};
 use crate::network::phi::{FieldForm, Order};
 use crate::network::program::Parts;
+use crate::rules::Rule;
 
 /// `Om` of a view or of a pair of views.
 pub(super) struct ViewState {
@@ -35,6 +36,8 @@ pub(super) struct KindState {
     pub(super) reads: Vec<(usize, Fr)>,
     /// What copies read.
     pub(super) value: Option<FieldForm>,
+    /// How many `J` enter the sum of lookups.
+    pub(super) summed: usize,
     /// 1 on the kind, where it looks up or reads.
     pub(super) ones: Option<Interval>,
 }
@@ -58,7 +61,8 @@ impl KindState {
             weight: f.lookup_weight(i),
         });
         let copies = Order::new(p).reads > 0;
-        let sums = !k.lookups.is_empty() || k.reads > 0;
+        let summed = if f.rules.on(Rule::LookupRows) { k.lookups.len() } else { p.lookups.into() };
+        let sums = summed > 0 || k.reads > 0;
         let gates = k.gates.iter().enumerate();
         Self {
             eq: Interval { start: lo, values: eq_p[lo..hi].to_vec() },
@@ -67,6 +71,7 @@ impl KindState {
             lookups: lookups.collect(),
             reads: k.read_columns().map(|j| (j, f.read_weight(j))).collect(),
             value: k.value.filter(|_| copies).map(|v| form(&k.views[usize::from(v)])),
+            summed,
             ones: sums.then(|| Interval { start: lo, values: vec![Fr::from(1u64); hi - lo] }),
         }
     }

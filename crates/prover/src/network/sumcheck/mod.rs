@@ -98,6 +98,8 @@ struct Copies {
     /// The weights of `H_V` and of the sum.
     write: Fr,
     sum: Fr,
+    /// The weight of the sample in a tuple.
+    sample: Fr,
 }
 
 /// What products need besides their rows.
@@ -188,6 +190,7 @@ impl<'a> State<'a> {
             columns: inputs.fixed[usize::from(order.tables)..].iter().map(column).collect(),
             write: f.write_weight(),
             sum: f.copy_weight(),
+            sample: f.copy_sample(),
         });
         let products = order.products.then(|| {
             let [weights, link] = f.product_tables();
@@ -219,7 +222,7 @@ impl<'a> State<'a> {
             outputs: order.tables.then(|| column(&inputs.fixed[0])),
             copies,
             products,
-            samples: [eq_k.clone(), own(eq_k), powers(inputs.c1.mu), powers(inputs.c2.psi), powers(Fr::ONE)],
+            samples: [eq_k.clone(), own(eq_k), powers(inputs.c1.mu), powers(f.psi), powers(Fr::ONE)],
             round: 0,
             sample: Fr::ZERO,
             position: Fr::ZERO,
@@ -395,7 +398,7 @@ impl<'a> State<'a> {
         }
         if let Some(ones) = &kind.ones {
             let mut sum = [Fr::ZERO; 3];
-            for i in 0..kind.lookups.len() {
+            for i in 0..kind.summed {
                 sum = add(sum, scale(row.at(self.order.j(i)), self.sum));
             }
             let copies = self.copies.as_ref().map_or(Fr::ZERO, |c| c.sum);
@@ -435,12 +438,11 @@ impl<'a> State<'a> {
         let Some(copies) = &self.copies else {
             return bracket;
         };
-        let gamma2 = self.gamma.square();
         for (j, weight) in &kind.reads {
             let (h, value, sample) = (row.at(self.order.read(*j)), row.at(self.order.x(*j)), self.sample_line(pair));
             let address = self.line(&copies.columns[*j - 1], None, pair);
             for x in 0..3 {
-                let tuple = self.beta + value[x] + self.gamma * address[x] + gamma2 * sample[x];
+                let tuple = self.beta + value[x] + self.gamma * address[x] + copies.sample * sample[x];
                 bracket[x] += *weight * (h[x] * tuple - Fr::ONE);
             }
         }
@@ -460,9 +462,9 @@ impl<'a> State<'a> {
         let h = row.at(self.order.write());
         let esn = self.line(&copies.eq, Some(OfSample::Own), pair);
         let sn = self.line(&copies.ones, Some(OfSample::Inside), pair);
-        let (position, sample, gamma2) = (self.position_line(pair), self.sample_line(pair), self.gamma.square());
+        let (position, sample) = (self.position_line(pair), self.sample_line(pair));
         core::array::from_fn(|x| {
-            let tuple = self.beta + self.gamma * position[x] + gamma2 * sample[x];
+            let tuple = self.beta + self.gamma * position[x] + copies.sample * sample[x];
             copies.write * esn[x] * (h[x] * tuple - mult[x]) - copies.sum * sn[x] * h[x]
         })
     }

@@ -9,10 +9,16 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 
+mod copies;
+mod lookups;
+mod products;
+mod tensors;
+
 use super::columns::NetworkColumns;
 use super::gadget::{Gadget, Row};
 use super::graph::samples::{mlp, parameters};
 use super::graph::{Graph, Layer, Linear};
+use super::helpers::Helpers;
 use super::layout::block;
 use super::statement::{NetworkStatement, PortValue};
 use super::testing::{Cheat, Fixture};
@@ -51,12 +57,87 @@ fn elements(statements: &mut [NetworkStatement], port: usize) -> &mut Vec<i64> {
 }
 
 fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
-    let requests = fixture.requests(1, 9);
+    needed_for(1, rule, fixture, cheat);
+}
+
+/// The same for a batch.
+fn needed_for(samples: usize, rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
+    let requests = fixture.requests(samples, 9);
     let (statements, proof) = fixture.cheat(&requests, Some(rule), cheat);
     assert!(fixture.verdict(&statements, &proof, Some(rule)), "{rule:?}: the attack works without the check");
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the check catches the proof");
     let (statements, proof) = fixture.cheat(&requests, None, cheat);
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the full protocol holds");
+}
+
+/// A layer between the input `[n, 1]` or `[2, 2]` and two outputs.
+fn between(dims: Vec<u32>, layer: Layer, tables: &[[i16; 256]], outputs_of: usize, samples: usize) -> Fixture {
+    let mut rng = Xorshift(5);
+    let dense = Layer::Linear {
+        from: 1,
+        op: Linear::Dense { outputs: 2 },
+        parameters: parameters(2, outputs_of, 100, &mut rng),
+        activation: None,
+    };
+    let graph = Graph::with_tables(vec![Layer::Input { dims }, layer, dense], tables).unwrap();
+    Fixture::new(graph, Level::One, samples)
+}
+
+/// Replaces rows of layer 1, and the outputs follow.
+#[derive(Debug)]
+struct NewRows<'a> {
+    fixture: &'a Fixture,
+    /// Sample, element, row.
+    rows: Vec<(usize, usize, Row)>,
+    /// What is added to helper columns, given them: column, row, difference.
+    helpers: Option<HelperDeltas>,
+}
+
+/// Differences of helper columns, from the columns, the helpers and the challenges after M1.
+type HelperDeltas = fn(&NetworkColumns, &Helpers, &NetworkChallenges1, &Fixture, usize) -> Vec<(usize, usize, Fr)>;
+
+impl NewRows<'_> {
+    fn position(&self, element: usize) -> usize {
+        let graph = self.fixture.graph();
+        let tensor = graph.tensor_layers().iter().position(|l| *l == 1).unwrap();
+        self.fixture.verifier.key().program().parts().tensors[tensor].positions().nth(element).unwrap()
+    }
+}
+
+impl Cheat for NewRows<'_> {
+    fn rows(&self, rows: &mut Vec<Zeroizing<Vec<(usize, Row)>>>) {
+        for (sample, element, new) in &self.rows {
+            let position = self.position(*element);
+            // A default row may stand at the same position; the element comes last.
+            rows[*sample].iter_mut().rev().find(|(at, _)| *at == position).unwrap().1 = *new;
+        }
+    }
+    fn statement(&self, statements: &mut Vec<NetworkStatement>) {
+        let samples = 1 + self.rows.iter().map(|r| r.0).max().unwrap();
+        let view = &self.fixture.graph().gadget(1).unwrap().kind(0, 0, 12).views[0];
+        let value =
+            |row: &Row| -> i64 { view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)])).sum() };
+        for (sample, request) in self.fixture.requests(samples.max(statements.len()), 9).iter().enumerate() {
+            let run = self.fixture.graph().run(&request.inputs, 0).unwrap();
+            for (_, element, new) in self.rows.iter().filter(|r| r.0 == sample) {
+                let by = value(new) - value(&run.rows[1][*element]);
+                shift_outputs(self.fixture.graph(), &mut statements[sample..], *element, by);
+            }
+        }
+    }
+    fn after_helpers(&self, mut columns: NetworkColumns, helpers: &Helpers, c1: &NetworkChallenges1) -> NetworkColumns {
+        if let Some(deltas) = self.helpers {
+            let row = columns.size.row(self.position(self.rows[0].1)) + self.rows[0].0;
+            let deltas = deltas(&columns, helpers, c1, self.fixture, row);
+            columns.deltas.extend(deltas);
+        }
+        columns
+    }
+}
+
+/// The honest row of an element of layer 1.
+fn honest(f: &Fixture, samples: usize, sample: usize, element: usize) -> Row {
+    f.graph().run(&f.requests(samples, 9)[sample].inputs, 0).unwrap().rows[1][element]
 }
 
 /// Changes one row of a layer and what the outputs make of its value.
