@@ -15,7 +15,7 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz compare flip soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz compare flip invariants soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,7 +35,8 @@ fixtures: setup ezkl ## Prove the digits model and generate its verifier for the
 	$(ZKINFER) verifier generate --backend ezkl --out $(GENERATED)
 	$(ZKINFER) prove --backend ezkl --out $(GENERATED)/bundle.json
 
-check: node_modules/.installed ## Formatting, lints, documentation, committed artifacts
+check: node_modules/.installed ## One build of the dependencies, formatting, lints, documentation, committed artifacts
+	tools/one_build
 	$(CARGO) fmt --all --check
 	$(FORGE) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
@@ -70,7 +71,10 @@ compare: ## Compare the verdicts of the native opening with those of nova-snark
 flip: ## Change every word of every recorded proof for the Python verifier: minutes
 	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json
 
-soak: mutants kills fuzz compare flip ## What takes too long for every change
+invariants: node_modules/.installed ## Fuzz the contracts longer, and run the invariants of ClaimRegistry 10,000 times: hours
+	FOUNDRY_PROFILE=soak $(FORGE) test
+
+soak: mutants kills fuzz compare flip invariants ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

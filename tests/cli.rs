@@ -4,6 +4,8 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/boundary.rs"]
+mod boundary;
 #[path = "cli/carried.rs"]
 mod carried;
 #[path = "cli/commands.rs"]

@@ -10,16 +10,20 @@ mod node;
 
 mod ezkl {
     mod bad_input;
+    mod batch_checks;
     mod boundary;
     mod boundary_chain;
     mod boundary_sweep;
     mod broken_chains;
+    mod kept_artifacts;
     mod lying_backend;
+    mod lying_node;
     mod recovery;
     mod stored_artifacts;
     mod test_batch_proofs;
     mod test_integration;
     mod test_proof_creation;
     mod test_verification;
+    mod verification_checks;
     pub(crate) mod world;
 }

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
 
-const CONTRACTS = ['EzklAdapter', 'ModelRegistry', 'NativeVerifier', 'ProofRegistry'];
+const CONTRACTS = ['ClaimRegistry', 'EzklAdapter', 'ModelRegistry', 'NativeVerifier', 'ProofRegistry'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { keccak256 } = createRequire(import.meta.url)('js-sha3');

@@ -2,9 +2,13 @@
 
 use super::{
     boundary::with_manifest,
+    lying_node::LyingNode,
     world::{World, native},
 };
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::{
+    primitives::{Address, B256, Bytes, keccak256},
+    sol_types::SolValue,
+};
 use zkinfer::{
     backend::Control,
     chain::{Account, Client, Devnet, Node},
@@ -90,4 +94,82 @@ fn boundary_a_registry_of_other_code_is_sent_nothing() {
         }
         assert_eq!(node.latest_block().await.unwrap(), block, "nothing was sent");
     });
+}
+
+/// The hash of no code is a hash like any other: a model id that names it has no code all the same.
+#[test]
+fn boundary_code_that_is_not_there_is_no_models_code() {
+    let world = native();
+    let empty = with_manifest(&world.bundle, |manifest| {
+        (manifest.model_code_hash, manifest.model_code) = (keccak256([]), None);
+    });
+    on_a_chain(|node, client| async move {
+        let adapter =
+            client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap().address;
+        let asked = OnChainVerifier::new(node, adapter, Address::repeat_byte(5)).verify(&empty).await.unwrap();
+        let reason = refused(&asked.verdict);
+        assert!(reason.contains("the model's code") && reason.contains("no code"), "{reason}");
+    });
+}
+
+/// Code whose every answer is this word.
+fn answering(word: Address) -> Bytes {
+    // PUSH20 word, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN: 27 bytes behind a constructor of 9 that copies and returns them.
+    let runtime = [&[0x73][..], word.as_slice(), &[0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]].concat();
+    [&[0x60, 27, 0x80, 0x60, 0x09, 0x5f, 0x39, 0x5f, 0xf3][..], &runtime].concat().into()
+}
+
+/// It names the right model registry and records nothing; or it is the right code over another model registry.
+#[test]
+fn boundary_a_registry_that_answers_like_one_is_sent_nothing() {
+    let world = native();
+    on_a_chain(|node, client| async move {
+        let contracts = client.deploy_contracts(artifacts::native_verifier()).await.unwrap();
+        let models = contracts.model_registry.address;
+        let deploy = async |creation: Bytes| client.deploy("stand-in", &creation, None).await.unwrap().address;
+        let actor = deploy(answering(models)).await;
+        let over = |models: Address| -> Bytes {
+            [&artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat().into()
+        };
+        let foreign = deploy(over(deploy(answering(models)).await)).await;
+        let nowhere = deploy(over(Address::repeat_byte(5))).await;
+        let genuine = deploy(over(models)).await;
+        let block = node.latest_block().await.unwrap();
+        for (registry, contract) in [(actor, "ProofRegistry"), (foreign, "ModelRegistry"), (nowhere, "ModelRegistry")] {
+            let sent = OnChainVerifier::submit(&client, &for_registry(world, &node, &client, registry)).await;
+            let error = sent.expect_err("this is no registry of this release");
+            assert!(matches!(&error, PipelineError::InvalidInput { field, .. } if field == "registry"), "{error}");
+            assert!(error.to_string().contains(&format!("not this release's {contract}")), "{error}");
+        }
+        assert_eq!(node.latest_block().await.unwrap(), block, "nothing was sent");
+        // The genuine one is asked, and has its own reason.
+        let sent = OnChainVerifier::submit(&client, &for_registry(world, &node, &client, genuine)).await;
+        assert!(matches!(sent, Err(PipelineError::Chain(_))), "the model is not registered: {sent:?}");
+    });
+}
+
+/// Adapters accept by returning nothing, and refuse by reverting: an answer with content is nobody's verdict, whatever it says.
+#[test]
+fn boundary_an_answer_with_content_is_no_verdict() {
+    let world = native();
+    let (adapter, model) = (Address::repeat_byte(1), Address::repeat_byte(2));
+    let codes = vec![
+        (adapter, artifacts::native_verifier().deployed_bytecode.clone()),
+        (model, world.bundle.manifest().model_code.clone().unwrap()),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |answer: Bytes| {
+        let liar = LyingNode::start(codes.clone(), answer);
+        runtime.block_on(async {
+            let node = Node::connect(&liar.url()).await.unwrap();
+            OnChainVerifier::new(node, adapter, model).verify(&world.bundle).await
+        })
+    };
+    let silent = ask(Bytes::new()).unwrap();
+    assert!(silent.verdict.is_valid(), "what a node says of code is believed: {silent:?}");
+    for answer in [true.abi_encode(), false.abi_encode(), vec![1], vec![0]] {
+        let asked = ask(answer.into());
+        let expected = matches!(asked, Err(PipelineError::Evm(zkinfer::evm::EvmError::UnexpectedReturn(_))));
+        assert!(expected, "{asked:?}");
+    }
 }

@@ -93,10 +93,12 @@ fn verifiers_that_disagree_make_nothing_valid() {
     for (liar, bundle) in [(&gullible, corrupted(&world.bundle)), (&suspicious, world.bundle.clone())] {
         let found = check(liar, world, &bundle, Mode::Full);
         assert!(reason(&found).contains("disagree"), "{found:?}");
+        assert!(found.bundles[0].is_contradictory(), "{found:?}");
         let report = ProofVerifier::new(liar, &world.prepared).verify(&bundle, &Control::default()).unwrap();
         assert!(report.is_contradictory() && !report.verdict().is_valid());
     }
-    assert!(check(&gullible, world, &world.bundle, Mode::Full).status.is_valid(), "they agree");
+    let agreed = check(&gullible, world, &world.bundle, Mode::Full);
+    assert!(agreed.status.is_valid() && !agreed.bundles[0].is_contradictory(), "they agree");
 }
 
 /// A bundle that the backend left out has not been verified.

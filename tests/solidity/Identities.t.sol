@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Identities} from "../../contracts/libraries/Identities.sol";
-import {Tensor} from "./helpers/Tensor.sol";
+import {Tensor} from "../../contracts/libraries/Schemas.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice The library against known answers that were computed apart from it. Rust is held to the same file.

@@ -13,6 +13,7 @@ const SHOWN: usize = 16;
 
 /// A verification of a file.
 pub(super) struct Findings<'a> {
+    path: &'a Path,
     pub(super) structure: &'a Structure,
     pub(super) found: Verification,
     /// Whether the openings open it, if there are any.
@@ -21,11 +22,16 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     /// What is not opened is not what it was said to be, whatever is proven of it.
-    pub(super) fn new(structure: &'a Structure, mut found: Verification, openings: Option<Verdict>) -> Self {
+    pub(super) fn new(
+        path: &'a Path,
+        structure: &'a Structure,
+        mut found: Verification,
+        openings: Option<Verdict>,
+    ) -> Self {
         if let (Status::Valid, Some(Verdict::Invalid { reason })) = (&found.status, &openings) {
             found.status = Status::Invalid { reason: format!("the openings: {reason}") };
         }
-        Self { structure, found, openings }
+        Self { path, structure, found, openings }
     }
 
     /// Of one bundle, its result is the object's own; of several, `bundles` has them in order.
@@ -41,6 +47,7 @@ impl<'a> Findings<'a> {
                 "bundles": results.collect::<Vec<Value>>(),
             }),
         };
+        object["file"] = json!(self.path);
         object["verdict"] = json!(word);
         object["reason"] = json!(reason);
         object["structure"] = json!(form::kind(self.structure));
@@ -92,6 +99,7 @@ impl<'a> Findings<'a> {
             (Structure::Single(_), [only]) => self.rows_of(only),
             (_, several) => self.rows_of_several(several),
         };
+        rows.insert(0, ("file".to_owned(), self.path.display().to_string()));
         rows.extend(self.openings.iter().map(|verdict| ("openings".to_owned(), worded(verdict))));
         rows.extend(self.found.warnings.iter().map(|warning| ("warning".to_owned(), warning.to_string())));
         let (word, reason) = said(&self.found.status);
@@ -147,7 +155,7 @@ impl<'a> Findings<'a> {
     }
 
     /// What whoever looks into a contradiction needs, if there is one. A bundle holds no secret.
-    pub(super) fn bug_report(&self, path: &Path) -> Option<String> {
+    pub(super) fn bug_report(&self) -> Option<String> {
         let results = self.found.bundles.iter().zip(self.structure.bundles()).enumerate();
         let reports: Vec<String> = results
             .filter(|(_, (result, _))| result.is_contradictory())
@@ -159,7 +167,7 @@ impl<'a> Findings<'a> {
                  Please report it, with these lines and these files:\n{}  attach: {} (it holds no secret), the output \
                  of `zkinfer doctor --json`, and what was done before",
                 reports.concat(),
-                path.display()
+                self.path.display()
             )
         })
     }

@@ -141,8 +141,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     };
     let found = known.verifier().check_observed(&structure, &args.policy(), session.control(), &observe)?;
     let opened = openings.map(|openings| hidden::check(&structure, &openings)).transpose()?;
-    let findings = Findings::new(&structure, found, opened);
-    if let Some(bug_report) = findings.bug_report(&args.bundle) {
+    let findings = Findings::new(&args.bundle, &structure, found, opened);
+    if let Some(bug_report) = findings.bug_report() {
         return Err(Failure::Disagreement(bug_report));
     }
     report::result(session, &findings.object(), &findings.text());

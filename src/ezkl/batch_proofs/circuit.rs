@@ -26,6 +26,11 @@ impl BatchCircuit {
         Ok((size.get() > 1).then_some(Self { size, schema }))
     }
 
+    #[cfg(test)]
+    pub(super) fn new(size: NonZeroU32, schema: Schema) -> Self {
+        Self { size, schema }
+    }
+
     /// How many items it takes.
     pub(in crate::ezkl) const fn size(&self) -> usize {
         self.size.get() as usize

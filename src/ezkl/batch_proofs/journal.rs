@@ -148,9 +148,8 @@ fn header(batch: B256) -> Vec<u8> {
 fn parse(payload: &[u8]) -> Option<Record> {
     let word = |at: usize| payload.get(at..at + 4)?.try_into().ok().map(|bytes| u32::from_be_bytes(bytes) as usize);
     let count = word(0)?;
-    // A record has no more items than bytes.
-    let items = (0..count.min(payload.len())).map(|i| Some((word(4 + 8 * i)?, word(8 + 8 * i)?)));
-    let items = items.collect::<Option<Vec<_>>>()?;
+    // Ends with the payload, whatever the count.
+    let items = (0..count).map(|i| Some((word(4 + 8 * i)?, word(8 + 8 * i)?))).collect::<Option<Vec<_>>>()?;
     match Structure::decode(payload.get(4 + 8 * count..)?).ok()? {
         Structure::Single(bundle) => Some(Record { items, bundle: *bundle }),
         _ => None,
@@ -164,8 +163,20 @@ fn refuse(path: &Path, problem: String) -> PipelineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::bundle::tests::{numbered, numbered_batch};
+    use crate::proof::{
+        Aggregated,
+        bundle::tests::{numbered, numbered_batch},
+    };
     use std::fs;
+
+    impl Journal {
+        /// One that cannot be written.
+        pub(in super::super) fn read_only(dir: &Path) -> Self {
+            let path = dir.join("journal");
+            fs::write(&path, header(BATCH)).unwrap();
+            Self { file: File::open(&path).unwrap(), path }
+        }
+    }
 
     const BATCH: B256 = B256::repeat_byte(7);
 
@@ -212,6 +223,35 @@ mod tests {
             journal.append(&numbered(9), &[(0, 0)]).unwrap();
             drop(journal);
             assert_eq!(reopen(&path).unwrap().len(), 1 + usize::from(cut >= first), "cut at {cut}");
+        }
+    }
+
+    /// The right length and the right hash of something else than a bundle with its items.
+    #[test]
+    fn a_record_of_something_else_is_damage() {
+        let bundle = |count: usize| {
+            let structure = match count {
+                1 => Structure::from(numbered(0)),
+                _ => Structure::Aggregated(Aggregated::new((0..count as i64).map(numbered).collect()).unwrap()),
+            };
+            structure.encode(Encoding::Compact, Compression::None)
+        };
+        let (one, list) = (bundle(1), bundle(2));
+        for (payload, is_read) in [
+            ([&[0; 4][..], &one].concat(), true),
+            ([&[0; 4][..], &list].concat(), false),
+            ([&[0; 4][..], &one[1..]].concat(), false),
+            ([&u32::MAX.to_be_bytes()[..], &one].concat(), false),
+            (vec![], false),
+        ] {
+            let (_dir, path) = written();
+            let size = payload.len() as u64;
+            let lengths = [size.to_be_bytes(), (!size).to_be_bytes()].concat();
+            let record = [&lengths, &blake3::hash(&payload).as_bytes()[..], &payload].concat();
+            let file = [&header(BATCH)[..], &record].concat();
+            fs::write(&path, &file).unwrap();
+            assert_eq!(reopen(&path).is_ok(), is_read, "{payload:?}");
+            assert_eq!(fs::read(&path).unwrap(), file);
         }
     }
 

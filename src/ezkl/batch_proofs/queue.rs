@@ -159,6 +159,9 @@ mod tests {
         let at = |request| served.iter().position(|&other| other == request);
         assert!(at(-1).is_some_and(|at| at <= PATIENCE as usize + 1), "{served:?}");
         assert!(at(-2).is_some_and(|at| at <= PATIENCE as usize + 1), "{served:?}");
+        // Having been served it waits anew.
+        queue.push(-3, Priority::Low).unwrap();
+        assert!(queue.pop().is_some_and(|request| request >= 0));
     }
 
     #[test]

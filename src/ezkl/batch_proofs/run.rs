@@ -33,6 +33,8 @@ struct State {
     outcomes: Vec<Option<Outcome>>,
     /// The item that each statement was asked for by first.
     seen: HashMap<B256, usize>,
+    /// Items of the chunk that is being proven whose statement another item has, which is named: they come to what it comes to.
+    duplicates: Vec<(usize, usize)>,
     journal: Option<Journal>,
     metrics: BatchMetrics,
     busy: usize,
@@ -53,6 +55,7 @@ impl<'a> Run<'a> {
         let state = State {
             outcomes: vec![None; items.len()],
             seen: HashMap::new(),
+            duplicates: Vec::new(),
             journal,
             metrics: BatchMetrics::default(),
             busy: 0,
@@ -166,7 +169,22 @@ impl<'a> Run<'a> {
                 }
             });
         }
+        self.settle_duplicates();
         self.state().broken.take().map_or(Ok(()), Err)
+    }
+
+    /// What is not proven is no better said twice.
+    fn settle_duplicates(&self) {
+        let duplicates = std::mem::take(&mut self.state().duplicates);
+        for (index, of) in duplicates {
+            let first = self.state().outcomes[of].clone();
+            match first {
+                Some(Outcome::Proven { .. }) => self.settle(index, Outcome::Duplicate { of }),
+                Some(outcome) => self.settle(index, outcome),
+                // Not begun: neither is this one.
+                None => {}
+            }
+        }
     }
 
     /// Whether no more items are to be begun.
@@ -182,17 +200,17 @@ impl<'a> Run<'a> {
             return;
         }
         self.enter(index, worker);
-        let proven = self.witness(index).and_then(|found| match found {
-            Err(of) => Ok(Outcome::Duplicate { of }),
-            Ok(witness) => {
-                let context = self.items[index].request.context;
-                let bundle = self.generator.prove(&witness, context, self.control)?;
-                self.record(&bundle, &[(index, 0)])?;
-                Ok(self.proven(Arc::new(bundle), 0, false))
-            }
+        let proven = self.witness(index).and_then(|witness| {
+            let Some(witness) = witness else { return Ok(None) };
+            let context = self.items[index].request.context;
+            let bundle = self.generator.prove(&witness, context, self.control)?;
+            self.record(&bundle, &[(index, 0)])?;
+            Ok(Some(self.proven(Arc::new(bundle), 0, false)))
         });
         self.leave();
-        self.settle(index, proven.unwrap_or_else(|error| Outcome::of_error(&error)));
+        if let Some(outcome) = proven.unwrap_or_else(|error| Some(Outcome::of_error(&error))) {
+            self.settle(index, outcome);
+        }
     }
 
     /// Runs the circuit on an item alone, and says what the item claims.
@@ -209,18 +227,20 @@ impl<'a> Run<'a> {
         Ok((witness, statement))
     }
 
-    /// An item's witness; `Err` inside is the item that says the same.
-    pub(super) fn witness(&self, index: usize) -> Result<Result<Box<Witness>, usize>, PipelineError> {
+    /// An item's witness; `None` when another item says the same, which is kept in mind.
+    pub(super) fn witness(&self, index: usize) -> Result<Option<Box<Witness>>, PipelineError> {
         let request = &self.items[index].request;
         self.generator.check(request)?;
         let (witness, statement) = self.run(request)?;
         if self.config.deduplicate {
-            let first = *self.state().seen.entry(statement.id()).or_insert(index);
+            let mut state = self.state();
+            let first = *state.seen.entry(statement.id()).or_insert(index);
             if first != index {
-                return Ok(Err(first));
+                state.duplicates.push((index, first));
+                return Ok(None);
             }
         }
-        Ok(Ok(Box::new(witness)))
+        Ok(Some(Box::new(witness)))
     }
 
     /// Writes a proof into the journal, before anybody hears of it.
@@ -266,15 +286,7 @@ impl<'a> Run<'a> {
             let error = PipelineError::MemoryLimit { needed_kb, limit_kb };
             self.open().into_iter().for_each(|index| self.settle(index, Outcome::of_error(&error)));
         }
-        let mut items: Vec<ItemReport> = (0..self.items.len()).map(|index| self.report(index)).collect();
-        // What is not proven is no better said twice.
-        for at in 0..items.len() {
-            if let Outcome::Duplicate { of } = items[at].outcome
-                && !items[of].outcome.is_success()
-            {
-                items[at].outcome = items[of].outcome.clone();
-            }
-        }
+        let items: Vec<ItemReport> = (0..self.items.len()).map(|index| self.report(index)).collect();
         let mut metrics = std::mem::take(&mut self.state().metrics);
         metrics.time = time;
         metrics.peak_rss_kb = peak_rss_kb;
@@ -299,3 +311,6 @@ impl<'a> Run<'a> {
         BatchReport { status, items, structure: None, root: None, metrics }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -29,11 +29,11 @@ impl Run<'_> {
             let found = self.witness(index);
             self.leave();
             match found {
-                Ok(Ok(witness)) => {
+                Ok(Some(witness)) => {
                     let witness = Some(witness).filter(|_| self.circuit.is_none());
                     fit.push(Fit { index, context: self.items[index].request.context, witness });
                 }
-                Ok(Err(of)) => self.settle(index, Outcome::Duplicate { of }),
+                Ok(None) => {}
                 Err(error) => self.settle(index, Outcome::of_error(&error)),
             }
         }
@@ -88,5 +88,43 @@ impl Run<'_> {
             None => Outcome::Proven { bundle, statement: place, slot: None, recovered },
             Some(_) => Outcome::Proven { bundle, statement: 0, slot: Some(place), recovered },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::run::tests::World, *};
+    use crate::{
+        ezkl::batch_proofs::{BatchCircuit, BatchConfig, Strategy},
+        proof::{Assignment, schema::tests::two_tensors},
+    };
+    use alloy::primitives::{Address, B256};
+    use std::num::NonZeroU32;
+
+    fn on_chain(job: u8) -> Context {
+        let assignment = Assignment {
+            submitter: Address::ZERO,
+            consumer: Address::ZERO,
+            job: B256::repeat_byte(job),
+            deadline: u64::MAX,
+        };
+        Context::Chain { chain_id: 1, registry: Address::ZERO, assignment }
+    }
+
+    /// A circuit that takes several has one statement, of one context: nobody's item is proven under another's.
+    #[test]
+    fn groups_are_of_one_context_and_no_larger_than_the_circuit() {
+        let (world, config) = (World::new(None), BatchConfig::new(Strategy::Sequential));
+        let circuit = BatchCircuit::new(NonZeroU32::MIN.saturating_add(1), two_tensors());
+        let contexts = [1, 1, 1, 2, 1, 2].map(on_chain);
+        let fit: Vec<Fit> =
+            contexts.into_iter().enumerate().map(|(index, context)| Fit { index, context, witness: None }).collect();
+        let groups = world.with(&config, &world.items(6), (Some(circuit), None), |run| {
+            run.groups(&fit)
+                .into_iter()
+                .map(|group| group.iter().map(|fit| fit.index).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(groups, [vec![0, 1], vec![2], vec![3], vec![4], vec![5]]);
     }
 }

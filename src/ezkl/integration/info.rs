@@ -179,3 +179,26 @@ fn native_points(details: &serde_json::Value) -> Option<u64> {
     let columns = zkinfer_prover::circuit::Layout::new(&shape).columns(1).ok()?;
     Some(1 << columns.variables())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circuit_has_inputs_outputs_and_no_more_constraints_than_the_backend_takes() {
+        let tensor = || vec![("x".to_owned(), Visibility::Public)];
+        let of = |constraints, inputs, outputs| CircuitInfo {
+            model_id: B256::ZERO,
+            constraints,
+            max_constraints: 8,
+            inputs,
+            outputs,
+            proving_key_bytes: 1,
+            verifying_key_bytes: 1,
+        };
+        for (constraints, is_valid) in [(0, false), (1, true), (8, true), (9, false)] {
+            assert_eq!(of(constraints, tensor(), tensor()).is_valid(), is_valid, "{constraints} constraints");
+        }
+        assert!(!of(1, vec![], tensor()).is_valid() && !of(1, tensor(), vec![]).is_valid());
+    }
+}

@@ -101,9 +101,9 @@ impl Known<'_> {
             return Some(format!("`model`: the bundle is about {}, not {ours}: another {part}", bundle.model_id()));
         }
         if manifest.test_srs != self.prepared.srs.is_test() {
-            return Some(untrue("testSrs"));
+            return Some(untrue("testSrs", manifest.test_srs));
         }
-        (manifest.transferable == capabilities.binds_statement).then(|| untrue("transferable"))
+        (manifest.transferable == capabilities.binds_statement).then(|| untrue("transferable", manifest.transferable))
     }
 }
 
@@ -111,8 +111,8 @@ fn other_backend(said: BackendName, verifying: BackendName) -> String {
     format!("`backend`: the bundle is of {said}, and {verifying} verifies")
 }
 
-fn untrue(field: &str) -> String {
-    format!("`{field}`: the manifest says other than what is known of the model")
+fn untrue(field: &str, said: bool) -> String {
+    format!("`{field}`: the bundle says {said}, and {} follows from the model's id", !said)
 }
 
 /// What one bundle is verified with.
@@ -169,9 +169,10 @@ impl Means<'_> {
                 let srs = srs_kind(manifest.srs_id, None);
                 let untrue_srs = srs != SrsKind::Unlisted && manifest.test_srs != srs.is_test();
                 let transferable = backend == BackendName::Ezkl;
+                let untrue_transferable = manifest.transferable != transferable;
                 untrue_srs
-                    .then(|| untrue("testSrs"))
-                    .or_else(|| (manifest.transferable != transferable).then(|| untrue("transferable")))
+                    .then(|| untrue("testSrs", manifest.test_srs))
+                    .or_else(|| untrue_transferable.then(|| untrue("transferable", manifest.transferable)))
                     .or_else(|| carried::refuse_model(bundle))
             }
         }
@@ -188,10 +189,7 @@ impl Means<'_> {
                 let found = found.ok_or(PipelineError::NoAdapter(adapter))?;
                 Ok(Finding::of_contracts(found, start.elapsed()))
             }
-            // What proves nothing comes this far by `TrustLevel::Testing` alone, and has no contracts.
-            (Self::Artifacts(known), Mode::Full) if known.backend.capabilities().proves => {
-                Ok(known.verify(bundle, control)?.into())
-            }
+            (Self::Artifacts(known), Mode::Full) => Ok(known.verify(bundle, control)?.into()),
             (Self::Artifacts(known), _) => {
                 control.stage("verify off-chain");
                 let (start, artifacts) = (Instant::now(), &known.prepared.artifacts);

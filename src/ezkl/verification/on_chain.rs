@@ -159,17 +159,13 @@ async fn expect_registry(node: &Node, registry: Address) -> Result<(), PipelineE
         PipelineError::invalid("registry", format!("is wrong: the code at {address} is not this release's {contract}"))
     };
     let proofs = || refuse(registry, "ProofRegistry");
-    let code = node.code(registry).await?;
-    if code.is_empty() {
-        return Err(proofs());
-    }
     let models = match node.view(registry, &IProofRegistry::modelRegistryCall {}).await {
         Ok(models) => models,
         Err(ChainError::Refused { .. } | ChainError::BadAnswer { .. }) => return Err(proofs()),
         Err(error) => return Err(error.into()),
     };
     let creation = [&evm::artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat();
-    if code != EmbeddedEvm::new(node.chain_id()).create(&creation.into())? {
+    if node.code(registry).await? != EmbeddedEvm::new(node.chain_id()).create(&creation.into())? {
         return Err(proofs());
     }
     if node.code(models).await? != evm::artifacts::model_registry().deployed_bytecode {

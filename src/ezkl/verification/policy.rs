@@ -250,19 +250,23 @@ mod tests {
 
     #[test]
     fn higher_levels_tolerate_less_and_none_tolerates_a_mock_but_testing() {
-        let all = [Warning::Mock, Warning::TestSrs, Warning::Transferable, Warning::UnknownVersion, Warning::Old];
+        use Warning::{Mock, OffChainOnly, Old, OwnCode, TestSrs, Transferable, UnknownVersion};
+        let all = [Mock, TestSrs, UnknownVersion, OffChainOnly, Transferable, OwnCode, Old];
         let levels = [TrustLevel::Testing, TrustLevel::Development, TrustLevel::Standard, TrustLevel::Strict];
         let tolerated = levels.map(|level| all.map(|warning| level.tolerates(warning)));
-        assert_eq!(tolerated[0], [true; 5]);
-        assert_eq!(tolerated[1], [false, true, true, true, true]);
-        assert_eq!(tolerated[2], [false, false, true, false, true]);
-        assert_eq!(tolerated[3], [false; 5]);
+        assert_eq!(tolerated[0], [true; 7]);
+        assert_eq!(tolerated[1], [false, true, true, true, true, true, true]);
+        assert_eq!(tolerated[2], [false, false, false, true, true, true, true]);
+        assert_eq!(tolerated[3], [false; 7]);
     }
 
     #[test]
     fn confidence_is_the_softmax_of_the_greatest() {
         assert!((confidence(&[0.0, 0.0]) - 0.5).abs() < 1e-12);
         assert!((confidence(&[1000.0, 0.0]) - 1.0).abs() < 1e-12);
-        assert!(confidence(&[]).abs() < 1e-12);
+        // Of numbers that are none nothing is sure.
+        for none in [&[][..], &[f64::INFINITY], &[f64::NEG_INFINITY], &[f64::INFINITY, 0.0]] {
+            assert!(confidence(none).abs() < 1e-12, "{none:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@ import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
 import {ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {BaseTest} from "../helpers/BaseTest.sol";
 import {MockBatchAdapter} from "../helpers/Mocks.sol";
+import {SchemaBuilder} from "../helpers/SchemaBuilder.sol";
 import {ClassificationDesk} from "./ClassificationDesk.sol";
 
 /// @notice A consumer that was written for single claims takes those of a batch as they are: it derives each statement id from its own
@@ -21,8 +22,9 @@ contract ClassificationDeskBatchTest is BaseTest {
     function setUp() public override {
         super.setUp();
         _adapter = new MockBatchAdapter(0);
-        _modelId = models.register(address(_adapter), address(0), 0, 0, "");
-        _desk = new ClassificationDesk(proofs, _modelId, 1, 2);
+        bytes memory schema = SchemaBuilder.words(1, 2);
+        _modelId = models.register(address(_adapter), address(0), 0, 0, schema);
+        _desk = new ClassificationDesk(proofs, _modelId, schema);
         _deadline = uint64(block.timestamp + 1 hours);
         for (uint256 i = 0; i < JOBS; i++) {
             _jobs.push(_desk.open(ALICE, _deadline, abi.encode(i)));

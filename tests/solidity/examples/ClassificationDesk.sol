@@ -2,6 +2,9 @@
 pragma solidity 0.8.30;
 
 import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
+import {Identities} from "../../../contracts/libraries/Identities.sol";
+import {PublicValues} from "../../../contracts/libraries/PublicValues.sol";
+import {Schemas, Tensor} from "../../../contracts/libraries/Schemas.sol";
 
 /// @title ClassificationDesk
 /// @notice An example of a consumer: it assigns the classification of given inputs to a worker, and believes the answer only if the
@@ -9,7 +12,11 @@ import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
 /// @dev The five things a consumer does itself: it pins the model id, it assigns each job to one submitter, it fixes the inputs, it
 /// derives the statement id from all of these instead of taking one from the caller, and it reads the outputs from the bytes whose hash
 /// is in that id.
+///
+/// Native and EZKL models alike: where the inputs end and how an output is read is taken from the model's schema, whose hash is in the model id.
 contract ClassificationDesk {
+    using PublicValues for PublicValues.TensorView;
+
     struct Job {
         address worker;
         uint64 deadline;
@@ -17,6 +24,8 @@ contract ClassificationDesk {
         bytes32 inputsHash;
     }
 
+    error OtherSchema(bytes32 schemaHash);
+    error CommittedInputs();
     error WrongLength(uint256 length);
     error NoOpenJob(bytes32 job);
     error OtherInputs();
@@ -28,23 +37,29 @@ contract ClassificationDesk {
     IProofRegistry public immutable registry;
     bytes32 public immutable modelId;
 
-    /// @notice The number of inputs and outputs, all int256 words. From the model's schema.
-    uint256 public immutable inputCount;
-    uint256 public immutable outputCount;
+    /// @notice The bytes of the inputs, and of all public values.
+    uint256 public immutable inputBytes;
+    uint256 public immutable totalBytes;
+
+    /// @notice How the scores are read: the first output.
+    PublicValues.TensorView public scores;
 
     mapping(bytes32 job => Job) public jobs;
     uint256 private _opened;
 
-    constructor(IProofRegistry registry_, bytes32 modelId_, uint256 inputCount_, uint256 outputCount_) {
-        registry = registry_;
-        modelId = modelId_;
-        inputCount = inputCount_;
-        outputCount = outputCount_;
+    constructor(IProofRegistry registry_, bytes32 modelId_, bytes memory schema) {
+        bytes32 schemaHash = Identities.schemaHash(schema);
+        if (registry_.modelRegistry().model(modelId_).schemaHash != schemaHash) revert OtherSchema(schemaHash);
+        Tensor[] memory tensors = abi.decode(schema, (Tensor[]));
+        (uint256 inputs, uint256 total, bool allPublic) = Schemas.split(tensors);
+        if (!allPublic) revert CommittedInputs();
+        (registry, modelId, inputBytes, totalBytes) = (registry_, modelId_, inputs, total);
+        scores = PublicValues.viewOf(tensors, PublicValues.firstOutput(tensors));
     }
 
     /// @notice Asks a worker to classify quantized inputs.
     function open(address worker, uint64 deadline, bytes calldata inputs) external returns (bytes32 job) {
-        if (inputs.length != 32 * inputCount) revert WrongLength(inputs.length);
+        if (inputs.length != inputBytes) revert WrongLength(inputs.length);
         job = bytes32(++_opened);
         jobs[job] = Job(worker, deadline, false, keccak256(inputs));
         emit JobOpened(job, worker, deadline, inputs);
@@ -56,8 +71,8 @@ contract ClassificationDesk {
     function settle(bytes32 job, bytes calldata publicValues) external returns (uint256 class, int256 score) {
         Job storage open_ = jobs[job];
         if (open_.inputsHash == 0 || open_.settled) revert NoOpenJob(job);
-        if (publicValues.length != 32 * (inputCount + outputCount)) revert WrongLength(publicValues.length);
-        if (keccak256(publicValues[:32 * inputCount]) != open_.inputsHash) revert OtherInputs();
+        if (publicValues.length != totalBytes) revert WrongLength(publicValues.length);
+        if (keccak256(publicValues[:inputBytes]) != open_.inputsHash) revert OtherInputs();
 
         IProofRegistry.Assignment memory assignment = IProofRegistry.Assignment({
             submitter: open_.worker, consumer: address(this), job: job, deadline: open_.deadline
@@ -66,14 +81,15 @@ contract ClassificationDesk {
         if (!registry.isVerified(statementId)) revert NotProven(statementId);
 
         open_.settled = true;
-        (class, score) = _greatest(publicValues[32 * inputCount:]);
+        (class, score) = _greatest(publicValues);
         emit JobSettled(job, class, score);
     }
 
-    function _greatest(bytes calldata outputs) private pure returns (uint256 class, int256 score) {
+    function _greatest(bytes calldata publicValues) private view returns (uint256 class, int256 score) {
+        PublicValues.TensorView memory outputs = scores;
         score = type(int256).min;
-        for (uint256 i = 0; 32 * i < outputs.length; i++) {
-            int256 output = int256(uint256(bytes32(outputs[32 * i:])));
+        for (uint256 i = 0; i < outputs.elements; i++) {
+            int256 output = outputs.at(publicValues, i);
             if (output > score) (class, score) = (i, output);
         }
     }

@@ -2,8 +2,9 @@
 pragma solidity 0.8.30;
 
 import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
+import {Identities} from "../../../contracts/libraries/Identities.sol";
+import {Tensor} from "../../../contracts/libraries/Schemas.sol";
 import {BundleTest} from "../helpers/BundleTest.sol";
-import {Tensor} from "../helpers/Tensor.sol";
 import {ClassificationDesk} from "./ClassificationDesk.sol";
 
 contract ClassificationDeskTest is BundleTest {
@@ -15,14 +16,20 @@ contract ClassificationDeskTest is BundleTest {
     function setUp() public override {
         super.setUp();
         registerModel();
-        (uint256 inputCount, uint256 outputCount) = _counts();
-        _desk = new ClassificationDesk(proofs, modelId, inputCount, outputCount);
+        (uint256 inputCount,) = _counts();
+        _desk = new ClassificationDesk(proofs, modelId, schema);
         _inputs = truncated(publicValues, 32 * inputCount);
         _deadline = uint64(block.timestamp + 1 hours);
         _job = _desk.open(ALICE, _deadline, _inputs);
     }
 
     /* REVERTS */
+
+    function test_revert_otherSchema() public {
+        bytes memory other = bytes.concat(schema, hex"00");
+        vm.expectRevert(abi.encodeWithSelector(ClassificationDesk.OtherSchema.selector, Identities.schemaHash(other)));
+        new ClassificationDesk(proofs, modelId, other);
+    }
 
     function test_open_revert_wrongLength() public {
         vm.expectRevert(abi.encodeWithSelector(ClassificationDesk.WrongLength.selector, _inputs.length + 32));
