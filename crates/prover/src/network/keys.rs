@@ -360,7 +360,7 @@ mod tests {
         assert!(quotient(changed(&|key| key.vk.commitment = G1Affine::identity())));
         let fixed = |result| matches!(result, Err(KeyError::FixedMismatch));
         assert!(fixed(changed(&|key| key.vk.fixed.swap(0, 1))));
-        assert!(fixed(changed(&|key| key.fixed = mixed(5).compile().unwrap().fixed)));
+        assert!(fixed(changed(&|key| key.fixed = mixed(8).compile().unwrap().fixed)));
     }
 
     /// N11 (a): commitments of another table, or of other addresses, are another function.
@@ -372,7 +372,7 @@ mod tests {
         let bytes = key.vk.to_bytes();
         NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).unwrap();
         // Another table under the old digest, and under its own.
-        let other = mixed(5).compile().unwrap().fixed.to_bytes();
+        let other = mixed(8).compile().unwrap().fixed.to_bytes();
         let error = NetworkVerifyingKey::from_bytes(&bytes, &program, &other).unwrap_err();
         assert!(matches!(error, KeyError::FixedMismatch));
         let mut lying = key.vk.clone();

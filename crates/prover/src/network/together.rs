@@ -24,7 +24,7 @@ fn fixtures() -> Vec<Fixture> {
     vec![
         Fixture::new(mlp(&[4, 2], &[], 3), Level::One, 2),
         Fixture::new(mlp(&[4, 3], &[], 4).with_committed(hidden), Level::One, 2),
-        Fixture::new(mlp(&[5, 9, 3], &[relu], 5), Level::Two { rho2: 2 }, 2),
+        Fixture::new(mlp(&[5, 9, 3], &[relu], 5), Level::Two { rho2: 1 }, 2),
         Fixture::new(mixed(6), Level::One, 1),
     ]
 }

@@ -6,7 +6,10 @@ use crate::network::tensors::PortTensors;
 use crate::prove::MaskedTensors;
 
 fn hidden() -> Fixture {
-    let committed = Committed { inputs: true, outputs: true };
+    with(Committed { inputs: true, outputs: true })
+}
+
+fn with(committed: Committed) -> Fixture {
     Fixture::new(mlp(&[6, 8, 5, 3], &[RELU, RELU], 11).with_committed(committed), Level::One, 1)
 }
 
@@ -70,10 +73,11 @@ fn committed_elements_are_those_of_the_network() {
 
 #[test]
 fn positions_that_are_no_tensor_weigh_nothing() {
-    let f = hidden();
-    for port in [0, 1] {
-        needed(Rule::TensorEnd, &f, &OtherTensor { port, trick: Trick::Behind });
-        needed(Rule::TensorPositions, &f, &OtherTensor { port, trick: Trick::Mask });
+    // One port alone: without the rule, the masks of another one would enter, too.
+    for inputs in [true, false] {
+        let f = with(Committed { inputs, outputs: !inputs });
+        needed(Rule::TensorEnd, &f, &OtherTensor { port: 0, trick: Trick::Behind });
+        needed(Rule::TensorPositions, &f, &OtherTensor { port: 0, trick: Trick::Mask });
     }
 }
 

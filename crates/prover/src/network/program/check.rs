@@ -477,7 +477,8 @@ mod tests {
         unsupported(&|p| drop(p.kinds[1].gates.pop()));
         unsupported(&|p| p.kinds[1].views[1].constant += 1);
         unsupported(&|p| p.kinds[1].views[0] = Form::constant(7));
-        unsupported(&|p| p.linear_ops[0].z[0].view2 = Some(0));
+        let error = changed(&p, |p| p.linear_ops[0].z[0].view2 = Some(0));
+        assert!(matches!(error, ProgramError::Undetermined { .. }), "{error:?}");
     }
 
     /// A matrix product, a product, functions and copies, and what changes make of them.
