@@ -15,10 +15,10 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants kills clean preflight build ezkl fuzz compare flip invariants soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants soak
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: preflight node_modules/.installed build ## Install and build what the native backend needs: npm packages, zkinfer
 
@@ -47,7 +47,11 @@ check: node_modules/.installed ## One build of the dependencies, formatting, lin
 mutants: node_modules/.installed ## Take every check out of the native verifier, one at a time, and run its attack
 	$(FORGE) build
 	node tools/mutations.mjs
-	$(FORGE) test --match-contract NativeVerifierMutants
+	$(FORGE) test --match-contract VerifierMutants
+
+# In target directories of its own: the programs in target/ stay what they are. MUTANTS_TARGET names one whose dependencies are built.
+pipeline-mutants: ezkl ## Take every check out of the pipeline, one at a time, and run the test that has to notice
+	node tools/mutants/run.mjs
 
 # The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
 # fuzz/artifacts; a finding becomes a seed.
@@ -69,12 +73,12 @@ compare: ## Compare the verdicts of the native opening with those of nova-snark
 	cd tests/nova && $(CARGO) run --release --locked > /dev/null # the library prints, too
 
 flip: ## Change every word of every recorded proof for the Python verifier: minutes
-	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json
+	python3 -B tests/protocol/verifier.py --flip tests/fixtures/native/*.json tests/fixtures/native/hez-final/*.json
 
 invariants: node_modules/.installed ## Fuzz the contracts longer, and run the invariants of ClaimRegistry 10,000 times: hours
 	FOUNDRY_PROFILE=soak $(FORGE) test
 
-soak: mutants kills fuzz compare flip invariants ## What takes too long for every change
+soak: mutants pipeline-mutants kills fuzz compare flip invariants ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

@@ -1,4 +1,5 @@
-// The committed artifacts of the production contracts: contracts/artifacts/NAME.json, made from what forge built.
+// The committed artifacts of the production contracts: contracts/artifacts/NAME.json, made from what forge built, and for the native verifiers,
+// whose code hashes must not depend on what else is built, from what the compiler makes of them alone (tools/alone.mjs).
 //
 //     forge build && node tools/artifacts.mjs            writes them
 //     forge build && node tools/artifacts.mjs --check    exits 1 if a committed one differs from the build
@@ -8,8 +9,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
+import { VERIFIERS, compile } from './alone.mjs';
 
-const CONTRACTS = ['ClaimRegistry', 'EzklAdapter', 'ModelRegistry', 'NativeVerifier', 'ProofRegistry'];
+const BUILT_BY_FORGE = ['ClaimRegistry', 'EzklAdapter', 'ModelRegistry', 'ProofRegistry'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { keccak256 } = createRequire(import.meta.url)('js-sha3');
@@ -19,10 +21,13 @@ function fail(message) {
   process.exit(1);
 }
 
-function artifact(contractName) {
+function builtByForge(contractName) {
   const file = join(root, 'out', `${contractName}.sol`, `${contractName}.json`);
   if (!existsSync(file)) fail(`${contractName} is not built: run \`forge build\` first`);
-  const { abi, bytecode, deployedBytecode } = JSON.parse(readFileSync(file, 'utf8'));
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+function artifact(contractName, { abi, bytecode, deployedBytecode }) {
   if (bytecode.object.includes('__$')) fail(`${contractName} needs linking`);
   // With immutables the code on a chain is not the code here, and has no hash yet.
   const hasImmutables = Object.keys(deployedBytecode.immutableReferences ?? {}).length > 0;
@@ -42,9 +47,11 @@ if (args.length > 0 && !check) fail('usage: node tools/artifacts.mjs [--check]')
 
 const stale = [];
 mkdirSync(join(root, 'contracts', 'artifacts'), { recursive: true });
-for (const name of CONTRACTS) {
+const alone = Object.keys(VERIFIERS).map(async (name) => [name, await compile(name)]);
+const built = await Promise.all(alone).catch((error) => fail(error.message));
+for (const [name, output] of [...BUILT_BY_FORGE.map((name) => [name, builtByForge(name)]), ...built]) {
   const file = join(root, 'contracts', 'artifacts', `${name}.json`);
-  const text = JSON.stringify(artifact(name), null, 2) + '\n';
+  const text = JSON.stringify(artifact(name, output), null, 2) + '\n';
   if (!check) writeFileSync(file, text);
   else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) stale.push(name);
 }

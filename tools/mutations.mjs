@@ -1,19 +1,18 @@
 // Is every check of the native verifier needed? Takes them out one at a time.
 //
-//     node tools/mutations.mjs && forge test --match-contract NativeVerifierMutants
+//     node tools/mutations.mjs && forge test --match-contract VerifierMutants
 //     node tools/mutations.mjs V4 Sigma          makes only these again
 //
-// Each mutant is NativeVerifier with one condition of the protocol removed, compiled as foundry.toml compiles it, and written to
-// out/mutants/RULE.json. The test runs the forged proofs of tests/fixtures/native/attacks on them: the mutant without a condition has to
-// accept the proofs that break it, which the verifier refuses. FOUNDRY_SOLC names the compiler; the default is tools/solc.
-import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+// Each mutant is NativeVerifier, or NativeTestVerifier, with one condition of the protocol removed, compiled as they are (tools/alone.mjs), and
+// written to out/mutants/VERIFIER/RULE.json. The test runs the forged proofs of tests/fixtures/native on them: the mutant without a condition
+// has to accept the proofs that break it, which the verifier refuses.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { VERIFIERS, compile, sources } from './alone.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NATIVE = 'contracts/libraries/native/';
-const TARGET = 'contracts/verifiers/NativeVerifier.sol';
 
 // rule: [file, what is there exactly once, what it becomes] …
 const MUTANTS = {
@@ -85,20 +84,6 @@ const MUTANTS = {
   ],
 };
 
-// The target and what it imports, nothing else: the optimizer orders functions by names that have numbers in them, and the numbers depend
-// on what is compiled together.
-function sources() {
-  const found = {};
-  const add = (path) => {
-    if (found[path]) return;
-    const content = readFileSync(join(root, path), 'utf8');
-    found[path] = { content };
-    for (const [, imported] of content.matchAll(/from "([^"]+)"/g)) add(normalize(join(dirname(path), imported)));
-  };
-  add(TARGET);
-  return found;
-}
-
 function patched(original, patches) {
   const result = structuredClone(original);
   for (const [file, from, to] of patches) {
@@ -109,49 +94,23 @@ function patched(original, patches) {
   return result;
 }
 
-function compile(contracts) {
-  const input = {
-    language: 'Solidity',
-    sources: contracts,
-    settings: {
-      viaIR: true,
-      evmVersion: 'cancun',
-      optimizer: { enabled: true, runs: 200 },
-      metadata: { bytecodeHash: 'none', appendCBOR: false },
-      outputSelection: { [TARGET]: { NativeVerifier: ['evm.deployedBytecode.object'] } },
-    },
-  };
-  return new Promise((resolve, reject) => {
-    const solc = spawn(process.env.FOUNDRY_SOLC ?? join(root, 'tools/solc'), ['--standard-json'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    let text = '';
-    solc.stdout.on('data', (chunk) => (text += chunk));
-    solc.on('error', reject);
-    solc.on('close', () => {
-      const output = JSON.parse(text);
-      const error = (output.errors ?? []).find((e) => e.severity === 'error');
-      if (error) reject(new Error(error.formattedMessage));
-      else resolve(`0x${output.contracts[TARGET].NativeVerifier.evm.deployedBytecode.object}`);
-    });
-    solc.stdin.end(JSON.stringify(input));
-  });
-}
-
-const original = sources();
 // All patches apply before anything is compiled.
 const chosen = process.argv.slice(2);
-const queue = Object.entries(MUTANTS)
-  .map(([rule, patches]) => [rule, patched(original, patches)])
-  .filter(([rule]) => chosen.length === 0 || chosen.includes(rule));
+const queue = Object.keys(VERIFIERS).flatMap((name) => {
+  const original = sources(name);
+  const mutants = Object.entries(MUTANTS).map(([rule, patches]) => [name, rule, patched(original, patches)]);
+  return mutants.filter(([, rule]) => chosen.length === 0 || chosen.includes(rule));
+});
 const directory = join(root, 'out', 'mutants');
 if (chosen.length === 0) rmSync(directory, { recursive: true, force: true });
-mkdirSync(directory, { recursive: true });
+for (const name of Object.keys(VERIFIERS)) mkdirSync(join(directory, name), { recursive: true });
 
 async function worker() {
   for (let next = queue.shift(); next; next = queue.shift()) {
-    const [rule, contracts] = next;
-    const code = await compile(contracts);
-    writeFileSync(join(directory, `${rule}.json`), `${JSON.stringify({ rule, code })}\n`);
-    process.stdout.write(`${rule}\n`);
+    const [name, rule, contracts] = next;
+    const { deployedBytecode } = await compile(name, contracts);
+    writeFileSync(join(directory, name, `${rule}.json`), `${JSON.stringify({ rule, code: deployedBytecode.object })}\n`);
+    process.stdout.write(`${name} ${rule}\n`);
   }
 }
 

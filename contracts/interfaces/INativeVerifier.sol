@@ -4,8 +4,8 @@ pragma solidity ^0.8.20;
 import {IVerifierAdapter, ModelKey} from "./IVerifierAdapter.sol";
 
 /// @title INativeVerifier
-/// @notice The verifier of the native proof system (docs/protocol.md). One contract for every model: a model's own code is its verifying
-/// key, as data.
+/// @notice The verifier of the native proof system (docs/protocol.md). One contract for every model of an SRS: a model's own code is its
+/// verifying key, as data.
 ///
 /// The key says which sides of the model are public and which are committed (docs/protocol.md, §10). The public values of a sample have
 /// the elements of a public side, and the 64 bytes of a commitment in place of those of a committed one.

@@ -10,16 +10,17 @@ import {NativeProof, Proof} from "../libraries/native/NativeProof.sol";
 import {NativeStatement, Statement} from "../libraries/native/NativeStatement.sol";
 import {NativeSumcheck} from "../libraries/native/NativeSumcheck.sol";
 import {Challenges, NativeTranscript} from "../libraries/native/NativeTranscript.sol";
-import {TestSrs} from "../libraries/native/TestSrs.sol";
+import {Srs} from "srs/Srs.sol";
 
 /// @title NativeVerifier
-/// @notice Verifies proofs of the native proof system under the TEST SRS.
+/// @notice Verifies proofs of the native proof system under one SRS, whose points are in this code and nowhere else.
 ///
-/// ANYBODY CAN PROVE ANYTHING to this contract: the secret of the TEST SRS is public. It is for tests and demonstrations.
+/// @dev `srs/Srs.sol` is the table of an SRS (libraries/native/srs): of the ceremony hez final in `NativeVerifier` as it is built and deployed,
+/// of the TEST SRS in `NativeTestVerifier`, which is this source compiled with the other table. ANYBODY CAN PROVE ANYTHING to that one, since
+/// the secret of the TEST SRS is public; `ACCEPTS_TEST_SRS` says so.
 ///
-/// @dev The points of the SRS are in this code and nowhere else, and it holds those of one SRS. A verifier for the SRS of a ceremony is this
-/// contract with the table of that ceremony in place of `TestSrs`: other code, hence another adapter id, hence other model ids. No model id
-/// can come to accept another SRS, and none that names this code can be taken for one under a ceremony's SRS.
+/// With another table it is other code, hence another adapter id, hence other model ids. No model id can come to accept another SRS, and none
+/// that names the code of one verifier can be taken for one under the SRS of another.
 ///
 /// What a proof says, and what is checked: docs/protocol.md, whose numbers (§, V) the comments of the libraries use. V1: `NativeKey`,
 /// `NativeProof`, `NativeStatement`. V2: `NativeTranscript`. V3, V4: `NativeSumcheck`. V5 to V7: `NativeOpening`.
@@ -27,7 +28,8 @@ import {TestSrs} from "../libraries/native/TestSrs.sol";
 /// `schemaHash` of the model is not read: the verifying key says how many inputs and outputs there are, which side is committed, and widths
 /// are fixed; the schema names what the same bytes mean. The model id is the caller's word, as for every adapter.
 ///
-/// No immutables: the code hash, which is the adapter's id, is the same on every chain.
+/// No immutables: the code hash, which is the adapter's id, is the same on every chain. It is that of this contract compiled alone
+/// (tools/alone.mjs): whatever else is compiled with it may order its code in another way.
 contract NativeVerifier is INativeVerifier {
     /* VERIFICATION */
 
@@ -57,12 +59,12 @@ contract NativeVerifier is INativeVerifier {
 
     /// @inheritdoc INativeVerifier
     function srsId() external pure returns (bytes32) {
-        return TestSrs.ID;
+        return Srs.ID;
     }
 
     /// @inheritdoc INativeVerifier
     function ACCEPTS_TEST_SRS() external pure returns (bool) {
-        return true;
+        return Srs.IS_TEST;
     }
 
     /// @inheritdoc IVerifierAdapter
@@ -72,20 +74,20 @@ contract NativeVerifier is INativeVerifier {
 
     /// @inheritdoc IVerifierAdapter
     function name() external pure returns (string memory) {
-        return "native-test";
+        return Srs.IS_TEST ? "native-test" : "native";
     }
 
     /* INTERNAL */
 
     /// @dev The verifying key of a model. V1: the key is the one the model names, and both name the SRS whose points are here.
     function _key(ModelKey calldata model) private view returns (Key memory key) {
-        if (model.srsId != TestSrs.ID) revert UnknownSrs(model.srsId);
+        if (model.srsId != Srs.ID) revert UnknownSrs(model.srsId);
         key = NativeKey.load(model.modelCode);
         if (key.digest != model.vkDigest) revert KeyDigest(key.digest);
-        if (key.srsId != TestSrs.ID) revert UnknownSrs(key.srsId);
+        if (key.srsId != Srs.ID) revert UnknownSrs(key.srsId);
         // D = b R2 is the highest power that V6 and V7 need.
         uint256 exponent = key.logPositions + key.logRows2;
-        if (exponent > TestSrs.LAST) revert SrsTooSmall(exponent);
+        if (exponent > Srs.LAST) revert SrsTooSmall(exponent);
     }
 
     /// @dev V2 to V7, for input that V1 has found well-formed.

@@ -31,6 +31,15 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// What this backend can and cannot do.
     fn capabilities(&self) -> Capabilities;
 
+    /// How many statements one proof of this model can be about, here: [`Capabilities::max_batch`], or fewer where it needs more
+    /// than the machine has.
+    ///
+    /// # Errors
+    /// [`BackendError`] when the artifacts cannot be read.
+    fn max_batch(&self, _artifacts: &Artifacts) -> Result<usize, BackendError> {
+        Ok(self.capabilities().max_batch)
+    }
+
     /// What besides the model and the backend's version decides what [`ProvingBackend::compile`] makes, as a name for
     /// caches; empty when nothing does.
     fn recipe(&self, _model: &Model) -> String {

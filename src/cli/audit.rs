@@ -15,7 +15,7 @@ use zkinfer::{
     evm,
     model::Model,
     pipeline::{EZKLIntegration, Reverifier},
-    proof::Verdict,
+    proof::{Verdict, srs::SrsKind},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -66,8 +66,10 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 enum ObjectionKind {
-    /// The SRS is of no known ceremony: whoever knows its secret can forge proofs.
+    /// The SRS's secret is public: anybody can forge proofs.
     TestSrs,
+    /// The SRS is of no listed ceremony: whoever knows its secret can forge proofs.
+    UnlistedSrs,
     /// The proof is not bound to the claim: whoever saw it could have submitted it.
     Transferable,
     /// A check was skipped.
@@ -111,11 +113,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 
 /// Compares an opening with the key that the claim's model id binds. Which file it is of, `zkinfer opening check` tells.
 fn open(path: &Path, audit: &AuditReport, session: &Session) -> Result<(ModelOpening, Verdict), Failure> {
-    if audit.facts.adapter_id != Some(evm::artifacts::native_verifier_id()) {
+    if !audit.facts.adapter_id.is_some_and(evm::artifacts::is_native_verifier) {
         return Err(Failure::Input("--model-opening is for claims of native models".into()));
     }
     let (opening, expected) = (opening::read(path)?, audit.facts.vk_digest.unwrap_or_default());
-    // The contract accepts keys under the TEST SRS alone.
     let verdict = opening::judge(&context::native(None, None)?, &opening, expected, None, session.control())?;
     Ok((opening, verdict))
 }
@@ -130,7 +131,7 @@ struct ByAdapter {
 
 impl ByAdapter {
     fn integration(&self, adapter_id: B256, model_id: B256) -> Result<EZKLIntegration, Failure> {
-        if adapter_id == evm::artifacts::native_verifier_id() {
+        if evm::artifacts::is_native_verifier(adapter_id) {
             return context::integration(Backend::Native);
         }
         if adapter_id != evm::artifacts::ezkl_adapter_id() {
@@ -182,12 +183,15 @@ fn made_from(integration: &EZKLIntegration, model_id: B256, model: &Model) -> bo
 
 fn objections(audit: &AuditReport) -> Vec<Objection> {
     let mut found = Vec::new();
-    if audit.facts.srs_ceremony.is_none() {
-        found.push(Objection {
-            kind: ObjectionKind::TestSrs,
-            detail: "the SRS is of no known ceremony: whoever knows its secret can forge proofs".into(),
-        });
-    }
+    let (kind, detail) = match audit.facts.srs {
+        Some(SrsKind::Listed(_)) => (None, ""),
+        Some(SrsKind::Test) => (Some(ObjectionKind::TestSrs), "the SRS is TEST: anybody can forge proofs"),
+        _ => {
+            let detail = "the SRS is unlisted: whoever knows its secret can forge proofs";
+            (Some(ObjectionKind::UnlistedSrs), detail)
+        }
+    };
+    found.extend(kind.map(|kind| Objection { kind, detail: detail.into() }));
     let bound = |claim: &ClaimFacts| claim.transferable == Some(false);
     if audit.facts.claims.is_empty() || !audit.facts.claims.iter().all(bound) {
         found.push(Objection {

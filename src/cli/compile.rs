@@ -50,6 +50,7 @@ pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
         "srs_id": identity.srs_id,
         "test_srs": srs.is_test(),
         "srs": srs.to_string(),
+        "srs_kind": srs.word(),
         "onnx_blake3": provenance.as_ref().map(|provenance| &provenance.onnx_hash),
         "params": identity.parameters,
         "proof_bytes": identity.proof_bytes,
@@ -66,7 +67,7 @@ pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
         ("parameters".into(), identity.parameters.to_string()),
         ("proof".into(), format!("{} bytes", identity.proof_bytes)),
         ("code hash".into(), identity.model_code_hash.to_string()),
-        ("SRS".into(), format!("{}{}", identity.srs_id, if srs.is_test() { ", TEST: NOT SECURE" } else { "" })),
+        ("SRS".into(), format!("{} ({}{})", identity.srs_id, srs, if srs.is_test() { ", NOT SECURE" } else { "" })),
         ("details".into(), identity.details.to_string()),
     ])
 }

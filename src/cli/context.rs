@@ -104,7 +104,7 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
         (Backend::Native, samples) => {
             let hidden = |side| args.hide.contains(&side);
             let hidden = Committed { inputs: hidden(Side::Inputs), outputs: hidden(Side::Outputs) };
-            Arc::new(native_with(args.srs.as_deref(), samples).with_hidden(hidden))
+            Arc::new(native_with(args.srs.as_deref(), samples)?.with_hidden(hidden))
         }
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples, &cache)?)?),
         (Backend::Mock, None) => Arc::new(MockBackend::default()),
@@ -115,14 +115,31 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
 
 /// The native backend with the files that it is to use.
 pub(crate) fn native(srs: Option<&Path>, calibration: Option<&Path>) -> Result<NativeBackend, Failure> {
-    Ok(native_with(srs, calibration.map(Input::read).transpose()?))
+    native_with(srs, calibration.map(Input::read).transpose()?)
 }
 
-fn native_with(srs: Option<&Path>, samples: Option<Input>) -> NativeBackend {
+fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBackend, Failure> {
     let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
-    match srs {
-        Some(path) => backend.with_srs(SrsSource::Ptau(path.to_owned())),
+    let backend = backend.with_cache(&Cache::from_env()?);
+    Ok(match srs.map(named_srs) {
         None => backend,
+        Some(NamedSrs::Test) => backend.with_srs(SrsSource::Test),
+        Some(NamedSrs::Id(id)) => backend.with_srs(SrsSource::of_id(id)),
+        Some(NamedSrs::File(path)) => backend.with_srs(SrsSource::Ptau(path.to_owned())),
+    })
+}
+
+/// What --srs names. A file of that name is given as `./test`.
+enum NamedSrs<'a> {
+    Test,
+    Id(B256),
+    File(&'a Path),
+}
+
+fn named_srs(srs: &Path) -> NamedSrs<'_> {
+    match srs.to_str() {
+        Some("test") => NamedSrs::Test,
+        text => text.and_then(|text| text.parse().ok()).map_or(NamedSrs::File(srs), NamedSrs::Id),
     }
 }
 
@@ -140,18 +157,12 @@ fn ezkl_options(args: &ModelArgs, samples: Option<Input>, cache: &Cache) -> Resu
     if let Some(inferences) = args.batch.and_then(NonZeroU32::new) {
         options = options.batch(inferences);
     }
-    if let Some(srs) = &args.srs {
-        options = options.srs(imported_srs(srs, cache)?);
-    }
-    Ok(options)
-}
-
-/// The id of an SRS that was imported before, or of a file, which is imported now.
-fn imported_srs(srs: &Path, cache: &Cache) -> Result<B256, Failure> {
+    // A file is imported now.
     let store = SrsStore::new(cache);
-    match srs.to_str().and_then(|text| text.parse().ok()) {
-        Some(id) => Ok(store.about(id)?.srs_id),
-        None => Ok(store.import(srs)?.srs_id),
+    match args.srs.as_deref().map(named_srs) {
+        None | Some(NamedSrs::Test) => Ok(options),
+        Some(NamedSrs::Id(id)) => Ok(options.srs(store.about(id)?.srs_id)),
+        Some(NamedSrs::File(path)) => Ok(options.srs(store.import(path)?.srs_id)),
     }
 }
 
@@ -160,7 +171,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
-        Backend::Native => Arc::new(NativeBackend::new()),
+        Backend::Native => Arc::new(native(None, None)?),
         Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))

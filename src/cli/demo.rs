@@ -27,7 +27,8 @@ Examples:
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
 
-The SRS and the account's key are test ones that everybody knows: nothing here is worth anything on a real chain.";
+Native proofs are made under the ceremony that comes with zkinfer, EZKL's under the TEST SRS, which everybody can forge. The
+account's key is a test one that everybody knows.";
 
 /// How long the claim may be submitted: an hour.
 const DEADLINE_SECONDS: u64 = 3600;

@@ -2,9 +2,13 @@ use super::{Backend, Failure, Outcome, context::Session, report};
 use serde_json::{Value, json};
 use std::process::Command;
 use zkinfer::{
-    backend::ezkl::{self, EzklBackend, ImportedSrs, Installation, SrsStore},
+    backend::{
+        ezkl::{self, EzklBackend, ImportedSrs, Installation, SrsStore},
+        native::ImportedPowers,
+    },
     chain::Node,
     evm::Toolchain,
+    proof::srs::Ceremony,
     storage::Cache,
 };
 
@@ -100,15 +104,18 @@ fn writable(cache: &Cache) -> Result<String, String> {
     Ok(cache.root().display().to_string())
 }
 
-/// The TEST SRS, and the ceremonies that were imported for EZKL.
+/// What comes with the program, and what was imported.
 fn srs(cache: Option<&Cache>) -> String {
-    let imported = cache.map(|cache| SrsStore::new(cache).imported()).unwrap_or_default();
-    let shown = |srs: &ImportedSrs| {
-        let test = if srs.test { ", TEST" } else { "" };
-        format!("{} (EZKL, up to 2^{} rows{test}; {})", srs.srs_id, srs.k, srs.ceremony)
-    };
-    let default = "TEST by default: proofs made with it are NOT SECURE".to_owned();
-    std::iter::once(default).chain(imported.iter().map(shown)).collect::<Vec<_>>().join("; ")
+    let ezkl = cache.map(|cache| SrsStore::new(cache).imported()).unwrap_or_default();
+    let native = cache.map(ImportedPowers::all).unwrap_or_default();
+    let of_ezkl = |srs: &ImportedSrs| format!("{} (EZKL, up to 2^{} rows; {})", srs.srs_id, srs.k, srs.kind());
+    let of_native = |srs: &ImportedPowers| format!("{} (native, {} powers; {})", srs.srs_id, srs.powers, srs.kind());
+    let shipped = Ceremony::list().iter().filter(|ceremony| ceremony.shipped() > 0);
+    let shipped =
+        shipped.map(|ceremony| format!("{}, {} powers, by default for native", ceremony.title, ceremony.shipped()));
+    let default = "TEST by default for EZKL: proofs made with it are NOT SECURE".to_owned();
+    let imported = native.iter().map(of_native).chain(ezkl.iter().map(of_ezkl));
+    shipped.chain([default]).chain(imported).collect::<Vec<_>>().join("; ")
 }
 
 fn version(program: &str, remedy: &str) -> Result<String, String> {

@@ -8,7 +8,7 @@ use zkinfer::{
     chain::Node,
     evm::{
         self, CompiledContract,
-        artifacts::{Artifact, native_verifier_id},
+        artifacts::{Artifact, is_native_verifier},
     },
     pipeline::{EZKLIntegration, PipelineError, Prepared},
     proof::{
@@ -66,7 +66,7 @@ fn of_bundle(bundle: &Bundle) -> Result<Entry, Failure> {
     refuse_mock(bundle)?;
     let manifest = bundle.manifest();
     // No registry sees that schema and key agree.
-    if let Some(code) = manifest.model_code.as_ref().filter(|_| manifest.adapter_id == native_verifier_id()) {
+    if let Some(code) = manifest.model_code.as_ref().filter(|_| is_native_verifier(manifest.adapter_id)) {
         native::check_model(&manifest.model_parts(), code, &manifest.schema)
             .map_err(|reason| Failure::Invalid(format!("INVALID: {reason}")))?;
     }

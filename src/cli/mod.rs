@@ -144,9 +144,10 @@ struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 
-    /// Powers of tau of a ceremony that the model is set up with. Native: a .ptau file; such models are verified off-chain
-    /// only. EZKL: a kzgK.srs file, or the id under which `setup srs` imported one [default: the TEST SRS].
-    #[arg(long, value_name = "FILE|ID")]
+    /// Powers of tau that the model is set up with: a file of a ceremony (native: .ptau, EZKL: kzgK.srs), the id under which
+    /// `setup srs` imported one, or `test` for the TEST SRS, under which anybody can prove anything [default: native takes
+    /// those of the Perpetual Powers of Tau (hez final) that come with zkinfer, EZKL the TEST SRS].
+    #[arg(long, value_name = "FILE|ID|test")]
     srs: Option<PathBuf>,
 
     /// Native: commit to the inputs or the outputs instead of making them public; may be given twice. Another choice is

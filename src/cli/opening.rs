@@ -73,8 +73,9 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE", requires = "model")]
     calibration: Option<PathBuf>,
 
-    /// Powers of tau (.ptau) that the model was set up with [default: the TEST SRS].
-    #[arg(long, value_name = "FILE")]
+    /// Powers of tau (.ptau) that the model was set up with, or the id under which `setup srs` imported them [default: those
+    /// that come with zkinfer, for models under their ceremony or under the TEST SRS].
+    #[arg(long, value_name = "FILE|ID")]
     srs: Option<PathBuf>,
 }
 

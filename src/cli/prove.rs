@@ -34,8 +34,8 @@ Examples:
 
 An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
 A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
-names. All inputs go into one proof: native takes 4096, an EZKL circuit as many as it was made for; what is left of it is
-filled up with zeros. The bundle is made for no chain. It replaces FILE only when it is complete. `--json` tells what the
+names. All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
+those that come with zkinfer); an EZKL circuit as many as it was made for; what is left of it is filled up with zeros. The bundle is made for no chain. It replaces FILE only when it is complete. `--json` tells what the
 witness, the proof and the rest took: together they are the total.
 
 With --hide a statement commits to the inputs or the outputs instead of showing them. What opens the commitments goes into
@@ -219,6 +219,7 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     object["model_id"] = json!(prepared.artifacts.model_id());
     object["artifacts_built"] = json!(prepared.built);
     object["test_srs"] = json!(prepared.srs.is_test());
+    object["srs_kind"] = json!(prepared.srs.word());
 }
 
 /// Of several inputs, the one that is refused is named.

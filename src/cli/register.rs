@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     model_registry: Address,
 
-    /// The adapter: EzklAdapter or NativeVerifier.
+    /// The adapter: EzklAdapter, or NativeVerifier (NativeTestVerifier for the TEST SRS).
     #[arg(long, value_name = "ADDRESS")]
     adapter: Address,
 

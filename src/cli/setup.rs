@@ -1,8 +1,18 @@
 use super::{Failure, Outcome, context::Session, report};
-use serde_json::json;
-use std::path::{Path, PathBuf};
+use alloy::primitives::B256;
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 use zkinfer::{
-    backend::ezkl::{self, Installation, SrsStore},
+    backend::{
+        SrsKind,
+        ezkl::{self, Installation, SrsStore},
+        native::ImportedPowers,
+    },
+    pipeline::PipelineError,
     storage::Cache,
 };
 
@@ -13,18 +23,21 @@ Examples:
 
 const SRS_EXAMPLES: &str = "\
 Examples:
+  zkinfer setup srs ppot_0080_20.ptau
+  zkinfer prove --srs 0x… --model model.onnx --input input.json --out answer.bundle.json
   zkinfer setup srs kzg17.srs
   zkinfer prove --backend ezkl --srs 0x… --model model.onnx --input input.json --out answer.bundle.json
 
-Checks every point of the file, copies it into the cache directory and prints its id, by which --srs of EZKL's models names
-it. One file of the largest size that is needed is enough: smaller ones are made from it. Nothing is fetched.";
+Checks every point of the file, copies it into the cache directory and prints its id, by which --srs names it. The kind of
+file decides for which backend it is: .ptau files are for native, kzgK.srs files for EZKL. One file of the largest size that
+is needed is enough. Nothing is fetched.";
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Install EZKL 23.0.5 from the Python package index into a virtual environment of its own, by hash.
     #[command(after_help = EZKL_EXAMPLES)]
     Ezkl,
-    /// Import the powers of tau of a ceremony for EZKL (kzgK.srs).
+    /// Import the powers of tau of a ceremony: a .ptau file for native, kzgK.srs for EZKL.
     #[command(after_help = SRS_EXAMPLES)]
     Srs {
         /// The file. It is only read.
@@ -62,23 +75,43 @@ fn install_ezkl(session: &Session) -> Result<Outcome, Failure> {
 
 fn import_srs(file: &Path, session: &Session) -> Result<Outcome, Failure> {
     session.control().stage("check the SRS");
-    let imported = SrsStore::new(&Cache::from_env()?).import(file)?;
-    let object = json!({
-        "srs_id": imported.srs_id,
-        "k": imported.k,
-        "published_by_ezkl": imported.published_by_ezkl,
-        "test": imported.test,
-        "ceremony": imported.ceremony,
-    });
-    let text = format!(
-        "Imported {}\n{}",
-        file.display(),
-        report::rows(&[
-            ("SRS".into(), format!("{}{}", imported.srs_id, if imported.test { ", TEST: NOT SECURE" } else { "" })),
-            ("ceremony".into(), imported.ceremony),
+    let cache = Cache::from_env()?;
+    if is_ptau(file) {
+        let imported = ImportedPowers::import(&cache, file).map_err(PipelineError::from)?;
+        let largest = ("powers".into(), imported.powers.to_string());
+        let object = json!({ "backend": "native", "powers": imported.powers });
+        report_srs(session, file, imported.srs_id, imported.kind(), object, vec![largest]);
+    } else {
+        let imported = SrsStore::new(&cache).import(file)?;
+        let rows = vec![
             ("circuits".into(), format!("up to 2^{} rows", imported.k)),
-        ])
-    );
-    report::result(session, &object, &text);
+            ("published by EZKL".into(), if imported.published_by_ezkl { "yes" } else { "no" }.into()),
+        ];
+        let object = json!({ "backend": "ezkl", "k": imported.k, "published_by_ezkl": imported.published_by_ezkl });
+        report_srs(session, file, imported.srs_id, imported.kind(), object, rows);
+    }
     Ok(Outcome::True)
+}
+
+/// Whatever is not EZKL's: its files begin with their size, at most 26.
+fn is_ptau(file: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && (start == *b"ptau" || start[0] == b'<')
+}
+
+fn report_srs(
+    session: &Session,
+    file: &Path,
+    id: B256,
+    kind: SrsKind,
+    mut object: Value,
+    mut rows: Vec<(String, String)>,
+) {
+    object["srs_id"] = json!(id);
+    object["srs_kind"] = json!(kind.word());
+    object["ceremony"] = json!(kind.ceremony().map(|ceremony| ceremony.title));
+    rows.insert(0, ("SRS".into(), id.to_string()));
+    rows.insert(1, ("ceremony".into(), format!("{kind}{}", if kind.is_test() { ": NOT SECURE" } else { "" })));
+    report::result(session, &object, &format!("Imported {}\n{}", file.display(), report::rows(&rows)));
 }

@@ -139,7 +139,7 @@ fn for_registry(
         },
     };
     // The adapter decides, not the manifest's word.
-    if bundle.manifest().adapter_id == evm::artifacts::native_verifier_id() {
+    if evm::artifacts::is_native_verifier(bundle.manifest().adapter_id) {
         return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));
     }
     let bound = |_| Failure::Input("the bundle says that its proof binds its context, which is no chain's".into());

@@ -4,9 +4,11 @@
 //! rebuild. Embedding them means that neither deploying nor auditing needs a Solidity compiler.
 
 use super::EvmError;
+use crate::proof::srs::{SrsKind, srs_kind};
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde::Deserialize;
 use std::sync::LazyLock;
+use zkinfer_prover::srs::HEZ_FINAL;
 
 /// A production contract of this release.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +24,14 @@ pub struct Artifact {
     pub deployed_bytecode: Bytes,
     /// `EXTCODEHASH` once deployed. `None` when the contract has immutables, hence another hash on every deployment.
     pub deployed_code_hash: Option<B256>,
+}
+
+impl Artifact {
+    /// What its code hashes to. That of a contract with immutables is on no chain.
+    #[must_use]
+    pub fn code_hash(&self) -> B256 {
+        keccak256(&self.deployed_bytecode)
+    }
 }
 
 macro_rules! artifacts {
@@ -44,8 +54,10 @@ macro_rules! artifacts {
 artifacts! {
     /// The adapter of EZKL models.
     ezkl_adapter = "EzklAdapter";
-    /// The adapter and verifier of native models, for the TEST SRS.
+    /// The adapter and verifier of native models under the SRS of the ceremony that ships.
     native_verifier = "NativeVerifier";
+    /// The same for the TEST SRS: anybody can prove anything to it.
+    native_test_verifier = "NativeTestVerifier";
     /// The list of models.
     model_registry = "ModelRegistry";
     /// The list of claims.
@@ -58,16 +70,32 @@ pub fn ezkl_adapter_id() -> B256 {
     keccak256(&ezkl_adapter().deployed_bytecode)
 }
 
-/// The code hash of the native verifier: the adapter id in the id of every native model of this release.
+/// The code hash of the native verifier: the adapter id in the id of every native model under the shipped ceremony.
 #[must_use]
 pub fn native_verifier_id() -> B256 {
-    keccak256(&native_verifier().deployed_bytecode)
+    native_verifier().code_hash()
+}
+
+/// The native verifier that has the points of this SRS, if there is one: one source, a table for each SRS.
+#[must_use]
+pub fn native_verifier_of(srs_id: B256) -> Option<&'static Artifact> {
+    match srs_kind(srs_id) {
+        SrsKind::Listed(ceremony) if *ceremony == HEZ_FINAL => Some(native_verifier()),
+        SrsKind::Test => Some(native_test_verifier()),
+        _ => None,
+    }
+}
+
+/// Whether an adapter is a native verifier of this release, whatever its SRS.
+#[must_use]
+pub fn is_native_verifier(adapter_id: B256) -> bool {
+    [native_verifier(), native_test_verifier()].iter().any(|verifier| verifier.code_hash() == adapter_id)
 }
 
 /// The adapters of this release.
 #[must_use]
-pub fn adapters() -> [&'static Artifact; 2] {
-    [ezkl_adapter(), native_verifier()]
+pub fn adapters() -> [&'static Artifact; 3] {
+    [ezkl_adapter(), native_verifier(), native_test_verifier()]
 }
 
 /// The adapter of this release that has this id, if any.
@@ -100,15 +128,21 @@ fn parse(contract: &'static str, json: &str) -> Result<Artifact, EvmError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evm::{
+        bindings::INativeVerifier,
+        embedded::{EmbeddedEvm, Outcome},
+    };
+    use alloy::{primitives::Address, sol_types::SolCall};
 
     #[test]
     fn every_artifact_is_whole_and_its_hash_is_the_recorded_one() {
-        for artifact in [ezkl_adapter(), native_verifier(), model_registry()] {
+        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry()] {
             assert_eq!(artifact.deployed_code_hash, Some(keccak256(&artifact.deployed_bytecode)));
         }
         // It holds the model registry's address in its code.
         assert_eq!(proof_registry().deployed_code_hash, None);
-        for artifact in [ezkl_adapter(), native_verifier(), model_registry(), proof_registry()] {
+        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry(), proof_registry()]
+        {
             assert!(artifact.deployed_bytecode.len() <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
     }
@@ -117,8 +151,35 @@ mod tests {
     fn the_adapter_is_known_by_its_id_and_no_other_is() {
         assert_eq!(adapter_by_id(ezkl_adapter_id()), Some("EzklAdapter"));
         assert_eq!(adapter_by_id(native_verifier_id()), Some("NativeVerifier"));
+        assert_eq!(adapter_by_id(native_test_verifier().code_hash()), Some("NativeTestVerifier"));
         assert_eq!(adapter_by_id(crate::proof::identity::mock_adapter_id()), None);
         assert_eq!(adapter_by_id(B256::ZERO), None);
+    }
+
+    /// What a contract says of its SRS is what this program says of it.
+    #[test]
+    fn each_native_verifier_is_of_one_srs() {
+        let (listed, test) = (B256::from(HEZ_FINAL.srs_id), test_srs_id());
+        for (srs_id, verifier, accepts_test) in
+            [(listed, native_verifier(), false), (test, native_test_verifier(), true)]
+        {
+            assert_eq!(native_verifier_of(srs_id).map(Artifact::code_hash), Some(verifier.code_hash()));
+            assert!(is_native_verifier(verifier.code_hash()));
+            let mut evm = EmbeddedEvm::new(1);
+            let at = Address::repeat_byte(0xc0);
+            evm.install(at, &verifier.deployed_bytecode, "verifier").unwrap();
+            let call = |data: Vec<u8>| match evm.call(at, &data.into()).unwrap().outcome {
+                Outcome::Returned(word) => word,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(call(INativeVerifier::srsIdCall {}.abi_encode())[..], srs_id[..]);
+            assert_eq!(call(INativeVerifier::ACCEPTS_TEST_SRSCall {}.abi_encode())[31] == 1, accepts_test);
+        }
+        assert!(native_verifier_of(B256::repeat_byte(9)).is_none() && !is_native_verifier(ezkl_adapter_id()));
+    }
+
+    fn test_srs_id() -> B256 {
+        (*zkinfer_prover::srs::test_srs(0).unwrap().id()).into()
     }
 
     #[test]

@@ -47,6 +47,9 @@ sol! {
     /// What the native verifier refuses with besides the errors of every adapter.
     #[derive(Debug, PartialEq, Eq)]
     interface INativeVerifier {
+        function srsId() external pure returns (bytes32);
+        function ACCEPTS_TEST_SRS() external pure returns (bool);
+
         error KeyPrefix();
         error KeyLength(uint256 length);
         error KeyVersion();

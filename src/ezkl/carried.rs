@@ -5,7 +5,7 @@
 //!
 //! | backend | off-chain | embedded EVM |
 //! |---|---|---|
-//! | native | the native verifier, with the key in the key object | this release's `NativeVerifier` |
+//! | native | the native verifier, with the key in the key object | this release's `NativeVerifier`, or `NativeTestVerifier` |
 //! | EZKL | not available: its verifier needs the verifying key itself | this release's `EzklAdapter` over the generated verifier |
 
 use super::{
@@ -85,7 +85,7 @@ pub fn verify_carried(bundle: &Bundle, control: &Control) -> Result<CarriedRepor
 /// The backend's own verifier, and how long it took; `None` when it needs more than the bundle carries.
 pub(super) fn off_chain(bundle: &Bundle, control: &Control) -> Result<Option<(Verdict, Duration)>, PipelineError> {
     let (parts, code) = (bundle.manifest().model_parts(), carried(bundle)?);
-    if parts.adapter_id != evm::artifacts::native_verifier_id() {
+    if !evm::artifacts::is_native_verifier(parts.adapter_id) {
         return Ok(None);
     }
     control.stage("verify off-chain");
@@ -110,7 +110,7 @@ pub(super) fn refuse_model(bundle: &Bundle) -> Option<String> {
 /// Contracts see no schema, so that only this does.
 fn contradiction(bundle: &Bundle, code: &Bytes) -> Option<String> {
     let (parts, schema) = (bundle.manifest().model_parts(), &bundle.manifest().schema);
-    if parts.adapter_id != evm::artifacts::native_verifier_id() {
+    if !evm::artifacts::is_native_verifier(parts.adapter_id) {
         return None;
     }
     native::check_model(&parts, code, schema).err()
@@ -152,6 +152,6 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
 /// From the ids alone, never from the manifest's words.
 fn warnings(parts: &ModelParts) -> Vec<String> {
     let transferable = parts.adapter_id == evm::artifacts::ezkl_adapter_id();
-    let found = [(srs_kind(parts.srs_id, None).is_test(), Warning::TestSrs), (transferable, Warning::Transferable)];
-    found.into_iter().filter(|(is, _)| *is).map(|(_, warning)| warning.to_string()).collect()
+    let found = [Warning::of_srs(srs_kind(parts.srs_id)), transferable.then_some(Warning::Transferable)];
+    found.into_iter().flatten().map(|warning| warning.to_string()).collect()
 }

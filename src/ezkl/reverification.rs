@@ -27,7 +27,7 @@ impl Reverifier {
         let statements = &request.statements;
         let (integration, prepared) = match (self.find(request.model_id), &request.model_code) {
             (Err(PipelineError::UnknownModel(_)), Some(code))
-                if request.model.adapter_id == evm::artifacts::native_verifier_id() =>
+                if evm::artifacts::is_native_verifier(request.model.adapter_id) =>
             {
                 let schema = request.schema.as_ref();
                 return Ok(native::verify_with_key_object(&request.model, code, schema, statements, &request.proof)?);

@@ -53,7 +53,7 @@ pub struct Manifest {
     pub schema_hash: B256,
     /// Part of the model id.
     pub srs_id: B256,
-    /// Whether the SRS is a TEST one: whoever made it can prove anything.
+    /// Whether the SRS is the TEST one: everybody knows its tau, and can prove anything.
     pub test_srs: bool,
     /// Whether somebody who sees the proof can submit it under a statement of their own.
     pub transferable: bool,

@@ -13,7 +13,7 @@ use zkinfer::{
     },
     proof::{PublicValues, Schema, Statement, schema::Visibility},
 };
-use zkinfer_prover::{ProvingKey, Request, SampleSecrets, srs::test_srs};
+use zkinfer_prover::{ProvingKey, Request, SampleSecrets, srs::HEZ_FINAL};
 
 static PROVER: LazyLock<Prover> =
     LazyLock::new(|| Prover::hiding(&[6, 8, 3], Committed { inputs: true, outputs: true }));
@@ -71,7 +71,7 @@ async fn a_registered_schema_that_contradicts_the_key_fails_the_audit() {
 
     let key = ProvingKey::from_bytes(&std::fs::read(artifacts.file("pk.key").unwrap()).unwrap()).unwrap();
     let secrets = SampleSecrets::generate(key.verifying_key().shape().committed()).unwrap();
-    let prover = zkinfer_prover::Prover::new(key, &test_srs(4096).unwrap(), 1).unwrap();
+    let prover = zkinfer_prover::Prover::new(key, &HEZ_FINAL.open(4096).unwrap(), 1).unwrap();
     let context = world.context(1);
     let request = Request { inputs: vec![1, 2, 3, 4, 5, 6], context_id: context.id().0 };
     let (proven, proof) = prover.prove_committed(model_id.0, &[request], &[secrets]).unwrap();

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use zkinfer::{
     backend::{
         Control,
-        native::{Committed, NativeBackend},
+        native::{Committed, NativeBackend, SrsSource},
     },
     chain::{
         Account, BatchSubmission, ChainError, Client, Contracts, Devnet, Node,
@@ -39,10 +39,18 @@ impl Prover {
     }
 
     pub(crate) fn hiding(widths: &[usize], hidden: Committed) -> Self {
+        Self::with(widths, NativeBackend::new().with_hidden(hidden))
+    }
+
+    /// For networks that need more powers than come with zkinfer.
+    pub(crate) fn on_test_srs(widths: &[usize]) -> Self {
+        Self::with(widths, NativeBackend::new().with_srs(SrsSource::Test))
+    }
+
+    fn with(widths: &[usize], backend: NativeBackend) -> Self {
         let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(widths, 1).unwrap())).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let integration =
-            EZKLIntegration::new(Arc::new(NativeBackend::new().with_hidden(hidden)), Cache::at(dir.path().into()));
+        let integration = EZKLIntegration::new(Arc::new(backend), Cache::at(dir.path().into()));
         let prepared = integration.prepare(&model, &Control::default()).unwrap();
         Self { prepared, integration, inputs: widths[0], _dir: dir }
     }
@@ -86,8 +94,9 @@ impl NativeWorld {
         let devnet = Devnet::start(&world::anvil()).await.unwrap();
         let node = Node::connect_dev(&devnet.endpoint()).await.unwrap();
         let client = Client::new(node, Account::dev()).unwrap();
-        let contracts = client.deploy_contracts(artifacts::native_verifier()).await.unwrap();
         let identity = prover.prepared.artifacts.identity();
+        let adapter = artifacts::adapter(identity.adapter_id).unwrap();
+        let contracts = client.deploy_contracts(adapter).await.unwrap();
         let key = client.deploy_verifier(prover.prepared.verifier.as_ref().unwrap()).await.unwrap();
         let entry = ModelEntry {
             adapter: contracts.adapter.address,

@@ -129,7 +129,7 @@ fn boundary_a_bundle_that_contradicts_its_model_is_invalid_and_stays() {
     let ours = Proven::new(3);
     let elsewhere = tempfile::tempdir().unwrap();
     let lies: [(&str, Value, [&str; 2]); 3] = [
-        ("testSrs", false.into(), ["false", "true"]),
+        ("testSrs", true.into(), ["true", "false"]),
         ("transferable", true.into(), ["true", "false"]),
         ("backend", "ezkl".into(), ["ezkl", "native"]),
     ];

@@ -77,7 +77,7 @@ fn a_batch_circuit_proves_several_inputs_at_once() {
 fn a_ceremony_is_imported_and_used() {
     let world = World::new();
     let (file, out) = (world.path("kzg12.srs"), world.path("bundle.json"));
-    // EZKL makes one with a random tau that it forgets: nobody's ceremony, hence TEST.
+    // EZKL makes one with a random tau that it forgets: nobody's ceremony, hence unlisted.
     let cache = Cache::at(world.dir.path().join("cache"));
     let code = format!("import ezkl; ezkl.gen_srs({file:?}, 12)");
     let mut python = Command::new(Installation::find(&cache).unwrap().python());
@@ -87,11 +87,12 @@ fn a_ceremony_is_imported_and_used() {
     world.with_model("compile", &["--srs", &unknown]).expect(3).says("setup srs");
     let imported = world.run(&["setup", "srs", &file, "--json"]).expect(0).json();
     assert_eq!(
-        (&imported["k"], &imported["test"], &imported["published_by_ezkl"]),
-        (&json!(12), &json!(true), &json!(false))
+        (&imported["k"], &imported["srs_kind"], &imported["published_by_ezkl"]),
+        (&json!(12), &json!("unlisted"), &json!(false))
     );
     let id = imported["srs_id"].as_str().unwrap();
-    assert!(world.run(&["setup", "srs", &file]).expect(0).stdout.contains("NOT SECURE"));
+    let text = world.run(&["setup", "srs", &file]).expect(0).stdout;
+    assert!(text.contains("unlisted") && !text.contains("TEST"), "{text}");
     let doctor = world.run(&["doctor"]).expect(0).stdout;
     assert!(doctor.contains(id) && doctor.contains("2^12"), "{doctor}");
 

@@ -2,7 +2,7 @@
 
 use crate::program::{NATIVE, model, native, zkinfer};
 use serde_json::Value;
-use std::fs;
+use std::{fs, path::Path};
 
 fn verify_changed(name: &str, change: impl FnOnce(&mut Value)) -> crate::program::Run {
     let (dir, path) = &*NATIVE;
@@ -19,8 +19,7 @@ fn a_native_bundle_is_verified_without_ezkl() {
     let report = native(dir, &["verify", path.to_str().unwrap(), "--json"]).expect(0).json();
     assert_eq!(report["verdict"], "VALID");
     assert_eq!(report["embedded_evm"]["verdict"], "VALID");
-    let warnings = report["warnings"].to_string();
-    assert!(warnings.contains("TEST SRS") && !warnings.contains("transferable"));
+    assert_eq!(report["warnings"], serde_json::json!([]));
     let digits = model("digits.onnx");
     native(dir, &["verify", path.to_str().unwrap(), "--model", &digits]).expect(0);
     let text = native(dir, &["verify", path.to_str().unwrap()]).expect(0).stdout;
@@ -84,8 +83,9 @@ fn the_native_demo_goes_all_the_way_without_ezkl() {
     }
     assert_eq!((&demo["backend"], &demo["audit_verdict"]), (&"native".into(), &"VALID".into()));
     assert_eq!((&demo["digit"]["agree"], &demo["digit"]["proven"]), (&true.into(), &7.into()));
-    let warnings = demo["warnings"].to_string();
-    assert!(warnings.contains("NOT SECURE") && !warnings.contains("transferable"), "{warnings}");
+    assert_eq!(demo["warnings"], serde_json::json!([]));
+    let summary = demo["audit_summary"].as_str().unwrap();
+    assert!(summary.contains("Perpetual Powers of Tau") && !summary.contains("NOT SECURE"), "{summary}");
     let text = native(dir, &["demo", "--backend", "native", "--digit", "3"]).expect(0).stdout;
     assert!(text.contains("prove for this registry") && text.contains("they agree"), "{text}");
 }
@@ -110,6 +110,29 @@ fn what_native_cannot_do_is_bad_input() {
     let args = ["prove", "--backend", "native", "--model", &model("digits.onnx"), "--input", huge.to_str().unwrap()];
     native(dir, &[&args[..], &["--out", &out]].concat()).expect(2).says("outside the range");
     assert!(!zkinfer(&["demo", "--help"]).stdout.is_empty());
+}
+
+/// Given once, then named by its id. What is no SRS is not imported.
+#[test]
+fn a_ceremonys_file_is_imported_and_named() {
+    let (dir, _) = &*NATIVE;
+    let ceremony = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/prover/src/srs/fixtures/snarkjs-contributed-5.ptau");
+    let imported = native(dir, &["setup", "srs", ceremony, "--json"]).expect(0).json();
+    assert_eq!((&imported["backend"], &imported["powers"]), (&"native".into(), &63.into()));
+    assert_eq!((&imported["srs_kind"], &imported["ceremony"]), (&"unlisted".into(), &Value::Null));
+    let id = imported["srs_id"].as_str().unwrap();
+    let doctor = native(dir, &["doctor"]).stdout;
+    assert!(doctor.contains(id) && doctor.contains("Perpetual Powers of Tau"), "{doctor}");
+    let out = dir.path().join("imported.json").display().to_string();
+    let refused = native(dir, &["prove", "--srs", id, "--out", &out]).expect(2);
+    refused.says("63 powers of it were imported").says("power 13 or more");
+    let unknown = format!("0x{}", "05".repeat(32));
+    native(dir, &["prove", "--srs", &unknown, "--out", &out]).expect(2).says("setup srs");
+    let page = dir.path().join("page.ptau");
+    fs::write(&page, "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>").unwrap();
+    native(dir, &["setup", "srs", page.to_str().unwrap()]).expect(2).says("HTML page");
+    native(dir, &["prove", "--srs", page.to_str().unwrap(), "--out", &out]).expect(2).says("HTML page");
+    assert!(!Path::new(&out).exists());
 }
 
 #[test]

@@ -75,11 +75,13 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
     let audit = chain.audit(&elsewhere, &submission, &[]).expect(0).json();
     let off_chain = audit["checks"].as_array().unwrap().iter().find(|check| check["name"] == "off-chain-verification");
     assert_eq!(off_chain.unwrap()["outcome"], "passed", "the key is on the chain");
-    let strict = chain.audit(dir, &submission, &["--strict"]).expect(1).json();
-    let objections = strict["strict"]["objections"].as_array().unwrap();
-    assert_eq!(objections.iter().map(|objection| &objection["kind"]).collect::<Vec<_>>(), [&json!("test-srs")]);
-    assert_eq!((&strict["verdict"], &strict["strict"]["passed"]), (&json!("VALID"), &json!(false)));
-    chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0);
+    let strict = chain.audit(dir, &submission, &["--strict"]).expect(0).json();
+    assert_eq!((&strict["verdict"], &strict["strict"]["passed"]), (&json!("VALID"), &json!(true)));
+    let facts = &strict["facts"];
+    assert_eq!(
+        (&facts["srs_kind"], facts["srs_ceremony"].as_str().unwrap().contains("Perpetual")),
+        (&json!("listed"), true)
+    );
     chain.audit(dir, &submission, &["--accept", "test-srs"]).expect(2);
     // The file's model: only where artifacts show it.
     let digits = crate::program::model("digits.onnx");
@@ -122,7 +124,7 @@ async fn a_bundle_with_hidden_inputs_is_submitted_with_its_openings() {
     };
     assert_eq!(values(&out), values(bundle));
     native(dir, &["verify", out.to_str().unwrap(), "--openings", openings]).expect(0);
-    let audit = chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0).json();
+    let audit = chain.audit(dir, &submission, &["--strict"]).expect(0).json();
     let tensors = audit["facts"]["claims"][0]["tensors"].as_array().unwrap();
     assert_eq!((tensors.len(), &tensors[0]["direction"]), (1, &json!("output")));
 }
@@ -136,7 +138,7 @@ fn a_batch_is_one_transaction(chain: &Chain, dir: &TempDir) {
     let submission = chain.submit(dir, &path, &[]).expect(0).json();
     let ids = submission["statement_ids"].as_array().unwrap();
     assert_eq!((ids.len(), &submission["proved_again"]), (2, &json!(true)));
-    let audit = chain.audit(dir, &submission, &["--strict", "--accept", "test-srs"]).expect(0).json();
+    let audit = chain.audit(dir, &submission, &["--strict"]).expect(0).json();
     assert_eq!(audit["facts"]["batch_id"], submission["batch_id"]);
     let one = chain.audit(dir, &submission, &["--statement", ids[1].as_str().unwrap()]).expect(0).json();
     assert_eq!(one["facts"]["statement_id"], ids[1]);

@@ -41,9 +41,15 @@ fn modes_differ_in_what_runs_and_all_refuse_a_forgery() {
 #[test]
 fn trust_levels_refuse_what_they_do_not_tolerate() {
     let (dir, path) = &*NATIVE;
-    verify(dir, path, &["--trust", "development"]).expect(0);
+    // Under a listed ceremony, with a contract, bound to its statement: there is nothing to tolerate.
+    for level in ["development", "standard", "strict"] {
+        verify(dir, path, &["--trust", level]).expect(0);
+    }
+    let test = dir.path().join("on-test-srs.json");
+    native(dir, &["prove", "--srs", "test", "--out", test.to_str().unwrap()]).expect(0);
+    verify(dir, &test, &["--trust", "development"]).expect(0);
     for level in ["standard", "strict"] {
-        let found = verify(dir, path, &["--trust", level]).expect(1).json();
+        let found = verify(dir, &test, &["--trust", level]).expect(1).json();
         assert!(reason(&found).contains("TEST SRS"), "{found}");
         assert_eq!((&found["operations"], &found["off_chain"]["verdict"]), (&json!(0), &json!("NOT RUN")));
     }

@@ -58,8 +58,11 @@ fn boundary_adapter_id_zero_is_never_called() {
 fn boundary_an_address_without_code_accepts_nothing() {
     let world = native();
     on_a_chain(|node, client| async move {
-        let adapter =
-            client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap().address;
+        let adapter = client
+            .deploy("NativeTestVerifier", &artifacts::native_test_verifier().bytecode, None)
+            .await
+            .unwrap()
+            .address;
         let nobody = Address::repeat_byte(5);
         for (at, code, what) in [(nobody, nobody, "the adapter"), (adapter, nobody, "the model's code")] {
             let asked = OnChainVerifier::new(node.clone(), at, code).verify(&world.bundle).await.unwrap();
@@ -104,8 +107,11 @@ fn boundary_code_that_is_not_there_is_no_models_code() {
         (manifest.model_code_hash, manifest.model_code) = (keccak256([]), None);
     });
     on_a_chain(|node, client| async move {
-        let adapter =
-            client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap().address;
+        let adapter = client
+            .deploy("NativeTestVerifier", &artifacts::native_test_verifier().bytecode, None)
+            .await
+            .unwrap()
+            .address;
         let asked = OnChainVerifier::new(node, adapter, Address::repeat_byte(5)).verify(&empty).await.unwrap();
         let reason = refused(&asked.verdict);
         assert!(reason.contains("the model's code") && reason.contains("no code"), "{reason}");
@@ -124,7 +130,7 @@ fn answering(word: Address) -> Bytes {
 fn boundary_a_registry_that_answers_like_one_is_sent_nothing() {
     let world = native();
     on_a_chain(|node, client| async move {
-        let contracts = client.deploy_contracts(artifacts::native_verifier()).await.unwrap();
+        let contracts = client.deploy_contracts(artifacts::native_test_verifier()).await.unwrap();
         let models = contracts.model_registry.address;
         let deploy = async |creation: Bytes| client.deploy("stand-in", &creation, None).await.unwrap().address;
         let actor = deploy(answering(models)).await;
@@ -154,7 +160,7 @@ fn boundary_an_answer_with_content_is_no_verdict() {
     let world = native();
     let (adapter, model) = (Address::repeat_byte(1), Address::repeat_byte(2));
     let codes = vec![
-        (adapter, artifacts::native_verifier().deployed_bytecode.clone()),
+        (adapter, artifacts::native_test_verifier().deployed_bytecode.clone()),
         (model, world.bundle.manifest().model_code.clone().unwrap()),
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

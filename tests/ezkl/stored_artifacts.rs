@@ -1,9 +1,9 @@
 //! Artifacts that somebody else wrote, into a store or into the cache: each check of them by itself.
 
-use super::world::{World, native};
+use super::world::{World, native, on_test_srs};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 use zkinfer::{
-    backend::{Artifacts, native::NativeBackend},
+    backend::Artifacts,
     pipeline::{
         EZKLIntegration, PipelineError,
         integration::{Contents, StoredArtifacts},
@@ -26,7 +26,7 @@ impl Remote {
         let store = LocalStore::at(dir.path().join("store"));
         let stored = world.integration.store(&world.prepared, Contents::Verifying, &store).unwrap();
         let index = serde_json::from_slice(&store.get(&stored.address).unwrap()).unwrap();
-        let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), Cache::at(dir.path().join("cache")));
+        let integration = EZKLIntegration::new(Arc::new(on_test_srs()), Cache::at(dir.path().join("cache")));
         Self { dir, store, stored, index, integration }
     }
 

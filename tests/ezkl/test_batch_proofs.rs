@@ -395,6 +395,16 @@ fn a_circuit_that_takes_four() {
     let again = new().run(&items, &control).unwrap();
     assert_eq!((again.metrics.recovered, again.metrics.proofs, again.metrics.duplicates), (5, 0, 1));
     assert_places(&again);
+    // A place that the circuit does not have, with the right checksum, is of no item: that one is proven again.
+    let path = dir.path().join("journal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let size = u64::from_be_bytes(bytes[48..56].try_into().unwrap()) as usize;
+    bytes[112..116].copy_from_slice(&9u32.to_be_bytes());
+    let hash = blake3::hash(&bytes[96..96 + size]);
+    bytes[64..96].copy_from_slice(hash.as_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let moved = new().run(&items, &control).unwrap();
+    assert_eq!((moved.metrics.recovered, moved.metrics.proofs, moved.metrics.duplicates), (4, 1, 1));
     // The same without a batch: one statement about all, filled up with zeros.
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     assert_eq!(generator.capacity().unwrap(), 4);

@@ -231,18 +231,21 @@ type Change = fn(&mut zkinfer::proof::Manifest);
 const LIES: [(&str, Change); 2] =
     [("testSrs", |manifest| manifest.test_srs = false), ("transferable", |manifest| manifest.transferable = true)];
 
-/// EZKL, whose contracts do not see the SRS: an id that is on no list may be of points that are, which the bundle does not
-/// carry. Its word is then neither believed nor refuted, and the warning stays.
+/// What is known of an SRS follows from its id, which is a hash of its points: a word that contradicts it is a lie, and an SRS that
+/// is on no list is not TEST.
 #[test]
-fn a_word_about_points_that_are_not_there_is_nobodys() {
+fn the_word_about_the_srs_follows_from_its_id() {
     let world = super::world::ezkl();
-    for test_srs in [true, false] {
+    let check_with = |test_srs| {
         let other = super::boundary::with_manifest(&world.bundle, |manifest| {
             (manifest.srs_id, manifest.test_srs) = (B256::repeat_byte(9), test_srs);
         });
-        let found = check(&ProofVerifier::carried(), &other.into(), &policy(Mode::Fast));
-        assert!(found.status.is_valid() && found.warnings.contains(&Warning::TestSrs), "{found:?}");
-    }
+        check(&ProofVerifier::carried(), &other.into(), &policy(Mode::Fast))
+    };
+    let found = check_with(false);
+    assert!(found.status.is_valid() && found.warnings.contains(&Warning::UnlistedSrs), "{found:?}");
+    assert!(!found.warnings.contains(&Warning::TestSrs), "{found:?}");
+    assert!(reason(&check_with(true)).contains("testSrs"));
 }
 
 /// A contradiction names what the bundle says and what follows from the model.

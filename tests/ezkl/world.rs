@@ -6,7 +6,12 @@ use std::{
 };
 use tempfile::TempDir;
 use zkinfer::{
-    backend::{Control, ProvingBackend, ezkl::EzklBackend, mock::MockBackend, native::NativeBackend},
+    backend::{
+        Control, ProvingBackend,
+        ezkl::EzklBackend,
+        mock::MockBackend,
+        native::{NativeBackend, SrsSource},
+    },
     model::{
         Input, Mlp, Model,
         mlp::{Dense, Hidden},
@@ -44,7 +49,7 @@ pub(crate) struct World {
     _dir: TempDir,
 }
 
-static NATIVE: LazyLock<World> = LazyLock::new(|| World::new("native", |_| Arc::new(NativeBackend::new())));
+static NATIVE: LazyLock<World> = LazyLock::new(|| World::new("native", |_| Arc::new(on_test_srs())));
 static EZKL: LazyLock<World> = LazyLock::new(|| World::new("ezkl", ezkl_backend));
 
 pub(crate) fn native() -> &'static World {
@@ -53,6 +58,11 @@ pub(crate) fn native() -> &'static World {
 
 pub(crate) fn ezkl() -> &'static World {
     &EZKL
+}
+
+/// As EZKL is, so that the same warnings are expected of all.
+pub(crate) fn on_test_srs() -> NativeBackend {
+    NativeBackend::new().with_srs(SrsSource::Test)
 }
 
 /// Borrows the user's installation.
@@ -69,7 +79,7 @@ fn ezkl_backend(cache: &Cache) -> Arc<dyn ProvingBackend> {
 /// The backend of a world by its name, on a cache that exists.
 pub(crate) fn backend_at(name: &str, root: &Path) -> Arc<dyn ProvingBackend> {
     match name {
-        "native" => Arc::new(NativeBackend::new()),
+        "native" => Arc::new(on_test_srs()),
         "ezkl" => ezkl_backend(&Cache::at(root.into())),
         _ => Arc::new(MockBackend::default()),
     }

@@ -19,7 +19,7 @@ fn keys_can_be_made_with_an_imported_srs() {
     assert!(Command::new(python).args(["-c", &code]).env("HOME", home.path()).status().unwrap().success());
     let whole = fs::read(&file).unwrap();
     let imported = SrsStore::new(&cache).import(&file).unwrap();
-    assert!(imported.test && imported.k == 12, "{imported:?}");
+    assert!(imported.kind().is_test() && imported.k == 12, "{imported:?}");
     assert_eq!(fs::read(&file).unwrap(), whole, "the user's file stays");
 
     let backend = backend_with(&cache, EzklOptions::new().srs(imported.srs_id));
@@ -27,7 +27,7 @@ fn keys_can_be_made_with_an_imported_srs() {
     let circuit = backend.compile(&tiny_model(), artifacts_dir.path(), &control).unwrap();
     // Proves and verifies a self-test.
     let keys = backend.setup(&circuit, artifacts_dir.path(), &control).unwrap();
-    assert_eq!((keys.srs_id, imported.test), (imported.srs_id, true));
+    assert_eq!((keys.srs_id, imported.kind().is_test()), (imported.srs_id, true));
     assert_eq!(fs::metadata(artifacts_dir.path().join("verify.srs")).unwrap().len(), 516);
     let store = cache.root().join(format!("srs/{}", imported.srs_id));
     assert!(store.join("kzg12.srs").exists() && store.join("kzg1.srs").exists());

@@ -3,11 +3,16 @@
 use crate::world::{WORLD, World, digits, fresh_cache};
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, thread};
 use zkinfer::{
-    backend::{Artifacts, Control, ProvingBackend, SrsKind, native::NativeBackend},
+    backend::{
+        Artifacts, Control, ProvingBackend, SrsKind,
+        native::{NativeBackend, SrsSource},
+    },
     evm::artifacts,
     model::Input,
-    pipeline::EZKLIntegration,
+    pipeline::{EZKLIntegration, ProofVerifier},
+    proof::Context,
 };
+use zkinfer_prover::srs::HEZ_FINAL;
 
 #[test]
 fn secrets_are_readable_by_their_owner_alone() {
@@ -34,9 +39,23 @@ fn the_model_is_named_by_the_verifier_and_its_key_object() {
     let object = WORLD.prepared.verifier.as_ref().unwrap();
     assert_eq!(object.runtime_code.to_vec(), [&[0][..], &key].concat());
     assert_eq!(of.model_code_hash, object.code_hash);
-    assert_eq!(WORLD.prepared.srs, SrsKind::Test);
+    assert_eq!(WORLD.prepared.srs, SrsKind::Listed(&HEZ_FINAL));
+    assert!(WORLD.prepared.artifacts.file("srs.bin").is_err(), "every program has these points");
+}
+
+/// On request only; its contract is another one.
+#[test]
+fn a_model_under_the_test_srs_is_another_model() {
+    let test = World::of(&digits(), NativeBackend::new().with_srs(SrsSource::Test));
+    let of = test.prepared.artifacts.identity();
+    assert_eq!(of.adapter_id, artifacts::native_test_verifier().code_hash());
+    assert_eq!(test.prepared.srs, SrsKind::Test);
     let listed: serde_json::Value = serde_json::from_str(include_str!("../fixtures/test-srs.json")).unwrap();
     assert!(listed.to_string().contains(&of.srs_id.to_string()), "one TEST SRS for all backends");
+    let bundle = test.prove(&crate::world::seven(), Context::Offchain {});
+    let report = ProofVerifier::new(&*test.backend, &test.prepared).verify(&bundle, &Control::default()).unwrap();
+    assert!(report.verdict().is_valid() && report.embedded_evm.is_some(), "{report:?}");
+    assert!(report.warnings.len() == 1 && report.warnings[0].contains("NOT SECURE"), "{:?}", report.warnings);
 }
 
 /// The model secret is drawn anew: the same model has another commitment, hence another id.

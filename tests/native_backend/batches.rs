@@ -1,12 +1,15 @@
 //! One proof of several statements.
 
-use crate::world::{WORLD, seven};
+use crate::world::{WORLD, World, digits, seven};
 use alloy::primitives::{B256, Bytes};
 use zkinfer::{
-    backend::{BackendError, Control, Item, ProvingBackend, Witness},
+    backend::{
+        BackendError, Control, Item, ProvingBackend, Witness,
+        native::{NativeBackend, SrsSource},
+    },
     model::Input,
     pipeline::{ProofGenerator, ProofVerifier},
-    proof::{Bundle, Context, Statement},
+    proof::{Bundle, Context, Statement, bundle::MAX_STATEMENTS},
 };
 
 fn witnesses(inputs: &[Input]) -> Vec<Witness> {
@@ -53,6 +56,23 @@ fn a_batch_is_valid_as_a_whole_and_in_its_order() {
     let mut other = statements.to_vec();
     other[1].public_values = statements[0].public_values.clone();
     assert!(!accepted(&other, proof));
+}
+
+/// The powers that ship are 131,072: 261 positions for each of 256 statements, which are padded to a power of two. A longer
+/// list is proven in chunks.
+#[test]
+fn a_batch_is_as_long_as_there_are_powers_for() {
+    let (backend, artifacts) = (&*WORLD.backend, &WORLD.prepared.artifacts);
+    assert_eq!((backend.max_batch(artifacts).unwrap(), backend.capabilities().max_batch), (256, MAX_STATEMENTS));
+    assert_eq!(ProofGenerator::new(backend, &WORLD.prepared).capacity().unwrap(), 256);
+    let test = World::of(&digits(), NativeBackend::new().with_srs(SrsSource::Test));
+    assert_eq!(test.backend.max_batch(&test.prepared.artifacts).unwrap(), MAX_STATEMENTS);
+    let witness = backend.witness(artifacts, &seven(), &Control::default()).unwrap();
+    let (model_id, public_values) = (artifacts.model_id(), witness.public_values.clone());
+    let statement = Statement { model_id, public_values, context: Context::Offchain {} };
+    let items = vec![Item { witness: &witness, statement: &statement }; 257];
+    let error = backend.prove(artifacts, &items, &Control::default()).unwrap_err();
+    assert!(error.to_string().contains("prove fewer statements at a time"), "{error}");
 }
 
 #[test]

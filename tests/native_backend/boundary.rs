@@ -2,12 +2,13 @@
 
 use crate::{
     ceremony::{backend, input, model, ptau, written},
-    world::World,
+    world::{WORLD, World},
 };
 use std::{fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 use zkinfer::{
     backend::{ArtifactIdentity, Artifacts, Control, ProvingBackend, SrsKind, native::NativeBackend},
+    evm::artifacts,
     pipeline::{
         EZKLIntegration, Prepared, ProofVerifier,
         integration::Contents,
@@ -51,7 +52,7 @@ fn boundary_a_retrieved_model_of_a_ceremony_is_verified() {
     let check = |trust| verifier.check(&bundle.clone().into(), &policy(trust), &Control::default()).unwrap();
     let checked = check(TrustLevel::Development);
     assert_eq!(checked.status, Status::Valid, "{checked:?}");
-    assert!(checked.warnings.contains(&Warning::TestSrs) && checked.warnings.contains(&Warning::OffChainOnly));
+    assert!(checked.warnings.contains(&Warning::UnlistedSrs) && checked.warnings.contains(&Warning::OffChainOnly));
     assert_ne!(check(TrustLevel::Standard).status, Status::Valid, "nobody listed this ceremony");
 }
 
@@ -74,14 +75,18 @@ fn boundary_the_points_in_the_artifacts_are_those_of_the_id() {
     assert!(renamed.contains("vk.key contradicts"), "{renamed}");
 }
 
-/// The contract has no points but the TEST SRS's: a model of another SRS that names it would never be verified on-chain, and
-/// one of the TEST SRS that names none would not be warned of.
+/// Each contract has the points of one SRS: a model of another SRS that names it would never be verified on-chain.
 #[test]
 fn boundary_the_adapter_follows_from_the_srs() {
     let dir = tempfile::tempdir().unwrap();
     let ours = world(&dir, 11);
-    let adapter = zkinfer::evm::artifacts::native_verifier_id();
-    let named = opened(&ours.prepared, |_, identity| identity.adapter_id = adapter).unwrap_err();
+    for adapter in [artifacts::native_verifier_id(), artifacts::native_test_verifier().code_hash()] {
+        let named = opened(&ours.prepared, |_, identity| identity.adapter_id = adapter).unwrap_err();
+        assert!(named.contains("the adapter"), "{named}");
+    }
+    // Nor is the contract of the TEST SRS that of the ceremony's models.
+    let adapter = artifacts::native_test_verifier().code_hash();
+    let named = opened(&WORLD.prepared, |_, identity| identity.adapter_id = adapter).unwrap_err();
     assert!(named.contains("the adapter"), "{named}");
 }
 

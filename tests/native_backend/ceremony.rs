@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use zkinfer::{
     FailureClass,
     backend::{
-        BackendError, Control, Item, ProvingBackend,
-        native::{NativeBackend, SrsSource},
+        BackendError, Control, Item, ProvingBackend, SrsKind,
+        native::{ImportedPowers, NativeBackend, SrsSource},
     },
     evm::artifacts,
     model::{
@@ -52,6 +52,14 @@ pub(crate) fn ptau(tau: u64) -> Vec<u8> {
     [b"ptau".to_vec(), words(&[1, 3]), section(1, header), section(2, g1), section(3, g2)].concat()
 }
 
+/// As for programs that need two powers in G2: the header lacks its last word, and there are fewer powers in G1, too.
+fn pruned(file: &[u8]) -> Vec<u8> {
+    let section = |kind: u32, body: &[u8]| [&kind.to_le_bytes()[..], &(body.len() as u64).to_le_bytes(), body].concat();
+    let (g1, g2) = (80, 80 + ((2 << POWER) - 1) * 64 + 12);
+    let body = [section(1, &file[24..64]), section(2, &file[g1..g1 + 64 * 1024]), section(3, &file[g2..g2 + 2 * 128])];
+    [&file[..12], &body.concat()].concat()
+}
+
 pub(crate) fn written(dir: &TempDir, name: &str, bytes: &[u8]) -> SrsSource {
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
@@ -80,7 +88,10 @@ fn a_model_under_a_users_ceremony_is_proven_off_chain() {
         let report = ProofVerifier::new(backend, &world.prepared).verify(&bundle, &Control::default()).unwrap();
         assert!(report.verdict().is_valid() && report.embedded_evm.is_none(), "{report:?}");
         let warnings = report.warnings.join(" ");
-        assert!(warnings.contains("off-chain only") && warnings.contains("TEST SRS"), "{warnings}");
+        assert!(
+            warnings.contains("off-chain only") && warnings.contains("unlisted SRS") && !warnings.contains("TEST"),
+            "{warnings}"
+        );
     }
     let mut proof = bundle.proof().to_vec();
     proof[4000] ^= 1;
@@ -96,7 +107,7 @@ fn the_test_srs_from_a_file_is_on_chain() {
     write_test_ptau(POWER, &mut file).unwrap();
     let world = World::of(&model(), backend(written(&dir, "test.ptau", &file)));
     let of = world.prepared.artifacts.identity();
-    assert_eq!(of.adapter_id, artifacts::native_verifier_id());
+    assert_eq!(of.adapter_id, artifacts::native_test_verifier().code_hash());
     assert!(world.backend.capabilities().on_chain && world.prepared.artifacts.file("srs.bin").is_err());
     let bundle = world.prove(&input(), Context::Offchain {});
     let report = ProofVerifier::new(&*world.backend, &world.prepared).verify(&bundle, &Control::default()).unwrap();
@@ -133,6 +144,9 @@ fn files_that_cannot_be_used_say_why() {
         ("missing", SrsSource::Ptau(dir.path().join("missing.ptau")), "No such file"),
         ("small", written(&dir, "small", SNARKJS), "needs a .ptau file of power 10 or more"),
         ("text", written(&dir, "text", b"{}"), "not a .ptau file"),
+        ("page", written(&dir, "page", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"), "HTML page"),
+        ("pruned", written(&dir, "pruned", &pruned(&good)), "pruned: it has 2 powers in G2 of 1024"),
+        ("imported", SrsSource::Imported(alloy::primitives::B256::repeat_byte(3)), "setup srs FILE"),
         ("cut", written(&dir, "cut", &good[..good.len() - 1]), "truncated"),
         ("damaged", written(&dir, "damaged", &damaged), "point 100 of tauG1"),
         ("swapped", written(&dir, "swapped", &swapped), "not the powers of one tau"),
@@ -145,6 +159,55 @@ fn files_that_cannot_be_used_say_why() {
         let PipelineError::Backend(error @ BackendError::Srs { .. }) = error else { panic!("{name}: {error}") };
         assert!(error.to_string().contains(says), "{name}: {error}");
     }
+}
+
+/// Given once, then named by its id: the user's file is not needed any more.
+#[test]
+fn powers_are_imported_once() {
+    let (dir, (_cache_dir, cache)) = (tempfile::tempdir().unwrap(), fresh_cache());
+    let path = dir.path().join("ceremony.ptau");
+    fs::write(&path, ptau(21)).unwrap();
+    let imported = ImportedPowers::import(&cache, &path).unwrap();
+    assert_eq!((imported.powers, imported.kind()), ((2 << POWER) - 1, SrsKind::Unlisted));
+    assert_eq!(ImportedPowers::import(&cache, &path).unwrap(), imported, "twice is once");
+    assert_eq!(ImportedPowers::all(&cache), [imported.clone()]);
+    drop(dir);
+    let named = || NativeBackend::new().with_cache(&cache).with_srs(SrsSource::of_id(imported.srs_id));
+    let world = World::of(&model(), named());
+    assert_eq!(world.prepared.artifacts.identity().srs_id, imported.srs_id);
+    let bundle = world.prove(&input(), Context::Offchain {});
+    let report = ProofVerifier::new(&*world.backend, &world.prepared).verify(&bundle, &Control::default()).unwrap();
+    assert!(report.verdict().is_valid(), "{report:?}");
+    // 512 positions and 601 rows are more than it has.
+    let larger = Model::from_onnx(to_onnx(&random_mlp(&[3, 600, 2], 7).unwrap())).unwrap();
+    let error = refused(named(), &larger);
+    assert!(error.contains("2047 powers of it were imported") && error.contains(".ptau file of power"), "{error}");
+    // A copy that was damaged is no SRS.
+    let copy = cache.root().join("srs/native").join(format!("{}.srs", imported.srs_id));
+    let mut bytes = fs::read(&copy).unwrap();
+    let at = bytes.len() - 70;
+    bytes[at] ^= 1;
+    fs::write(&copy, bytes).unwrap();
+    refused(named(), &model());
+}
+
+fn refused(backend: NativeBackend, model: &Model) -> String {
+    let (_dir, cache) = fresh_cache();
+    let integration = EZKLIntegration::new(Arc::new(backend), cache);
+    integration.prepare(model, &Control::default()).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_no_srs_is_not_imported() {
+    let (dir, (_cache_dir, cache)) = (tempfile::tempdir().unwrap(), fresh_cache());
+    let path = dir.path().join("cut.ptau");
+    let whole = ptau(21);
+    for bytes in [&whole[..whole.len() - 1], &b"ptau"[..], b"<html>", b""] {
+        fs::write(&path, bytes).unwrap();
+        let error = ImportedPowers::import(&cache, &path).unwrap_err();
+        assert_eq!(error.class(), FailureClass::BadInput, "{error}");
+    }
+    assert_eq!(ImportedPowers::all(&cache), []);
 }
 
 /// The artifacts keep powers for ordinary batches; a larger one needs the ceremony's file, if that is large enough.

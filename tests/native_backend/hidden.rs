@@ -23,7 +23,7 @@ use zkinfer::{
         schema::{Direction, Visibility},
     },
 };
-use zkinfer_prover::{Prover, ProvingKey, Request, srs::test_srs};
+use zkinfer_prover::{Prover, ProvingKey, Request, srs::HEZ_FINAL};
 
 const INPUTS: Committed = Committed { inputs: true, outputs: false };
 const OUTPUTS: Committed = Committed { inputs: false, outputs: true };
@@ -280,7 +280,7 @@ fn a_key_object_whose_schema_lies_is_refused() {
     let artifacts = &world.prepared.artifacts;
     let code = &world.prepared.verifier.as_ref().unwrap().runtime_code;
     let key = || ProvingKey::from_bytes(&fs::read(artifacts.file("pk.key").unwrap()).unwrap()).unwrap();
-    let prover = Prover::new(key(), &test_srs(2048).unwrap(), 1).unwrap();
+    let prover = Prover::new(key(), &HEZ_FINAL.open(2048).unwrap(), 1).unwrap();
     let committed = prover.key().verifying_key().shape().committed();
     let mut bundles = 0;
     for (expected, lie) in LIES {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use zkinfer::{
     backend::{
         Control,
-        native::{ModelOpening, NativeBackend},
+        native::{ModelOpening, NativeBackend, SrsSource},
     },
     model::{Input, Model, synthetic},
     proof::Verdict,
@@ -59,6 +59,14 @@ fn the_opening_of_another_setup_is_of_another_key() {
     assert_ne!(other.vk_digest(), opening().vk_digest());
     let secret = serde_json::from_slice::<Value>(&other.to_json()).unwrap()["modelSecret"].clone();
     assert!(!verdict(&changed(|json| json["modelSecret"] = secret).unwrap()).is_valid());
+}
+
+/// Whatever a backend sets its own models up under: the key names its SRS.
+#[test]
+fn an_opening_is_checked_under_the_srs_of_its_key() {
+    let test = World::of(&digits(), NativeBackend::new().with_srs(SrsSource::Test));
+    assert_eq!(verdict(&ModelOpening::of(&test.prepared.artifacts).unwrap()), Verdict::Valid);
+    assert_eq!(test.backend.check_opening(&opening(), &Control::default()).unwrap(), Verdict::Valid);
 }
 
 #[test]

@@ -6,7 +6,7 @@ import {Key} from "./NativeKey.sol";
 import {Proof} from "./NativeProof.sol";
 import {Statement} from "./NativeStatement.sol";
 import {Challenges} from "./NativeTranscript.sol";
-import {TestSrs} from "./TestSrs.sol";
+import {Srs} from "srs/Srs.sol";
 
 /// @title NativeOpening
 /// @notice V5, V6 and V7 of docs/protocol.md, §7: the evaluations are those of the committed columns.
@@ -151,10 +151,10 @@ library NativeOpening {
             uint256 work = pairs + 0x300;
             uint256 srs = work + 0x60;
             // The SRS points come from the table alone.
-            TestSrs.load(0, srs);
-            TestSrs.load(key.logPositions, srs + 0xc0);
+            Srs.load(0, srs);
+            Srs.load(key.logPositions, srs + 0xc0);
             if (two) {
-                TestSrs.load(key.logPositions + key.logRows2, srs + 0x180);
+                Srs.load(key.logPositions + key.logRows2, srs + 0x180);
                 s.alpha2 = Bn254.power(c.alpha, 1 << key.logRows2);
             }
 

@@ -1,6 +1,8 @@
-//! Writes known-answer vectors: `make_vectors DIRECTORY`. Needs the feature `insecure-test-seed`.
+//! Writes known-answer vectors: `make_vectors DIRECTORY`, those of the TEST SRS, or `make_vectors
+//! DIRECTORY hez-final`, those of the ceremony, as far as its powers go. Needs the feature
+//! `insecure-test-seed`.
 //!
-//! Everything is fixed (TEST SRS, weights, inputs, masks), so a second run writes the same bytes.
+//! Everything is fixed (SRS, weights, inputs, masks), so a second run writes the same bytes.
 
 use std::fmt::Write as _;
 
@@ -8,7 +10,7 @@ use ark_bn254::Fr;
 use ark_ec::AffineRepr;
 use ark_ff::{BigInteger, PrimeField};
 use zkinfer_prover::circuit::{Committed, Layout, Saturation, Shape, Weights};
-use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::srs::{Ceremony, SrsError, test_srs};
 use zkinfer_prover::{
     CommittedTensor, Level, ModelSecret, Prover, Request, SampleSecrets, TensorSecret, Verifier, setup,
 };
@@ -34,7 +36,12 @@ fn list(scalars: &[Fr]) -> String {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = std::env::args().nth(1).ok_or("usage: make_vectors DIRECTORY")?;
+    let directory = std::env::args().nth(1).ok_or("usage: make_vectors DIRECTORY [CEREMONY]")?;
+    let ceremony = std::env::args().nth(2).map(|name| {
+        let found = Ceremony::list().iter().find(|ceremony| ceremony.name == name);
+        found.copied().ok_or("no such ceremony")
+    });
+    let ceremony = ceremony.transpose()?;
     let cases = [
         ("single", vec![4, 5, 3], None, Level::One, 1usize, NONE),
         ("batch", vec![3, 6, 2], None, Level::One, 3, NONE),
@@ -91,7 +98,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let biases = shape.dims()[1..].iter().map(|d| (0..*d as i32).map(|i| 5000 - 3001 * i).collect());
         let weights = Weights::new(shape.clone(), weights, biases.collect())?;
         let layout = Layout::new(&shape);
-        let srs = test_srs(layout.degree_bound().max(layout.columns(samples)?.real()))?;
+        let needed = layout.degree_bound().max(layout.columns(samples)?.real());
+        let srs = match ceremony {
+            None => test_srs(needed)?,
+            Some(ceremony) => match ceremony.open(needed) {
+                Err(SrsError::TooFewPowers { .. }) => continue,
+                opened => opened?,
+            },
+        };
         let key = setup::generate(weights, &ModelSecret::from_bytes([5; 32]), Some(level), &srs)?;
         let vk = key.verifying_key().clone();
         let prover = Prover::new(key, &srs, samples)?;

@@ -39,7 +39,8 @@ fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
 }
 
 /// Writes a forged proof to the directory in `ZKINFER_ATTACKS`, if there is one, for verifiers in
-/// other languages. The file names the only rule that the proof breaks.
+/// other languages. The file names the only rule that the proof breaks. They are under the TEST SRS, or
+/// under the ceremony that `ZKINFER_ATTACKS_SRS` names: none of the attacks needs its tau.
 fn record(rule: Rule, fixture: &Fixture, statements: &[Statement], proof: &[u8]) {
     let Some(directory) = std::env::var_os("ZKINFER_ATTACKS") else {
         return;

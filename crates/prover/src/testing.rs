@@ -18,7 +18,7 @@ use crate::prove::{FoldedModel, MaskedTensors, Prover, Request, Session, Tensors
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::setup;
-use crate::srs::{Srs, test_srs};
+use crate::srs::{HEZ_FINAL, Srs, test_srs};
 use crate::statement::{PublicValues, Statement};
 use crate::sumcheck::functions::Functions;
 use crate::sumcheck::phi::{EvalOrder, phi};
@@ -154,7 +154,11 @@ pub(crate) fn tau() -> Fr {
 /// The TEST SRS, large enough for the networks of the unit tests.
 pub(crate) fn srs() -> &'static Srs {
     static SRS: OnceLock<Srs> = OnceLock::new();
-    SRS.get_or_init(|| test_srs(1 << 14).unwrap())
+    // The forged proofs that `attacks` records are of this ceremony, too.
+    SRS.get_or_init(|| match std::env::var_os("ZKINFER_ATTACKS_SRS") {
+        Some(name) if name == HEZ_FINAL.name => HEZ_FINAL.open(1 << 14).unwrap(),
+        _ => test_srs(1 << 14).unwrap(),
+    })
 }
 
 pub(crate) fn powers(len: usize) -> Vec<G1Affine> {

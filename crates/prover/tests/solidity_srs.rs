@@ -1,6 +1,6 @@
-//! `contracts/libraries/native/TestSrs.sol` is the TEST SRS, printed.
+//! `contracts/libraries/native/srs` holds the points of ceremonies and of the TEST SRS, printed.
 //!
-//! `ZKINFER_WRITE=1 cargo test -p zkinfer-prover --test solidity_srs` writes it.
+//! `ZKINFER_WRITE=1 cargo test --workspace --test solidity_srs` writes them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,29 +9,33 @@ use std::path::Path;
 
 use ark_ec::AffineRepr;
 use ark_ff::{BigInteger, PrimeField};
-use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::srs::{HEZ_FINAL, Srs, test_srs};
 
-/// The exponents that a shape can need: 0, then from the least `nu` up to the last pinned power.
-const EXPONENTS: [usize; 21] = [0, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28];
+/// The exponents that a key can need, as far as there are points: 0, then from the least of a network.
+fn exponents(srs: &Srs) -> Vec<usize> {
+    std::iter::once(0).chain((4..).take_while(|&j| srs.pinned().g2(j).is_some())).collect()
+}
 
 const HEAD: &str = r#"// SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {INativeVerifier} from "../../interfaces/INativeVerifier.sol";
+import {INativeVerifier} from "../../../../interfaces/INativeVerifier.sol";
 
-/// @title TestSrs
-/// @notice The points of the TEST SRS that verification needs (docs/protocol.md, §3). Its tau is keccak256("zkinfer TEST SRS: never use in
-/// production") modulo r: ANYBODY CAN FORGE PROOFS UNDER IT.
-/// @dev Printed by crates/prover/tests/solidity_srs.rs, which also compares; the Solidity tests compute it again from tau.
-library TestSrs {
+/// @title Srs
+/// @notice $NOTICE
+/// @dev Printed by crates/prover/tests/solidity_srs.rs, which also compares; $CHECKED.
+library Srs {
     /// @notice The SRS id (docs/identities.md).
     bytes32 internal constant ID = $ID;
 
+    /// @notice Whether everybody knows its tau.
+    bool internal constant IS_TEST = $TEST;
+
     /// @notice The last exponent.
-    uint256 internal constant LAST = 28;
+    uint256 internal constant LAST = $LAST;
 
     /// @notice Writes [tau^(2^exponent)]_1 (x, y) and [tau^(2^exponent)]_2 (as in EIP-197) to the six words at `to`. There are the exponents
-    /// 0 and 9 to 28: layouts need the powers tau, tau^b with b >= 2^9, and tau^D with D > b.
+    /// 0 and 4 to $LAST: keys need tau, tau^b with b >= 2^4, and tau^D with D > b.
     function load(uint256 exponent, uint256 to) internal pure {
         bool found = true;
         assembly ("memory-safe") {
@@ -52,10 +56,18 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn render() -> String {
-    let srs = test_srs(2).unwrap();
-    let mut out = HEAD.replace("$ID", &hex(srs.id()));
-    for j in EXPONENTS {
+fn render(srs: &Srs, notice: &str, checked: &str) -> String {
+    let exponents = exponents(srs);
+    let mut out = [
+        ("$NOTICE", notice),
+        ("$CHECKED", checked),
+        ("$ID", &hex(srs.id())),
+        ("$TEST", if srs.kind().is_test() { "true" } else { "false" }),
+        ("$LAST", &exponents.last().unwrap().to_string()),
+    ]
+    .into_iter()
+    .fold(HEAD.to_owned(), |text, (from, to)| text.replace(from, to));
+    for j in exponents {
         let (x, y) = srs.pinned().g1(j).unwrap().xy().unwrap();
         let (u, v) = srs.pinned().g2(j).unwrap().xy().unwrap();
         let _ = writeln!(out, "            case {j} {{");
@@ -72,12 +84,27 @@ fn render() -> String {
     out + TAIL
 }
 
-#[test]
-fn the_table_of_the_contract_is_the_test_srs() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/libraries/native/TestSrs.sol");
-    let rendered = render();
+fn compare(name: &str, rendered: &str) {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../contracts/libraries/native/srs/{name}/Srs.sol"));
     if std::env::var_os("ZKINFER_WRITE").is_some() {
-        std::fs::write(&path, &rendered).unwrap();
+        std::fs::write(&path, rendered).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), rendered);
+}
+
+#[test]
+fn the_ceremonys_table_is_printed_from_its_powers() {
+    let notice =
+        "The points of the Perpetual Powers of Tau (hez final) that verification needs (docs/protocol.md, §3).";
+    let checked = "the Solidity tests check them by pairings";
+    compare(HEZ_FINAL.name, &render(&HEZ_FINAL.open(2).unwrap(), notice, checked));
+}
+
+#[test]
+fn the_test_table_is_printed_from_its_tau() {
+    let notice = "The points of the TEST SRS that verification needs (docs/protocol.md, §3). Its tau is keccak256(\"zkinfer TEST SRS: \
+                  never use in\n/// production\") modulo r: ANYBODY CAN FORGE PROOFS UNDER IT.";
+    let checked = "the Solidity tests compute it again from tau";
+    compare("test", &render(&test_srs(2).unwrap(), notice, checked));
 }

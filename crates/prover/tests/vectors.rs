@@ -8,20 +8,29 @@ use std::process::Command;
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ff::{BigInteger, PrimeField};
 use serde_json::Value;
-use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::srs::{HEZ_FINAL, Srs, test_srs};
 use zkinfer_prover::{CommittedTensor, PublicValues, Statement, Verifier, VerifyingKey, session_id, srs_id};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn vectors() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root().join("tests/fixtures/native")).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
-    paths.sort();
-    assert!(paths.len() >= 4, "the vectors are missing");
-    paths
+/// Those of the TEST SRS, and those of the ceremony.
+fn vectors() -> [(Srs, Vec<PathBuf>); 2] {
+    let of = |directory: &str| {
+        let entries = std::fs::read_dir(root().join(directory)).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+        paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
+        paths.sort();
+        assert!(paths.len() >= 12, "the vectors are missing");
+        paths
+    };
+    let (test, ceremony) = (of("tests/fixtures/native"), of("tests/fixtures/native/hez-final"));
+    [(test_srs(2).unwrap(), test), (HEZ_FINAL.open(2).unwrap(), ceremony)]
+}
+
+fn paths() -> impl Iterator<Item = PathBuf> {
+    vectors().into_iter().flat_map(|(_, paths)| paths)
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -61,9 +70,8 @@ fn values(statement: &Value) -> PublicValues {
 
 #[test]
 fn vectors_verify_with_their_challenges() {
-    let srs = test_srs(2).unwrap();
-    for path in vectors() {
-        let vector: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for (srs, path) in vectors().iter().flat_map(|(srs, paths)| paths.iter().map(move |path| (srs, path))) {
+        let vector: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let vk = VerifyingKey::from_bytes(&bytes(&vector["vk"])).unwrap();
         let statements: Vec<Statement> = vector["statements"]
             .as_array()
@@ -75,7 +83,7 @@ fn vectors_verify_with_their_challenges() {
                 values: values(s),
             })
             .collect();
-        // The pinned points of the vector are those of the TEST SRS.
+        // The pinned points of the vector are those of its SRS.
         for (j, p) in vector["srs"]["g1"].as_object().unwrap() {
             let point = G1Affine::new(coordinate(&p[0]), coordinate(&p[1]));
             assert_eq!(srs.pinned().g1(j.parse().unwrap()), Some(point));
@@ -128,7 +136,7 @@ fn python<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) {
 
 #[test]
 fn the_python_verifier_agrees() {
-    python(vectors());
+    python(paths());
 }
 
 /// Of one vector; `make soak` changes every word of all.

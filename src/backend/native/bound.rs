@@ -1,6 +1,6 @@
 //! What the model id binds of native artifacts, derived from their files.
 
-use super::{NativeBackend, files::VK, shape_of, srs::pinned_test_srs};
+use super::{NativeBackend, files::VK, shape_of, srs};
 use crate::{
     backend::{Artifacts, ArtifactsError, BackendError, SrsKind, srs_kind},
     evm,
@@ -8,11 +8,13 @@ use crate::{
 use alloy::primitives::{B256, keccak256};
 use zkinfer_prover::VerifyingKey;
 
-/// The contract that verifies proofs under an SRS; zero where there is none. A contract with the table of another ceremony is
-/// other code, hence another adapter.
-pub(super) fn adapter_of(srs_id: B256) -> Result<B256, BackendError> {
-    let on_chain = srs_id == *pinned_test_srs()?.id();
-    Ok(if on_chain { evm::artifacts::native_verifier_id() } else { B256::ZERO })
+/// The contract that verifies proofs of a key; zero where there is none: each contract has the points of one SRS, and only as
+/// many as the program. A contract with another table is other code, hence another adapter.
+pub(super) fn adapter_of(key: &VerifyingKey) -> Result<B256, BackendError> {
+    let srs_id = B256::from(*key.srs_id());
+    let reaches = srs::pinned(&srs_id)?.is_some_and(|pinned| key.exponents().iter().all(|&j| pinned.g2(j).is_some()));
+    let contract = evm::artifacts::native_verifier_of(srs_id).filter(|_| reaches);
+    Ok(contract.map_or(B256::ZERO, evm::artifacts::Artifact::code_hash))
 }
 
 /// The key object: a zero byte, so that nobody can call into it, and the verifying key.
@@ -26,7 +28,7 @@ impl NativeBackend {
         let (of, manifest) = (artifacts.identity(), artifacts.manifest_path());
         let verifier = self.verifier(artifacts)?;
         let key = verifier.key();
-        let adapter = adapter_of(of.srs_id)?;
+        let adapter = adapter_of(key)?;
         ArtifactsError::expect(&manifest, "the adapter", of.adapter_id, adapter)?;
         let code = if adapter.is_zero() { B256::ZERO } else { keccak256(key_object(&key.to_bytes())) };
         ArtifactsError::expect(&manifest, "the code hash", of.model_code_hash, code)?;
@@ -41,7 +43,7 @@ impl NativeBackend {
         let path = artifacts.file(VK)?;
         // The key's is compared with the model id's, and by `Verifier::new` with these points'.
         ArtifactsError::expect(&path, "the SRS of the points it is used with", B256::from(*pinned.id()), of.srs_id)?;
-        Ok(srs_kind(of.srs_id, pinned.g2(0).as_ref()))
+        Ok(srs_kind(of.srs_id))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Verifying with a key object alone, where there are no artifacts: the model id binds it by its hash.
 
-use super::{BackendError, proven_statements, prover_statement, schema::agrees, srs::pinned_test_srs};
+use super::{BackendError, proven_statements, prover_statement, schema::agrees, srs};
 use crate::{
     evm,
     proof::{
@@ -19,7 +19,7 @@ use zkinfer_prover::{PinnedSrs, Verifier, VerifyingKey};
 /// the verdict is about the bytes of the public values, and not about what they mean.
 ///
 /// # Errors
-/// [`BackendError::Failed`] when the TEST SRS cannot be made: never for what was given.
+/// [`BackendError::Failed`] when the program's own powers cannot be used: never for what was given.
 pub fn verify_with_key_object(
     model: &ModelParts,
     code: &Bytes,
@@ -27,7 +27,7 @@ pub fn verify_with_key_object(
     statements: &[Statement],
     proof: &Bytes,
 ) -> Result<Verdict, BackendError> {
-    Ok(match judge(model, code, schema, statements, proof, pinned_test_srs()?) {
+    Ok(match judge(model, code, schema, statements, proof, srs::pinned(&model.srs_id)?) {
         Ok(()) => Verdict::Valid,
         Err(reason) => Verdict::Invalid { reason },
     })
@@ -39,7 +39,7 @@ fn judge(
     schema: Option<&Bytes>,
     statements: &[Statement],
     proof: &Bytes,
-    pinned: &PinnedSrs,
+    pinned: Option<&PinnedSrs>,
 ) -> Result<(), String> {
     if statements.is_empty() || statements.len() > MAX_STATEMENTS {
         return Err(format!("the proof is about {} statements, not 1 to {MAX_STATEMENTS}", statements.len()));
@@ -48,7 +48,7 @@ fn judge(
     if statements.iter().any(|statement| statement.model_id != id) {
         return Err("the statement is about another model".into());
     }
-    if model.adapter_id != evm::artifacts::native_verifier_id() {
+    if !evm::artifacts::is_native_verifier(model.adapter_id) {
         return Err(format!("adapter {} is not the native verifier of this release", model.adapter_id));
     }
     let key = key_of(model, code)?;
@@ -60,6 +60,10 @@ fn judge(
             proven.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?
         }
     };
+    // The contract has the points of one SRS, and of no other.
+    let of_srs = evm::artifacts::native_verifier_of(model.srs_id).map(evm::artifacts::Artifact::code_hash);
+    let pinned = pinned.filter(|_| of_srs == Some(model.adapter_id));
+    let pinned = pinned.ok_or_else(|| format!("the adapter has no points of SRS {}", model.srs_id))?;
     let verifier = Verifier::new(key, pinned).map_err(|error| error.to_string())?;
     verifier.verify(&proven, proof).map_err(|error| error.to_string())
 }

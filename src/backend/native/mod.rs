@@ -7,13 +7,15 @@
 //! Either side of a model can be hidden ([`NativeBackend::with_hidden`]): its statements then hold a commitment to the
 //! tensor instead of the tensor, and whoever proves gets what opens it ([`Opening`]).
 //!
-//! The contract that verifies native proofs knows the points of the TEST SRS alone: a model that is set up under a user's
-//! ceremony ([`SrsSource::Ptau`]) is proven and verified off-chain, and its capabilities and warnings say so.
+//! A model is set up under the ceremony that ships with the program ([`SrsSource`]). There is a contract for it, and one for the
+//! TEST SRS: a model that is set up under another ceremony, or beyond the points of that contract, is proven and verified
+//! off-chain, and its capabilities and warnings say so.
 
 mod bound;
 mod calibration;
 mod carried;
 mod files;
+mod imported;
 mod memory;
 mod model_opening;
 mod openings;
@@ -22,6 +24,7 @@ mod srs;
 
 pub use calibration::Source;
 pub use carried::{check_model, verify_with_key_object};
+pub use imported::ImportedPowers;
 pub use model_opening::{MAX_MODEL_OPENING_BYTES, ModelOpening};
 pub use srs::SrsSource;
 pub use zkinfer_prover::circuit::Committed;
@@ -39,6 +42,7 @@ use crate::{
         PublicValues, Schema, Statement, Verdict,
         bundle::{BackendName, MAX_STATEMENTS},
     },
+    storage::Cache,
 };
 use alloy::primitives::{B256, Bytes};
 use files::{PK, SECRET, VK, WEIGHTS};
@@ -153,10 +157,16 @@ impl NativeBackend {
         Self { calibration: Some(samples), ..Self::default() }
     }
 
-    /// Sets models up under this SRS instead of the TEST one. Models that are set up keep theirs.
+    /// Sets models up under this SRS instead of the one that ships. Models that are set up keep theirs.
     #[must_use]
     pub fn with_srs(self, source: SrsSource) -> Self {
-        Self { srs: SrsStore::new(source), ..self }
+        Self { srs: self.srs.with_source(source), ..self }
+    }
+
+    /// Finds the powers that were imported into this cache ([`ImportedPowers`]), for setups and for large batches.
+    #[must_use]
+    pub fn with_cache(self, cache: &Cache) -> Self {
+        Self { srs: self.srs.with_cache(cache.clone()), ..self }
     }
 
     /// Sets models up with these sides hidden: their statements commit to the tensor, under a secret that is fresh for every
@@ -219,6 +229,14 @@ impl ProvingBackend for NativeBackend {
             weights: "hidden, behind a commitment blinded by the model secret; the shape is public",
             accelerators: vec![],
         }
+    }
+
+    /// As many as there are powers of tau for.
+    fn max_batch(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
+        let layout = Layout::new(&shape_of(&artifacts.identity().details)?);
+        let fits = self.srs.powers(artifacts)? / layout.positions;
+        // Statements are padded to a power of two.
+        Ok(fits.checked_ilog2().map_or(1, |log| 1 << log).min(MAX_STATEMENTS))
     }
 
     fn recipe(&self, _: &Model) -> String {
@@ -285,19 +303,21 @@ impl ProvingBackend for NativeBackend {
         deadline.check("setup")?;
         control.stage("self-test");
         let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
+        let adapter_id = bound::adapter_of(&vk)?;
         let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
         self_test(key, &srs, circuit, &verifier)?;
-        Ok(Keys { vk_digest, srs_id, adapter_id: bound::adapter_of(srs_id)?, proof_bytes: proof_bytes as u64 })
+        Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
     }
 
     /// The key object. Nothing for a key that the contract would refuse.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
-        if dir.join(srs::SRS).exists() {
-            return Ok(ModelCode::None);
-        }
         let path = dir.join(VK);
         let key = fs::read(&path).map_err(BackendError::io(&path))?;
+        let parsed = VerifyingKey::from_bytes(&key).map_err(|error| damaged(&path, &error))?;
+        if bound::adapter_of(&parsed)?.is_zero() {
+            return Ok(ModelCode::None);
+        }
         Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: bound::key_object(&key).into() })
     }
 

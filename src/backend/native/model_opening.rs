@@ -115,13 +115,14 @@ impl ModelOpening {
 
 impl NativeBackend {
     /// Whether it opens the commitment in its verifying key, which its `vk_digest` names: then the committed network is the
-    /// one with these weights, and they are 8-bit integers. Needs the SRS that the model was set up with.
+    /// one with these weights, and they are 8-bit integers. Needs the SRS that the model was set up with: the program's own, an
+    /// imported one, or this backend's.
     ///
     /// # Errors
-    /// [`BackendError`] when no verdict was reached, above all under another SRS than this backend's.
+    /// [`BackendError`] when no verdict was reached, above all when the SRS is none of these.
     pub fn check_opening(&self, opening: &ModelOpening, control: &Control) -> Result<Verdict, BackendError> {
         control.stage("powers of tau");
-        let srs = self.srs.for_setup(opening.key.shape())?;
+        let srs = self.srs.for_setup_under((*opening.key.srs_id()).into(), opening.key.shape())?;
         control.stage("commit to the weights");
         match setup::check_opening(&opening.key, &opening.weights, &opening.secret, &srs) {
             Ok(()) => Ok(Verdict::Valid),

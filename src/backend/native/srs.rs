@@ -1,11 +1,16 @@
 //! Which powers of tau a model is set up with, and where its provers and verifiers find them again.
 //!
 //! A setup needs hundreds of thousands of powers, a proof about a thousand per statement, a verification only the pinned
-//! points. So a user's `.ptau` file is mapped once, for the setup; what is needed afterwards is written into the artifacts,
-//! in the form in which it is used. The TEST SRS is made anew wherever it is needed.
+//! points. Those of the ceremony that ships with the program are at hand everywhere, as are those of the TEST SRS, which are
+//! made anew. A user's `.ptau` file is mapped once, for the setup, or imported once for all ([`super::ImportedPowers`]); what
+//! is needed afterwards is written into the artifacts, in the form in which it is used.
 
-use super::{NAME, damaged, failed};
-use crate::backend::{Artifacts, ArtifactsError, BackendError};
+use super::{NAME, damaged, failed, imported};
+use crate::{
+    backend::{Artifacts, ArtifactsError, BackendError},
+    proof::srs::{Ceremony, SrsKind, srs_kind},
+    storage::Cache,
+};
 use alloy::primitives::B256;
 use std::{
     error::Error,
@@ -16,50 +21,98 @@ use std::{
 use zkinfer_prover::{
     Level, PinnedSrs,
     circuit::{Layout, Shape},
-    srs::{Ptau, Srs, SrsError, ptau_power, test_srs},
+    srs::{HEZ_FINAL, Ptau, Srs, SrsError, ptau_power, test_srs},
     srs_id,
 };
 
-/// Public, and only there when the SRS is not the TEST one.
+/// Public, and only there when the program does not have the powers.
 pub(super) const SRS: &str = "srs.bin";
 
 /// Statements per proof that the powers in the artifacts suffice for, where the ceremony has as many.
 const KEPT_STATEMENTS: usize = 64;
 
-/// The pinned points of the TEST SRS. Made once in a process: they are the same for everybody.
-pub(super) fn pinned_test_srs() -> Result<&'static PinnedSrs, BackendError> {
-    static PINNED: OnceLock<PinnedSrs> = OnceLock::new();
-    if let Some(pinned) = PINNED.get() {
-        return Ok(pinned);
+/// What to do about a model that needs more powers than there are.
+const WHERE_TO_GET: &str = "give one with `--srs FILE`, or once with `zkinfer setup srs FILE` and then its id; \
+    github.com/iden3/snarkjs links such files (ppot_0080_NN.ptau: a later stage of the same ceremony, which is not on this \
+    release's list). `--srs test` needs no file, and proves nothing to anybody";
+
+/// The pinned points of an SRS that the program has itself, if it has it: of a ceremony that ships, or of the TEST SRS. Made
+/// once in a process.
+pub(super) fn pinned(id: &B256) -> Result<Option<&'static PinnedSrs>, BackendError> {
+    static TEST: OnceLock<PinnedSrs> = OnceLock::new();
+    static SHIPPED: OnceLock<Vec<PinnedSrs>> = OnceLock::new();
+    match srs_kind(*id) {
+        SrsKind::Test => {
+            if let Some(pinned) = TEST.get() {
+                return Ok(Some(pinned));
+            }
+            let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
+            Ok(Some(TEST.get_or_init(|| srs.pinned().clone())))
+        }
+        SrsKind::Listed(_) => {
+            if SHIPPED.get().is_none() {
+                let shipped = Ceremony::list().iter().filter(|ceremony| ceremony.shipped() > 0);
+                let opened = shipped.map(|ceremony| ceremony.open(0).map(|srs| srs.pinned().clone()));
+                let opened = opened.collect::<Result<_, _>>().map_err(|error| failed("the shipped powers", error))?;
+                SHIPPED.get_or_init(|| opened);
+            }
+            Ok(SHIPPED.get().and_then(|all| all.iter().find(|pinned| *pinned.id() == id.0)))
+        }
+        _ => Ok(None),
     }
-    let srs = test_srs(0).map_err(|error| failed("the TEST SRS", error))?;
-    Ok(PINNED.get_or_init(|| srs.pinned().clone()))
 }
 
 /// Where the powers of tau come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SrsSource {
-    /// The TEST SRS. Its tau is public: ANYBODY CAN FORGE PROOFS UNDER IT.
-    #[default]
-    Test,
+    /// A listed ceremony, whose powers ship with the program; or were imported, for a model that needs more.
+    Shipped(&'static Ceremony),
     /// A file of a powers-of-tau ceremony for BN254, as snarkjs writes them. Must not change while it is used.
     Ptau(PathBuf),
+    /// The powers that were imported under this id.
+    Imported(B256),
+    /// The TEST SRS. Its tau is public: ANYBODY CAN FORGE PROOFS UNDER IT.
+    Test,
+}
+
+impl SrsSource {
+    /// The SRS with this id: what the program has itself, else what was imported.
+    #[must_use]
+    pub fn of_id(id: B256) -> Self {
+        match srs_kind(id) {
+            SrsKind::Test => Self::Test,
+            SrsKind::Listed(ceremony) if ceremony.shipped() > 0 => Self::Shipped(ceremony),
+            _ => Self::Imported(id),
+        }
+    }
+}
+
+impl Default for SrsSource {
+    fn default() -> Self {
+        Self::Shipped(&HEZ_FINAL)
+    }
 }
 
 /// An SRS source, and what was read of it.
 #[derive(Debug, Default)]
 pub(super) struct SrsStore {
     source: SrsSource,
+    /// Where imported powers are.
+    cache: Option<Cache>,
     /// The id of the source's ceremony; `None` when it cannot be read.
-    id: OnceLock<Option<[u8; 32]>>,
+    id: OnceLock<Option<B256>>,
     /// Of the model that was verified last.
     pinned: Mutex<Option<Arc<PinnedSrs>>>,
 }
 
 impl SrsStore {
-    pub(super) fn new(source: SrsSource) -> Self {
-        Self { source, ..Self::default() }
+    pub(super) fn with_source(self, source: SrsSource) -> Self {
+        Self { source, cache: self.cache, ..Self::default() }
+    }
+
+    pub(super) fn with_cache(self, cache: Cache) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     /// A name for caches: the ceremony's, so that a file that was moved is still the same. Empty for the TEST SRS.
@@ -68,22 +121,23 @@ impl SrsStore {
             (SrsSource::Test, _) => String::new(),
             (_, Some(id)) => alloy::hex::encode(id),
             // What uses it next says why.
-            (SrsSource::Ptau(path), None) => format!("unreadable {}", path.display()),
+            (source, None) => format!("unreadable {source:?}"),
         }
     }
 
-    /// Whether the contract accepts keys of this source: it has the points of the TEST SRS alone.
+    /// Whether there is a contract with points of this source's SRS.
     pub(super) fn is_on_chain(&self) -> bool {
-        self.source == SrsSource::Test
-            || pinned_test_srs().is_ok_and(|test| self.id().is_some_and(|id| id == *test.id()))
+        self.id().is_some_and(|id| matches!(pinned(&id), Ok(Some(_))))
     }
 
-    fn id(&self) -> Option<[u8; 32]> {
+    fn id(&self) -> Option<B256> {
         *self.id.get_or_init(|| match &self.source {
-            SrsSource::Test => pinned_test_srs().ok().map(|test| *test.id()),
+            SrsSource::Shipped(ceremony) => Some(ceremony.srs_id.into()),
+            SrsSource::Imported(id) => Some(*id),
+            SrsSource::Test => test_srs(0).ok().map(|test| (*test.id()).into()),
             SrsSource::Ptau(path) => {
                 let ptau = Ptau::open(path).ok()?;
-                Some(srs_id(&ptau.power_g1(1).ok()?, &ptau.power_g2(1).ok()?))
+                Some(srs_id(&ptau.power_g1(1).ok()?, &ptau.power_g2(1).ok()?).into())
             }
         })
     }
@@ -92,47 +146,128 @@ impl SrsStore {
     pub(super) fn for_setup(&self, shape: &Shape) -> Result<Srs, BackendError> {
         let layout = Layout::new(shape);
         let needed = layout.degree_bound().max(layout.positions);
-        let SrsSource::Ptau(path) = &self.source else {
-            return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
+        let kept = needed.max(layout.positions.saturating_mul(KEPT_STATEMENTS));
+        let too_small = |path: String, got: String| {
+            let least = needed_power(shape, needed);
+            let reason = format!("{got}; the model needs a .ptau file of power {least} or more: {WHERE_TO_GET}");
+            BackendError::Srs { path, reason }
         };
-        let ptau = Ptau::open(path).map_err(|error| unusable(path, &error))?;
-        let (power, least) = (ptau.power(), needed_power(shape, needed));
-        if power < least {
-            let reason =
-                format!("this ceremony has power {power}; the model needs a .ptau file of power {least} or more");
-            return Err(BackendError::Srs { path: path.display().to_string(), reason });
+        match &self.source {
+            SrsSource::Test => test_srs(needed).map_err(|error| failed("the TEST SRS", error)),
+            SrsSource::Shipped(ceremony) => {
+                let shipped = ceremony.open(0).map_err(|error| failed("the shipped powers", error))?;
+                if ceremony.shipped() >= needed && reaches(shipped.pinned(), shape) {
+                    return ceremony.open(needed).map_err(|error| failed("the shipped powers", error));
+                }
+                // Of what was imported nothing is said unless it suffices: nobody asked for it.
+                match self.imported_for(ceremony.srs_id.into(), shape, needed, kept) {
+                    Ok(Ok(srs)) => Ok(srs),
+                    _ => {
+                        let got = format!("zkinfer comes with {} powers of it", ceremony.shipped());
+                        Err(too_small(ceremony.title.into(), got))
+                    }
+                }
+            }
+            SrsSource::Imported(id) => {
+                let found = self.imported_for(*id, shape, needed, kept)?;
+                found.map_err(|powers| too_small(id.to_string(), format!("{powers} powers of it were imported")))
+            }
+            SrsSource::Ptau(path) => {
+                let ptau = Ptau::open(path).map_err(|error| unusable(path, &error))?;
+                let power = ptau.power();
+                if power < needed_power(shape, needed) {
+                    return Err(too_small(path.display().to_string(), format!("this ceremony has power {power}")));
+                }
+                let most = (2 << power) - 1;
+                Srs::from_ptau(&ptau, needed.max(kept.min(most))).map_err(|error| unusable(path, &error))
+            }
         }
-        let kept = layout.positions.saturating_mul(KEPT_STATEMENTS).min((2 << power) - 1);
-        Srs::from_ptau(&ptau, needed.max(kept)).map_err(|error| unusable(path, &error))
     }
 
-    /// Writes into `dir` what provers and verifiers of a model will need; nothing for the TEST SRS.
+    /// The same of a given SRS, whatever this one's source: to commit again to what was committed to.
+    pub(super) fn for_setup_under(&self, id: B256, shape: &Shape) -> Result<Srs, BackendError> {
+        if self.id() == Some(id) {
+            return self.for_setup(shape);
+        }
+        Self { source: SrsSource::of_id(id), cache: self.cache.clone(), ..Self::default() }.for_setup(shape)
+    }
+
+    /// Imported powers for a setup, `kept` of them if there are as many; the inner error is how many there are, too few.
+    fn imported_for(
+        &self,
+        id: B256,
+        shape: &Shape,
+        needed: usize,
+        kept: usize,
+    ) -> Result<Result<Srs, usize>, BackendError> {
+        let path = imported::path(self.cache.as_ref(), id)?;
+        let damaged = |error: SrsError| damaged(&path, &error);
+        let there = Srs::excerpt_powers(&path).map_err(damaged)?;
+        if there < needed {
+            return Ok(Err(there));
+        }
+        let srs = imported::open(&path, id, kept.min(there).max(needed)).map_err(damaged)?;
+        Ok(if reaches(srs.pinned(), shape) { Ok(srs) } else { Err(there) })
+    }
+
+    /// Writes into `dir` what provers and verifiers of a model will need, unless every program has it.
     pub(super) fn keep(&self, srs: &Srs, shape: &Shape, dir: &Path) -> Result<(), BackendError> {
-        if pinned_test_srs()?.id() == srs.id() {
+        let kept = Layout::new(shape).positions.saturating_mul(KEPT_STATEMENTS);
+        let at_hand = match srs.kind() {
+            SrsKind::Test => true,
+            SrsKind::Listed(ceremony) => {
+                let shipped = pinned(&ceremony.srs_id.into())?;
+                ceremony.shipped() >= kept.min(srs.powers().len()) && shipped.is_some_and(|table| reaches(table, shape))
+            }
+            _ => false,
+        };
+        if at_hand {
             return Ok(());
         }
         let path = dir.join(SRS);
         let file = fs::File::create_new(&path).map_err(BackendError::io(&path))?;
-        let powers = Layout::new(shape).positions.saturating_mul(KEPT_STATEMENTS);
-        srs.write_excerpt(powers, io::BufWriter::new(file)).map_err(BackendError::io(&path))
+        srs.write_excerpt(kept, io::BufWriter::new(file)).map_err(BackendError::io(&path))
+    }
+
+    /// How many powers there are for provers of a model.
+    pub(super) fn powers(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
+        let id = artifacts.identity().srs_id;
+        let own = match (kept(artifacts)?, srs_kind(id)) {
+            (Some(path), _) => Srs::excerpt_powers(&path).map_err(|error| damaged(&path, &error))?,
+            (None, SrsKind::Listed(ceremony)) => ceremony.shipped(),
+            // They are made as they are needed.
+            (None, _) => usize::MAX,
+        };
+        let elsewhere = match (&self.source, imported::path(self.cache.as_ref(), id)) {
+            (SrsSource::Ptau(path), _) if self.id() == Some(id) => {
+                Ptau::open(path).map(|ptau| (2 << ptau.power()) - 1).map_err(|error| unusable(path, &error))?
+            }
+            (_, Ok(path)) => Srs::excerpt_powers(&path).map_err(|error| damaged(&path, &error))?,
+            (_, Err(_)) => 0,
+        };
+        Ok(own.max(elsewhere))
     }
 
     /// At least `needed` powers for a prover of a model.
     pub(super) fn for_proving(&self, artifacts: &Artifacts, needed: usize) -> Result<Srs, BackendError> {
-        let Some(path) = kept(artifacts)? else {
-            return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
+        let id = artifacts.identity().srs_id;
+        let error = match kept(artifacts)? {
+            Some(path) => match Srs::open_excerpt(&path, needed) {
+                Err(error @ SrsError::TooFewPowers { .. }) => error,
+                found => return found.map_err(|error| damaged(&path, &error)),
+            },
+            None => match own(&id, needed) {
+                Err(error @ SrsError::TooFewPowers { .. }) => error,
+                found => return found.map_err(|error| failed("the powers of tau", error)),
+            },
         };
-        match (Srs::open_excerpt(&path, needed), &self.source) {
-            (Ok(srs), _) => Ok(srs),
-            // A large batch: the ceremony's own file, if this backend was given it. The prover compares the ids.
-            (Err(SrsError::TooFewPowers { .. }), SrsSource::Ptau(file)) => {
-                Srs::open(file, needed).map_err(|error| unusable(file, &error))
+        // A large batch: the ceremony's own file, if there is one. The prover compares the ids.
+        match self.elsewhere(id, needed)? {
+            Some(srs) => Ok(srs),
+            None => {
+                let reason = format!("prove fewer statements at a time: so many need the ceremony's file: {error}");
+                Err(BackendError::Unsupported { backend: NAME, reason })
             }
-            (Err(error @ SrsError::TooFewPowers { .. }), SrsSource::Test) => Err(BackendError::Unsupported {
-                backend: NAME,
-                reason: format!("so many statements per proof need the ceremony's file again: {error}"),
-            }),
-            (Err(error), _) => Err(damaged(&path, &error)),
         }
     }
 
@@ -143,17 +278,22 @@ impl SrsStore {
         artifacts: Option<&Artifacts>,
         needed: usize,
     ) -> Result<Srs, BackendError> {
-        if pinned_test_srs()?.id() == id {
-            return test_srs(needed).map_err(|error| failed("the TEST SRS", error));
+        let wanted = B256::from(*id);
+        match own(&wanted, needed) {
+            Ok(srs) => return Ok(srs),
+            Err(SrsError::TooFewPowers { .. }) => {}
+            Err(error) => return Err(failed("the powers of tau", error)),
         }
         let kept = artifacts.and_then(|artifacts| artifacts.file(SRS).ok());
-        let srs = match (kept, &self.source) {
-            (Some(path), _) => Srs::open_excerpt(&path, needed).map_err(|error| damaged(&path, &error))?,
-            (None, SrsSource::Ptau(path)) => Srs::open(path, needed).map_err(|error| unusable(path, &error))?,
-            (None, SrsSource::Test) => {
-                let reason = "opening what it committed to needs its artifacts or the ceremony's file".into();
-                return Err(BackendError::Unsupported { backend: NAME, reason });
-            }
+        let srs = match kept {
+            Some(path) => Srs::open_excerpt(&path, needed).map_err(|error| damaged(&path, &error))?,
+            None => match self.elsewhere(wanted, needed)? {
+                Some(srs) => srs,
+                None => {
+                    let reason = "opening what it committed to needs its artifacts or the ceremony's file".into();
+                    return Err(BackendError::Unsupported { backend: NAME, reason });
+                }
+            },
         };
         if srs.id() != id {
             let reason = "the powers of tau at hand are of another SRS than the bundle's".into();
@@ -162,48 +302,81 @@ impl SrsStore {
         Ok(srs)
     }
 
+    /// The powers in the user's file, or in what was imported under this id.
+    fn elsewhere(&self, id: B256, needed: usize) -> Result<Option<Srs>, BackendError> {
+        if let SrsSource::Ptau(path) = &self.source {
+            return Srs::open(path, needed).map(Some).map_err(|error| unusable(path, &error));
+        }
+        let Ok(path) = imported::path(self.cache.as_ref(), id) else { return Ok(None) };
+        match imported::open(&path, id, needed) {
+            Ok(srs) => Ok(Some(srs)),
+            Err(SrsError::TooFewPowers { .. }) => Ok(None),
+            Err(error) => Err(damaged(&path, &error)),
+        }
+    }
+
     /// The points that a verifier of a model uses. They are checked, and have the id that the model's id binds: that is
     /// for [`zkinfer_prover::Verifier::new`] to see.
     pub(super) fn for_verifying(&self, artifacts: &Artifacts) -> Result<Arc<PinnedSrs>, BackendError> {
+        let expected = artifacts.identity().srs_id;
         let mut slot = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pinned) = slot.as_ref().filter(|pinned| *pinned.id() == artifacts.identity().srs_id.0) {
+        if let Some(pinned) = slot.as_ref().filter(|pinned| *pinned.id() == expected.0) {
             return Ok(Arc::clone(pinned));
         }
-        let pinned = match kept(artifacts)? {
-            None => pinned_test_srs()?.clone(),
-            Some(path) => {
+        let found = match (kept(artifacts)?, pinned(&expected)?) {
+            (None, Some(pinned)) => pinned.clone(),
+            // `kept` has said that the file is missing.
+            (None, None) => return Err(BackendError::Unsupported { backend: NAME, reason: "unknown SRS".into() }),
+            (Some(path), _) => {
                 let pinned = Srs::open_excerpt(&path, 2).map_err(|error| damaged(&path, &error))?.pinned().clone();
-                let (found, expected) = (B256::from(*pinned.id()), artifacts.identity().srs_id);
-                ArtifactsError::expect(&path, "the id of its points", found, expected)?;
+                ArtifactsError::expect(&path, "the id of its points", B256::from(*pinned.id()), expected)?;
                 pinned
             }
         };
-        Ok(Arc::clone(slot.insert(Arc::new(pinned))))
+        Ok(Arc::clone(slot.insert(Arc::new(found))))
     }
 }
 
-/// The file with the powers; `None` where the model id names the TEST SRS, which needs none. That a file is missing says
-/// nothing of what it held.
+/// The powers that the program has itself; none of an SRS that it does not have.
+fn own(id: &B256, needed: usize) -> Result<Srs, SrsError> {
+    match srs_kind(*id) {
+        SrsKind::Listed(ceremony) => ceremony.open(needed),
+        SrsKind::Test => test_srs(needed),
+        _ => Err(SrsError::TooFewPowers { needed, got: 0 }),
+    }
+}
+
+/// The file with the powers; `None` where the model id names an SRS that the program has, and needs no file. That a file is
+/// missing says nothing of what it held.
 fn kept(artifacts: &Artifacts) -> Result<Option<PathBuf>, BackendError> {
-    let is_test = artifacts.identity().srs_id == *pinned_test_srs()?.id();
+    let own = pinned(&artifacts.identity().srs_id)?.is_some();
     match artifacts.file(SRS) {
-        Err(_) if is_test => Ok(None),
+        Err(_) if own => Ok(None),
         found => Ok(Some(found?)),
+    }
+}
+
+/// Whether a table has the points that keys of this shape need.
+fn reaches(pinned: &PinnedSrs, shape: &Shape) -> bool {
+    pinned.g2(exponent(shape) as usize).is_some()
+}
+
+/// The last exponent that keys of this shape need.
+fn exponent(shape: &Shape) -> u32 {
+    let nu = Layout::new(shape).nu as u32;
+    match Level::default_for(shape) {
+        Level::One => nu,
+        Level::Two { rho2 } => nu + u32::from(rho2),
     }
 }
 
 /// The least power of a `.ptau` file with `needed` powers in G1, and with the pinned points of this shape's keys: the last
 /// of them is `[tau^(2^(power - 1))]`.
 fn needed_power(shape: &Shape, needed: usize) -> u32 {
-    let nu = Layout::new(shape).nu as u32;
-    let exponent = match Level::default_for(shape) {
-        Level::One => nu,
-        Level::Two { rho2 } => nu + u32::from(rho2),
-    };
-    ptau_power(needed).max(exponent + 1)
+    ptau_power(needed).max(exponent(shape) + 1)
 }
 
-fn unusable(path: &Path, error: &SrsError) -> BackendError {
+pub(super) fn unusable(path: &Path, error: &SrsError) -> BackendError {
     let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
     BackendError::Srs { path: path.display().to_string(), reason: format!("{error}{cause}") }
 }
@@ -225,5 +398,22 @@ mod tests {
         assert_eq!(power(&[64, 128, 64, 10]), 15);
         // 2048 * 511 + 1029.
         assert_eq!(power(&[256, 512, 256, 10]), 19);
+    }
+
+    #[test]
+    fn the_shipped_powers_are_the_default_as_far_as_they_go() {
+        let setup = |dims: &[usize], source: Option<SrsSource>| {
+            let shape = Shape::new(dims.to_vec(), None).unwrap();
+            let store = source.map_or_else(SrsStore::default, |source| SrsStore::default().with_source(source));
+            store.for_setup(&shape)
+        };
+        let srs = setup(&[64, 128, 64, 10], None).unwrap();
+        assert_eq!(srs.kind(), SrsKind::Listed(&HEZ_FINAL));
+        // It needs 2048 * 511 + 1029 powers.
+        let error = setup(&[256, 512, 256, 10], None).unwrap_err().to_string();
+        for says in ["131072 powers", "power 19 or more", "--srs FILE", "setup srs", "ppot_0080"] {
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        assert_eq!(setup(&[2, 1], Some(SrsSource::Test)).unwrap().kind(), SrsKind::Test);
     }
 }

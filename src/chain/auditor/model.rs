@@ -79,11 +79,16 @@ pub(super) async fn fetch(
         },
     );
     let schema = check_schema(node, registry, submission.model_id, ledger, facts).await?;
-    if facts.srs_ceremony.is_none() {
-        ledger.warn(format!(
-            "NOT SECURE: SRS {} is of no known ceremony (TEST); whoever knows its secret can forge proofs",
+    match srs_kind(parts.srs_id) {
+        SrsKind::Listed(_) => {}
+        SrsKind::Test => ledger.warn(format!(
+            "NOT SECURE: SRS {} is TEST: everybody knows its secret, and can forge proofs",
             parts.srs_id
-        ));
+        )),
+        _ => ledger.warn(format!(
+            "SRS {} is unlisted: of no ceremony that this release knows; whoever knows its secret can forge proofs",
+            parts.srs_id
+        )),
     }
     if facts.transferable() {
         ledger.warn(
@@ -110,10 +115,7 @@ fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) 
     facts.vk_digest = Some(parts.vk_digest);
     facts.schema_hash = Some(parts.schema_hash);
     facts.srs_id = Some(parts.srs_id);
-    facts.srs_ceremony = match srs_kind(parts.srs_id, None) {
-        SrsKind::PerpetualPowersOfTau => Some("Perpetual Powers of Tau"),
-        _ => None,
-    };
+    facts.srs = Some(srs_kind(parts.srs_id));
 }
 
 /// The schema is only in the registration's event. Nodes may refuse to search for it.

@@ -1,5 +1,6 @@
 //! What an audit found.
 
+use crate::proof::srs::SrsKind;
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -159,8 +160,9 @@ pub struct Facts {
     pub vk_digest: Option<B256>,
     pub schema_hash: Option<B256>,
     pub srs_id: Option<B256>,
-    /// The known ceremony of the SRS; `None`: TEST.
-    pub srs_ceremony: Option<&'static str>,
+    /// What is known of the SRS: in JSON the word `srs_kind`, and `srs_ceremony`, the listed ceremony or null.
+    #[serde(flatten, serialize_with = "srs")]
+    pub srs: Option<SrsKind>,
     /// Gas of the adapter call in the embedded EVM.
     pub embedded_gas: Option<crate::evm::Gas>,
 }
@@ -182,6 +184,16 @@ impl Facts {
             (claims, _) => format!("the model maps these public values, {} times", claims.len()),
         }
     }
+}
+
+fn srs<S: Serializer>(srs: &Option<SrsKind>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Known {
+        srs_kind: Option<&'static str>,
+        srs_ceremony: Option<&'static str>,
+    }
+    let ceremony = srs.and_then(SrsKind::ceremony).map(|ceremony| ceremony.title);
+    Known { srs_kind: srs.map(SrsKind::word), srs_ceremony: ceremony }.serialize(serializer)
 }
 
 fn claims<S: Serializer>(claims: &[ClaimFacts], serializer: S) -> Result<S::Ok, S::Error> {
@@ -285,8 +297,13 @@ impl Ledger {
             for check in self.checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped) {
                 summary.push_str(&format!("; NOT checked: {}", check.name));
             }
-            if facts.srs_ceremony.is_none() {
-                summary.push_str("; NOT SECURE: made with a TEST SRS");
+            match facts.srs {
+                Some(SrsKind::Listed(ceremony)) => {
+                    summary.push_str(&format!("; under the ceremony {}", ceremony.title));
+                }
+                Some(SrsKind::Test) => summary.push_str("; NOT SECURE: made with the TEST SRS"),
+                _ => summary
+                    .push_str("; made with an unlisted SRS: not to be relied on by who does not know its ceremony"),
             }
         }
         AuditReport { transaction_hash, verdict, summary, checks: self.checks, warnings: self.warnings, facts }

@@ -169,7 +169,7 @@ impl Submission {
             vk_digest: None,
             schema_hash: None,
             srs_id: None,
-            srs_ceremony: None,
+            srs: None,
             embedded_gas: None,
         }
     }

@@ -7,7 +7,7 @@ use zkinfer::{
     backend::{
         ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Objective, Tuning},
-        native::NativeBackend,
+        native::{NativeBackend, SrsSource},
     },
     model::Input,
     storage::Cache,
@@ -47,7 +47,11 @@ impl Contender {
             Ok(Arc::new(EzklBackend::with_options(&Cache::from_env()?, options)?))
         };
         match self {
-            Self::Native => Ok(Arc::new(samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration))),
+            // What is measured depends on no SRS, and the shipped powers do not suffice for every size that is.
+            Self::Native => {
+                let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+                Ok(Arc::new(backend.with_srs(SrsSource::Test)))
+            }
             Self::Ezkl => ezkl(Tuning::Ours(Objective::Latency)),
             Self::EzklDefault => ezkl(Tuning::EzklDefault),
         }

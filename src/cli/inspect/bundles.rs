@@ -10,6 +10,7 @@ use zkinfer::{
     proof::{
         Branch, Bundle, PublicValues, Schema, Statement, Structure,
         schema::{Direction, TensorSchema, Visibility},
+        srs::srs_kind,
     },
 };
 
@@ -101,6 +102,7 @@ fn bundle(bundle: &Bundle, openings: Option<&[Opening]>) -> Result<(Value, Strin
         "vk_digest": manifest.vk_digest,
         "schema_hash": manifest.schema_hash,
         "srs_id": manifest.srs_id,
+        "srs_kind": srs_kind(manifest.srs_id).word(),
         "proof_bytes": bundle.proof().len(),
         "proof_hash": manifest.proof_hash,
         "says": { "test_srs": manifest.test_srs, "transferable": manifest.transferable, "weights": manifest.weights,

@@ -59,7 +59,8 @@ impl Run<'_> {
     /// As many as one proof takes; in a circuit that takes several, which has one statement, of one context.
     fn groups<'f>(&self, fit: &'f [Fit]) -> Vec<&'f [Fit]> {
         match &self.circuit {
-            None => fit.chunks(self.generator.backend().capabilities().max_batch.max(1)).collect(),
+            // What is wrong with artifacts that cannot be read, proving says.
+            None => fit.chunks(self.generator.capacity().unwrap_or(1).max(1)).collect(),
             Some(circuit) => fit
                 .chunk_by(|a, b| a.context == b.context)
                 .flat_map(|of_context| of_context.chunks(circuit.size()))

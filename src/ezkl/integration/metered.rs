@@ -44,6 +44,10 @@ impl ProvingBackend for Metered {
         self.inner.capabilities()
     }
 
+    fn max_batch(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
+        self.inner.max_batch(artifacts)
+    }
+
     fn recipe(&self, model: &Model) -> String {
         self.inner.recipe(model)
     }

@@ -32,7 +32,10 @@ impl ProofGenerator<'_> {
     /// [`PipelineError`] when the artifacts cannot be read.
     pub fn capacity(&self) -> Result<usize, PipelineError> {
         let circuit = BatchCircuit::of(self.prepared)?;
-        Ok(circuit.map_or_else(|| self.backend.capabilities().max_batch, |circuit| circuit.size()))
+        match circuit {
+            Some(circuit) => Ok(circuit.size()),
+            None => Ok(self.backend.max_batch(&self.prepared.artifacts)?),
+        }
     }
 
     /// Runs and proves several requests with one proof: by the backend, or in a circuit that takes several inputs, whose

@@ -7,7 +7,7 @@ use super::{
     settle::Finding,
 };
 use crate::{
-    backend::{Control, ProvingBackend, SrsKind, ezkl, native, srs_kind},
+    backend::{Control, ProvingBackend, ezkl, native, srs_kind},
     evm::{self, EvmVerification},
     ezkl::{PipelineError, Prepared, carried},
     proof::{Bundle, Statement, bundle::BackendName},
@@ -79,13 +79,14 @@ impl Known<'_> {
         let (identity, capabilities) = (self.prepared.artifacts.identity(), self.backend.capabilities());
         let has_contracts = self.prepared.verifier.is_some() && evm::artifacts::adapter(identity.adapter_id).is_some();
         let off_chain_only = capabilities.proves && !has_contracts;
+        let mock = (!capabilities.proves).then_some(Warning::Mock);
         let found = [
-            (!capabilities.proves, Warning::Mock),
-            (self.prepared.srs.is_test(), Warning::TestSrs),
-            (off_chain_only, Warning::OffChainOnly),
-            (!capabilities.binds_statement, Warning::Transferable),
+            mock,
+            Warning::of_srs(self.prepared.srs),
+            off_chain_only.then_some(Warning::OffChainOnly),
+            (!capabilities.binds_statement).then_some(Warning::Transferable),
         ];
-        found.into_iter().filter_map(|(is, warning)| is.then_some(warning)).collect()
+        found.into_iter().flatten().collect()
     }
 
     /// What a bundle says of itself against what is known of the model. The model id binds key, schema, SRS and contracts;
@@ -165,9 +166,7 @@ impl Means<'_> {
                 if manifest.backend != backend {
                     return Some(other_backend(manifest.backend, backend));
                 }
-                // An id that is on no list may be of points that are: then the word is nobody's, and the warning stays.
-                let srs = srs_kind(manifest.srs_id, None);
-                let untrue_srs = srs != SrsKind::Unlisted && manifest.test_srs != srs.is_test();
+                let untrue_srs = manifest.test_srs != srs_kind(manifest.srs_id).is_test();
                 let transferable = backend == BackendName::Ezkl;
                 let untrue_transferable = manifest.transferable != transferable;
                 untrue_srs
@@ -210,17 +209,17 @@ impl Means<'_> {
 fn carried_warnings(bundle: &Bundle) -> Vec<Warning> {
     let backend = backend_of(bundle.manifest().adapter_id);
     let found = [
-        (bundle.manifest().backend == BackendName::Mock, Warning::Mock),
-        (srs_kind(bundle.manifest().srs_id, None).is_test(), Warning::TestSrs),
-        (backend == Some(BackendName::Ezkl), Warning::Transferable),
-        (true, Warning::OwnCode),
+        (bundle.manifest().backend == BackendName::Mock).then_some(Warning::Mock),
+        Warning::of_srs(srs_kind(bundle.manifest().srs_id)),
+        (backend == Some(BackendName::Ezkl)).then_some(Warning::Transferable),
+        Some(Warning::OwnCode),
     ];
-    found.into_iter().filter_map(|(is, warning)| is.then_some(warning)).collect()
+    found.into_iter().flatten().collect()
 }
 
 /// Whose proofs an adapter of this release verifies.
 fn backend_of(adapter_id: B256) -> Option<BackendName> {
-    if adapter_id == evm::artifacts::native_verifier_id() {
+    if evm::artifacts::is_native_verifier(adapter_id) {
         Some(BackendName::Native)
     } else {
         (adapter_id == evm::artifacts::ezkl_adapter_id()).then_some(BackendName::Ezkl)

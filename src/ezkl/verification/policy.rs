@@ -1,6 +1,6 @@
 //! What a caller asks of a verification: how much is checked, what is tolerated, what must hold besides.
 
-use crate::proof::{Bundle, TensorSchema, schema::Direction, structure::MAX_DEPTH};
+use crate::proof::{Bundle, TensorSchema, schema::Direction, srs::SrsKind, structure::MAX_DEPTH};
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -47,8 +47,10 @@ pub enum TrustLevel {
 pub enum Warning {
     /// The mock backend's.
     Mock,
-    /// The SRS is of no known ceremony: its tau is public, or may be.
+    /// The SRS's tau is public: anybody can prove anything.
     TestSrs,
+    /// The SRS is of no listed ceremony: whoever made it may be able to prove anything.
+    UnlistedSrs,
     /// No contract of this release verifies proofs under this SRS.
     OffChainOnly,
     /// The proof does not bind its context.
@@ -72,10 +74,25 @@ impl TrustLevel {
     pub const fn tolerates(self, warning: Warning) -> bool {
         match warning {
             Warning::Mock => matches!(self, Self::Testing),
-            Warning::TestSrs | Warning::UnknownVersion => matches!(self, Self::Testing | Self::Development),
+            Warning::TestSrs | Warning::UnlistedSrs | Warning::UnknownVersion => {
+                matches!(self, Self::Testing | Self::Development)
+            }
             Warning::OffChainOnly | Warning::Transferable | Warning::OwnCode | Warning::Old => {
                 !matches!(self, Self::Strict)
             }
+        }
+    }
+}
+
+impl Warning {
+    /// What a reader has to know of an SRS; nothing of a listed ceremony's.
+    #[must_use]
+    pub const fn of_srs(srs: SrsKind) -> Option<Self> {
+        match srs {
+            SrsKind::Listed(_) => None,
+            SrsKind::Test => Some(Self::TestSrs),
+            // Whatever a later list says of it.
+            _ => Some(Self::UnlistedSrs),
         }
     }
 }
@@ -84,7 +101,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Mock => "MOCK: this bundle proves nothing",
-            Self::TestSrs => "TEST SRS: of no known ceremony; whoever knows its tau can prove anything; NOT SECURE",
+            Self::TestSrs => "TEST SRS: everybody knows its tau, and can prove anything; NOT SECURE",
+            Self::UnlistedSrs => {
+                "unlisted SRS: of no ceremony on this release's list; whoever knows its tau can prove anything"
+            }
             Self::OffChainOnly => "off-chain only: no contract of this release verifies proofs under this SRS",
             Self::Transferable => "transferable: whoever sees this proof can submit it under a statement of their own",
             Self::OwnCode => "the model's code is the bundle's own: compare the model id with the one you rely on",
@@ -250,14 +270,14 @@ mod tests {
 
     #[test]
     fn higher_levels_tolerate_less_and_none_tolerates_a_mock_but_testing() {
-        use Warning::{Mock, OffChainOnly, Old, OwnCode, TestSrs, Transferable, UnknownVersion};
-        let all = [Mock, TestSrs, UnknownVersion, OffChainOnly, Transferable, OwnCode, Old];
+        use Warning::{Mock, OffChainOnly, Old, OwnCode, TestSrs, Transferable, UnknownVersion, UnlistedSrs};
+        let all = [Mock, TestSrs, UnlistedSrs, UnknownVersion, OffChainOnly, Transferable, OwnCode, Old];
         let levels = [TrustLevel::Testing, TrustLevel::Development, TrustLevel::Standard, TrustLevel::Strict];
         let tolerated = levels.map(|level| all.map(|warning| level.tolerates(warning)));
-        assert_eq!(tolerated[0], [true; 7]);
-        assert_eq!(tolerated[1], [false, true, true, true, true, true, true]);
-        assert_eq!(tolerated[2], [false, false, false, true, true, true, true]);
-        assert_eq!(tolerated[3], [false; 7]);
+        assert_eq!(tolerated[0], [true; 8]);
+        assert_eq!(tolerated[1], [false, true, true, true, true, true, true, true]);
+        assert_eq!(tolerated[2], [false, false, false, false, true, true, true, true]);
+        assert_eq!(tolerated[3], [false; 8]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ abstract contract NativeRegistryTest is BaseTest {
         deployCodeTo("ProofRegistry.sol:ProofRegistry", abi.encode(models), registry);
         proofs = ProofRegistry(registry);
 
-        verifier = deployCode("NativeVerifier.sol:NativeVerifier");
+        verifier = deployCode("contracts/artifacts/NativeVerifier.json");
         nativeId = vm.parseJsonBytes32(json, ".model_id");
         address key = makeAddr("key object");
         vm.etch(key, vm.parseJsonBytes(json, ".model_code"));

@@ -40,8 +40,11 @@ interface INativeHarness {
         bytes calldata proof
     ) external view;
 
-    /// @notice The words of the table for an exponent.
+    /// @notice The words of the ceremony's table for an exponent.
     function srsPoints(uint256 exponent) external pure returns (uint256[6] memory points);
+
+    /// @notice The words of the TEST SRS's table for an exponent.
+    function pointsOfTheTestSrs(uint256 exponent) external pure returns (uint256[6] memory points);
 
     /// @notice sum over from <= p < to of base^p eq(p, r).
     function interval(uint256 base, uint256[] calldata r, uint256 from, uint256 to) external pure returns (uint256);

@@ -9,8 +9,9 @@ import {NativeProof, Proof} from "../../../contracts/libraries/native/NativeProo
 import {NativeStatement, Statement} from "../../../contracts/libraries/native/NativeStatement.sol";
 import {NativeSumcheck} from "../../../contracts/libraries/native/NativeSumcheck.sol";
 import {Challenges, NativeTranscript} from "../../../contracts/libraries/native/NativeTranscript.sol";
-import {TestSrs} from "../../../contracts/libraries/native/TestSrs.sol";
+import {Srs as TestSrs} from "../../../contracts/libraries/native/srs/test/Srs.sol";
 import {INativeHarness} from "./INativeHarness.sol";
+import {Srs} from "srs/Srs.sol";
 
 /// @notice The libraries of the native verifier, from the inside. Compiled as the verifier is (foundry.toml).
 contract NativeHarness is INativeHarness {
@@ -63,6 +64,14 @@ contract NativeHarness is INativeHarness {
     }
 
     function srsPoints(uint256 exponent) external pure returns (uint256[6] memory points) {
+        uint256 at;
+        assembly ("memory-safe") {
+            at := points
+        }
+        Srs.load(exponent, at);
+    }
+
+    function pointsOfTheTestSrs(uint256 exponent) external pure returns (uint256[6] memory points) {
         uint256 at;
         assembly ("memory-safe") {
             at := points

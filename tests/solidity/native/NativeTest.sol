@@ -6,7 +6,8 @@ import {ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {INativeHarness} from "./INativeHarness.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @notice The native verifier, and the known-answer vectors of tests/fixtures/native.
+/// @notice A native verifier, as its committed artifact has it, and its known-answer vectors: those of the ceremony, unless a test says that
+/// it is on the TEST SRS. `make check` compares the artifacts with the sources.
 abstract contract NativeTest is Test {
     uint256 internal constant ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 internal constant FIELD = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
@@ -25,15 +26,29 @@ abstract contract NativeTest is Test {
     INativeHarness internal harness;
 
     function setUp() public virtual {
-        verifier = INativeVerifier(deployCode("NativeVerifier.sol:NativeVerifier"));
+        verifier = INativeVerifier(
+            deployCode(
+                onTestSrs() ? "contracts/artifacts/NativeTestVerifier.json" : "contracts/artifacts/NativeVerifier.json"
+            )
+        );
         harness = INativeHarness(deployCode("NativeHarness.sol:NativeHarness"));
+    }
+
+    /// @dev Whether the tests are on the TEST SRS.
+    function onTestSrs() internal pure virtual returns (bool) {
+        return false;
     }
 
     /* VECTORS */
 
-    /// @dev The names of all vectors.
+    /// @dev Where the vectors are.
+    function directory() internal pure returns (string memory) {
+        return onTestSrs() ? "tests/fixtures/native/" : "tests/fixtures/native/hez-final/";
+    }
+
+    /// @dev The names of all vectors. Some are of models that need more powers than come with zkinfer.
     function names() internal pure returns (string[] memory list) {
-        list = new string[](17);
+        list = new string[](onTestSrs() ? 17 : 12);
         list[0] = "one-layer";
         list[1] = "single";
         list[2] = "batch";
@@ -42,19 +57,20 @@ abstract contract NativeTest is Test {
         list[5] = "64-128-64-10";
         list[6] = "64-128-64-10-saturating";
         list[7] = "64-128-64-10-batch-16";
-        list[8] = "256-512-256-10";
-        list[9] = "256-512-256-10-two-level";
-        list[10] = "256-512-256-10-batch-16";
-        list[11] = "committed-inputs";
-        list[12] = "committed-outputs";
-        list[13] = "committed-batch";
-        list[14] = "committed-saturating-two-level";
+        list[8] = "committed-inputs";
+        list[9] = "committed-outputs";
+        list[10] = "committed-batch";
+        list[11] = "committed-saturating-two-level";
+        if (!onTestSrs()) return list;
+        list[12] = "256-512-256-10";
+        list[13] = "256-512-256-10-two-level";
+        list[14] = "256-512-256-10-batch-16";
         list[15] = "256-512-256-10-committed-inputs";
         list[16] = "256-512-256-10-batch-16-committed-inputs";
     }
 
     function load(string memory name) internal returns (Vector memory) {
-        return loadFile(string.concat("tests/fixtures/native/", name, ".json"), ".challenges");
+        return loadFile(string.concat(directory(), name, ".json"), ".challenges");
     }
 
     /// @dev Reads a vector whose ids are under `ids`.

@@ -10,17 +10,25 @@ import {NativeTest} from "./NativeTest.sol";
 /// @notice Key objects: only the exact bytes of a key within the bounds, with the digest and the SRS of the model, are used.
 contract NativeVerifierKeysTest is NativeTest {
     bytes32 private constant TEST_SRS = 0xda53a727654e0d37498bb3680437f0daa36577eed59c0122fad241054cc38d88;
+    bytes32 private constant HEZ_FINAL = 0xed74e329aac938fb492189003ddb8eeb22088b718d1541d2d985eb864a4fbc3c;
 
     function test_saysWhatItIs() public view {
-        assertEq(verifier.name(), "native-test");
+        assertEq(verifier.name(), onTestSrs() ? "native-test" : "native");
         assertTrue(verifier.bindsStatement());
-        assertTrue(verifier.ACCEPTS_TEST_SRS());
-        assertEq(verifier.srsId(), TEST_SRS);
+        assertEq(verifier.ACCEPTS_TEST_SRS(), onTestSrs());
+        assertEq(verifier.srsId(), _srs());
+    }
+
+    /// @dev The code hash is the one of the committed artifact.
+    function test_isItsArtifact() public view {
+        string memory name = onTestSrs() ? "NativeTestVerifier" : "NativeVerifier";
+        string memory json = vm.readFile(string.concat("contracts/artifacts/", name, ".json"));
+        assertEq(address(verifier).codehash, vm.parseJsonBytes32(json, ".deployedCodeHash"));
     }
 
     /// @dev The limit of EIP-170, with room to spare.
     function test_fitsInAContract() public view {
-        assertLe(address(verifier).code.length, 24_576 - 2_048);
+        assertLe(address(verifier).code.length, 24_576 - (onTestSrs() ? 1_024 : 4_096));
     }
 
     /* THE OBJECT */
@@ -122,12 +130,15 @@ contract NativeVerifierKeysTest is NativeTest {
 
     function test_revert_srs() public {
         Vector memory v = load("single");
-        bytes32 other = keccak256("another ceremony");
-        v.model.srsId = other;
-        expectRefusal(v, abi.encodeWithSelector(INativeVerifier.UnknownSrs.selector, other));
-        v = load("single");
-        setWord(v.vk, v.vk.length - 96, uint256(other));
-        _expect(v, v.vk, abi.encodeWithSelector(INativeVerifier.UnknownSrs.selector, other));
+        bytes32[2] memory others = [keccak256("another ceremony"), onTestSrs() ? HEZ_FINAL : TEST_SRS];
+        for (uint256 i = 0; i < others.length; i++) {
+            v = load("single");
+            v.model.srsId = others[i];
+            expectRefusal(v, abi.encodeWithSelector(INativeVerifier.UnknownSrs.selector, others[i]));
+            v = load("single");
+            setWord(v.vk, v.vk.length - 96, uint256(others[i]));
+            _expect(v, v.vk, abi.encodeWithSelector(INativeVerifier.UnknownSrs.selector, others[i]));
+        }
     }
 
     function test_revert_versionAndFlags() public {
@@ -216,14 +227,14 @@ contract NativeVerifierKeysTest is NativeTest {
         }
     }
 
-    /// @dev Shapes at the bounds are read; it is the lengths of other things that are wrong then.
+    /// @dev Shapes at the bounds are read; it is the lengths of other things that are wrong then. The SRS points are looked for last.
     function test_shapesAtTheBounds() public {
         Vector memory v = load("single");
         bytes memory data =
             abi.encodeWithSelector(IVerifierAdapter.PublicValuesLength.selector, v.publicValues[0].length);
         _expect(v, _key(0, _dims(32, 7), new uint16[](0)), data);
-        _expect(v, _key(0, _dims(1, 65_536), new uint16[](0)), data);
-        _expect(v, _key(0, _dims(15, 65_536), new uint16[](0)), data);
+        _expect(v, _key(0, _dims(1, 65_536), new uint16[](0)), onTestSrs() ? data : _tooSmall(17));
+        _expect(v, _key(0, _dims(15, 65_536), new uint16[](0)), onTestSrs() ? data : _tooSmall(20));
         uint16[] memory bounds = new uint16[](31);
         for (uint256 l = 0; l < 31; l++) {
             bounds[l] = l % 2 == 0 ? 255 : 65_535;
@@ -237,10 +248,10 @@ contract NativeVerifierKeysTest is NativeTest {
 
     function test_revert_srsTooSmall() public {
         Vector memory v = load("single");
-        // nu = 17, rho2 = 12: D = 2^29.
-        bytes memory vk = _key(12, _dims(1, 65_536), new uint16[](0));
-        _expect(v, vk, abi.encodeWithSelector(INativeVerifier.SrsTooSmall.selector, 29));
-        vk = _key(11, _dims(1, 65_536), new uint16[](0));
+        // nu + rho2 is one more than the table has, and what it has: nu = 17 and D = 2^29, nu = 10 and D = 2^15.
+        (uint8 rho2, uint32 width, uint256 last) = onTestSrs() ? (12, uint32(65_536), 28) : (5, uint32(600), 14);
+        _expect(v, _key(rho2, _dims(1, width), new uint16[](0)), _tooSmall(last + 1));
+        bytes memory vk = _key(rho2 - 1, _dims(1, width), new uint16[](0));
         _expect(v, vk, abi.encodeWithSelector(IVerifierAdapter.PublicValuesLength.selector, v.publicValues[0].length));
     }
 
@@ -280,6 +291,14 @@ contract NativeVerifierKeysTest is NativeTest {
         expectRefusal(v, data);
     }
 
+    function _srs() private pure returns (bytes32) {
+        return onTestSrs() ? TEST_SRS : HEZ_FINAL;
+    }
+
+    function _tooSmall(uint256 exponent) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(INativeVerifier.SrsTooSmall.selector, exponent);
+    }
+
     /// @dev An error that is about the key.
     function _expectAnyKeyError(Vector memory v) private view {
         bytes4 selector = bytes4(refusal(v));
@@ -306,12 +325,19 @@ contract NativeVerifierKeysTest is NativeTest {
         for (uint256 l = 0; l < bounds.length; l++) {
             vk = abi.encodePacked(vk, bounds[l]);
         }
-        vk = abi.encodePacked(vk, TEST_SRS, uint256(1), uint256(2));
+        vk = abi.encodePacked(vk, _srs(), uint256(1), uint256(2));
     }
 
     /// @dev A key that says `layers`, whatever the number of widths.
     function _head(uint8 rho2, uint16 layers, uint32[] memory dims) private pure returns (bytes memory vk) {
         vk = _key(rho2, dims, new uint16[](0));
         (vk[4], vk[5]) = (bytes1(uint8(layers >> 8)), bytes1(uint8(layers)));
+    }
+}
+
+/// @notice The same on the TEST SRS.
+contract NativeTestVerifierKeysTest is NativeVerifierKeysTest {
+    function onTestSrs() internal pure override returns (bool) {
+        return true;
     }
 }

@@ -13,12 +13,19 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev Every word of every vector with public sides, plus one.
     function test_everyWordPlusOne() public {
-        _everyWordPlusOne(0, 10);
+        _everyWordPlusOne(0, 8);
     }
 
     /// @dev And with committed ones. (The long batches are too much gas for one test.)
     function test_everyCommittedWordPlusOne() public {
-        _everyWordPlusOne(11, 16);
+        _everyWordPlusOne(8, 12);
+    }
+
+    /// @dev And of models that need more powers than come with zkinfer.
+    function test_everyWordOfLargeModelsPlusOne() public {
+        if (!onTestSrs()) return;
+        _everyWordPlusOne(12, 14);
+        _everyWordPlusOne(15, 16);
     }
 
     function _everyWordPlusOne(uint256 first, uint256 end) private {
@@ -125,8 +132,8 @@ contract NativeVerifierRefusalsTest is NativeTest {
 
     /// @dev The proof of another statement of the same model, or of another model.
     function test_otherProofs() public {
-        Vector memory v = load("256-512-256-10");
-        v.proof = load("256-512-256-10-two-level").proof;
+        Vector memory v = load(onTestSrs() ? "256-512-256-10" : "batch");
+        v.proof = load(onTestSrs() ? "256-512-256-10-two-level" : "saturating-two-level").proof;
         expectRefusal(v, abi.encodeWithSelector(IVerifierAdapter.ProofLength.selector, v.proof.length));
         v = load("64-128-64-10");
         v.proof = load("64-32-10").proof;
@@ -361,5 +368,12 @@ contract NativeVerifierRefusalsTest is NativeTest {
             if (offset >= from[i] && offset < to[i]) return from[i] + (offset - from[i]) / 64 * 64;
         }
         return type(uint256).max;
+    }
+}
+
+/// @notice The same on the TEST SRS.
+contract NativeTestVerifierRefusalsTest is NativeVerifierRefusalsTest {
+    function onTestSrs() internal pure override returns (bool) {
+        return true;
     }
 }

@@ -6,9 +6,9 @@ import {NativeTest} from "./NativeTest.sol";
 
 /// @notice The verifier agrees with the Rust crate and the Python verifier on every vector, challenge by challenge.
 contract NativeVerifierVectorsTest is NativeTest {
-    /// @dev The vectors, and the directory of the attacks.
+    /// @dev The vectors, the directory of the attacks, and beside those of the TEST SRS the directory of the ceremony's.
     function test_listIsComplete() public view {
-        assertEq(vm.readDir("tests/fixtures/native").length, names().length + 1);
+        assertEq(vm.readDir(directory()).length, names().length + (onTestSrs() ? 2 : 1));
     }
 
     function test_acceptsEveryVector() public {
@@ -61,5 +61,12 @@ contract NativeVerifierVectorsTest is NativeTest {
         for (uint256 i = 0; i < values.length; i++) {
             assertEq(bytes32(values[i]), expected[i], name);
         }
+    }
+}
+
+/// @notice The same on the TEST SRS.
+contract NativeTestVerifierVectorsTest is NativeVerifierVectorsTest {
+    function onTestSrs() internal pure override returns (bool) {
+        return true;
     }
 }

@@ -228,7 +228,8 @@ impl VerifyingKey {
     }
 
     /// `t` quotient moduli as exponents `j` of `X^{2^j}`.
-    pub(crate) fn exponents(&self) -> Vec<usize> {
+    #[must_use]
+    pub fn exponents(&self) -> Vec<usize> {
         self.level.exponents(Layout::new(&self.shape).nu)
     }
 

@@ -39,6 +39,22 @@ pub enum SrsError {
     /// The file does not start as a `.ptau` file does.
     #[error("not a .ptau file")]
     NotPtau,
+    /// The file is text in angle brackets.
+    #[error(
+        "not a .ptau file but an XML or HTML page, such as the error page of a link that has moved: look into it, and download \
+         the file from somewhere else"
+    )]
+    Page,
+    /// The file has fewer powers in G2 than its power says: it was cut down for other programs.
+    #[error(
+        "the .ptau file is pruned: it has {got} powers in G2 of {expected}, and those are needed; use the whole file"
+    )]
+    Pruned {
+        /// Powers by the header.
+        expected: u64,
+        /// Powers there are.
+        got: u64,
+    },
     /// Not an excerpt of an SRS, or not of the length that its head gives.
     #[error("not an SRS excerpt of this version")]
     NotExcerpt,
@@ -46,7 +62,7 @@ pub enum SrsError {
     #[error("version {0} of the .ptau format is not supported")]
     Version(u32),
     /// The file ends inside a section.
-    #[error("the .ptau file is truncated: it needs {needed} bytes and has {got}")]
+    #[error("the .ptau file is truncated: it needs {needed} bytes and has {got}; download it again")]
     Truncated {
         /// Bytes that the section table speaks of.
         needed: u64,
@@ -73,7 +89,7 @@ pub enum SrsError {
         got: u64,
     },
     /// The file is for another curve.
-    #[error("the .ptau file is not for BN254")]
+    #[error("the .ptau file is for another curve than BN254 (bn128)")]
     WrongField,
     /// The power in the header is not in 1..=28.
     #[error("a .ptau file of power {0} is not supported")]
@@ -101,7 +117,10 @@ pub enum SrsError {
     #[error("point {0} of tauG2 is outside the group")]
     OutsideSubgroup(usize),
     /// The points are not consecutive powers of one tau.
-    #[error("the points are not the powers of one tau")]
+    #[error(
+        "the points are not the powers of one tau: the file is damaged, or was written over while a contribution was made; \
+         download it again"
+    )]
     Inconsistent,
     /// tau is 1, as in a file without a contribution: anybody can forge proofs.
     #[error("the SRS has no contribution: tau is 1")]

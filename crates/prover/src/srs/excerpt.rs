@@ -78,6 +78,17 @@ impl Srs {
         Self::parse_excerpt(Bytes::Memory(bytes.into()), needed)
     }
 
+    /// How many powers a file of [`Self::write_excerpt`] holds. None of its points is looked at.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has another structure.
+    pub fn excerpt_powers(path: impl AsRef<Path>) -> Result<usize, SrsError> {
+        let file = File::open(path)?;
+        // SAFETY: as above; the map is gone when this returns.
+        let map = unsafe { memmap2::Mmap::map(&file)? };
+        head(&map).map(|(_, n)| n).ok_or(SrsError::NotExcerpt)
+    }
+
     fn parse_excerpt(bytes: Bytes, needed: usize) -> Result<Self, SrsError> {
         let (k, n) = head(bytes.as_ref()).ok_or(SrsError::NotExcerpt)?;
         let needed = needed.max(2);

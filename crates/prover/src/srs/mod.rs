@@ -1,9 +1,12 @@
 //! §3: structured reference strings (powers of tau) for BN254.
 //!
-//! An SRS comes from a [`Ptau`] file or is the TEST SRS ([`test_srs()`]). Either way it is checked
-//! before it becomes a [`Srs`]: points in their groups, consecutive powers of one tau, the same
-//! tau in both groups. What a verifier needs of it is its [`PinnedSrs`].
+//! An SRS is of a [`Ceremony`] that ships with the program, comes from a [`Ptau`] file, or is the TEST
+//! SRS ([`test_srs()`]). Whatever it is, it is checked before it becomes a [`Srs`]: points in their
+//! groups, consecutive powers of one tau, the same tau in both groups. What a verifier needs of it is
+//! its [`PinnedSrs`]; what is known of it, its [`SrsKind`], follows from its id.
 
+mod ceremonies;
+mod compressed;
 mod error;
 mod excerpt;
 mod g1;
@@ -20,6 +23,7 @@ use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::{AdditiveGroup, PrimeField};
 use sha3::{Digest, Keccak256};
 
+pub use ceremonies::{Ceremony, HEZ_FINAL};
 pub use error::{Section, SrsError, ptau_power};
 pub use g1::SrsG1;
 pub use kind::SrsKind;
@@ -54,8 +58,13 @@ impl fmt::Display for Srs {
 
 impl Srs {
     fn new(g1: SrsG1, pinned: PinnedSrs) -> Self {
-        let kind = pinned.g2(0).map_or(SrsKind::Unlisted, |tau| SrsKind::of(&tau));
+        let kind = SrsKind::of(pinned.id());
         Self { g1, pinned, kind }
+    }
+
+    /// The same with the first `needed` powers only.
+    fn prefix(&self, needed: usize) -> Result<Self, SrsError> {
+        Ok(Self { g1: self.g1.prefix(needed)?, pinned: self.pinned.clone(), kind: self.kind })
     }
 
     /// Maps the first `needed` powers of a `.ptau` file and checks them.
@@ -113,7 +122,7 @@ impl Srs {
         self.pinned.id()
     }
 
-    /// Which ceremony it is from.
+    /// What is known of it.
     #[must_use]
     pub fn kind(&self) -> SrsKind {
         self.kind

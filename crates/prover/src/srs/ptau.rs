@@ -24,6 +24,8 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const COORDINATE: u32 = 32;
 /// Bytes of the header section.
 pub(super) const HEADER: u64 = 44;
+/// Bytes of the header section of a file that was cut down.
+const PRUNED_HEADER: u64 = 40;
 /// The largest power: 2-adicity of r, which bounds every ceremony for BN254.
 const MAX_POWER: u32 = 28;
 /// A prepared file has 11 sections; more than this is no `.ptau` file.
@@ -74,7 +76,8 @@ impl Ptau {
         let all = bytes.as_ref();
         let mut reader = Reader { bytes: all, at: 0 };
         if reader.array().ok() != Some(MAGIC) {
-            return Err(SrsError::NotPtau);
+            let page = all.trim_ascii_start().starts_with(b"<");
+            return Err(if page { SrsError::Page } else { SrsError::NotPtau });
         }
         match reader.u32()? {
             VERSION => {}
@@ -100,11 +103,21 @@ impl Ptau {
             }
         }
         let header = header.ok_or(SrsError::Missing(Section::Header))?;
-        expect_length(Section::Header, &header, HEADER)?;
-        let power = read_header(&all[header])?;
+        // Pruned files lack the last word.
+        if header.len() as u64 != PRUNED_HEADER {
+            expect_length(Section::Header, &header, HEADER)?;
+        }
+        let power = read_header(&all[header.clone()])?;
         let tau_g1 = tau_g1.ok_or(SrsError::Missing(Section::TauG1))?;
-        expect_length(Section::TauG1, &tau_g1, ((2 << power) - 1) * G1)?;
         let tau_g2 = tau_g2.ok_or(SrsError::Missing(Section::TauG2))?;
+        let (got, expected) = (tau_g2.len() as u64, 1 << power);
+        let rest_is_whole = tau_g1.len() as u64 == ((2 << power) - 1) * G1;
+        let cut = header.len() as u64 == PRUNED_HEADER || rest_is_whole;
+        if cut && got % G2 == 0 && got / G2 < expected {
+            return Err(SrsError::Pruned { expected, got: got / G2 });
+        }
+        expect_length(Section::Header, &header, HEADER)?;
+        expect_length(Section::TauG1, &tau_g1, ((2 << power) - 1) * G1)?;
         expect_length(Section::TauG2, &tau_g2, (1 << power) * G2)?;
         Ok(Self { power, tau_g1, tau_g2, bytes })
     }

@@ -39,10 +39,14 @@ pub struct ImportedSrs {
     pub k: u32,
     /// Whether the file is, byte for byte, the one that EZKL publishes for its size.
     pub published_by_ezkl: bool,
-    /// Whether it is TEST: neither published by EZKL, nor of a ceremony that is known by its points.
-    pub test: bool,
-    /// What is known of it, in words.
-    pub ceremony: String,
+}
+
+impl ImportedSrs {
+    /// What is known of it, by its id: on the list that everybody else asks, too.
+    #[must_use]
+    pub fn kind(&self) -> SrsKind {
+        srs_kind(self.srs_id)
+    }
 }
 
 /// Why an SRS is not used.
@@ -101,26 +105,22 @@ impl SrsStore {
         let bytes = read_file(path).map_err(refuse)?;
         let points = Points::read(&mut &bytes[..], bytes.len() as u64).map_err(refuse)?;
         points.check(&mut randomness(&bytes)).map_err(refuse)?;
-        let (published_by_ezkl, kind) = kind_of(&points, &bytes);
-        let imported = ImportedSrs {
-            srs_id: points.id(),
-            k: points.k,
-            published_by_ezkl,
-            test: kind.is_test(),
-            ceremony: if published_by_ezkl {
-                "Perpetual Powers of Tau, as EZKL publishes it".into()
-            } else {
-                kind.to_string()
-            },
-        };
+        let published_by_ezkl = published::is_published(points.k, &alloy::hex::encode(Sha256::digest(&bytes)));
+        let imported = ImportedSrs { srs_id: points.id(), k: points.k, published_by_ezkl };
         let dir = self.cache.dir(&folder(Some(imported.srs_id)))?;
         let _lock = self.cache.lock(&format!("srs-{}", imported.srs_id))?;
         let store = |result: Result<(), BackendError>| result.map_err(|error| SrsStoreError::Cache(Box::new(error)));
         store(write_file(&dir.join(name(points.k)), |out| out.write_all(&bytes)))?;
-        let about =
-            self.about(imported.srs_id).ok().filter(|known| known.k > imported.k || !known.test && imported.test);
-        // What is known of a ceremony holds for all of its sizes.
-        let about = about.map_or_else(|| imported.clone(), |known| ImportedSrs { k: known.k.max(imported.k), ..known });
+        let about = self.about(imported.srs_id).ok();
+        // Whose files they are holds for all sizes of a ceremony.
+        let about = about.map_or_else(
+            || imported.clone(),
+            |known| ImportedSrs {
+                k: known.k.max(imported.k),
+                published_by_ezkl: known.published_by_ezkl || imported.published_by_ezkl,
+                ..known
+            },
+        );
         let json = serde_json::to_vec_pretty(&about).unwrap_or_default();
         store(write_file(&dir.join(ABOUT), |out| out.write_all(&json)))?;
         Ok(imported)
@@ -227,18 +227,10 @@ pub(super) fn of_verification_file(path: &Path) -> Result<(B256, SrsKind), Backe
         let bytes = read_file(path)?;
         let points = Points::read(&mut &bytes[..], bytes.len() as u64)?;
         points.check(&mut randomness(&bytes))?;
-        Ok((points.id(), kind_of(&points, &bytes).1))
+        Ok((points.id(), srs_kind(points.id())))
     };
     read()
         .map_err(|error| ArtifactsError::Damaged { path: path.display().to_string(), reason: error.to_string() }.into())
-}
-
-/// Whether a file is one that EZKL publishes, by its hash, and which SRS it is of: what EZKL publishes are files of the
-/// Perpetual Powers of Tau.
-fn kind_of(points: &Points, bytes: &[u8]) -> (bool, SrsKind) {
-    let published = published::is_published(points.k, &alloy::hex::encode(Sha256::digest(bytes)));
-    let kind = srs_kind(points.id(), Some(&points.tau_g2));
-    (published, if published { SrsKind::PerpetualPowersOfTau } else { kind })
 }
 
 const ABOUT: &str = "about.json";
@@ -321,7 +313,7 @@ mod tests {
         let imported = store.import(&path).unwrap();
         assert_eq!((imported.srs_id, imported.k), (test_srs_id(), 6));
         assert_eq!(store.imported(), std::slice::from_ref(&imported));
-        assert!(imported.test && !imported.published_by_ezkl && imported.ceremony.contains("TEST"));
+        assert!(imported.kind() == SrsKind::Test && !imported.published_by_ezkl);
         assert_eq!(fs::read(&path).unwrap(), before, "the user's file stays");
         let id = Some(imported.srs_id);
         for k in [6, 4, 1] {

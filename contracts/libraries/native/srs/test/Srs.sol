@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {INativeVerifier} from "../../interfaces/INativeVerifier.sol";
+import {INativeVerifier} from "../../../../interfaces/INativeVerifier.sol";
 
-/// @title TestSrs
+/// @title Srs
 /// @notice The points of the TEST SRS that verification needs (docs/protocol.md, §3). Its tau is keccak256("zkinfer TEST SRS: never use in
 /// production") modulo r: ANYBODY CAN FORGE PROOFS UNDER IT.
 /// @dev Printed by crates/prover/tests/solidity_srs.rs, which also compares; the Solidity tests compute it again from tau.
-library TestSrs {
+library Srs {
     /// @notice The SRS id (docs/identities.md).
     bytes32 internal constant ID = 0xda53a727654e0d37498bb3680437f0daa36577eed59c0122fad241054cc38d88;
+
+    /// @notice Whether everybody knows its tau.
+    bool internal constant IS_TEST = true;
 
     /// @notice The last exponent.
     uint256 internal constant LAST = 28;
 
     /// @notice Writes [tau^(2^exponent)]_1 (x, y) and [tau^(2^exponent)]_2 (as in EIP-197) to the six words at `to`. There are the exponents
-    /// 0 and 9 to 28: layouts need the powers tau, tau^b with b >= 2^9, and tau^D with D > b.
+    /// 0 and 4 to 28: keys need tau, tau^b with b >= 2^4, and tau^D with D > b.
     function load(uint256 exponent, uint256 to) internal pure {
         bool found = true;
         assembly ("memory-safe") {
@@ -27,6 +30,46 @@ library TestSrs {
                 mstore(add(to, 0x60), 0x04341f7f7b920e1bd8ce7898af6e649d6f177d722ed5a3c177943f58b842c4c0)
                 mstore(add(to, 0x80), 0x1904bcbbf1ed011c322fe1a042b05a813d0538d11cc92b1a5189275490e41637)
                 mstore(add(to, 0xa0), 0x1e6b4b6f712ad28e0860108319555dc41bfdb3d86a527f8fd5a868e73d8dc590)
+            }
+            case 4 {
+                mstore(to, 0x0b698261d0bb2055eee157d9ff255bb01ea2ebf6445ffea7ebd521f77bb1af32)
+                mstore(add(to, 0x20), 0x141c0cde7e5fc6525c0f8455c923b4baac49b930bd4c8a7cb3fabb7c04ca266f)
+                mstore(add(to, 0x40), 0x18ad18cdc66e77d67bf7c16503c48eef7e94f1d902e359918b2e6d0e6bb3c1f1)
+                mstore(add(to, 0x60), 0x074683a34aad22430d0c933100f3ceb410a86be0b4b088253b439511c483e39a)
+                mstore(add(to, 0x80), 0x09b1a3ee43debd6b0e4d4732d84fdd991fd823817fc55482458b7da0e8522d50)
+                mstore(add(to, 0xa0), 0x02bc2d2f727c4af424078a160ac83cd75ea7af6e0e8d9c77d386ab3bd1ca50f3)
+            }
+            case 5 {
+                mstore(to, 0x162ba64e6fa456d9cd87559f03031c987e017b69e006967ac1317fa6667d136d)
+                mstore(add(to, 0x20), 0x02c299b8b32d754aefe12773e1133d2bcd48ec15488b4993f3aef50a58777f9c)
+                mstore(add(to, 0x40), 0x2dc8ba2fcf3709748c0eff174d0ac9463f24129d555f08eb6980b510ee5a7037)
+                mstore(add(to, 0x60), 0x1eb5178b25da6c3e526b2552269efb5ac167772db77164dabf393b3e02fdeec9)
+                mstore(add(to, 0x80), 0x0126af968b5f772adb1186e499e12ccc8e0a5f5e4bbd3724ae19d1339f951ab6)
+                mstore(add(to, 0xa0), 0x1bbbcfc963f5fecfc4fbfda8ba1236b55a144358378bf53733d2648b23195789)
+            }
+            case 6 {
+                mstore(to, 0x1c83fe8569e5e77c90712d4a336bba39ee59f0f70527d097aac539cd52052a26)
+                mstore(add(to, 0x20), 0x2080345cee5354d99060f5f9361a18f5ed850b6d03ed9a8de7820605304f404c)
+                mstore(add(to, 0x40), 0x0fcc3e90e132f8bf8dabd040826ef7382024a11ff6b6c3b39c4bad875103d77d)
+                mstore(add(to, 0x60), 0x13b62203e62c1de44d511875f1b1d59adea08c633f3f404fbb64eec96f93ff9d)
+                mstore(add(to, 0x80), 0x12c665b31020e4e47ec53f9156c4369f5fe6577b0d03c3d98abec3d5d948fc82)
+                mstore(add(to, 0xa0), 0x00a3349f9997e5a1ce2fe1d756396fc13cbec13232eeeb50f57c9eac400d28ca)
+            }
+            case 7 {
+                mstore(to, 0x19e3e3cbf290cbd4209bdc18cefb86b1381558fbbdceeb9fed9067fb9a4f2bed)
+                mstore(add(to, 0x20), 0x0e9d9354070f8f3e29579f23ffe81c4212f5569a2406b79d02787e4e0c83128a)
+                mstore(add(to, 0x40), 0x10749e9de500deb64a53dc35245e17edf3d6185d11a8fd1694812e71df347d39)
+                mstore(add(to, 0x60), 0x1362de8c7a00108425159d45519d6f86bac656b448f18b6a847f692777cd2b1e)
+                mstore(add(to, 0x80), 0x2144537f51ff9ef714c5e0fde2b3d860acb95fc0a8b833545da1df840f1af481)
+                mstore(add(to, 0xa0), 0x22404757d38f79e0502acd07ea5fb5cd8513d5c2af5f311bf3535818a3cf1149)
+            }
+            case 8 {
+                mstore(to, 0x2bbe454918498c43d8ebf7a31c7c04ec915af817ebd09372db6e0db40b9dc192)
+                mstore(add(to, 0x20), 0x03aeb96401a13629fc055a74fa90c7b4dbc49850d4917f970d006d72ea6fbe7f)
+                mstore(add(to, 0x40), 0x2933bfd1e63d79251a708ad3f97e1a41ea11055501b7eef56634270460fffd59)
+                mstore(add(to, 0x60), 0x1cac72bf4b444af3d251f3683823d9d19c4ac0a3d66bb06fe789690e7a4231ba)
+                mstore(add(to, 0x80), 0x1a7c61ac351da9c5e8acd9a53e3c3b116137e709eff9d5eb7aeee9d7371373fe)
+                mstore(add(to, 0xa0), 0x0fa064070d203759a5f1e8dde9e0c5667dd2a4caa526889b06b09612cb85f95e)
             }
             case 9 {
                 mstore(to, 0x1b0bd41407b2298723819aca052c6647465d150982f0a328ab4e1d61a517805d)
