@@ -383,7 +383,7 @@ impl<'a> Functions<'a> {
             s: real(&ones),
             esn: samples * real(&eq_p),
             sn: inside * real(&ones),
-            lookups: (0..usize::from(p.lookups)).map(|i| lookups(i)).collect(),
+            lookups: (0..usize::from(p.lookups)).map(lookups).collect(),
             reads: (1..=usize::from(p.reads)).map(|j| having(&|k| k.reads_column(j))).collect(),
             hats: [hats[0], hats[1] + z_lo * indexed, hats[2]],
             products: mu * self.hats.products.evaluate(r_p),

@@ -107,8 +107,8 @@ pub(crate) fn check(p: &Parts, statements: &[NetworkStatement]) -> Result<(), Ve
             let (got, expected) = (s.ports.len(), p.ports.len());
             return Err(CircuitError::Length { what: "ports", got, expected }.into());
         }
-        let ports = p.ports.iter().zip(&s.ports).enumerate();
-        ports.map(|(index, (port, value))| check_port(index, port, value)).collect::<Result<(), _>>()?;
+        let mut ports = p.ports.iter().zip(&s.ports).enumerate();
+        ports.try_for_each(|(index, (port, value))| check_port(index, port, value))?;
     }
     Ok(())
 }
