@@ -92,7 +92,7 @@ fn vector(graph: Graph, level: Level, samples: usize, srs: &Srs, seed: &mut u64)
     let proof = proof.to_bytes();
     let c = verifier.challenges(&statements, &proof)?;
     let scalars = |s: &[Fr]| s.iter().map(number).collect::<Vec<_>>();
-    let statement = |s: &zkinfer_prover::network::NetworkStatement| serde_json::json!({ "model_id": hex(&s.model_id), "context_id": hex(&s.context_id), "ports": s.ports });
+    let statement = |s: &zkinfer_prover::network::NetworkStatement| serde_json::json!({ "model_id": hex(&s.model_id), "context_id": hex(&s.context_id), "ports": s.ports.iter().map(|p| p.elements()).collect::<Vec<_>>() });
     let vk = verifier.key();
     let json = serde_json::json!({
         "vk": hex(&vk.to_bytes()),

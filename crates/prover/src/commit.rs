@@ -63,6 +63,13 @@ impl Powers {
         out
     }
 
+    /// The same for polynomials without low terms, as first exponent and coefficients.
+    pub(crate) fn commit_ranges(&self, polynomials: &[(usize, &[Fr])]) -> Vec<G1Affine> {
+        let jobs: Vec<(&[RawPoint], &[Fr])> =
+            polynomials.iter().map(|(start, p)| (&self.raw[*start..start + p.len()], *p)).collect();
+        kernels::msm_many(&jobs)
+    }
+
     /// The same for sparse polynomials, as `(exponent, coefficient)`.
     pub(crate) fn commit_sparse(&self, polynomials: &[Vec<(usize, Fr)>]) -> Vec<G1Affine> {
         let mut out = self.table.msm_sparse(polynomials);

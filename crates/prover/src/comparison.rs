@@ -176,7 +176,7 @@ impl Opener {
             Place::Model { .. } => (vec![Fr::ZERO; size.n()], weighted),
         };
         let (p_0, inj, r) = (Zeroizing::new(p_0), Zeroizing::new(inj), place.full(point));
-        let folds = Folds::new(p_0, inj, size.kappa, &r, Rules::default());
+        let folds = Folds::new(p_0, [(size.kappa, inj)], &r, Rules::default());
         (proof.c_f, proof.fin) = (folds.commit(&self.powers), folds.fin);
         let (transcript, x) = transcript.m5(&proof.c_f, &proof.fin);
         proof.fold_values = folds.values(x);

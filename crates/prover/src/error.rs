@@ -183,6 +183,9 @@ pub enum KeyError {
     /// The program beside a key is not the one that the key names.
     #[error("the key names another program")]
     ProgramMismatch,
+    /// The tables and copies of a network are not those that its key names.
+    #[error("the key names other tables and copies")]
+    FixedMismatch,
     /// The quotient points do not belong to the model commitment (§3).
     #[error("the quotient points do not belong to the model commitment")]
     QuotientMismatch,

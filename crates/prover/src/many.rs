@@ -62,23 +62,28 @@ pub fn verify_many(claims: &[Claim<'_>]) -> Verdicts {
 }
 
 pub(crate) fn verify_many_rules(claims: &[Claim<'_>], rules: Rules) -> Verdicts {
-    let reduced: Vec<Result<Equation, VerifyError>> =
-        claims.par_iter().map(|c| c.verifier.reduce(c.statements, c.proof, rules).map(|(_, e)| e)).collect();
-    let mut out = Verdicts { verdicts: Vec::with_capacity(claims.len()), products: 0, pairs: 0 };
+    let reduce = |c: &Claim<'_>| c.verifier.reduce(c.statements, c.proof, rules).map(|(_, e)| e);
+    let reduced: Vec<Result<Equation, VerifyError>> = claims.par_iter().map(reduce).collect();
+    let points = claims.iter().map(|c| (c.verifier.key().srs_id(), &c.verifier.points));
+    settle(points.zip(reduced), rules)
+}
+
+/// V7 of all equations that V1 to V6 left behind, each with the id of its SRS and the points under it.
+pub(crate) fn settle<'a>(
+    reduced: impl Iterator<Item = ((&'a [u8; 32], &'a SrsPoints), Result<Equation, VerifyError>)>,
+    rules: Rules,
+) -> Verdicts {
+    let mut out = Verdicts { verdicts: Vec::new(), products: 0, pairs: 0 };
     let mut open = Vec::new();
-    for (index, (claim, result)) in claims.iter().zip(reduced).enumerate() {
-        match result {
-            Ok(equation) => {
-                open.push(Open { index, verifier: claim.verifier, equation, weight: Fr::ONE });
-                out.verdicts.push(Ok(()));
-            }
-            Err(error) => out.verdicts.push(Err(error)),
-        }
+    for (index, ((srs_id, points), result)) in reduced.enumerate() {
+        out.verdicts.push(result.map(|equation| {
+            open.push(Open { index, srs_id, points, equation, weight: Fr::ONE });
+        }));
     }
     // One SRS has one table of points (§3): the equations under it share their second arguments.
-    open.sort_by_key(|o| *o.verifier.key().srs_id());
+    open.sort_by_key(|o| *o.srs_id);
     let weighted = rules.on(Rule::Weights).then(|| draw(&mut open));
-    for group in open.chunk_by(|a, b| a.verifier.key().srs_id() == b.verifier.key().srs_id()) {
+    for group in open.chunk_by(|a, b| a.srs_id == b.srs_id) {
         match weighted {
             Some(false) => group.iter().for_each(|alone| search(core::slice::from_ref(alone), false, &mut out)),
             _ => search(group, false, &mut out),
@@ -91,7 +96,8 @@ pub(crate) fn verify_many_rules(claims: &[Claim<'_>], rules: Rules) -> Verdicts 
 struct Open<'a> {
     /// Position of its claim.
     index: usize,
-    verifier: &'a Verifier,
+    srs_id: &'a [u8; 32],
+    points: &'a SrsPoints,
     equation: Equation,
     weight: Fr,
 }
@@ -135,8 +141,8 @@ fn product(set: &[Open<'_>], out: &mut Verdicts) -> bool {
     let Some(first) = set.first() else {
         return true;
     };
-    let mut sum = Sum::new(&first.verifier.points);
-    set.iter().for_each(|o| sum.add(&o.verifier.points, &o.equation, o.weight));
+    let mut sum = Sum::new(first.points);
+    set.iter().for_each(|o| sum.add(o.points, &o.equation, o.weight));
     let (pairs, holds) = sum.evaluate();
     out.products += 1;
     out.pairs += pairs;

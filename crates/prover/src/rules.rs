@@ -66,6 +66,27 @@ pub(crate) enum Rule {
     Linear,
     /// The link of `Y`.
     Link,
+    /// Product ops.
+    Product,
+    /// The links of `Y_L`, `Y_R`.
+    LinkLeft,
+    LinkRight,
+    /// `J_i (beta + in + gamma out + gamma^2 id) = 1`.
+    Lookup,
+    /// `H_X (beta + X + gamma addr + gamma^2 k) = 1`.
+    Read,
+    /// `H_V (beta + val + gamma p + gamma^2 k) = mult`.
+    Write,
+    /// `sum H_X = sum H_V`.
+    CopySum,
+    /// The samples of `Y_L, Y_R` are separated by `psi`, which is drawn after them, and not by `mu`.
+    Psi,
+    /// `SLK_i` is 0 where nothing is looked up.
+    LookupRows,
+    /// The sample is in the tuple of a copy.
+    CopySample,
+    /// The Schnorr proofs for `D_s` (V6).
+    SchnorrTensor,
 }
 
 /// The conditions in force.

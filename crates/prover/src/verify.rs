@@ -1,13 +1,13 @@
 //! §7: the verifier.
 
-use ark_bn254::{Fr, G1Affine};
+use ark_bn254::Fr;
 
 use crate::circuit::layout::Columns;
 use crate::circuit::{Layout, Side};
 use crate::error::{Check, KeyError, VerifyError};
 use crate::keys::VerifyingKey;
 use crate::many;
-use crate::opening::verify::{self as opening, Equation, Instance, Opening, SrsPoints};
+use crate::opening::verify::{self as opening, CommittedInstance, Equation, Instance, Opening, SrsPoints};
 use crate::pinned::PinnedSrs;
 use crate::proof::{Proof, ProofShape};
 use crate::prove::{bound_sigma, start};
@@ -169,11 +169,15 @@ impl Verifier {
 
         // V2 for x, V5 and V6
         let moduli = self.points.moduli(self.vk.roots(m1.alpha));
-        let committed: Vec<(Side, Vec<G1Affine>)> = shape
-            .committed()
-            .sides()
-            .map(|side| (side, statements.iter().filter_map(|s| s.values.point(side)).map(|p| p.0).collect()))
-            .collect();
+        let tensor = |side| {
+            let (rule, power) = match side {
+                Side::Inputs => (Rule::SchnorrInputs, 2),
+                Side::Outputs => (Rule::SchnorrOutputs, 3),
+            };
+            let points = statements.iter().filter_map(|s| s.values.point(side)).map(|p| p.0).collect();
+            CommittedInstance { rule, power, level: size.kappa, points }
+        };
+        let committed: Vec<CommittedInstance> = shape.committed().sides().map(tensor).collect();
         let order = EvalOrder { ell };
         let instance = Instance {
             columns: proof.columns(),

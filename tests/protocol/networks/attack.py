@@ -39,4 +39,4 @@ def one(tensor, index, f, k=0):
 
 
 def positive(row):
-    return 0 < value(row, 2, 3) < 60000
+    return 0 < value(row, 1, 2) < 60000

@@ -99,7 +99,7 @@ def block(layers=1, T=4, D=4, heads=2, hidden=4):
     def fill(w):
         get = lambda t, view, *i: w.get(t, view, i, 0)
         lin = lambda t, i, z: w.set(t, i, 0, cat.requantize_row(z, 8))
-        plain = lambda t, i, value, **more: w.set(t, i, 0, {**split(value + 32768, 2, 3), **more})
+        plain = lambda t, i, value, **more: w.set(t, i, 0, {**split(value + 32768, 1, 2), **more})
         for ly in range(L):
             for d, s in every(range(D), range(T)):
                 if ly == 0:
@@ -127,7 +127,7 @@ def block(layers=1, T=4, D=4, heads=2, hidden=4):
                     t_, rem = ts[u], cat.rounded(sum(get(q, "t", ly, h, j, s) * get(k, "t", ly, h, j, u) for j in range(dh)), 8)[1]
                     seen = u <= s
                     first = seen and u == ts.index(M)
-                    w.set(sc, (ly, h, s, u), 0, {"L0": rem, **split(t_ + 32768, 2, 3), **split(M - t_ if seen else 0, 4, 5), "L6": int(first)})
+                    w.set(sc, (ly, h, s, u), 0, {"L0": rem, **split(t_ + 32768, 1, 2), **split(M - t_ if seen else 0, 3, 4), "L5": int(first)})
                     w.set(ex, (ly, h, s, u), 0, cat.exponential_row(get(sc, "D", ly, h, s, u) if seen else 0, exps))
                 w.set(rc, (ly, h, s), 0, cat.reciprocal_row(sum(get(ex, "e", ly, h, s, u) for u in range(s + 1)), M))
                 for u in range(T):

@@ -1,4 +1,4 @@
-"""Row kinds of N10 and their honest rows. Column names are those of ell = 10 unless a function takes them."""
+"""Row kinds of N10 and their honest rows. Cells are L0, L1, .. without gaps in the order of N10's table, the first view is the value."""
 
 from math import isqrt
 
@@ -14,7 +14,12 @@ def limbs(first, last, const=0):
     return Form(tuple((f"L{i}", 1 << 8 * (i - first)) for i in range(first, last + 1)), const)
 
 
-Y, T, W, V, U = limbs(2, 3), limbs(2, 3, -(1 << 15)), limbs(4, 6), limbs(7, 9), limbs(0, 0)
+U = limbs(0, 0)
+
+
+def gadget(name, views, gates=(), lookups=(), **options):
+    """A kind whose value, the view that copies read, is its first one."""
+    return Kind(name, views, list(gates), list(lookups), val=next(iter(views)), **options)
 
 
 def scaled(t, s):
@@ -43,74 +48,92 @@ def bump(first, last, d):
 
 
 def inputs():
-    return Kind("in", {"y": Y, "t": T}, val="y")
+    return gadget("in", {"y": limbs(0, 1), "t": limbs(0, 1, -(1 << 15))})
 
 
 def requantize(s, name):
-    return Kind(name, {"z": scaled(T, s), "t": T, "y": Y}, val="t")
+    t = limbs(s // 8, s // 8 + 1, -(1 << 15))
+    return gadget(name, {"t": t, "z": scaled(t, s)})
 
 
 def requantize_row(z, s):
     t, u = rounded(z, s)
-    return {**split(u, 0, s // 8 - 1), **split(t + (1 << 15), 2, 3)}
+    return {**split(u, 0, s // 8 - 1), **split(t + (1 << 15), s // 8, s // 8 + 1)}
 
 
 def relu(s=8, name="relu"):
-    return Kind(name, {"z": scaled(Y - W, s), "y": Y}, [("yw", Y, W, ZERO)], val="y")
+    b = s // 8
+    y, w = limbs(b, b + 1), limbs(b + 2, b + 4)
+    return gadget(name, {"y": y, "z": scaled(y - w, s)}, [("yw", y, w, ZERO)])
 
 
 def relu_row(z, s=8):
     t, u = rounded(z, s)
-    return {**split(u, 0, s // 8 - 1), **split(max(t, 0), 2, 3), **split(max(-t, 0), 4, 6)}
+    b = s // 8
+    return {**split(u, 0, b - 1), **split(max(t, 0), b, b + 1), **split(max(-t, 0), b + 2, b + 4)}
 
 
 def clamp(lo, hi, s=8, name="clamp"):
-    """u L0 (L0-1 for s = 16), y L2-3, w L4-6, v L7-9, c L10-11 (ell = 12)."""
-    top = (hi - lo) * ONE
-    gates = [("wy", W, Y, ZERO), ("vy", V, top - Y, ZERO), ("c", ZERO, ZERO, Y + limbs(10, 11) - top)]
-    return Kind(name, {"z": scaled(lo * ONE + Y + V - W, s), "y": lo * ONE + Y}, gates, val="y",
-                default=split(hi - lo, 10, 11))
+    """u, y (1 byte if hi - lo = 255), w, v, c (if y's bytes are no bound)."""
+    top, (cells, last) = (hi - lo) * ONE, clamp_cells(lo, hi, s)
+    y, w, v = (limbs(*cells[n]) for n in "ywv")
+    gates, default = [("wy", w, y, ZERO), ("vy", v, top - y, ZERO)], {}
+    if "c" in cells:
+        gates.append(("c", ZERO, ZERO, y + limbs(*cells["c"]) - top))
+        default = split(hi - lo, *cells["c"])
+    return gadget(name, {"y": lo * ONE + y, "z": scaled(lo * ONE + y + v - w, s)}, gates, default=default)
+
+
+def clamp_cells(lo, hi, s):
+    """{name: (first, last column)}, one past the last column."""
+    out, at = {}, s // 8
+    for name, size in (("y", 1 if hi - lo == 255 else 2), ("w", 3), ("v", 3)) + ((("c", 2),) if hi - lo not in (255, 65535) else ()):
+        out[name] = (at, at + size - 1)
+        at += size
+    return out, at
 
 
 def clamp_row(z, lo, hi, s=8):
     t, u = rounded(z, s)
-    y = min(max(t, lo), hi)
-    return {**split(u, 0, s // 8 - 1), **split(y - lo, 2, 3), **split(max(lo - t, 0), 4, 6), **split(max(t - hi, 0), 7, 9),
-            **split(hi - y, 10, 11)}
+    y, cells = min(max(t, lo), hi), clamp_cells(lo, hi, s)[0]
+    row, parts = split(u, 0, s // 8 - 1), {"y": y - lo, "w": max(lo - t, 0), "v": max(t - hi, 0), "c": hi - y}
+    for n, at in cells.items():
+        row |= split(parts[n], *at)
+    return row
 
 
 def function8(table_id, table, name="act"):
-    p, byte, out = limbs(2, 2, -128), limbs(2, 2), limbs(3, 3)
-    gates = [("low", W, byte, ZERO), ("high", V, 255 * ONE - byte, ZERO)]
-    return Kind(name, {"z": scaled(p + V - W, 8), "o": limbs(3, 3, -128)}, gates, [(table_id, byte, out)], default={"L3": table[0]})
+    p, byte, out, w, v = limbs(1, 1, -128), limbs(1, 1), limbs(2, 2), limbs(3, 5), limbs(6, 8)
+    gates = [("low", w, byte, ZERO), ("high", v, 255 * ONE - byte, ZERO)]
+    return gadget(name, {"o": limbs(2, 2, -128), "z": scaled(p + v - w, 8)}, gates, [(table_id, byte, out)], default={"L2": table[0]})
 
 
 def function8_row(z, table):
     t, u = rounded(z, 8)
     p = min(max(t, -128), 127)
-    return {"L0": u, "L2": p + 128, "L3": table[p + 128], **split(max(-128 - t, 0), 4, 6), **split(max(t - 127, 0), 7, 9)}
+    return {"L0": u, "L1": p + 128, "L2": table[p + 128], **split(max(-128 - t, 0), 3, 5), **split(max(t - 127, 0), 6, 8)}
 
 
 def maximum4():
-    d = {f"d{i}": limbs(j, j + 1) for i, j in enumerate((0, 4, 6, 8))}
+    d = {f"d{i}": limbs(2 + 2 * i, 3 + 2 * i) for i in range(4)}
     gates = [("a", d["d0"], d["d1"], X1), ("b", d["d2"], d["d3"], X2), ("product", X1, X2, ZERO)]
-    return Kind("max", {"y": Y, **d}, gates, val="y")
+    return gadget("max", {"y": limbs(0, 1), **d}, gates)
 
 
 def maximum4_row(xs):
     y = max(xs)
     d = [y - x for x in xs]
-    row = {**split(y, 2, 3), "X1": d[0] * d[1], "X2": d[2] * d[3]}
-    for j, v in zip((0, 4, 6, 8), d):
-        row.update(split(v, j, j + 1))
+    row = {**split(y, 0, 1), "X1": d[0] * d[1], "X2": d[2] * d[3]}
+    for i, v in enumerate(d):
+        row.update(split(v, 2 + 2 * i, 3 + 2 * i))
     return row
 
 
 def divide(m):
     """y = floor((z + floor(m/2)) / m), m <= 256: u L0, u' L1."""
-    k = Kind("div", {"z": m * Y + U - (m // 2) * ONE, "y": Y}, [("c", ZERO, ZERO, U + limbs(1, 1) - (m - 1) * ONE)], val="y")
-    k.default = {"L1": m - 1}
-    return k
+    y = limbs(2, 3)
+    gates = [("c", ZERO, ZERO, U + limbs(1, 1) - (m - 1) * ONE)]
+    return gadget("div", {"y": y, "z": m * y + U - (m // 2) * ONE}, gates, default={"L0": m - 1})
 
 
 def divide_row(z, m):
@@ -119,42 +142,43 @@ def divide_row(z, m):
 
 
 def multiply(s, name, signed=True):
-    t = T if signed else Y
-    return Kind(name, {"a": X1, "b": X2, "t": t, "z": scaled(t, s)}, [("product", X1, X2, scaled(t, s))],
-                default={} if not signed else {"L3": 128, **({"L0": 128} if s == 8 else {"L1": 128})})
+    b = s // 8
+    t = limbs(b, b + 1, -(1 << 15) if signed else 0)
+    default = split(1 << s - 1, 0, b - 1) | (split(1 << 15, b, b + 1) if signed else {})
+    return gadget(name, {"t": t, "a": X1, "b": X2}, [("product", X1, X2, scaled(t, s))], default=default)
 
 
 def multiply_row(a, b, s, signed=True):
     t, u = rounded(a * b, s)
-    return {"X1": a, "X2": b, **split(u, 0, s // 8 - 1), **split(t + (1 << 15 if signed else 0), 2, 3)}
+    n = s // 8
+    return {"X1": a, "X2": b, **split(u, 0, n - 1), **split(t + (1 << 15 if signed else 0), n, n + 1)}
 
 
 def score():
     """A score t, its distance D to the maximum, and which one is the maximum."""
-    D, sel = limbs(4, 5), limbs(6, 6)
-    return Kind("score", {"z": scaled(T, 8), "t": T, "D": D, "sel": sel}, [("sel", sel, D, ZERO)])
+    t, D, sel = limbs(1, 2, -(1 << 15)), limbs(3, 4), limbs(5, 5)
+    return gadget("score", {"t": t, "z": scaled(t, 8), "D": D, "sel": sel}, [("sel", sel, D, ZERO)])
 
 
 def exponential(table_id, table):
-    """e = exp(-D): hi L3 is looked up as A + 2^16 B, lo L2 interpolates."""
-    A, B, e, lo = limbs(4, 5), limbs(6, 7), limbs(8, 9), limbs(2, 2)
+    """e = exp(-D): hi L2 is looked up as A + 2^16 B, lo L1 interpolates."""
+    A, B, e, lo = limbs(3, 4), limbs(5, 6), limbs(7, 8), limbs(1, 1)
     gate = ("interpolate", B, lo, 256 * A + 128 * ONE - 256 * e - U)
-    k = Kind("exp", {"D": Y, "e": e}, [gate], [(table_id, limbs(3, 3), A + 65536 * B)])
-    k.default = exponential_row(0, table)
-    return k
+    lookup = (table_id, limbs(2, 2), A + 65536 * B)
+    return gadget("exp", {"e": e, "D": limbs(1, 2)}, [gate], [lookup], default=exponential_row(0, table))
 
 
 def exponential_row(D, table):
     A, B, lo = table[D >> 8] & 65535, table[D >> 8] >> 16, D & 255
     v = 256 * A + 128 - B * lo
-    return {**split(D, 2, 3), **split(A, 4, 5), **split(B, 6, 7), "L0": v & 255, **split(v >> 8, 8, 9)}
+    return {**split(D, 1, 2), **split(A, 3, 4), **split(B, 5, 6), "L0": v & 255, **split(v >> 8, 7, 8)}
 
 
 def reciprocal():
     """r = floor(65535^2 / S): r L0-1, remainder L2-5, S - 1 - remainder L6-9."""
     r, rem, slack = limbs(0, 1), limbs(2, 5), limbs(6, 9)
     gates = [("div", r, X1, 65535**2 * ONE - rem), ("slack", ZERO, ZERO, X1 - ONE - rem - slack)]
-    return Kind("recip", {"S": X1, "M": X2, "r": r, "one": ONE}, gates, default=reciprocal_row(65535, 0))
+    return gadget("recip", {"r": r, "S": X1, "M": X2, "one": ONE}, gates, default=reciprocal_row(65535, 0))
 
 
 def reciprocal_row(S, M):
@@ -166,54 +190,72 @@ def reciprocal_row(S, M):
 
 def variance(d):
     """d Q - S^2 = 2^8 V + u - 2^7, with S = X1 the sum and Q = X2 the sum of squares."""
-    return Kind("var", {"S": X1, "Q": X2, "v": W + ONE}, [("variance", X1, X1, d * X2 - 256 * W - U + 128 * ONE)], default={"L0": 128})
+    V = limbs(1, 3)
+    gates = [("variance", X1, X1, d * X2 - 256 * V - U + 128 * ONE)]
+    return gadget("var", {"v": V + ONE, "S": X1, "Q": X2}, gates, default={"L0": 128})
 
 
 def variance_row(S, Q, d):
     v, u = rounded(d * Q - S * S, 8)
-    return {"X1": S, "X2": Q, "L0": u, **split(v, 4, 6)}
+    return {"X1": S, "X2": Q, "L0": u, **split(v, 1, 3)}
 
 
 def inverse_root(num, name="root"):
     """r = floor(sqrt(num / v)): this row has r^2 v <= num, the row of root_above has num < (r+1)^2 v."""
-    r, rem = limbs(2, 4), limbs(5, 9)
+    r, rem = limbs(0, 2), limbs(3, 7)
     gates = [("square", r, r, X2), ("below", X2, X1, num * ONE - rem)]
-    return Kind(name, {"v": X1, "r": r, "next": X2 + 2 * r + ONE}, gates, default={"X1": 1, "X2": 1, "L2": 1, **split(num - 1, 5, 9)})
+    return gadget(name, {"r": r, "v": X1, "next": X2 + 2 * r + ONE}, gates, default={"X1": 1, "X2": 1, "L0": 1, **split(num - 1, 3, 7)})
 
 
 def root_above(num, name="above"):
-    return Kind(name, {"v": X1, "next": X2}, [("above", X2, X1, (num + 1) * ONE + limbs(5, 9))], default={"X1": num + 1, "X2": 1})
+    return gadget(name, {"next": X2, "v": X1}, [("above", X2, X1, (num + 1) * ONE + limbs(0, 4))], default={"X1": num + 1, "X2": 1})
 
 
 def inverse_root_rows(v, num):
     r = isqrt(num // v)
-    return ({"X1": v, "X2": r * r, **split(r, 2, 4), **split(num - r * r * v, 5, 9)},
-            {"X1": v, "X2": (r + 1) ** 2, **split((r + 1) ** 2 * v - num - 1, 5, 9)})
+    return ({"X1": v, "X2": r * r, **split(r, 0, 2), **split(num - r * r * v, 3, 7)},
+            {"X1": v, "X2": (r + 1) ** 2, **split((r + 1) ** 2 * v - num - 1, 0, 4)})
 
 
 def compare():
     """c = [X1 >= X2] for operands read by copy."""
-    c, pos, neg = limbs(0, 0), limbs(2, 3), limbs(4, 5)
+    c, pos, neg = limbs(0, 0), limbs(1, 2), limbs(3, 4)
     gates = [("bit", c, c - ONE, ZERO), ("pos", pos, ONE - c, ZERO), ("neg", neg, c, ZERO),
              ("difference", ZERO, ZERO, X1 - X2 - pos + neg + ONE - c)]
-    return Kind("ge", {"c": c}, gates, val="c", reads=(1, 2))
+    return gadget("ge", {"c": c}, gates, reads=(1, 2))
 
 
 def compare_row(a, b):
     c = int(a >= b)
-    return {"X1": a, "X2": b, "L0": c, **split(a - b if c else 0, 2, 3), **split(0 if c else b - a - 1, 4, 5)}
+    return {"X1": a, "X2": b, "L0": c, **split(a - b if c else 0, 1, 2), **split(0 if c else b - a - 1, 3, 4)}
 
 
 def choose():
-    return Kind("where", {"y": Y}, [("choice", X1, X2 - X3, Y - X3)], val="y", reads=(1, 2, 3))
+    y = limbs(0, 1)
+    return gadget("where", {"y": y}, [("choice", X1, X2 - X3, y - X3)], reads=(1, 2, 3))
 
 
 def candidate():
-    """argmax: z = 2^8 t.. is taken as it is (5 bytes, signed), D (4 bytes) its distance, sel which one it is."""
+    """argmax: z is taken as it is (5 bytes, signed), D (4 bytes) its distance, sel which one it is."""
     z, D, sel = limbs(0, 4, -(1 << 39)), limbs(5, 8), limbs(9, 9)
-    return Kind("cand", {"z": z, "D": D, "sel": sel}, [("sel", sel, D, ZERO)])
+    return gadget("cand", {"z": z, "D": D, "sel": sel}, [("sel", sel, D, ZERO)])
 
 
 def operand(name="top"):
     """A row with an operand that relations determine."""
-    return Kind(name, {"M": X1})
+    return gadget(name, {"M": X1})
+
+
+def copied(name="copy"):
+    """The value of another row, read by copy."""
+    t = limbs(0, 1, -(1 << 15))
+    return gadget(name, {"t": t}, [("copy", ZERO, ZERO, t - X1)], reads=(1,), default=split(1 << 15, 0, 1))
+
+
+def copied_row(value):
+    return {"X1": value, **split(value + (1 << 15), 0, 1)}
+
+
+def constant(name="const"):
+    """A constant that belongs to the model: tied by a linear op whose only hat is public."""
+    return gadget(name, {"y": limbs(0, 1)})

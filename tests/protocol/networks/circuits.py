@@ -5,7 +5,7 @@ from itertools import product as every
 
 import catalogue as cat
 from build import Circuit, alpha, chi, conv, dense, equate, matmul, port_relation, secret_constants, theta
-from program import LANE, Access, Geometric, Indexed, Kind, Linear, Term, Var
+from program import LANE, Access, Geometric, Indexed, Linear, Term, Var
 from witness import split
 
 
@@ -39,7 +39,7 @@ def mlp():
     def fill(w):
         for k in range(c.N):
             for i, v in enumerate(c.values[k]["input"]):
-                w.set(x, (i,), k, split(v, 2, 3))
+                w.set(x, (i,), k, split(v, 0, 1))
             for i, z in enumerate(affine(W1, b1, [w.get(x, "y", (i,), k) for i in range(6)])):
                 w.set(h, (i,), k, cat.relu_row(z))
             for i, z in enumerate(affine(W2, b2, [w.get(h, "y", (i,), k) for i in range(5)])):
@@ -87,7 +87,7 @@ def convolutions():
     def fill(w):
         for k in range(c.N):
             for n, v in enumerate(c.values[k]["input"]):
-                w.set(x, (0, n // 6, n % 6), k, split(v, 2, 3))
+                w.set(x, (0, n // 6, n % 6), k, split(v, 0, 1))
             convolve(w, k, x, c1, layers[0][3], biases[0], 3, 1, 1, 1)
             for o, i, j in every(*map(range, p1.dims)):
                 w.set(p1, (o, i, j), k, cat.maximum4_row([w.get(c1, "y", (o, 2 * i + a, 2 * j + b), k) for a, b in every(range(2), range(2))]))
@@ -104,15 +104,15 @@ def convolutions():
 def tree():
     """N = 2, everything by copies: comparisons with secret thresholds, choices between secret leaves, a selection."""
     rng = random.Random(3)
-    kinds = [cat.inputs(), Kind("const", {"c": cat.Y}, val="c"), cat.compare(), cat.choose()]
-    c = Circuit("tree", kinds, N=2, nx=3, nr=3, R=2)
+    kinds = [cat.inputs(), cat.constant(), cat.compare(), cat.choose()]
+    c = Circuit("tree", kinds, N=2, ell=5, nx=3, nr=3, R=2)
     x, k7, ge, s = c.tensor("x", "in", 4), c.tensor("c", "const", 7), c.tensor("ge", "ge", 3), c.tensor("s", "where", 3)
     secret = [100, 30, 200, 7, 8, 9, 10]  # thresholds of the three nodes, then four leaves
     pin, pout = c.port("input", 4), c.port("output", 1, output=True)
     for v in c.values:
         v["input"] = [rng.randrange(256) for _ in range(4)]
     port_relation(c, "input", pin, x, "y")
-    secret_constants(c, "constants", k7, "c", secret, rows=2)
+    secret_constants(c, "constants", k7, "y", secret, rows=2)
     equate(c, "output", [(1, True)], [(1, s, "y", {0: 0}, {"offs": (2,)})], [(-1, pout)])
     c.finish()
     for i in range(3):
@@ -123,17 +123,42 @@ def tree():
     def fill(w):
         for k in range(c.N):
             for i, v in enumerate(c.values[k]["input"]):
-                w.set(x, (i,), k, split(v, 2, 3))
+                w.set(x, (i,), k, split(v, 0, 1))
             for i, v in enumerate(secret):
-                w.set(k7, (i,), k, split(v, 2, 3))
-            read = lambda j, t, i: next(w.get(q, "y" if q.kind.name in ("in", "where") else "c", (p - q.base,), k)
+                w.set(k7, (i,), k, split(v, 0, 1))
+            read = lambda j, t, i: next(w.get(q, q.kind.val, (p - q.base,), k)
                                         for p in [c.pr.copies[j, t.at(i)]] for q in c.T.values() if q.base <= p < q.base + q.size)
             for i in range(3):
                 w.set(ge, (i,), k, cat.compare_row(read(1, ge, i), read(2, ge, i)))
             for i in range(3):
                 a, yes, no = (read(j, s, i) for j in (1, 2, 3))
-                w.set(s, (i,), k, {"X1": a, "X2": yes, "X3": no, **split(yes if a else no, 2, 3)})
+                w.set(s, (i,), k, {"X1": a, "X2": yes, "X3": no, **split(yes if a else no, 0, 1)})
             c.values[k]["output"] = [w.get(s, "y", (2,), k)]
+
+    c.fill = fill
+    return c
+
+
+def gather(indices=(3, 1, 1, 0, 2)):
+    """N = 2: elements of an input in any order."""
+    rng = random.Random(8)
+    c = Circuit("gather", [cat.inputs(), cat.copied()], N=2, ell=4, nx=1, nr=1)
+    x, g = c.tensor("x", "in", 4), c.tensor("g", "copy", len(indices))
+    pin, pout = c.port("input", 4), c.port("output", len(indices), output=True, signed=True, min=-32768, max=32767)
+    for v in c.values:
+        v["input"] = [rng.randrange(256) for _ in range(4)]
+    port_relation(c, "input", pin, x, "y")
+    port_relation(c, "output", pout, g, "t")
+    c.finish()
+    c.pr.copies |= {(1, g.at(i)): x.at(n) for i, n in enumerate(indices)}
+
+    def fill(w):
+        for k in range(c.N):
+            for i, v in enumerate(c.values[k]["input"]):
+                w.set(x, (i,), k, split(v, 0, 1))
+            for i, n in enumerate(indices):
+                w.set(g, (i,), k, cat.copied_row(c.values[k]["input"][n]))
+            c.values[k]["output"] = [c.values[k]["input"][n] for n in indices]
 
     c.fill = fill
     return c
@@ -142,7 +167,7 @@ def tree():
 def bilinear():
     """N = 2: the product of two inputs A (3 x 4) B (4 x 2), requantized; the sum of squares of its rows is public."""
     rng = random.Random(4)
-    c = Circuit("product", [cat.inputs(), cat.requantize(8, "z")], N=2, nx=0)
+    c = Circuit("product", [cat.inputs(), cat.requantize(8, "z")], N=2, ell=4, nx=0)
     a, b, z = c.tensor("a", "in", 3, 4), c.tensor("b", "in", 4, 2), c.tensor("z", "z", 3, 2)
     pa, pb = c.port("a", 12, signed=True, min=-999, max=999), c.port("b", 8, signed=True, min=-999, max=999)
     squares = c.port("squares", 3, output=True, width=8, max=1 << 40)
@@ -164,7 +189,7 @@ def bilinear():
             va, vb = c.values[k]["a"], c.values[k]["b"]
             for t, v in ((a, va), (b, vb)):
                 for n, e in enumerate(v):
-                    w.set(t, divmod(n, t.dims[1]), k, split(e + (1 << 15), 2, 3))
+                    w.set(t, divmod(n, t.dims[1]), k, split(e + (1 << 15), 0, 1))
             for i, j in every(range(3), range(2)):
                 w.set(z, (i, j), k, cat.requantize_row(sum(va[4 * i + m] * vb[2 * m + j] for m in range(4)), 8))
             c.values[k]["squares"] = [sum(w.get(z, "t", (i, j), k) ** 2 for j in range(2)) for i in range(3)]
@@ -229,13 +254,12 @@ def lanes():
     pick = lambda first: (cat.limbs(first, first), cat.limbs(first + 1, first + 1), cat.limbs(first + 2, first + 2))
     (u0, p0, o0), (u1, p1, o1) = pick(0), pick(3)
     half = 128 * cat.ONE
-    two = Kind("two", {"z": 256 * (p0 - half) + u0 - half, "z1": 256 * (p1 - half) + u1 - half, "o": o0, "o1": o1},
-               [], [(1, p0, o0), (1, p1, o1)], default={"L2": table[0], "L5": table[0]})
+    views = {"o": o0, "o1": o1, "z": 256 * (p0 - half) + u0 - half, "z1": 256 * (p1 - half) + u1 - half}
+    two = cat.gadget("two", views, lookups=[(1, p0, o0), (1, p1, o1)], default={"L2": table[0], "L5": table[0]})
     c = Circuit("lanes", [cat.inputs(), two], N=2, ell=6, nx=0, nj=2, R=4)
     c.pr.tables = [table]
     x, h = c.tensor("x", "in", 3), c.tensor("h", "two", 2)
-    c.pr.kinds[0].views = {"y": cat.limbs(2, 3), "y1": cat.limbs(4, 5)}
-    c.pr.kinds[0].val = None
+    c.pr.kinds[0].views = {"y": cat.limbs(0, 1), "y1": cat.limbs(2, 3)}
     pin = c.port("input", 6, committed=True)
     pout = c.port("output", 5, output=True, committed=True, signed=True, width=8, min=-(1 << 63), max=(1 << 63) - 1)
     W1, W2 = matrix(rng, 4, 6, 20), matrix(rng, 5, 4)
@@ -252,7 +276,7 @@ def lanes():
         for k in range(c.N):
             v = c.values[k]["input"]
             for i in range(3):
-                w.set(x, (i,), k, {**split(v[2 * i], 2, 3), **split(v[2 * i + 1], 4, 5)})
+                w.set(x, (i,), k, {**split(v[2 * i], 0, 1), **split(v[2 * i + 1], 2, 3)})
             flat = lambda t, names: [w.get(t, n, (i,), k) for i in range(t.dims[0]) for n in names]
             zs = affine(W1, b1, flat(x, ("y", "y1")))
             for i in range(2):

@@ -5,6 +5,7 @@ from program import (LANE, Access, Form, Geometric, Indexed, Kind, Linear, Port,
                      Tensor, Term, Var, need, volume)
 
 NONE8 = 0xFF
+STEP = 1 << 26  # greatest size and stride of a variable, greatest offset
 MODES = ("value", "power", "sum")
 
 
@@ -178,20 +179,21 @@ def decode(data):
 
     def variable():
         v = Var(b.u(4), b.mono(), b.u(1), b.u(4))
-        need(v.size >= 1, "variable: empty")
+        need(1 <= v.size <= STEP, "variable: empty")
         need(v.target != NONE8 or v.stride == 0, "variable: stride without target")
-        need(v.target == NONE8 or 1 <= v.stride <= 1 << 26, "variable: stride")
+        need(v.target == NONE8 or 1 <= v.stride <= STEP, "variable: stride")
         v.target = None if v.target == NONE8 else v.target
         return v
 
     def access(hat=False):
         t, view, view2, coef, m = b.u(2), b.u(1), b.u(1), b.i(8), b.mono()
-        need(t < len(p.tensors), "access: tensor")
+        need(t < len(p.tensors) and coef, "access: tensor, coefficient")
         t = p.tensors[t]
         views, axes = len(t.kind.views), len(t.dims)
         need(view < views and (view2 < views or view2 == NONE8), "access: view")
         need(not hat or view2 == NONE8, "hat: product of views")
         offs = tuple(b.i(4) for _ in range(axes))
+        need(all(abs(o) <= STEP for o in offs), "access: offset")
         s, tt = b.u(1), b.u(1)
         vars = b.many(1, variable, 8, "variables")
         tri = None if (s, tt) == (NONE8, NONE8) else (s, tt)
@@ -226,7 +228,7 @@ def decode(data):
 
     def term():
         k, mode, coef, m, base, first = b.u(1), b.u(1), b.i(8), b.mono(), b.mono(), b.u(4)
-        need(k < len(p.ports) and mode < 3, "term: port, mode")
+        need(k < len(p.ports) and mode < 3 and coef, "term: port, mode, coefficient")
         port, vars = p.ports[k], b.many(1, plain, 8, "variables")
         need(mode or base == (0, 0, 0), "term: base")
         need(mode == 0 or port.index, "term: mode of an index")
@@ -253,6 +255,7 @@ def decode(data):
         if kind == 0:
             q, size, step, m = b.u(4), b.u(4), b.mono(), b.mono()
             sums = b.many(1, lambda: (b.u(4), b.mono()), 8, "sums")
+            need(all(s[0] for s in sums), "hat: an empty sum")
             claim(q, q + size, p.qend, taken, "hat")
             return Geometric(q, size, step, m, sums)
         q, stride, k, m, first = b.u(4), b.u(4), b.u(1), b.mono(), b.u(4)
@@ -283,12 +286,10 @@ def decode(data):
     need(all(a[1] <= z[0] for a, z in zip(intervals, intervals[1:])), "tensors: not disjoint")
     b.many(1, port, 16, "ports")
     need(sum(q.count for q in p.ports) <= 1 << 17 and len(p.committed) <= 4, "ports: too many")
-    for _ in range(b.u(2)):
-        p.relations.append(Relation(str(len(p.relations)), b.many(2, access, 1024, "accesses"), b.many(1, term, 255, "terms")))
-    for _ in range(b.u(2)):
-        p.linears.append(linear())
-    for _ in range(b.u(2)):
-        p.products.append(product())
+    relation = lambda: p.relations.append(Relation(str(len(p.relations)), b.many(2, access, 1024, "accesses"), b.many(1, term, 255, "terms")))
+    b.many(2, relation, 1024, "relations")
+    b.many(2, lambda: p.linears.append(linear()), 1024, "operations")
+    b.many(2, lambda: p.products.append(product()), 1024, "operations")
     need((p.pend == 2) == (not p.products), "header: pend")
     need(b.at == len(data), "bytes after the program")
     return p

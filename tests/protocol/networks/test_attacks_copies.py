@@ -4,8 +4,8 @@ import unittest
 from itertools import product as every
 
 from attack import Attacks, one
-from catalogue import bump, compare_row, put
-from circuits import tree
+from catalogue import bump, compare_row, copied_row, put
+from circuits import gather, tree
 from model import Run
 
 
@@ -52,21 +52,27 @@ class Copies(Attacks):
 
         self.assertIn("copy sum", Run(tree(), tamper=one("ge", (0,), compare_with(d, "X1")), after=after).violated())
 
+    def test_gathers(self):
+        claim = lambda k, i, v: lambda run: run.c.values[k]["output"].__setitem__(i, v)
+        v = Run(gather()).c.values[0]["output"][2]
+        self.attack("another value", gather, ["copy sum"], one("g", (2,), lambda r: r.update(copied_row(v + 1))), claim(0, 2, v + 1))
+        self.attack("the value is not what was read", gather, ["copy.copy"], one("g", (2,), bump(0, 1, 1)), claim(0, 2, v + 1))
+
     def test_comparisons(self):
         run = Run(tree())
         cell = lambda c: next((i, k) for i in range(3) for k in range(2) if run.witness.row(run.c.T["ge"], (i,), k)["L0"] == c)
         (i, k), (j, m) = cell(1), cell(0)
-        self.attack("c = 0 for a >= b", tree, ["ge.pos"], one("ge", (i,), lambda r: (r.update(L0=0), put(r, 2, 3, r["X1"] - r["X2"] + 1)), k))
+        self.attack("c = 0 for a >= b", tree, ["ge.pos"], one("ge", (i,), lambda r: (r.update(L0=0), put(r, 1, 2, r["X1"] - r["X2"] + 1)), k))
         self.attack("c = 1 for a < b", tree, ["ge.neg"],
-                    one("ge", (j,), lambda r: (r.update(L0=1), put(r, 2, 3, 0), put(r, 4, 5, r["X2"] - r["X1"])), m))
+                    one("ge", (j,), lambda r: (r.update(L0=1), put(r, 1, 2, 0), put(r, 3, 4, r["X2"] - r["X1"])), m))
 
     def test_selection_and_constants(self):
         run = Run(tree())
         r = run.witness.row(run.c.T["s"], (2,))
         other = r["X3"] if r["X1"] else r["X2"]
         if other != (r["X2"] if r["X1"] else r["X3"]):
-            self.attack("the other choice", tree, ["where.choice"], one("s", (2,), lambda row: put(row, 2, 3, other)), after=lambda x: x.c.values[0].update(output=[other]))
-        self.attack("another constant", tree, ["constants"], one("c", (6,), bump(2, 3, 1)))
+            self.attack("the other choice", tree, ["where.choice"], one("s", (2,), lambda row: put(row, 0, 1, other)), after=lambda x: x.c.values[0].update(output=[other]))
+        self.attack("another constant", tree, ["constants"], one("c", (6,), bump(0, 1, 1)))
 
     def test_c_is_a_bit(self):
         """1 compared with 0: c is unique, and is not without c (c - 1) = 0."""

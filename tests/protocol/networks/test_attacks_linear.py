@@ -12,8 +12,8 @@ class Perceptron(Attacks):
     def test_limbs_and_gates(self):
         honest = Run(mlp())
         h = self.find(honest, "h", positive)
-        self.attack("a limb is no byte", mlp, ["lookup sum"], one("h", h, lambda r: r.update(L2=r["L2"] + 256, L3=r["L3"] - 1)))
-        self.attack("ReLU: y + 1, w + 1", mlp, ["relu.yw"], one("h", h, both(bump(2, 3, 1), bump(4, 6, 1))))
+        self.attack("a limb is no byte", mlp, ["lookup sum"], one("h", h, lambda r: r.update(L1=r["L1"] + 256, L2=r["L2"] - 1)))
+        self.attack("ReLU: y + 1, w + 1", mlp, ["relu.yw"], one("h", h, both(bump(1, 2, 1), bump(3, 5, 1))))
         above, below = (self.find(honest, "y", lambda r, i=i: value(r, i, i + 2)) for i in (7, 4))
         early = both(bump(2, 3, -1), bump(7, 9, 1), bump(10, 11, 1))
         self.attack("clamp: saturates early above", mlp, ["clamp.vy"], one("y", above, early))
@@ -27,19 +27,19 @@ class Perceptron(Attacks):
 
     def test_remainder_is_a_byte(self):
         h = self.find(Run(mlp()), "h", positive)
-        self.attack("A4: another rounding", mlp, ["lookup sum"], one("h", h, both(bump(0, 0, 256), bump(2, 3, -1))))
+        self.attack("A4: another rounding", mlp, ["lookup sum"], one("h", h, both(bump(0, 0, 256), bump(1, 2, -1))))
 
     def test_forged_logup_helpers(self):
         h = self.find(Run(mlp()), "h", positive)
-        bad = one("h", h, lambda r: r.update(L2=r["L2"] + 256, L3=r["L3"] - 1))
-        self.attack("H makes up for the limb", mlp, ["H"], bad, lambda run: run.add("H2", run.c.T["h"], h, -run.lookup_sum()))
+        bad = one("h", h, lambda r: r.update(L1=r["L1"] + 256, L2=r["L2"] - 1))
+        self.attack("H makes up for the limb", mlp, ["H"], bad, lambda run: run.add("H1", run.c.T["h"], h, -run.lookup_sum()))
         self.attack("H_T makes up for the limb", mlp, ["HT"], bad, lambda run: run.add("HT", None, 300 * run.sh.K, run.lookup_sum()))
 
     def test_operations_and_ports(self):
         h = self.find(Run(mlp()), "h", positive)
-        self.attack("another z", mlp, ["fc1"], one("h", h, bump(2, 3, 1)))
+        self.attack("another z", mlp, ["fc1"], one("h", h, bump(1, 2, 1)))
         self.attack("another z in the second chunk", mlp, ["fc1"], one("h", (4,), lambda r: r.update(L0=r["L0"] ^ 1)))
-        self.attack("another input", mlp, ["input"], one("x", (0,), bump(2, 3, 1)))
+        self.attack("another input", mlp, ["input"], one("x", (0,), bump(0, 1, 1)))
         self.attack("another output", mlp, ["fc3"], after=lambda run: run.c.values[1]["output"].__setitem__(2, 7))
 
     def test_masks_and_padding_enter_nothing(self):
@@ -67,7 +67,7 @@ class Perceptron(Attacks):
     def test_hats(self):
         """A false z is made up for by the hat: only the link notices; with theta known beforehand not even the link."""
         h = self.find(Run(mlp()), "h", positive)
-        z = one("h", h, bump(2, 3, 1))
+        z = one("h", h, bump(1, 2, 1))
         shift = lambda run: 256 * pow(run.ch["alpha"], h[0], R)
 
         def entry(run, q, d):
@@ -92,22 +92,22 @@ class Convolution(Attacks):
         honest = Run(convolutions())
         for tensor, op in (("c1", "conv1"), ("dw", "depthwise"), ("c2", "grouped")):
             i = self.find(honest, tensor, positive)
-            self.attack(op, convolutions, [op], one(tensor, i, bump(2, 3, 1)))
+            self.attack(op, convolutions, [op], one(tensor, i, bump(1, 2, 1)))
         self.attack("another output", convolutions, ["fc"], after=lambda run: run.c.values[0]["output"].__setitem__(4, 1))
 
     def test_maximum(self):
         honest = Run(convolutions())
-        j = self.find(honest, "p1", lambda r: value(r, 2, 3) and r["X1"] and value(r, 4, 5) < 9999)
+        j = self.find(honest, "p1", lambda r: value(r, 0, 1) and r["X1"] and value(r, 4, 5) < 9999)
 
         def larger(row, x1=None):
-            for a, b in ((2, 3), (0, 1), (4, 5), (6, 7), (8, 9)):
+            for a, b in ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9)):
                 bump(a, b, 1)(row)
-            row.update(X1=value(row, 0, 1) * value(row, 4, 5) if x1 is None else x1, X2=value(row, 6, 7) * value(row, 8, 9))
+            row.update(X1=value(row, 2, 3) * value(row, 4, 5) if x1 is None else x1, X2=value(row, 6, 7) * value(row, 8, 9))
 
         self.attack("larger than all", convolutions, ["max.product"], one("p1", j, larger))
         self.attack("a false helper product", convolutions, ["max.a"], one("p1", j, lambda r: larger(r, 0)))
         self.attack("a difference of nothing", convolutions, ["window0"],
-                    one("p1", j, both(bump(0, 1, 1), lambda r: r.update(X1=value(r, 0, 1) * value(r, 4, 5)))))
+                    one("p1", j, both(bump(2, 3, 1), lambda r: r.update(X1=value(r, 2, 3) * value(r, 4, 5)))))
 
     def test_division(self):
         j = self.find(Run(convolutions()), "av", lambda r: value(r, 2, 3))
@@ -117,7 +117,7 @@ class Convolution(Attacks):
 
 class Bilinear(Attacks):
     def test_products(self):
-        self.attack("another z", bilinear, ["product"], one("z", (0, 0), bump(2, 3, 1)))
+        self.attack("another z", bilinear, ["product"], one("z", (0, 0), bump(1, 2, 1)))
         rem = one("z", (0, 0), lambda r: r.update(L0=r["L0"] ^ 1))
         run = self.attack("another remainder", bilinear, ["product"], rem)
         shift = run.col["L0"][run.c.T["z"].at(0, 0) * 2] - Run(bilinear()).col["L0"][run.c.T["z"].at(0, 0) * 2]

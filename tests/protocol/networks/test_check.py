@@ -19,7 +19,7 @@ TEMPLATES = {
     "recip": (cat.reciprocal, ()), "prob": (cat.multiply, (16, "prob", False)), "var": (cat.variance, (4,)), "root": (cat.inverse_root, (attention.NUM,)),
     "above": (cat.root_above, (attention.NUM,)), "norm": (cat.multiply, (16, "norm")), "act": (cat.function8, (2, GELU)),
     "z": (cat.requantize, (8, "z")), "emb": (cat.requantize, (8, "emb")), "cand": (cat.candidate, ()), "top": (cat.operand, ()),
-    "ge": (cat.compare, ()), "where": (cat.choose, ()),
+    "ge": (cat.compare, ()), "where": (cat.choose, ()), "copy": (cat.copied, ()),
 }
 
 
@@ -61,12 +61,12 @@ def chain(order=(0, 1)):
                 z = sum(weight(e - 2 * order[u], q0 + 2 * u + j) * xs[u][j] for u in range(2) for j in range(2) if e >= 2 * order[u])
                 row = cat.relu_row(z)
                 w.set(h, (layer, i), 0, row)
-                hs[layer].append(cat.value(row, 2, 3))
+                hs[layer].append(cat.value(row, 1, 2))
             if layer == 0 and c.follow:
                 xs[1] = hs[0]
         for layer in range(2):
             for i in range(2):
-                w.set(x, (layer, i), 0, split(xs[layer][i], 2, 3))
+                w.set(x, (layer, i), 0, split(xs[layer][i], 0, 1))
         c.values[0]["output"] = hs[1]
 
     c.fill, c.guess, c.follow = fill, [0, 0], order == (0, 1)
@@ -75,7 +75,7 @@ def chain(order=(0, 1)):
 
 class Functions(unittest.TestCase):
     def test_the_circuits_are_functions(self):
-        for build in (circuits.mlp, circuits.convolutions, circuits.tree, circuits.bilinear, circuits.tokens, attention.block, lambda: attention.block(2), chain):
+        for build in (circuits.mlp, circuits.convolutions, circuits.tree, circuits.gather, circuits.bilinear, circuits.tokens, attention.block, lambda: attention.block(2), chain):
             c = build()
             with self.subTest(c.pr.name):
                 self.assertEqual(check(c), [])
@@ -114,6 +114,7 @@ class Functions(unittest.TestCase):
         self.refused("two entries under one power of theta", circuits.mlp, lambda c: setattr(c.pr.relations[0].accesses[0].vars[0], "mono", (0, 0, 0)))
         self.refused("the maximum of half of the past", attention.block, lambda c: setattr(first(c, "one maximum"), "tri", None))
         self.refused("somebody reads sel", attention.block, lambda c: c.relation("peek", [Access(c.T["sc"], "sel", [Var(1, theta(1), 0)])]))
+        self.refused("a copy reads itself", circuits.gather, lambda c: c.pr.copies.update({(1, c.T["g"].at(0)): c.T["g"].at(0)}))
         self.refused("default rows are read", circuits.tree, lambda c: c.pr.copies.update({(1, c.T["ge"].at(0)): c.pr.P - 1}))
         self.refused("a copy reads what depends on it", circuits.tree, lambda c: c.pr.copies.update({(2, c.T["s"].at(0)): c.T["s"].at(2)}))
         self.refused("a hat outside of its segment", circuits.mlp, lambda c: setattr(c.pr.linears[0].hats[0], "mono", theta(9)))

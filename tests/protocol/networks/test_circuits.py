@@ -12,7 +12,7 @@ from field import R, mle
 from model import Run
 from program import Access, Kind, Form, Tensor, Var
 
-ALL = [circuits.mlp, circuits.convolutions, circuits.tree, circuits.bilinear, circuits.tokens, circuits.lanes, attention.block, lambda: attention.block(2)]
+ALL = [circuits.mlp, circuits.convolutions, circuits.tree, circuits.gather, circuits.bilinear, circuits.tokens, circuits.lanes, attention.block, lambda: attention.block(2)]
 
 
 class Circuits(unittest.TestCase):

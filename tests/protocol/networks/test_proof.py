@@ -1,5 +1,6 @@
 """Whole proofs in bytes: the verifier of N8 accepts them, and nothing that differs (V1 to V7)."""
 
+import json
 import unittest
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from field import R
 from program import Refused
 from proof import Prover
 from protocol import G1, Reader, g1_sum, verify, word
-from vectors import CIRCUITS, load, show
+from vectors import CIRCUITS, hostile, load, show
 from verifier import Invalid, point_bytes
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "networks"
@@ -31,6 +32,10 @@ class Proofs(unittest.TestCase):
             with self.subTest(path.stem):
                 self.assertEqual({k: show(v) for k, v in verify(*arguments).items()}, challenges)
                 self.assertEqual(arguments[1], encode(CIRCUITS[path.stem]().pr))
+
+    def test_recorded_verdicts_on_programs(self):
+        """The Rust tests read the same file: both call the same programs canonical."""
+        self.assertEqual(json.loads((FIXTURES / "hostile" / "programs.json").read_text()), hostile())
 
     def test_a_prover_makes_what_verifies(self):
         verify(*Prover(circuits.bilinear(), seed=2).prove())

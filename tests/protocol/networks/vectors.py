@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Known-answer vectors of general networks: a proof, its statement and all challenges, under the TEST SRS.
 
-    vectors.py DIRECTORY        writes one file per circuit
+    vectors.py DIRECTORY        writes one file per circuit, and DIRECTORY/hostile/programs.json: one changed byte each, and whether it is canonical
 """
 
 import json
+import random
 import sys
 from pathlib import Path
 
 import attention
 import circuits
+from encoding import decode, encode
+from program import Refused
 from proof import Prover
 from protocol import Table, verify, word
 
@@ -47,6 +50,23 @@ def record(build, rho2=0):
     }
 
 
+def hostile(count=150):
+    """{circuit: [[position, byte, canonical]]}: verdicts on programs with one changed byte."""
+    rng, out = random.Random(9), {}
+    for name, build in CIRCUITS.items():
+        data = encode(build().pr)
+        out[name] = []
+        for _ in range(count):
+            at = rng.randrange(len(data))
+            bad = data[:at] + bytes([rng.choice((data[at] ^ 1, 0, 1, 2, 3, 127, 128, 254, 255))]) + data[at + 1 :]
+            try:
+                canonical = encode(decode(bad)) == bad
+            except Refused:
+                canonical = False
+            out[name].append([at, bad[at], canonical])
+    return out
+
+
 def load(path):
     """(arguments of verify, recorded challenges)."""
     v = json.loads(Path(path).read_text())
@@ -64,6 +84,10 @@ def load(path):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    path = Path(sys.argv[1]) / "hostile" / "programs.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(hostile(), separators=(",", ":")) + "\n")
+    print(path)
     for name, build in CIRCUITS.items():
         path = Path(sys.argv[1]) / f"{name}.json"
         path.write_text(json.dumps(record(build, TWO_LEVELS.get(name, 0)), indent=1) + "\n")

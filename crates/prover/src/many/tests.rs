@@ -141,7 +141,7 @@ fn weights_are_fresh_and_have_128_bits() {
     let (statements, proof) = proven(f, 1, 7);
     let open = || {
         let (_, equation) = f.verifier.reduce(&statements, &proof, Rules::default()).unwrap();
-        Open { index: 0, verifier: &f.verifier, equation, weight: Fr::ZERO }
+        Open { index: 0, srs_id: f.verifier.key().srs_id(), points: &f.verifier.points, equation, weight: Fr::ZERO }
     };
     let mut set = [open(), open(), open(), open()];
     assert!(draw(&mut set));

@@ -5,11 +5,15 @@ use core::fmt;
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
 use ark_ff::AdditiveGroup;
+use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::fixed::Fixed;
 use super::gadget::Row;
+use super::helpers::Helpers;
 use super::layout::{Size, TABLE_START};
 use super::phi::Order;
+use super::program::{Form, Parts};
 use crate::circuit::layout::TABLE;
 use crate::columns::Mask;
 use crate::commit::Powers;
@@ -17,7 +21,7 @@ use crate::kernels::{self, ByteBuckets};
 use crate::randomness::Randomness;
 use crate::sumcheck::masks::MaskColumns;
 
-/// The columns of M1 and the masks of those of M2. Secret, wiped when dropped.
+/// The columns of M1 and the masks of all columns. Secret, wiped when dropped.
 pub(crate) struct NetworkColumns {
     pub(crate) size: Size,
     pub(crate) order: Order,
@@ -25,11 +29,11 @@ pub(crate) struct NetworkColumns {
     pub(crate) limbs: Vec<Vec<u8>>,
     /// `X_1..`, likewise.
     pub(crate) operands: Vec<Vec<i64>>,
-    /// `m` by value of the byte.
+    /// `m` by entry of the tables.
     pub(crate) counts: Vec<u32>,
-    /// Rows 0 and 1 of `L, X, m, H, H_T`, in the order of M4.
+    /// Rows 0 and 1 of every column that has a value on every row ([`Order::of_row`]).
     pub(crate) masks: Zeroizing<Vec<Mask>>,
-    /// `(column in the order of M4, row, difference)`, for tests: a malicious prover's entries.
+    /// `(column, row, difference)`, for tests: a malicious prover's entries.
     #[cfg(test)]
     pub(crate) deltas: Vec<(usize, usize, Fr)>,
 }
@@ -55,36 +59,85 @@ fn sum(a: G1Affine, b: G1Affine) -> G1Affine {
 impl NetworkColumns {
     /// From the rows of every position with an element or a default, per sample.
     pub(crate) fn new(
+        p: &Parts,
+        fixed: &Fixed,
         size: Size,
-        order: Order,
         samples: &[Zeroizing<Vec<(usize, Row)>>],
         random: &mut Randomness,
     ) -> Self {
-        let n = size.rows.real();
+        let (n, order) = (size.rows.real(), Order::new(p));
         let mut limbs = vec![vec![0u8; n]; order.limbs];
         let mut operands = vec![vec![0i64; n]; order.operands];
         for (k, rows) in samples.iter().enumerate() {
             for (position, row) in rows.iter() {
-                let a = (position << size.rows.kappa) + k;
+                let a = size.row(*position) + k;
                 limbs.iter_mut().zip(row.limbs).for_each(|(column, v)| column[a] = v);
                 operands.iter_mut().zip(row.operands).for_each(|(column, v)| column[a] = v);
             }
         }
-        let mut counts = vec![0u32; TABLE];
-        for column in &limbs {
-            column[size.rows.first_real()..].iter().for_each(|v| counts[usize::from(*v)] += 1);
-        }
-        let masks = Zeroizing::new((0..order.width()).map(|_| random.scalars()).collect());
-        Self {
+        let masks = Zeroizing::new((0..order.row_width()).map(|_| random.scalars()).collect());
+        let mut this = Self {
             size,
             order,
             limbs,
             operands,
-            counts,
+            counts: vec![0; TABLE * (fixed.tables().len() + 1)],
             masks,
             #[cfg(test)]
             deltas: Vec::new(),
+        };
+        this.count(p, fixed);
+        this
+    }
+
+    /// `m`: bytes of all real rows, and lookups of the rows of samples.
+    pub(crate) fn count(&mut self, p: &Parts, fixed: &Fixed) {
+        let mut counts = vec![0u32; self.counts.len()];
+        for column in &self.limbs {
+            column[self.size.rows.first_real()..].iter().for_each(|v| counts[usize::from(*v)] += 1);
         }
+        for kind in &p.kinds {
+            for lookup in &kind.lookups {
+                let table = &fixed.tables()[usize::from(lookup.id) - 1];
+                for row in self.rows_of_samples(kind.lo, kind.hi) {
+                    let [input, output] = [&lookup.input, &lookup.output].map(|form| self.value(form, row));
+                    let entry = usize::try_from(input).ok().filter(|v| table.get(*v) == Some(&output));
+                    // What is in no table is counted nowhere, and the sum of lookups is then not 0.
+                    if let Some(entry) = entry {
+                        counts[TABLE * usize::from(lookup.id) + entry] += 1;
+                    }
+                }
+            }
+        }
+        self.counts = counts;
+    }
+
+    /// The rows of the samples `0..N` at the positions `lo..hi`.
+    pub(crate) fn rows_of_samples(&self, lo: u32, hi: u32) -> impl Iterator<Item = usize> + use<> {
+        let rows = self.size.rows;
+        (lo as usize..hi as usize).flat_map(move |p| (0..rows.samples).map(move |k| (p << rows.kappa) + k))
+    }
+
+    /// The value of a form on a row, without what a test adds.
+    pub(crate) fn value(&self, form: &Form, row: usize) -> i64 {
+        let column = |c: usize| match c.checked_sub(self.order.limbs) {
+            Some(x) => self.operands[x][row],
+            None => self.limbs[c][row].into(),
+        };
+        // Forms of gadgets are far below 2^63.
+        form.terms.iter().map(|(c, v)| v * column(usize::from(*c))).sum::<i64>() + form.constant
+    }
+
+    /// The value of a form on a row.
+    pub(crate) fn field_value(&self, form: &Form, row: usize) -> Fr {
+        let mut value = crate::encoding::signed(self.value(form, row));
+        for (column, at, delta) in self.deltas() {
+            let coefficient = form.terms.iter().find(|(c, _)| usize::from(*c) == *column);
+            if let Some((_, v)) = coefficient.filter(|_| *at == row) {
+                value += crate::encoding::signed(*v) * delta;
+            }
+        }
+        value
     }
 
     /// What a test adds to the columns; nothing outside tests.
@@ -118,42 +171,49 @@ impl NetworkColumns {
         let buckets = ByteBuckets::new(&powers.raw()[rows.clone()], &bytes, Some(total));
         let mut out = ByteBuckets::commit(&buckets);
         out.extend(self.operands.iter().map(|x| kernels::msm_small(&powers.raw()[rows.clone()], &x[rows.clone()])));
-        let table: Vec<_> = (0..TABLE).map(|v| powers.raw()[self.size.table_row(v)]).collect();
+        let table: Vec<_> = (0..self.counts.len()).map(|v| powers.raw()[self.table_row(v)]).collect();
         let counts: Zeroizing<Vec<i64>> = Zeroizing::new(self.counts.iter().map(|m| i64::from(*m)).collect());
         out.push(kernels::msm_small(&table, &counts));
         let masks = powers.commit_sparse(&self.sparse(0, self.order.h(0)));
         (out.into_iter().zip(masks).map(|(a, b)| sum(a, b)).collect(), buckets)
     }
 
-    /// M2: `C_H, C_HT` and `C_S1, C_S2, C_S3, C_S0`.
+    /// The row of an entry of the tables.
+    fn table_row(&self, entry: usize) -> usize {
+        self.size.row(TABLE_START + entry)
+    }
+
+    /// M2: `C_H, C_HT, C_J, C_HX, C_HV`, then `C_YL, C_YR`, then `C_S1, C_S2, C_S3, C_S0`.
     pub(crate) fn m2(
         &self,
         powers: &Powers,
         buckets: &[ByteBuckets],
-        inverses: &[Fr; TABLE],
+        helpers: &Helpers,
         masks: &MaskColumns,
-    ) -> (Vec<G1Affine>, [G1Affine; 4]) {
-        let mut sparse = self.sparse(self.order.h(0), self.order.width());
-        let last = sparse.len() - 1;
-        sparse[last].extend((0..TABLE).map(|v| (self.size.table_row(v), self.table_entry(inverses, v))));
+    ) -> (Vec<G1Affine>, Vec<G1Affine>, [G1Affine; 4]) {
+        let first = self.order.h(0);
+        let mut sparse = self.sparse(first, self.order.row_width());
+        let table = &mut sparse[self.order.table() - first];
+        table.extend(helpers.table.iter().enumerate().map(|(v, h)| (self.table_row(v), *h)));
         for k in 0..4 {
             sparse.push(masks.support.iter().zip(masks.values.iter()).map(|(a, v)| (*a, v[k])).collect());
         }
-        let (dense, mut out) =
-            rayon::join(|| ByteBuckets::combine(buckets, inverses), || powers.commit_sparse(&sparse));
-        let c_s = core::array::from_fn(|k| out[last + 1 + k]);
-        out.truncate(last + 1);
+        let ((mut dense, rows), mut out) = rayon::join(
+            || (ByteBuckets::combine(buckets, &helpers.inverses), powers.commit_ranges(&helpers.ranges())),
+            || powers.commit_sparse(&sparse),
+        );
+        let c_s = core::array::from_fn(|k| out[out.len() - 4 + k]);
+        out.truncate(out.len() - 4);
+        // `H_T` is sparse alone.
+        dense.push(G1Affine::identity());
+        dense.extend(rows);
         out.iter_mut().zip(dense).for_each(|(s, d)| *s = sum(*s, d));
-        (out, c_s)
+        let products = out.split_off(self.order.width() - first);
+        (out, products, c_s)
     }
 
-    /// `H_T` at entry `v` of the table: `id` and `out` of a byte are 0.
-    fn table_entry(&self, inverses: &[Fr; TABLE], v: usize) -> Fr {
-        Fr::from(self.counts[v]) * inverses[v]
-    }
-
-    /// The entries of `L, X, m, H, H_T` on one row.
-    pub(crate) fn load(&self, row: usize, tables: &Inverses, out: &mut [Fr]) {
+    /// The entries of the columns on one row, in the order of [`Order::of_row`].
+    pub(crate) fn load(&self, row: usize, helpers: &Helpers, out: &mut [Fr]) {
         let order = self.order;
         out.fill(Fr::ZERO);
         if row < 2 {
@@ -161,8 +221,8 @@ impl NetworkColumns {
         } else if row >= self.size.rows.first_real() {
             for (c, column) in self.limbs.iter().enumerate() {
                 let byte = usize::from(column[row]);
-                out[c] = tables.bytes[byte];
-                out[order.h(c)] = tables.inverses[byte];
+                out[c] = helpers.bytes[byte];
+                out[order.h(c)] = helpers.inverses[byte];
             }
             for (j, column) in self.operands.iter().enumerate() {
                 if column[row] != 0 {
@@ -170,9 +230,13 @@ impl NetworkColumns {
                 }
             }
             let (p, k) = (row >> self.size.rows.kappa, row & (self.size.rows.k() - 1));
-            if k == 0 && (TABLE_START..TABLE_START + TABLE).contains(&p) {
-                out[order.m()] = Fr::from(self.counts[p - TABLE_START]);
-                out[order.h(order.limbs)] = self.table_entry(&tables.inverses, p - TABLE_START);
+            let entry = p.wrapping_sub(TABLE_START);
+            if k == 0 && entry < self.counts.len() {
+                out[order.m()] = Fr::from(self.counts[entry]);
+                out[order.table()] = helpers.table[entry];
+            }
+            for (slot, column) in out[order.j(0)..].iter_mut().zip(&helpers.rows) {
+                *slot = column.at(row);
             }
         }
         for (column, at, delta) in self.deltas() {
@@ -182,14 +246,14 @@ impl NetworkColumns {
         }
     }
 
-    /// `P_0` without `S` columns: `sum rho_j col_j` over the real rows.
-    pub(crate) fn batch(&self, rho: &[Fr], tables: &Inverses) -> Zeroizing<Vec<Fr>> {
-        use rayon::prelude::*;
+    /// `P_0` without `S` columns: `sum rho_j col_j` over the real rows; `rho` in the order of M4.
+    pub(crate) fn batch(&self, rho: &[Fr], helpers: &Helpers) -> Zeroizing<Vec<Fr>> {
         let order = self.order;
         // A limb column and its `H` depend on one byte: one table per column adds up both.
         let combined: Vec<Vec<Fr>> = (0..order.limbs)
-            .map(|c| (0..TABLE).map(|v| rho[c] * tables.bytes[v] + rho[order.h(c)] * tables.inverses[v]).collect())
+            .map(|c| (0..TABLE).map(|v| rho[c] * helpers.bytes[v] + rho[order.h(c)] * helpers.inverses[v]).collect())
             .collect();
+        let weights: Vec<Fr> = (0..order.row_width()).map(|i| rho[order.of_row(i)]).collect();
         let first = self.size.rows.first_real();
         let mut out = Zeroizing::new(vec![Fr::ZERO; self.size.rows.real()]);
         out[first..].par_iter_mut().with_min_len(1024).enumerate().for_each(|(i, p)| {
@@ -201,38 +265,23 @@ impl NetworkColumns {
                     *p += *weight * crate::encoding::signed(column[first + i]);
                 }
             }
+            for (column, weight) in helpers.rows.iter().zip(&weights[order.j(0)..]) {
+                let value = column.at(first + i);
+                if value != Fr::ZERO {
+                    *p += *weight * value;
+                }
+            }
         });
-        for v in 0..TABLE {
-            out[self.size.table_row(v)] += rho[order.m()] * Fr::from(self.counts[v])
-                + rho[order.h(order.limbs)] * self.table_entry(&tables.inverses, v);
+        for (v, (count, h)) in self.counts.iter().zip(helpers.table.iter()).enumerate() {
+            out[self.table_row(v)] += rho[order.m()] * Fr::from(*count) + rho[order.table()] * h;
         }
-        for (weight, [m0, m1]) in rho.iter().zip(self.masks.iter()) {
+        for (weight, [m0, m1]) in weights.iter().zip(self.masks.iter()) {
             out[0] += *weight * m0;
             out[1] += *weight * m1;
         }
         for (column, row, delta) in self.deltas() {
-            out[*row] += rho[*column] * delta;
+            out[*row] += weights[*column] * delta;
         }
         out
-    }
-}
-
-/// The bytes as scalars, and `1/(beta + v)`.
-#[derive(Debug)]
-pub(crate) struct Inverses {
-    bytes: [Fr; TABLE],
-    pub(crate) inverses: [Fr; TABLE],
-}
-
-impl Inverses {
-    /// `None` if `-beta` is a byte.
-    pub(crate) fn new(beta: Fr) -> Option<Self> {
-        let bytes: [Fr; TABLE] = core::array::from_fn(|v| Fr::from(v as u64));
-        let mut inverses = bytes.map(|v| beta + v);
-        if inverses.contains(&Fr::ZERO) {
-            return None;
-        }
-        ark_ff::batch_inversion(&mut inverses);
-        Some(Self { bytes, inverses })
     }
 }

@@ -1,10 +1,11 @@
 //! The row kinds that are known to compute a function: each is a set of views and gates together
 //! with the argument that its cells are unique.
 //!
-//! View 0 is the value that later constraints read. A *linear* gadget has view 1 = `z`, and `z`
-//! determines the row; a maximum has view `1 + i` = `y - x_i`.
+//! Columns and views are those of N10: cells from `L_0` on without gaps; view 0 is the value, which copies
+//! read too. A *linear* gadget has view 1 = `z`, and `z` determines the row; a maximum has view `1 + i` =
+//! `y - x_i`, a product its factors.
 
-use super::program::{Form, Gate, Kind};
+use super::program::{Form, Gate, Kind, Lookup};
 use crate::error::RangeKind;
 
 /// Limbs of the widest gadget.
@@ -30,7 +31,7 @@ impl zeroize::Zeroize for Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Gadget {
-    /// `y` in `[0, 2^16)`, given from outside.
+    /// `y` in `[0, 2^16)`, given from outside; view 1 is `t = y - 2^15`.
     Input,
     /// `t = floor((z + 2^{s-1}) / 2^s)` in `[-2^15, 2^15)`: division with remainder `u < 2^s`.
     Requantize {
@@ -62,7 +63,25 @@ pub enum Gadget {
         /// `m`, 2 to 256.
         by: u16,
     },
+    /// `t = floor((X_1 X_2 + 2^{s-1}) / 2^s)` in `[-2^15, 2^15)`; relations determine `X_1` and `X_2`.
+    Product {
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// A table of 256 values: `o = table[min(max(t, -2^7), 2^7 - 1)]`, `t` as of a shift by 8. What is looked up are
+    /// bytes, `t + 2^7` and `o + 2^7` or `o + 2^15`.
+    Function {
+        /// Table, from 1.
+        table: u8,
+        /// Bytes of `o`, 1 or 2.
+        bytes: u8,
+    },
+    /// `t` in `[-2^15, 2^15)` is the value of another row, which a copy reads into `X_1`.
+    Copy,
 }
+
+/// The tables of a program, by number from 1: what is looked up for each byte.
+pub(crate) type Tables<'a> = &'a [[i64; 256]];
 
 /// `sum +- limbs`, by increasing columns.
 struct Cells(u8);
@@ -98,13 +117,16 @@ impl Gadget {
             }
             Self::Max { inputs } => (2..=4).contains(&inputs),
             Self::Divide { by } => (2..=256).contains(&by),
+            Self::Product { shift } => shift_ok(shift),
+            Self::Function { table, bytes } => table > 0 && (1..=2).contains(&bytes),
+            Self::Copy => true,
         }
     }
 
     /// Whether view 1 is `z` and determines the row.
     #[must_use]
     pub fn is_linear(self) -> bool {
-        !matches!(self, Self::Input | Self::Max { .. })
+        !matches!(self, Self::Input | Self::Max { .. } | Self::Product { .. } | Self::Copy)
     }
 
     /// `s`, if the gadget divides by `2^s`.
@@ -112,6 +134,7 @@ impl Gadget {
     pub fn shift(self) -> Option<u8> {
         match self {
             Self::Requantize { shift } | Self::Relu { shift } | Self::Clamp { shift, .. } => Some(shift),
+            Self::Function { .. } => Some(8),
             _ => None,
         }
     }
@@ -134,7 +157,15 @@ impl Gadget {
             }
             Self::Max { inputs } => 2 + 2 * inputs,
             Self::Divide { .. } => 4,
+            Self::Product { shift } => shift / 8 + 2,
+            Self::Function { bytes, .. } => 8 + bytes,
+            Self::Copy => 2,
         }
+    }
+
+    /// Whether the row reads by copy.
+    pub(crate) fn is_copy(self) -> bool {
+        self == Self::Copy
     }
 
     /// Operand columns.
@@ -142,6 +173,8 @@ impl Gadget {
     pub fn operands(self) -> u8 {
         match self {
             Self::Max { inputs } => inputs - 2,
+            Self::Product { .. } => 2,
+            Self::Copy => 1,
             _ => 0,
         }
     }
@@ -154,8 +187,13 @@ impl Gadget {
         let gate = |a: &Form, b: &Form, c: Form| Gate { a: a.clone(), b: b.clone(), c };
         // `u - 2^{s-1}`
         let remainder = |cells: &mut Cells, shift: u8| constant(cells.take(shift / 8, 1), -(1 << (shift - 1)));
+        let operand = |i: u8| Form { terms: vec![(limbs + i, 1)], constant: 0 };
+        let (mut lookups, mut reads) = (Vec::new(), 0);
         let (views, gates) = match self {
-            Self::Input => (vec![cells.take(2, 1)], vec![]),
+            Self::Input => {
+                let y = cells.take(2, 1);
+                (vec![y.clone(), constant(y, -(1 << 15))], vec![])
+            }
             Self::Requantize { shift } => {
                 let u = remainder(&mut cells, shift);
                 let t = constant(cells.take(2, 1), -(1 << 15));
@@ -186,7 +224,6 @@ impl Gadget {
             Self::Max { inputs } => {
                 let y = cells.take(2, 1);
                 let d: Vec<Form> = (0..inputs).map(|_| cells.take(2, 1)).collect();
-                let operand = |i: u8| Form { terms: vec![(limbs + i, 1)], constant: 0 };
                 let gates = match &d[..] {
                     [a, b] => vec![gate(a, b, zero())],
                     [a, b, c] => vec![gate(a, b, operand(0)), gate(&operand(0), c, zero())],
@@ -206,8 +243,29 @@ impl Gadget {
                 let sum = constant(u.plus(slack), 1 - m);
                 (vec![y, z], vec![gate(&zero(), &zero(), sum)])
             }
+            Self::Product { shift } => {
+                let u = remainder(&mut cells, shift);
+                let t = constant(cells.take(2, 1), -(1 << 15));
+                let product = u.plus(scaled(&t, 1 << shift));
+                (vec![t, operand(0), operand(1)], vec![gate(&operand(0), &operand(1), product)])
+            }
+            Self::Function { table, bytes } => {
+                let u = remainder(&mut cells, 8);
+                let (y, out) = (cells.take(1, 1), cells.take(bytes, 1));
+                let (w, v) = (cells.take(3, 1), cells.take(3, 1));
+                let t = constant(y.clone(), -(1 << 7)).plus(scaled(&w, -1)).plus(v.clone());
+                let gates = vec![gate(&w, &y, zero()), gate(&v, &constant(scaled(&y, -1), 255), zero())];
+                lookups.push(Lookup { id: table, input: y, output: out.clone() });
+                (vec![constant(out, -(1 << (8 * bytes - 1))), u.plus(scaled(&t, 1 << 8))], gates)
+            }
+            Self::Copy => {
+                reads = 1;
+                let t = constant(cells.take(2, 1), -(1 << 15));
+                let same = t.clone().plus(scaled(&operand(0), -1));
+                (vec![t], vec![gate(&zero(), &zero(), same)])
+            }
         };
-        Kind { lo, hi, views, gates, lookups: Vec::new(), value: None, reads: 0 }
+        Kind { lo, hi, views, gates, lookups, value: Some(0), reads }
     }
 
     /// The gadget that a kind is, if it is one.
@@ -217,6 +275,11 @@ impl Gadget {
         let mut candidates = vec![Self::Input];
         candidates.extend(shifts.clone().flat_map(|shift| [Self::Requantize { shift }, Self::Relu { shift }]));
         candidates.extend((2..=4).map(|inputs| Self::Max { inputs }));
+        candidates.extend(shifts.clone().map(|shift| Self::Product { shift }));
+        candidates.push(Self::Copy);
+        if let [Lookup { id, .. }] = kind.lookups[..] {
+            candidates.extend([1, 2].map(|bytes| Self::Function { table: id, bytes }));
+        }
         let view = |i: usize| kind.views.get(i);
         if let (Some(value), Some(gate)) = (view(0), kind.gates.get(1)) {
             let bounds = (i32::try_from(value.constant), i32::try_from(gate.b.constant));
@@ -238,8 +301,8 @@ impl Gadget {
         candidates.into_iter().find(fits)
     }
 
-    /// The row of a linear gadget for `z`.
-    pub(crate) fn row(self, z: i64) -> Result<Row, RangeKind> {
+    /// The row of a linear gadget for `z`, and of an input or a copy for its value.
+    pub(crate) fn row(self, z: i64, tables: Tables<'_>) -> Result<Row, RangeKind> {
         let mut cells = Writer::default();
         match self {
             Self::Input => cells.put(z, 2, RangeKind::Activation)?,
@@ -271,9 +334,30 @@ impl Gadget {
                 cells.put(m - 1 - u, 1, RangeKind::Activation)?;
                 cells.put(shifted.div_euclid(m), 2, RangeKind::Activation)?;
             }
-            Self::Max { .. } => return Err(RangeKind::Activation),
+            Self::Function { table, bytes } => {
+                let t = cells.divide(z, 8)?;
+                let y = t.clamp(-128, 127) + 128;
+                let out = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[y as usize]);
+                cells.put(y, 1, RangeKind::Activation)?;
+                cells.put(out, bytes.into(), RangeKind::Activation)?;
+                cells.put((-128 - t).max(0), 3, RangeKind::Under)?;
+                cells.put((t - 127).max(0), 3, RangeKind::Over)?;
+            }
+            Self::Copy => {
+                cells.put(z + (1 << 15), 2, RangeKind::Activation)?;
+                cells.row.operands[0] = z;
+            }
+            Self::Max { .. } | Self::Product { .. } => return Err(RangeKind::Activation),
         }
         Ok(cells.row)
+    }
+
+    /// The row of a product with this shift.
+    pub(crate) fn product_row(shift: u8, factors: [i64; 2]) -> Result<Row, RangeKind> {
+        let product = factors[0].checked_mul(factors[1]).ok_or(RangeKind::Over)?;
+        let mut row = Self::Requantize { shift }.row(product, &[])?;
+        row.operands = factors;
+        Ok(row)
     }
 
     /// The row of a maximum.
@@ -294,9 +378,16 @@ impl Gadget {
     }
 
     /// A row that meets the gates, for positions that hold no element.
-    pub(crate) fn default_row(self) -> Row {
+    pub(crate) fn default_row(self, tables: Tables<'_>) -> Row {
         let mut row = Row::default();
         match self {
+            // 0 is in their range.
+            Self::Copy => row = self.row(0, tables).unwrap_or_default(),
+            Self::Product { shift } => row = Self::product_row(shift, [0, 0]).unwrap_or_default(),
+            Self::Function { table, .. } => {
+                let out = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[0]).to_le_bytes();
+                row.limbs[2..4].copy_from_slice(&out[..2]);
+            }
             // `u + (m - 1 - u) = m - 1`
             Self::Divide { by } => row.limbs[0] = (by - 1) as u8,
             Self::Clamp { shift, lo, hi } if hi - lo != 255 && hi - lo != 65535 => {
@@ -349,7 +440,15 @@ mod tests {
         }
         out.extend([2, 3, 4].map(|inputs| Gadget::Max { inputs }));
         out.extend([2, 9, 255, 256].map(|by| Gadget::Divide { by }));
+        out.extend([8, 16].map(|shift| Gadget::Product { shift }));
+        out.extend([(1, 1), (2, 2)].map(|(table, bytes)| Gadget::Function { table, bytes }));
+        out.push(Gadget::Copy);
         out
+    }
+
+    /// One of bytes, one of 16-bit numbers.
+    fn tables() -> [[i64; 256]; 2] {
+        [core::array::from_fn(|i| (i as i64 * 37) % 256), core::array::from_fn(|i| (i as i64 * 997 + 5) % 65_536)]
     }
 
     fn value(form: &Form, row: &Row, limbs: u8) -> i64 {
@@ -362,7 +461,10 @@ mod tests {
 
     fn gates_hold(kind: &Kind, row: &Row, limbs: u8) -> bool {
         let at = |f: &Form| i128::from(value(f, row, limbs));
-        kind.gates.iter().all(|g| at(&g.a) * at(&g.b) == at(&g.c))
+        let looked_up = kind.lookups.iter().all(|l| {
+            tables()[usize::from(l.id) - 1].get(at(&l.input) as usize).map(|v| i128::from(*v)) == Some(at(&l.output))
+        });
+        looked_up && kind.gates.iter().all(|g| at(&g.a) * at(&g.b) == at(&g.c))
     }
 
     #[test]
@@ -372,9 +474,9 @@ mod tests {
             let limbs = 12;
             let kind = gadget.kind(5, 9, limbs);
             assert_eq!(Gadget::recognise(&kind, limbs), Some(gadget));
-            let used = kind.views.iter().flat_map(|v| &v.terms).map(|t| t.0).max();
+            let used = kind.views.iter().flat_map(|v| &v.terms).map(|t| t.0).filter(|c| *c < limbs).max();
             assert!(used < Some(gadget.limbs()), "{gadget:?}");
-            assert!(gates_hold(&kind, &gadget.default_row(), limbs), "{gadget:?}");
+            assert!(gates_hold(&kind, &gadget.default_row(&tables()), limbs), "{gadget:?}");
             for gate in 0..kind.gates.len() {
                 let mut without = kind.clone();
                 without.gates.remove(gate);
@@ -396,14 +498,19 @@ mod tests {
                     Gadget::Relu { shift } => expected(shift).max(0),
                     Gadget::Clamp { shift, lo, hi } => expected(shift).clamp(lo.into(), hi.into()),
                     Gadget::Divide { by } => (z + i64::from(by) / 2).div_euclid(by.into()),
-                    Gadget::Max { .. } => continue,
+                    Gadget::Function { table, bytes } => {
+                        let at = (expected(8).clamp(-128, 127) + 128) as usize;
+                        tables()[usize::from(table) - 1][at] - (1 << (8 * bytes - 1))
+                    }
+                    Gadget::Copy => z,
+                    Gadget::Max { .. } | Gadget::Product { .. } => continue,
                 };
                 let range = match gadget {
-                    Gadget::Requantize { .. } => -(1 << 15)..1 << 15,
-                    Gadget::Clamp { .. } => i64::MIN..i64::MAX,
+                    Gadget::Requantize { .. } | Gadget::Copy => -(1 << 15)..1 << 15,
+                    Gadget::Clamp { .. } | Gadget::Function { .. } => i64::MIN..i64::MAX,
                     _ => 0..1 << 16,
                 };
-                match gadget.row(z) {
+                match gadget.row(z, &tables()) {
                     Ok(row) => {
                         assert_eq!(value(&kind.views[0], &row, 12), y, "{gadget:?} {z}");
                         if gadget.is_linear() {

@@ -4,46 +4,47 @@ use core::fmt;
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::graph::Graph;
+use super::fixed::Fixed;
+use super::graph::{Compiled, Graph};
 use super::layout::{degree_bound, nu};
+use super::phi::Order;
 use super::program::Program;
 use super::weights::NetworkWeights;
-use crate::encoding::{Reader, keccak, point_bytes};
-use crate::error::{EncodingError, KeyError};
+use crate::encoding::{POINT, Reader, SCALAR, keccak, point_bytes, scalar_bytes};
+use crate::error::{CircuitError, EncodingError, KeyError};
 use crate::keys::{Level, ModelSecret};
+use crate::setup::key_check;
 use crate::setup::quotients::{self, ModelCommitment};
 use crate::srs::Srs;
 
 /// Version of the verifying-key encoding.
 const VERSION: u16 = 2;
 
-/// The public key of a network. It holds no SRS point. Programs with tables or copies, whose keys
-/// have fixed commitments, are not implemented.
+/// The public key of a network. It holds no SRS point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkVerifyingKey {
     program: Program,
     level: Level,
     srs_id: [u8; 32],
     commitment: G1Affine,
+    fixed_digest: [u8; 32],
+    /// `T_out, addr_1.., mult`, those that exist.
+    fixed: Vec<G1Affine>,
 }
 
-/// `keccak(fixed bytes)` of a program without tables and copies: the count 0.
-fn no_fixed_columns() -> [u8; 32] {
-    keccak(&[&0u32.to_be_bytes()])
+/// Whether two quotient levels exist: `2 <= 2^rho2 < R`.
+fn check_level(level: Level, program: &Program) -> Result<(), KeyError> {
+    match level {
+        Level::Two { rho2 } if rho2 == 0 || rho2 >= 32 || 1u64 << rho2 >= u64::from(program.parts().blocks) => {
+            Err(KeyError::Level(rho2))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl NetworkVerifyingKey {
-    /// Fails unless the program is a function that is implemented, and the level exists for it.
-    fn new(program: Program, level: Level, srs_id: [u8; 32], commitment: G1Affine) -> Result<Self, KeyError> {
-        program.check().map_err(crate::error::CircuitError::from)?;
-        if !level.is_valid_for(program.parts().blocks as usize) {
-            return Err(KeyError::Level(level.byte()));
-        }
-        Ok(Self { program, level, srs_id, commitment })
-    }
-
     /// The program.
     #[must_use]
     pub fn program(&self) -> &Program {
@@ -67,6 +68,11 @@ impl NetworkVerifyingKey {
         self.commitment
     }
 
+    /// The fixed commitments.
+    pub(crate) fn fixed(&self) -> &[G1Affine] {
+        &self.fixed
+    }
+
     /// The canonical bytes of N3, without the program: they hold its digest.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -75,15 +81,35 @@ impl NetworkVerifyingKey {
         out.extend(self.srs_id);
         out.extend(point_bytes(&self.commitment));
         out.extend(self.program.digest());
-        out.extend(no_fixed_columns());
+        out.extend(self.fixed_digest);
+        self.fixed.iter().for_each(|p| out.extend(point_bytes(p)));
         out
     }
 
-    /// Reads the canonical bytes of a key and of its program.
+    /// Reads the canonical bytes of a key, of its program, and of its tables and copies ([`Fixed::to_bytes`]).
+    ///
+    /// That the fixed commitments are those of the fixed bytes is left to [`Self::check`]: it takes powers of tau.
     ///
     /// # Errors
-    /// The bytes are not canonical, the program is another one, or [`Program::check`] refuses it.
-    pub fn from_bytes(bytes: &[u8], program: &[u8]) -> Result<Self, KeyError> {
+    /// The bytes are not canonical, the program or the fixed bytes are others, or [`Program::check`] refuses them.
+    pub fn from_bytes(bytes: &[u8], program: &[u8], fixed: &[u8]) -> Result<Self, KeyError> {
+        let key = Self::from_unregistered_bytes(bytes, program)?;
+        if keccak(&[fixed]) != key.fixed_digest {
+            return Err(KeyError::FixedMismatch);
+        }
+        let fixed = Fixed::from_bytes(key.program.parts().tables, fixed).map_err(CircuitError::from)?;
+        key.program.check(&fixed).map_err(CircuitError::from)?;
+        Ok(key)
+    }
+
+    /// Reads the canonical bytes of a key and of its program: V1 of N8, all that a verifier needs.
+    ///
+    /// A proof under such a key says what its program says. Whether the outputs are a function of the inputs is for
+    /// whoever registered the key to have found out ([`Self::check`]), and for the caller to know.
+    ///
+    /// # Errors
+    /// The bytes are not canonical, or the program is another one.
+    pub fn from_unregistered_bytes(bytes: &[u8], program: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader::new(bytes);
         let version = reader.u16()?;
         if version != VERSION {
@@ -98,13 +124,29 @@ impl NetworkVerifyingKey {
             rho2 => Level::Two { rho2 },
         };
         let (srs_id, commitment) = (reader.bytes()?, reader.point()?);
-        let (digest, fixed): ([u8; 32], [u8; 32]) = (reader.bytes()?, reader.bytes()?);
-        reader.end()?;
-        if keccak(&[program]) != digest || fixed != no_fixed_columns() {
+        let (digest, fixed_digest): ([u8; 32], [u8; 32]) = (reader.bytes()?, reader.bytes()?);
+        if keccak(&[program]) != digest {
             return Err(KeyError::ProgramMismatch);
         }
-        let program = Program::from_bytes(program).map_err(crate::error::CircuitError::from)?;
-        Self::new(program, level, srs_id, commitment)
+        let program = Program::from_bytes(program).map_err(CircuitError::from)?;
+        check_level(level, &program)?;
+        let fixed = reader.points(Order::new(program.parts()).fixed_count())?;
+        reader.end()?;
+        Ok(Self { program, level, srs_id, commitment, fixed_digest, fixed })
+    }
+
+    /// What registration of N11 finds out without a secret: the fixed commitments are those of `fixed`, and with it the
+    /// program is a function that is implemented. That the coefficients of `f` are small is [`check_opening`]'s to say.
+    ///
+    /// # Errors
+    /// The tables and copies are others, [`Program::check`] refuses them, or the SRS is another one or too small.
+    pub fn check(&self, fixed: &Fixed, srs: &Srs) -> Result<(), KeyError> {
+        if self.srs_id != *srs.id() {
+            return Err(KeyError::SrsMismatch);
+        }
+        self.program.check(fixed).map_err(CircuitError::from)?;
+        let same = fixed.digest() == self.fixed_digest && fixed.commit(self.program.parts(), srs)? == self.fixed;
+        if same { Ok(()) } else { Err(KeyError::FixedMismatch) }
     }
 
     /// `vkd = keccak(TAG_VK || vk bytes)`.
@@ -125,6 +167,7 @@ pub struct NetworkProvingKey {
     pub(crate) vk: NetworkVerifyingKey,
     pub(crate) graph: Graph,
     pub(crate) weights: NetworkWeights,
+    pub(crate) fixed: Fixed,
     pub(crate) omega: Fr,
     /// `P_d`, or `O_c` then `O_{c,e}`.
     pub(crate) quotients: Vec<G1Affine>,
@@ -147,6 +190,49 @@ impl NetworkProvingKey {
     #[must_use]
     pub fn verifying_key(&self) -> &NetworkVerifyingKey {
         &self.vk
+    }
+
+    /// The graph with its weights.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Secret bytes for storage: length of the verifying key (4 bytes), verifying key, length of the graph (4 bytes),
+    /// graph, `omega`, the `R - 1` quotient points. Program and fixed data are those of the graph.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let (vk, graph) = (self.vk.to_bytes(), self.graph.to_bytes());
+        // Exact capacity: a growing vector would leave copies of the secret behind.
+        let len = 4 + vk.len() + 4 + graph.len() + SCALAR + POINT * self.quotients.len();
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
+        // A verifying key has a few hundred bytes, a graph at most 256 layers of 2^24 weights.
+        out.extend((vk.len() as u32).to_be_bytes());
+        out.extend(vk);
+        out.extend((graph.len() as u32).to_be_bytes());
+        out.extend(graph.iter());
+        out.extend(scalar_bytes(&self.omega));
+        self.quotients.iter().for_each(|p| out.extend(point_bytes(p)));
+        out
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote. Quotient points are checked to be curve points; that they and the weights
+    /// belong to the commitment is checked by [`check_key`].
+    ///
+    /// # Errors
+    /// The bytes are not the encoding of a proving key, or the graph has another program than the verifying key.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = Reader::new(bytes);
+        let vk_len = reader.u32()? as usize;
+        let vk = reader.slice(vk_len)?;
+        let graph_len = reader.u32()? as usize;
+        let graph = Graph::from_bytes(reader.slice(graph_len)?)?;
+        let Compiled { program, weights, fixed } = graph.compile()?;
+        let vk = NetworkVerifyingKey::from_bytes(vk, &program.to_bytes(), &fixed.to_bytes())?;
+        let omega = reader.scalar()?;
+        let quotients = reader.points(program.parts().blocks as usize - 1)?;
+        reader.end()?;
+        Ok(Self { vk, graph, weights, fixed, omega, quotients })
     }
 }
 
@@ -175,17 +261,42 @@ pub fn generate(
     level: Option<Level>,
     srs: &Srs,
 ) -> Result<NetworkProvingKey, KeyError> {
-    let compiled = graph.compile()?;
-    let (program, weights) = (compiled.program, compiled.weights);
+    let Compiled { program, weights, fixed } = graph.compile()?;
+    program.check(&fixed).map_err(CircuitError::from)?;
     let blocks = program.parts().blocks as usize;
     let level = level.unwrap_or_else(|| Level::default_for_rows(blocks, weights.one_level_additions()));
-    let mut vk = NetworkVerifyingKey::new(program, level, *srs.id(), G1Affine::identity())?;
-    check_size(&vk.program, srs)?;
-    let rows = weights.rows(vk.program.parts());
+    check_level(level, &program)?;
+    check_size(&program, srs)?;
+    let rows = weights.rows(program.parts());
     let ModelCommitment { c_f, quotient_points } = quotients::commit(&rows, srs.powers(), level);
-    let omega = omega(&vk.program, &weights, secret);
-    vk.commitment = blind(c_f, omega);
-    Ok(NetworkProvingKey { vk, graph, weights, omega, quotients: quotient_points })
+    let omega = omega(&program, &weights, secret);
+    let commitment = blind(c_f, omega);
+    let (fixed_digest, commitments) = (fixed.digest(), fixed.commit(program.parts(), srs)?);
+    let vk = NetworkVerifyingKey { program, level, srs_id: *srs.id(), commitment, fixed_digest, fixed: commitments };
+    Ok(NetworkProvingKey { vk, graph, weights, fixed, omega, quotients: quotient_points })
+}
+
+/// Whether weights, `omega` and quotient points of a stored key belong to its commitment, and its fixed commitments to
+/// its tables and copies. A prover with a wrong key only makes proofs that nobody accepts; this tells why.
+///
+/// # Errors
+/// [`KeyError::QuotientMismatch`] or [`KeyError::FixedMismatch`] if they do not; the SRS is another one or too small.
+pub fn check_key(key: &NetworkProvingKey, srs: &Srs) -> Result<(), KeyError> {
+    let vk = &key.vk;
+    vk.check(&key.fixed, srs)?;
+    let p = vk.program.parts();
+    check_size(&vk.program, srs)?;
+    let alpha = key_check::challenge(&vk.digest(), &key.quotients);
+    let g = key.weights.fold(p, key.omega, alpha);
+    let blocks = p.blocks as usize;
+    let stored = key_check::Stored {
+        commitment: vk.commitment,
+        points: vk.level.split_points(blocks, &key.quotients),
+        weights: vk.level.quotient_weights(blocks, alpha),
+        roots: vk.level.roots(alpha),
+        exponents: vk.exponents(),
+    };
+    key_check::check(&stored, &g, srs)
 }
 
 /// Whether a graph with its weights, and `secret`, open the commitment of `vk`: its program is that
@@ -201,6 +312,100 @@ pub fn check_opening(vk: &NetworkVerifyingKey, graph: &Graph, secret: &ModelSecr
     check_size(&compiled.program, srs)?;
     let c_f = quotients::commit_model(&compiled.weights.rows(compiled.program.parts()), srs.powers());
     let opened = blind(c_f, omega(&compiled.program, &compiled.weights, secret));
-    let same = compiled.program == vk.program && opened == vk.commitment;
-    if same { Ok(()) } else { Err(KeyError::CommitmentMismatch) }
+    if compiled.program != vk.program || opened != vk.commitment {
+        return Err(KeyError::CommitmentMismatch);
+    }
+    vk.check(&compiled.fixed, srs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::network::graph::samples::{graphs, mixed};
+    use crate::testing::srs;
+
+    fn key(graph: Graph, level: Option<Level>) -> NetworkProvingKey {
+        generate(graph, &ModelSecret::from_bytes([42; 32]), level, srs()).unwrap()
+    }
+
+    #[test]
+    fn proving_keys_have_one_encoding_and_pass_their_check() {
+        for (graph, level) in graphs().into_iter().zip([None, Some(Level::Two { rho2: 1 }), None, None, None]) {
+            let key = key(graph, level);
+            let bytes = key.to_bytes();
+            let read = NetworkProvingKey::from_bytes(&bytes).unwrap();
+            assert_eq!(read.to_bytes(), bytes);
+            assert_eq!(read.vk, key.vk);
+            check_key(&read, srs()).unwrap();
+            assert!(NetworkProvingKey::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+            assert!(NetworkProvingKey::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_to_a_key_is_told() {
+        let good = key(mixed(4), None);
+        let changed = |change: &dyn Fn(&mut NetworkProvingKey)| {
+            let mut key = good.clone();
+            change(&mut key);
+            check_key(&key, srs())
+        };
+        changed(&|_| {}).unwrap();
+        let quotient = |result| matches!(result, Err(KeyError::QuotientMismatch));
+        assert!(quotient(changed(&|key| key.omega += Fr::from(1u64))));
+        assert!(quotient(changed(&|key| key.quotients.swap(0, 1))));
+        assert!(quotient(changed(&|key| key.weights.units[0].weights[0] ^= 1)));
+        assert!(quotient(changed(&|key| key.vk.commitment = G1Affine::identity())));
+        let fixed = |result| matches!(result, Err(KeyError::FixedMismatch));
+        assert!(fixed(changed(&|key| key.vk.fixed.swap(0, 1))));
+        assert!(fixed(changed(&|key| key.fixed = mixed(8).compile().unwrap().fixed)));
+    }
+
+    /// N11 (a): commitments of another table, or of other addresses, are another function.
+    #[test]
+    fn fixed_commitments_are_those_of_the_fixed_bytes() {
+        let key = key(mixed(4), None);
+        key.vk.check(&key.fixed, srs()).unwrap();
+        let (program, fixed) = (key.vk.program.to_bytes(), key.fixed.to_bytes());
+        let bytes = key.vk.to_bytes();
+        NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).unwrap();
+        // Another table under the old digest, and under its own.
+        let other = mixed(8).compile().unwrap().fixed.to_bytes();
+        let error = NetworkVerifyingKey::from_bytes(&bytes, &program, &other).unwrap_err();
+        assert!(matches!(error, KeyError::FixedMismatch));
+        let mut lying = key.vk.clone();
+        let mut tables = key.fixed.tables().to_vec();
+        tables[0][200] -= 1;
+        let false_fixed = Fixed::new(tables, key.fixed.copies().to_vec()).unwrap();
+        lying.fixed_digest = false_fixed.digest();
+        let error = lying.check(&false_fixed, srs()).unwrap_err();
+        assert!(matches!(error, KeyError::FixedMismatch), "its commitments are those of the true table");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Whatever is read has exactly the bytes that it was read from, and nothing panics on it.
+        #[test]
+        fn changed_keys_are_refused_or_canonical(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            static KEY: std::sync::OnceLock<Zeroizing<Vec<u8>>> = std::sync::OnceLock::new();
+            let mut bytes = KEY.get_or_init(|| key(mixed(4), None).to_bytes()).to_vec();
+            for (at, value) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if let Ok(key) = NetworkProvingKey::from_bytes(&bytes) {
+                prop_assert_eq!(&key.to_bytes()[..], &bytes[..]);
+                let _ = check_key(&key, srs());
+            }
+        }
+
+        #[test]
+        fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(NetworkProvingKey::from_bytes(&bytes).is_err());
+        }
+    }
 }

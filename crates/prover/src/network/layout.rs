@@ -1,17 +1,27 @@
 //! N3: sizes that follow from a program and the number of samples.
 
-use super::program::Parts;
-use super::program::bounds::MIN_NU;
-use crate::circuit::layout::Columns;
+use super::program::bounds::{MAX_COMMITTED, MIN_NU};
+use super::program::{Parts, Port};
+use crate::circuit::layout::{Columns, FIRST};
 use crate::circuit::shape::{MAX_SAMPLES, MAX_VARIABLES, bound};
 use crate::error::CircuitError;
 
-/// First position of the byte table: entry `v` is at `TABLE_START + v`, sample 0.
+/// First position of the tables: entry `v` of the bytes is at `TABLE_START + v`, sample 0; the entries
+/// of table `f` follow at `TABLE_START + 256 f`.
 pub(crate) const TABLE_START: usize = 256;
+
+fn log2(n: usize) -> usize {
+    n.next_power_of_two().trailing_zeros() as usize
+}
 
 /// `nu`: `G` and `Y` have `2^nu` coefficients.
 pub(crate) fn nu(p: &Parts) -> usize {
-    ((p.hat_end as usize).next_power_of_two().trailing_zeros() as usize).max(MIN_NU)
+    log2(p.hat_end as usize).max(MIN_NU)
+}
+
+/// `nu_s`: a committed port has `2^{nu_s}` coefficients.
+fn port_nu(port: &Port) -> usize {
+    log2(FIRST + port.count as usize).max(MIN_NU)
 }
 
 /// `b = 2^nu`.
@@ -26,17 +36,27 @@ pub(crate) struct Size {
     pub(crate) rows: Columns,
     /// `nu` of `G` and `Y`.
     pub(crate) nu: usize,
+    /// `nu_s` of the committed ports, in order.
+    tensors: [usize; MAX_COMMITTED],
+    /// How many ports are committed.
+    pub(crate) committed: usize,
 }
 
 impl Size {
     /// The sizes for `samples` samples.
     pub(crate) fn new(p: &Parts, samples: usize) -> Result<Self, CircuitError> {
         bound("number of samples", samples, 1, MAX_SAMPLES)?;
-        let kappa = samples.next_power_of_two().trailing_zeros() as usize;
+        let kappa = log2(samples);
         let positions = p.positions as usize;
-        let l = ((positions << kappa).next_power_of_two().trailing_zeros() as usize).max(nu(p));
+        let (mut tensors, mut committed) = ([0; MAX_COMMITTED], 0);
+        for (nu, port) in tensors.iter_mut().zip(p.committed_ports()) {
+            *nu = port_nu(port.1);
+            committed += 1;
+        }
+        let l = tensors.iter().fold(log2(positions << kappa).max(nu(p)), |l, nu| l.max(*nu));
         bound("number of variables", l, 1, MAX_VARIABLES)?;
-        Ok(Self { rows: Columns { samples, kappa, nu: l - kappa, positions }, nu: nu(p) })
+        let rows = Columns { samples, kappa, nu: l - kappa, positions };
+        Ok(Self { rows, nu: nu(p), tensors, committed })
     }
 
     /// `lo = l - nu`, the level of `G` and `Y`.
@@ -44,9 +64,14 @@ impl Size {
         self.rows.variables() - self.nu
     }
 
-    /// Row of entry `v` of the byte table.
-    pub(crate) fn table_row(self, v: usize) -> usize {
-        (TABLE_START + v) << self.rows.kappa
+    /// `lo_s`, the level of the committed port `s`, counted among the committed ones.
+    pub(crate) fn tensor_level(self, s: usize) -> usize {
+        self.rows.variables() - self.tensors[s]
+    }
+
+    /// Row of position `p`, sample 0.
+    pub(crate) fn row(self, p: usize) -> usize {
+        p << self.rows.kappa
     }
 }
 

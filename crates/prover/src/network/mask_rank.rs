@@ -61,13 +61,16 @@ impl View {
     }
 }
 
-/// Rows, `G`, `Y` and a committed tensor with the levels `0, lo, lo, lo_s`; all of them full.
+/// Rows, among them inverses of lookups and copies, a hat of products that ends early, `G`, `Y` and two committed
+/// tensors with the levels `0, lo, lo, lo_s, lo`; all of them full.
 fn view(l: usize, real: usize, lo: usize, lo_s: usize) -> View {
     let size = Columns { samples: 1, kappa: 0, nu: l, positions: real };
     let n = 1usize << l;
     let row = Committed { level: 0, used: real };
     let (hat, tensor) = (Committed { level: lo, used: n >> lo }, Committed { level: lo_s, used: n >> lo_s });
-    View { instance: Instance::new(size, 6, l as u8), l, columns: vec![row, row, row, hat, hat, tensor] }
+    let product = Committed { level: 0, used: real / 3 };
+    let columns = vec![row, row, row, product, hat, hat, tensor, hat];
+    View { instance: Instance::new(size, 8, l as u8), l, columns }
 }
 
 #[test]

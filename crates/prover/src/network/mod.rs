@@ -1,11 +1,11 @@
-//! General networks: convolutions, pools and residual connections beside dense layers. Stage: a
-//! prover and a verifier in Rust for the first two steps of the specification
-//! (`docs/protocol-networks.md`, sections N1 to N9).
+//! General networks: convolutions, pools and residual connections beside dense layers
+//! (`docs/protocol-networks.md`).
 //!
-//! What is here: programs and their canonical bytes, [`Program::check`], the gadgets requantize,
-//! ReLU, clamp, maximum and division, relations and linear operators, batches. What is specified and
-//! refused with a typed error: tables, copies, products of activations, committed and index ports,
-//! triangles, lanes. No contract verifies these proofs, and nothing outside this crate makes them yet.
+//! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
+//! the gadgets requantize, ReLU, clamp, maximum, division, product, function and copy, relations, linear and
+//! product operators, public and committed ports, batches. What is specified and refused by the check with a
+//! typed error: index ports, lanes, kinds of other gadgets. No contract verifies these proofs, and nothing
+//! outside this crate makes them yet.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
@@ -31,7 +31,7 @@
 //! let prover = NetworkProver::new(key, &srs, 1)?;
 //! let (statements, proof) = prover.prove([1; 32], &[request.clone()])?;
 //! verifier.verify(&statements, &proof.to_bytes())?;
-//! assert_eq!(statements[0].ports[1], graph.infer(&request.inputs)?);
+//! assert_eq!(statements[0].ports[1].elements(), graph.infer(&request.inputs)?);
 //! # Ok(())
 //! # }
 //! ```
@@ -40,32 +40,40 @@ mod access;
 #[cfg(test)]
 mod attacks;
 mod columns;
+mod fixed;
 mod functions;
 mod gadget;
 pub mod graph;
-mod hats;
+mod helpers;
 mod keys;
+mod lambda;
 mod layout;
 #[cfg(test)]
 mod mask_rank;
+mod messages;
 mod phi;
+mod ports;
 pub mod program;
 mod proof;
 mod prove;
 mod statement;
 mod sumcheck;
+mod tensors;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod together;
 mod verify;
 mod weights;
 
 pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
+pub use fixed::{Copied, Fixed};
 pub use gadget::Gadget;
 pub use graph::{Graph, Layer, Linear, Parameters};
-pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_opening, generate};
+pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_key, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;
 pub use prove::NetworkProver;
-pub use statement::NetworkStatement;
-pub use verify::{NetworkChallenges, NetworkVerifier};
+pub use statement::{NetworkStatement, PortValue};
+pub use verify::{NetworkChallenges, NetworkClaim, NetworkVerifier, verify_many};
 pub use weights::NetworkWeights;

@@ -19,12 +19,23 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Columns of M2 before `Y`.
+    fn columns(self) -> usize {
+        self.order.width() - (self.order.m() + 1)
+    }
+
+    /// `Y_L, Y_R`, if they exist.
+    fn products(self) -> usize {
+        2 * usize::from(self.order.products)
+    }
+
     /// Length in bytes.
     pub(crate) fn bytes(self) -> usize {
         let (l, h) = (self.size.rows.variables(), self.size.rows.folds());
         let m1 = self.order.m() + 1;
-        let m2 = self.order.limbs + 1 + 1 + 4 + self.levels + 2;
-        let scalars = 1 + 3 * l + self.order.count() + FINAL + 2 * h + self.levels + 2;
+        let (columns, committed) = (self.columns(), self.order.committed);
+        let m2 = columns + 1 + self.products() + 4 + self.levels + 2 + 2 * committed;
+        let scalars = 1 + 3 * l + self.order.count() + FINAL + 2 * h + self.levels + 2 + 2 * committed;
         POINT * (m1 + m2 + (h - 1) + 2) + SCALAR * scalars
     }
 }
@@ -34,15 +45,19 @@ impl Shape {
 pub struct NetworkProof {
     /// M1: `C_L, C_X, C_m`.
     pub(crate) m1: Vec<G1Affine>,
-    /// `C_H, C_HT`.
+    /// `C_H, C_HT, C_J, C_HX, C_HV`.
     pub(crate) c_h: Vec<G1Affine>,
     pub(crate) c_y: G1Affine,
+    /// `C_YL, C_YR`, if there is a product.
+    pub(crate) c_products: Vec<G1Affine>,
     /// `C_S1, C_S2, C_S3, C_S0`.
     pub(crate) c_s: [G1Affine; 4],
     /// `C_q1 (, C_q2)`.
     pub(crate) c_q: Vec<G1Affine>,
     pub(crate) d: G1Affine,
     pub(crate) a_d: G1Affine,
+    /// `D_s, A_Ds` per committed port.
+    pub(crate) d_committed: Vec<[G1Affine; 2]>,
     pub(crate) sigma: Fr,
     /// `e(0), e(2), e(3)` of every round.
     pub(crate) rounds: Vec<[Fr; 3]>,
@@ -56,25 +71,42 @@ pub struct NetworkProof {
     pub(crate) fold_values: Vec<[Fr; 2]>,
     /// `pi_1, pi_2`.
     pub(crate) pi: [G1Affine; 2],
-    /// `zr_0..zr_{t+1}`.
+    /// `zr_0..zr_{t+1}`, then `ze_0, ze_1` per committed port.
     pub(crate) zr: Vec<Fr>,
 }
 
-/// The points of M2 in wire order.
-pub(crate) fn m2_points(
-    c_h: &[G1Affine],
-    c_y: G1Affine,
-    c_s: &[G1Affine; 4],
-    c_q: &[G1Affine],
-    d: G1Affine,
-    a_d: G1Affine,
-) -> Vec<G1Affine> {
-    [c_h, &[c_y], c_s, c_q, &[d, a_d]].concat()
+/// The points of M2.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct M2Points<'a> {
+    pub(crate) c_h: &'a [G1Affine],
+    pub(crate) c_y: G1Affine,
+    pub(crate) c_products: &'a [G1Affine],
+    pub(crate) c_s: &'a [G1Affine; 4],
+    pub(crate) c_q: &'a [G1Affine],
+    pub(crate) d: [G1Affine; 2],
+    pub(crate) d_committed: &'a [[G1Affine; 2]],
+}
+
+impl M2Points<'_> {
+    /// In wire order.
+    pub(crate) fn to_vec(self) -> Vec<G1Affine> {
+        let (hats, committed) = ([self.c_y], self.d_committed.as_flattened());
+        [self.c_h, &hats, self.c_products, self.c_s, self.c_q, &self.d, committed].concat()
+    }
 }
 
 impl NetworkProof {
     pub(crate) fn m2_points(&self) -> Vec<G1Affine> {
-        m2_points(&self.c_h, self.c_y, &self.c_s, &self.c_q, self.d, self.a_d)
+        let points = M2Points {
+            c_h: &self.c_h,
+            c_y: self.c_y,
+            c_products: &self.c_products,
+            c_s: &self.c_s,
+            c_q: &self.c_q,
+            d: [self.d, self.a_d],
+            d_committed: &self.d_committed,
+        };
+        points.to_vec()
     }
 
     /// What V5 to V7 read.
@@ -87,18 +119,20 @@ impl NetworkProof {
             c_q: &self.c_q,
             d: self.d,
             a_d: self.a_d,
-            d_committed: &[],
+            d_committed: &self.d_committed,
             pi: self.pi,
             zr: &self.zr,
         }
     }
 
-    /// The committed polynomials with their places in M4 and their levels; `Y` is at `lo`.
-    pub(crate) fn columns(&self, order: Order, lo: usize) -> Vec<(G1Affine, usize, usize)> {
+    /// The committed polynomials with their places in M4 and their levels, those of the key (`fixed`) too.
+    pub(crate) fn columns(&self, order: Order, size: Size, fixed: &[G1Affine]) -> Vec<(G1Affine, usize, usize)> {
         let rows = self.m1.iter().chain(&self.c_h).enumerate().map(|(j, p)| (*p, j, 0));
+        let products = self.c_products.iter().enumerate().map(|(i, p)| (*p, order.left() + i, 0));
         let s = [order.s(1), order.s(2), order.s(3), order.s0()];
         let s = self.c_s.iter().zip(s).map(|(p, j)| (*p, j, 0));
-        rows.chain(s).chain([(self.c_y, order.y(), lo)]).collect()
+        let fixed = fixed.iter().enumerate().map(|(i, p)| (*p, order.fixed() + i, size.rows.kappa));
+        rows.chain(products).chain(s).chain([(self.c_y, order.y(), size.lo())]).chain(fixed).collect()
     }
 
     /// The canonical bytes: M1 to M7 in order, without a header.
@@ -137,12 +171,14 @@ impl NetworkProof {
         let r = &mut reader;
         let proof = Self {
             m1: r.points(shape.order.m() + 1)?,
-            c_h: r.points(shape.order.limbs + 1)?,
+            c_h: r.points(shape.columns())?,
             c_y: r.point()?,
+            c_products: r.points(shape.products())?,
             c_s: [r.point()?, r.point()?, r.point()?, r.point()?],
             c_q: r.points(shape.levels)?,
             d: r.point()?,
             a_d: r.point()?,
+            d_committed: (0..shape.order.committed).map(|_| Ok([r.point()?, r.point()?])).collect::<Result<_, _>>()?,
             sigma: r.scalar()?,
             rounds: (0..l).map(|_| Ok([r.scalar()?, r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
             evals: r.scalars(shape.order.count())?,
@@ -156,7 +192,7 @@ impl NetworkProof {
             },
             fold_values: (0..h).map(|_| Ok([r.scalar()?, r.scalar()?])).collect::<Result<_, _>>()?,
             pi: [r.point()?, r.point()?],
-            zr: r.scalars(shape.levels + 2)?,
+            zr: r.scalars(shape.levels + 2 + 2 * shape.order.committed)?,
         };
         reader.end()?;
         Ok(proof)

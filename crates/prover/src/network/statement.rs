@@ -1,8 +1,40 @@
 //! N5: public values and statements.
 
+use ark_bn254::G1Affine;
+
 use super::program::{Parts, Port};
 use crate::error::{CircuitError, VerifyError};
 use crate::statement;
+use crate::tensor::CommittedTensor;
+
+/// What a statement says of one port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PortValue {
+    /// The elements of a public port.
+    Elements(Vec<i64>),
+    /// The point of a committed port (§10).
+    Commitment(CommittedTensor),
+}
+
+impl PortValue {
+    /// The elements; none of a committed port.
+    #[must_use]
+    pub fn elements(&self) -> &[i64] {
+        match self {
+            Self::Elements(elements) => elements,
+            Self::Commitment(_) => &[],
+        }
+    }
+
+    /// The point of a committed port.
+    #[must_use]
+    pub fn commitment(&self) -> Option<&CommittedTensor> {
+        match self {
+            Self::Elements(_) => None,
+            Self::Commitment(point) => Some(point),
+        }
+    }
+}
 
 /// What one sample of a proof claims: this model, these public values, this context.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -11,37 +43,58 @@ pub struct NetworkStatement {
     pub model_id: [u8; 32],
     /// Context id.
     pub context_id: [u8; 32],
-    /// The elements of every port, inputs before outputs.
-    pub ports: Vec<Vec<i64>>,
+    /// Every port, inputs before outputs.
+    pub ports: Vec<PortValue>,
+}
+
+/// The elements of every port of every sample.
+pub(crate) fn elements(statements: &[NetworkStatement]) -> Vec<Vec<&[i64]>> {
+    statements.iter().map(|s| s.ports.iter().map(PortValue::elements).collect()).collect()
+}
+
+/// The points of one committed port, by sample.
+pub(crate) fn points(statements: &[NetworkStatement], port: u8) -> Vec<G1Affine> {
+    let of = |s: &NetworkStatement| s.ports.get(usize::from(port)).and_then(PortValue::commitment).map(|p| p.0);
+    statements.iter().filter_map(of).collect()
 }
 
 /// `PV`: the ports one after the other, every element in the width of its port, big-endian. The
 /// values fit: [`check`] has looked.
-pub(crate) fn public_bytes(p: &Parts, ports: &[Vec<i64>]) -> Vec<u8> {
+pub(crate) fn public_bytes(p: &Parts, ports: &[PortValue]) -> Vec<u8> {
     let mut out = Vec::new();
-    for (port, elements) in p.ports.iter().zip(ports) {
+    for (port, value) in p.ports.iter().zip(ports) {
         let skip = 8 - usize::from(port.width);
-        elements.iter().for_each(|e| out.extend(&e.to_be_bytes()[skip..]));
+        match value {
+            PortValue::Elements(elements) => elements.iter().for_each(|e| out.extend(&e.to_be_bytes()[skip..])),
+            PortValue::Commitment(point) => out.extend(point.to_bytes()),
+        }
     }
     out
 }
 
-/// V1 for values: lengths, and every element within the bounds of its port.
-pub(crate) fn check_values<'a>(ports: impl Iterator<Item = &'a Port>, values: &[Vec<i64>]) -> Result<(), CircuitError> {
-    let ports: Vec<&Port> = ports.collect();
-    if ports.len() != values.len() {
-        return Err(CircuitError::Length { what: "ports", got: values.len(), expected: ports.len() });
+/// V1 for the value of one port: a point for a committed one; else its length, and every element within bounds.
+fn check_port(index: usize, port: &Port, value: &PortValue) -> Result<(), CircuitError> {
+    let committed = port.has(Port::COMMITTED);
+    if committed != value.commitment().is_some() {
+        let side = if port.has(Port::OUTPUT) { "outputs" } else { "inputs" };
+        return Err(CircuitError::Commitment { side, committed });
     }
-    for (index, (port, elements)) in ports.iter().zip(values).enumerate() {
-        if elements.len() != port.count as usize {
-            let expected = port.count as usize;
-            return Err(CircuitError::Length { what: "elements of a port", got: elements.len(), expected });
-        }
-        if let Some(at) = elements.iter().position(|e| !(port.min..=port.max).contains(e)) {
-            return Err(CircuitError::Element { port: index, element: at });
-        }
+    if committed {
+        return Ok(());
     }
-    Ok(())
+    check_elements(index, port, value.elements())
+}
+
+/// The length of a port, and every element within its bounds.
+pub(crate) fn check_elements(index: usize, port: &Port, elements: &[i64]) -> Result<(), CircuitError> {
+    if elements.len() != port.count as usize {
+        let expected = port.count as usize;
+        return Err(CircuitError::Length { what: "elements of a port", got: elements.len(), expected });
+    }
+    match elements.iter().position(|e| !(port.min..=port.max).contains(e)) {
+        Some(element) => Err(CircuitError::Element { port: index, element }),
+        None => Ok(()),
+    }
 }
 
 /// V1 for statements: one model, and values that fit the ports.
@@ -49,7 +102,14 @@ pub(crate) fn check(p: &Parts, statements: &[NetworkStatement]) -> Result<(), Ve
     if statements.windows(2).any(|s| s[0].model_id != s[1].model_id) {
         return Err(VerifyError::MixedModels);
     }
-    statements.iter().try_for_each(|s| check_values(p.ports.iter(), &s.ports))?;
+    for s in statements {
+        if s.ports.len() != p.ports.len() {
+            let (got, expected) = (s.ports.len(), p.ports.len());
+            return Err(CircuitError::Length { what: "ports", got, expected }.into());
+        }
+        let mut ports = p.ports.iter().zip(&s.ports).enumerate();
+        ports.try_for_each(|(index, (port, value))| check_port(index, port, value))?;
+    }
     Ok(())
 }
 

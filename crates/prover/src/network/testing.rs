@@ -7,18 +7,22 @@ use zeroize::Zeroizing;
 use super::columns::NetworkColumns;
 use super::gadget::Row;
 use super::graph::Graph;
+use super::helpers::Helpers;
 use super::keys::generate;
 use super::phi::{Order, phi};
+use super::program::Port;
 use super::prove::{NetworkProver, Session};
-use super::statement::NetworkStatement;
+use super::statement::{self, NetworkStatement};
 use super::sumcheck::{Inputs, Output};
+use super::tensors::PortTensors;
 use super::verify::NetworkVerifier;
 use crate::keys::{Level, ModelSecret};
 use crate::opening::prove::Folds;
-use crate::prove::{FoldedModel, Request};
+use crate::prove::{FoldedModel, MaskedTensors, Request};
 use crate::randomness::Randomness;
 use crate::rules::{Rule, Rules};
 use crate::sumcheck::verify::cubic;
+use crate::tensor::{SampleSecrets, TensorSecret};
 use crate::testing::{Forge, MODEL, Xorshift, srs};
 use crate::transcript::NetworkChallenges1;
 
@@ -34,6 +38,14 @@ pub(crate) trait Cheat: core::fmt::Debug {
     fn after_m1(&self, columns: NetworkColumns, _: &NetworkChallenges1) -> NetworkColumns {
         columns
     }
+    /// With the columns of M2, before they are sent.
+    fn after_helpers(&self, columns: NetworkColumns, _: &Helpers, _: &NetworkChallenges1) -> NetworkColumns {
+        columns
+    }
+    /// The tensors behind the points, before anything is sent.
+    fn tensors(&self, _: &mut [PortTensors]) {}
+    /// On what M2 sends for committed ports, and on what is behind it.
+    fn tensors_after_m1(&self, _: &mut [MaskedTensors], _: &mut [Zeroizing<Vec<Fr>>], _: &NetworkChallenges1) {}
     /// On what M2 sends for the model.
     fn model(&self, _: &mut FoldedModel, _: &NetworkChallenges1) {}
     /// On `Y`.
@@ -63,11 +75,11 @@ impl Forgery {
         if kind == Forge::No {
             return Self { kind, shift: Fr::ZERO };
         }
-        let values: Vec<_> = statements.iter().map(|s| s.ports.clone()).collect();
+        let values = statement::elements(statements);
         let (f, zeta) = (inputs.functions, inputs.c2.zeta);
         let public = f.claim(&values);
         let zeta_inverse = zeta.inverse().unwrap();
-        let at_r = f.evaluate(&inputs.c2.xi, &output.r, inputs.c1.gamma);
+        let at_r = f.evaluate(&inputs.c2.xi, &output.r);
         let target = phi(inputs.p, f, &at_r, &output.evals, inputs.c1.beta, zeta);
         let run = |mut claim: Fr| {
             output.rounds.iter().zip(&output.r).for_each(|(e, r)| claim = cubic(claim, e, *r));
@@ -135,6 +147,15 @@ impl Fixture {
         (0..samples).map(|k| Request { inputs: inputs(), context_id: [k as u8; 32] }).collect()
     }
 
+    /// Fixed secrets for the committed ports.
+    pub(crate) fn secrets(&self, samples: usize) -> Vec<SampleSecrets> {
+        let ports = || self.verifier.key().program().parts().committed_ports();
+        let has = |output: bool| ports().any(|(_, p)| p.has(Port::OUTPUT) == output);
+        let secret = |on: bool, k: usize| on.then(|| TensorSecret::from_bytes([k as u8 + 1; 32]));
+        let sample = |k| SampleSecrets { inputs: secret(has(false), k), outputs: secret(has(true), k + 64) };
+        (0..samples).map(sample).collect()
+    }
+
     /// A proof by a prover that runs under `rules` and cheats as told.
     pub(crate) fn cheat(
         &self,
@@ -144,7 +165,8 @@ impl Fixture {
     ) -> (Vec<NetworkStatement>, Vec<u8>) {
         let session = Session { rules: Rules { dropped }, cheat: Some(cheat), marker: core::marker::PhantomData };
         let randomness = Randomness::from_seed([0x5e; 32]);
-        let (statements, proof) = self.prover.prove_session(MODEL, requests, randomness, session).unwrap();
+        let (statements, proof) =
+            self.prover.prove_session(MODEL, requests, &self.secrets(requests.len()), randomness, session).unwrap();
         (statements, proof.to_bytes())
     }
 
@@ -156,18 +178,52 @@ impl Fixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::circuit::Committed;
     use crate::network::gadget::Gadget;
-    use crate::network::graph::samples::{cnn, mlp};
+    use crate::network::graph::samples::{cnn, mixed, mlp};
+    use crate::tensor::CommittedTensor;
 
     fn accepted(graph: Graph, level: Level, samples: usize) {
         let fixture = Fixture::new(graph, level, samples);
         let requests = fixture.requests(samples, 5);
-        let (statements, proof) = fixture.prover.prove(MODEL, &requests).unwrap();
+        let secrets = fixture.secrets(samples);
+        let (statements, proof) = fixture.prover.prove_committed(MODEL, &requests, &secrets).unwrap();
         let result = fixture.verifier.verify(&statements, &proof.to_bytes());
         assert!(result.is_ok(), "{result:?}");
-        for (statement, request) in statements.iter().zip(&requests) {
-            assert_eq!(statement.ports[1], fixture.graph().infer(&request.inputs).unwrap());
+        for ((statement, request), secrets) in statements.iter().zip(&requests).zip(&secrets) {
+            let inputs: Vec<i64> = request.inputs.iter().map(|x| i64::from(*x)).collect();
+            let outputs = fixture.graph().infer(&request.inputs).unwrap();
+            let sides = [(inputs, &secrets.inputs), (outputs, &secrets.outputs)];
+            for (port, (elements, secret)) in statement.ports.iter().zip(sides) {
+                match secret {
+                    None => assert_eq!(port.elements(), elements),
+                    Some(secret) => {
+                        let point = CommittedTensor::new(srs(), &elements, secret).unwrap();
+                        assert_eq!(port.commitment(), Some(&point));
+                    }
+                }
+            }
         }
+    }
+
+    #[test]
+    fn honest_proofs_with_committed_ports_verify() {
+        let relu = Gadget::Relu { shift: 8 };
+        for (inputs, outputs, samples) in [(true, false, 1), (false, true, 2), (true, true, 3)] {
+            let committed = Committed { inputs, outputs };
+            accepted(mlp(&[5, 7, 3], &[relu], 3).with_committed(committed), Level::One, samples);
+        }
+        // Tensors at other levels than rows and hats: long and short ones.
+        let both = Committed { inputs: true, outputs: true };
+        accepted(mlp(&[600, 2], &[], 3).with_committed(both), Level::One, 1);
+        accepted(mlp(&[3, 40], &[], 3).with_committed(both), Level::Two { rho2: 2 }, 1);
+        accepted(mixed(3).with_committed(both), Level::One, 2);
+    }
+
+    #[test]
+    fn honest_proofs_with_products_functions_and_copies_verify() {
+        accepted(mixed(4), Level::One, 1);
+        accepted(mixed(5), Level::One, 3);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! N8: the verifier.
 
 use ark_bn254::Fr;
+use rayon::prelude::*;
 
 use super::functions::Functions;
 use super::keys::NetworkVerifyingKey;
 use super::layout::Size;
+use super::messages::start;
 use super::phi::{Order, phi};
 use super::proof::{NetworkProof, Shape};
-use super::prove::start;
 use super::statement::{self, NetworkStatement};
 use crate::error::{Check, KeyError, VerifyError};
-use crate::many;
-use crate::opening::verify::{self as opening, Equation, Instance, Opening, SrsPoints};
+use crate::many::{self, Verdicts};
+use crate::opening::verify::{self as opening, CommittedInstance, Equation, Instance, Opening, SrsPoints};
 use crate::pinned::PinnedSrs;
 use crate::prove::bound_sigma;
 use crate::rules::{Rule, Rules};
@@ -40,6 +41,33 @@ pub struct NetworkChallenges {
     pub delta: Fr,
 }
 
+/// One proof to verify together with others.
+#[derive(Debug, Clone, Copy)]
+pub struct NetworkClaim<'a> {
+    /// The verifier of its network.
+    pub verifier: &'a NetworkVerifier,
+    /// Its statements, in order.
+    pub statements: &'a [NetworkStatement],
+    /// Its canonical bytes.
+    pub proof: &'a [u8],
+}
+
+/// [`crate::verify_many`] for proofs of networks, of one or of several keys: one product of pairings per SRS, with one
+/// pair more per distinct modulus of their quotients. A proof whose V1 to V6 fail never enters it.
+///
+/// A proof that [`NetworkVerifier::verify`] refuses is accepted with probability at most `2^-128`.
+#[must_use]
+pub fn verify_many(claims: &[NetworkClaim<'_>]) -> Verdicts {
+    verify_many_rules(claims, Rules::default())
+}
+
+pub(crate) fn verify_many_rules(claims: &[NetworkClaim<'_>], rules: Rules) -> Verdicts {
+    let reduce = |c: &NetworkClaim<'_>| c.verifier.reduce(c.statements, c.proof, rules).map(|(_, e)| e);
+    let reduced: Vec<Result<Equation, VerifyError>> = claims.par_iter().map(reduce).collect();
+    let points = claims.iter().map(|c| (c.verifier.vk.srs_id(), &c.verifier.points));
+    many::settle(points.zip(reduced), rules)
+}
+
 /// Verifies proofs of one network under one pinned SRS.
 #[derive(Debug, Clone)]
 pub struct NetworkVerifier {
@@ -51,7 +79,8 @@ pub struct NetworkVerifier {
 impl NetworkVerifier {
     /// A verifier. All SRS points come from `pinned`, none from the key.
     ///
-    /// A key of this type has a program that [`Program::check`](super::Program::check) accepts.
+    /// What a valid proof says is what the program says. That the program is a function is for whoever registered
+    /// the key to have checked: [`NetworkVerifyingKey::check`].
     ///
     /// # Errors
     /// The key names another SRS, or `pinned` does not reach the powers it needs.
@@ -103,20 +132,30 @@ impl NetworkVerifier {
         proof: &[u8],
         rules: Rules,
     ) -> Result<NetworkChallenges, VerifyError> {
-        // V1
-        let p = self.vk.program().parts();
-        let size = Size::new(p, statements.len())?;
-        statement::check(p, statements)?;
-        let proof = NetworkProof::from_bytes(self.shape(size), proof)?;
-        let (challenges, equation) = self.reduce(statements, &proof, size, rules).map_err(VerifyError::Rejected)?;
+        let (challenges, equation) = self.reduce(statements, proof, rules)?;
         if rules.on(Rule::V7) && !many::holds(&self.points, &equation) {
             return Err(VerifyError::Rejected(Check::V7));
         }
         Ok(challenges)
     }
 
-    /// V2 to V6.
+    /// V1 to V6: everything but the pairings.
     fn reduce(
+        &self,
+        statements: &[NetworkStatement],
+        proof: &[u8],
+        rules: Rules,
+    ) -> Result<(NetworkChallenges, Equation), VerifyError> {
+        // V1
+        let p = self.vk.program().parts();
+        let size = Size::new(p, statements.len())?;
+        statement::check(p, statements)?;
+        let proof = NetworkProof::from_bytes(self.shape(size), proof)?;
+        self.reduce_parsed(statements, &proof, size, rules).map_err(VerifyError::Rejected)
+    }
+
+    /// V2 to V6.
+    fn reduce_parsed(
         &self,
         statements: &[NetworkStatement],
         proof: &NetworkProof,
@@ -125,14 +164,14 @@ impl NetworkVerifier {
     ) -> Result<(NetworkChallenges, Equation), Check> {
         let p = self.vk.program().parts();
         let order = Order::new(p);
-        let values: Vec<Vec<Vec<i64>>> = statements.iter().map(|s| s.ports.clone()).collect();
+        let values = statement::elements(statements);
 
         // V2 and V3: the transcript yields every challenge only after what it binds.
         let transcript = start(&self.vkd, self.vk.program(), statements, rules);
         let (transcript, m1) = transcript.m1(&proof.m1);
         let sigma = bound_sigma(proof.sigma, rules);
         let (mut transcript, m2) = transcript.m2(&proof.m2_points(), sigma, size.rows.variables());
-        let functions = Functions::new(p, size, &m1, &m2, rules).ok_or(Check::V2)?;
+        let functions = Functions::new(p, size, &m1, &m2, &values, rules).ok_or(Check::V2)?;
         let mut claim = functions.claim(&values) + m2.zeta * proof.sigma;
         let mut r = Vec::with_capacity(size.rows.variables());
         for e in &proof.rounds {
@@ -148,7 +187,7 @@ impl NetworkVerifier {
         let delta = transcript.pi_2(&proof.pi[1], &proof.zr);
 
         // V4
-        let at_r = functions.evaluate(&m2.xi, &r, m1.gamma);
+        let at_r = functions.evaluate(&m2.xi, &r);
         let expected = phi(p, &functions, &at_r, &proof.evals, m1.beta, m2.zeta);
         if rules.on(Rule::V4) && claim != expected {
             return Err(Check::V4);
@@ -156,15 +195,22 @@ impl NetworkVerifier {
 
         // V2 for x, V5 and V6
         let moduli = self.points.moduli(self.vk.level().roots(m1.alpha));
+        let committed = p.committed_ports().enumerate().map(|(s, (port, _))| CommittedInstance {
+            rule: Rule::SchnorrTensor,
+            power: 2 + s as u64,
+            level: size.tensor_level(s),
+            points: statement::points(statements, port),
+        });
+        let committed: Vec<CommittedInstance> = committed.collect();
         let instance = Instance {
-            columns: proof.columns(order, size.lo()),
+            columns: proof.columns(order, size, self.vk.fixed()),
             g: (order.g(), size.lo()),
             commitment: self.vk.commitment(),
             moduli: &moduli,
             tau_g1: self.points.tau.0,
             c_d: m2.c_d,
             mu: m1.mu,
-            committed: &[],
+            committed: &committed,
             r: &r,
         };
         let equation = opening::reduce(proof.messages(), &instance, Opening { rho, x, eta, z, delta }, rules)?;

@@ -59,19 +59,31 @@ pub(crate) struct Folds {
     p_0: Coefficients,
     /// `F_1..F_{h-1}`.
     f: Vec<Coefficients>,
-    /// `inj = rho^{jG} G`, added at level `kappa`.
-    inj: Coefficients,
-    kappa: usize,
+    /// `I_i`: what is injected, by level; ascending, each level once.
+    injected: Vec<(usize, Coefficients)>,
     pub(crate) fin: [Fr; FINAL],
     rules: Rules,
 }
 
 impl Folds {
-    /// M5: folds `p_0`, with `inj` added at level `kappa`.
-    pub(crate) fn new(mut p_0: Coefficients, inj: Coefficients, kappa: usize, r: &[Fr], rules: Rules) -> Self {
+    /// M5: folds `p_0`, with each of `injected` added at its level.
+    pub(crate) fn new(
+        mut p_0: Coefficients,
+        injected: impl IntoIterator<Item = (usize, Coefficients)>,
+        r: &[Fr],
+        rules: Rules,
+    ) -> Self {
         let folds = r.len() - 3;
-        if kappa == 0 {
-            add(&mut p_0, &inj, Fr::ONE);
+        let mut levels: Vec<(usize, Coefficients)> = Vec::new();
+        for (level, polynomial) in injected {
+            if level == 0 {
+                add(&mut p_0, &polynomial, Fr::ONE);
+                continue;
+            }
+            match levels.iter_mut().find(|(at, _)| *at == level) {
+                Some((_, sum)) => add(sum, &polynomial, Fr::ONE),
+                None => levels.push((level, polynomial)),
+            }
         }
         let mut f: Vec<Coefficients> = Vec::with_capacity(folds);
         for (i, r) in r[..folds].iter().enumerate() {
@@ -79,8 +91,8 @@ impl Folds {
                 None => p_0.clone(),
                 Some(last) => last.clone(),
             };
-            if i == kappa && i > 0 {
-                add(&mut next, &inj, Fr::ONE);
+            if let Some((_, polynomial)) = levels.iter().find(|(at, _)| *at == i) {
+                add(&mut next, polynomial, Fr::ONE);
             }
             fold(&mut next, *r);
             f.push(next);
@@ -90,7 +102,7 @@ impl Folds {
             fin.iter_mut().zip(last.iter()).for_each(|(c, l)| *c = *l);
             last.zeroize();
         }
-        Self { p_0, f, inj, kappa, fin, rules }
+        Self { p_0, f, injected: levels, fin, rules }
     }
 
     /// Adds `delta` to coefficient 0 of `F_{h-1}`, for tests.
@@ -107,10 +119,11 @@ impl Folds {
         powers.commit(&f)
     }
 
-    /// `P_i` for `i = 0..h-1`, as `F_i` and whether `inj` is added.
-    fn levels(&self) -> impl Iterator<Item = (&[Fr], bool)> {
-        let rest = self.f.iter().enumerate().map(|(i, f)| (f.as_slice(), i + 1 == self.kappa));
-        core::iter::once((self.p_0.as_slice(), false)).chain(rest)
+    /// `P_i` for `i = 0..h-1`, as `F_i` and what is added to it.
+    fn levels(&self) -> impl Iterator<Item = (&[Fr], Option<&[Fr]>)> {
+        let injected = |i: usize| self.injected.iter().find(|(at, _)| *at == i).map(|(_, p)| p.as_slice());
+        let rest = self.f.iter().enumerate().map(move |(i, f)| (f.as_slice(), injected(i + 1)));
+        core::iter::once((self.p_0.as_slice(), None)).chain(rest)
     }
 
     /// M6: `P_i(x), P_i(-x)`.
@@ -124,13 +137,13 @@ impl Folds {
             }
             [even + x * odd, even - x * odd]
         };
-        let inj = at(&self.inj);
         let levels: Vec<_> = self.levels().collect();
         levels
             .into_par_iter()
             .map(|(p, injected)| {
                 let [plus, minus] = at(p);
-                if injected { [plus + inj[0], minus + inj[1]] } else { [plus, minus] }
+                let inj = injected.map_or([Fr::ZERO; 2], at);
+                [plus + inj[0], minus + inj[1]]
             })
             .collect()
     }
@@ -151,8 +164,8 @@ impl Folds {
         let mut a = Zeroizing::new(vec![Fr::ZERO; self.p_0.len()]);
         for (i, (p, injected)) in self.levels().enumerate() {
             add(&mut a, p, eta[i]);
-            if injected {
-                add(&mut a, &self.inj, eta[i]);
+            if let Some(polynomial) = injected {
+                add(&mut a, polynomial, eta[i]);
             }
         }
         let mut b = Zeroizing::new(vec![Fr::ZERO; self.f.first().map_or(0, |f| f.len())]);

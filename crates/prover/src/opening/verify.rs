@@ -6,7 +6,6 @@ use ark_ec::pairing::Pairing;
 use ark_ff::{AdditiveGroup, Field};
 
 use super::x_is_excluded;
-use crate::circuit::Side;
 use crate::error::{Check, KeyError};
 use crate::mle;
 use crate::pinned::PinnedSrs;
@@ -125,6 +124,19 @@ pub(crate) struct Messages<'a> {
     pub(crate) zr: &'a [Fr],
 }
 
+/// One committed side or port.
+#[derive(Debug)]
+pub(crate) struct CommittedInstance {
+    /// The check of its Schnorr proof.
+    pub(crate) rule: Rule,
+    /// The power of `delta` that weighs its Schnorr proof.
+    pub(crate) power: u64,
+    /// Its level.
+    pub(crate) level: usize,
+    /// The points of the samples.
+    pub(crate) points: Vec<G1Affine>,
+}
+
 /// What V5 to V7 need besides the proof.
 #[derive(Debug)]
 pub(crate) struct Instance<'a> {
@@ -137,8 +149,8 @@ pub(crate) struct Instance<'a> {
     pub(crate) tau_g1: G1Affine,
     pub(crate) c_d: Fr,
     pub(crate) mu: Fr,
-    /// The points of the samples, per committed side; their evaluations are the last of M4.
-    pub(crate) committed: &'a [(Side, Vec<G1Affine>)],
+    /// The committed tensors; their evaluations are the last of M4.
+    pub(crate) committed: &'a [CommittedInstance],
     pub(crate) r: &'a [Fr],
 }
 
@@ -163,15 +175,6 @@ fn folds(proof: Messages<'_>, r: &[Fr], rho: &[Fr], x: Fr, rules: Rules) -> Resu
         return Err(Check::V5b);
     }
     Ok(v)
-}
-
-/// The power of `delta` of the Schnorr proof of a committed side.
-fn schnorr_weight(side: Side, delta: Fr, rules: Rules) -> Fr {
-    let (rule, weight) = match side {
-        Side::Inputs => (Rule::SchnorrInputs, delta.square()),
-        Side::Outputs => (Rule::SchnorrOutputs, delta.square() * delta),
-    };
-    if rules.on(rule) { weight } else { Fr::ZERO }
 }
 
 /// V2 for `x`, V5 and V6.
@@ -207,8 +210,7 @@ pub(crate) fn reduce(
         term(*point, za * eta[*level] * rho[*j]);
     }
     let (g, level) = instance.g;
-    let at_level = za * eta[level];
-    let c_g = at_level * rho[g];
+    let c_g = za * eta[level] * rho[g];
     let delta = if rules.on(Rule::Schnorr) { c.delta } else { Fr::ZERO };
     term(instance.commitment, c_g);
     term(proof.d, c_g - delta * instance.c_d);
@@ -221,12 +223,12 @@ pub(crate) fn reduce(
         term(modulus.power.g1, delta * zr);
         generator -= delta * zr * modulus.root;
     }
-    for (i, ((side, points), [d, a_d])) in instance.committed.iter().zip(proof.d_committed).enumerate() {
-        let mut weight = at_level * rho[rho.len() - instance.committed.len() + i];
-        let delta = schnorr_weight(*side, c.delta, rules);
+    for (i, (tensor, [d, a_d])) in instance.committed.iter().zip(proof.d_committed).enumerate() {
+        let mut weight = za * eta[tensor.level] * rho[rho.len() - instance.committed.len() + i];
+        let delta = if rules.on(tensor.rule) { c.delta.pow([tensor.power]) } else { Fr::ZERO };
         term(*d, weight - delta * instance.c_d);
         term(*a_d, -delta);
-        for point in points {
+        for point in &tensor.points {
             term(*point, weight);
             weight *= instance.mu;
         }

@@ -10,6 +10,7 @@ use crate::circuit::Side;
 use crate::circuit::layout::FIRST;
 use crate::encoding::signed;
 use crate::error::ProveError;
+use crate::kernels::FixedBase;
 use crate::randomness::Randomness;
 use crate::statement::PublicValues;
 use crate::tensor::{CommittedTensor, SampleSecrets, coefficients};
@@ -54,12 +55,19 @@ impl Drop for MaskedTensors {
 }
 
 impl MaskedTensors {
-    /// `X_s = sum_k mu^k X_k + e_0 + e_1 X`, by position.
-    pub(crate) fn combine(&self, tensors: &Tensors, mu: Fr) -> Zeroizing<Vec<Fr>> {
-        let longest = tensors.elements.iter().map(|t| t.len()).max().unwrap_or(0);
+    /// `D_s` and `A_Ds` from fresh scalars; `points` are `[1]_1, [tau]_1, ..`.
+    pub(crate) fn draw(points: &FixedBase, randomness: &mut Randomness) -> Self {
+        let (masks, nonces): ([Fr; 2], [Fr; 2]) = (randomness.scalars(), randomness.scalars());
+        let points = points.msm_many(&[&masks, &nonces]);
+        Self { masks, nonces, d: points[0], a_d: points[1] }
+    }
+
+    /// `X_s = sum_k mu^k X_k + e_0 + e_1 X`, by position, from the elements and blindings of the samples.
+    pub(crate) fn combine(&self, elements: &[Zeroizing<Vec<i64>>], blindings: &[Fr], mu: Fr) -> Zeroizing<Vec<Fr>> {
+        let longest = elements.iter().map(|t| t.len()).max().unwrap_or(0);
         let mut out = Zeroizing::new(vec![Fr::default(); FIRST + longest]);
         let mut weight = Fr::from(1u64);
-        for (elements, blinding) in tensors.elements.iter().zip(tensors.blindings.iter()) {
+        for (elements, blinding) in elements.iter().zip(blindings) {
             out[0] += weight * blinding;
             out[FIRST..].iter_mut().zip(elements.iter()).for_each(|(o, e)| *o += weight * signed(*e));
             weight *= mu;
@@ -122,12 +130,7 @@ impl Prover {
 
     /// M2: `D_s` and `A_Ds` from fresh scalars.
     pub(super) fn mask_tensors(&self, tensors: &[Tensors], randomness: &mut Randomness) -> Vec<MaskedTensors> {
-        let draw = |_: &Tensors| {
-            let (masks, nonces): ([Fr; 2], [Fr; 2]) = (randomness.scalars(), randomness.scalars());
-            let points = self.points.blinding.msm_many(&[&masks, &nonces]);
-            MaskedTensors { masks, nonces, d: points[0], a_d: points[1] }
-        };
-        tensors.iter().map(draw).collect()
+        tensors.iter().map(|_| MaskedTensors::draw(&self.points.blinding, randomness)).collect()
     }
 }
 

@@ -70,7 +70,8 @@ impl Prover {
         // M3, M4
         let functions = Functions::new(vk.shape(), size, &c1, &c2, rules);
         #[allow(unused_mut)]
-        let mut combined: Vec<_> = masked.iter().zip(tensors).map(|(m, t)| m.combine(t, c2.mu)).collect();
+        let mut combined: Vec<_> =
+            masked.iter().zip(tensors).map(|(m, t)| m.combine(&t.elements, &t.blindings, c2.mu)).collect();
         #[cfg(test)]
         if let Some(cheat) = session.cheat {
             cheat.combined(&mut combined);
@@ -100,7 +101,7 @@ impl Prover {
             add(&mut inj, x, rho[order.committed(i)]);
         }
         #[allow(unused_mut)]
-        let mut folds = Folds::new(batch(&columns, &inverses, &masks, &rho), inj, size.kappa, &rounds.r, rules);
+        let mut folds = Folds::new(batch(&columns, &inverses, &masks, &rho), [(size.kappa, inj)], &rounds.r, rules);
         #[cfg(test)]
         forgery.folds(&mut folds, rho[order.s(1)], &rounds.r);
         let c_f = folds.commit(powers);

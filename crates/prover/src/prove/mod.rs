@@ -5,8 +5,9 @@ mod committed;
 mod messages;
 mod model;
 
+pub(crate) use committed::MaskedTensors;
 #[cfg(test)]
-pub(crate) use committed::{MaskedTensors, Tensors};
+pub(crate) use committed::Tensors;
 pub(crate) use messages::{bound_sigma, start};
 #[cfg(test)]
 pub(crate) use model::FoldedModel;

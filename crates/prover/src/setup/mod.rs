@@ -1,16 +1,14 @@
 //! §3: keys of a model from SRS powers alone.
 
+pub(crate) mod key_check;
 pub mod quotients;
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
-use ark_ff::Zero;
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::{AffineRepr, CurveGroup};
 
 use crate::circuit::{Layout, Weights};
-use crate::encoding::{keccak, point_bytes, wide};
 use crate::error::KeyError;
 use crate::fold_weights;
-use crate::kernels;
 use crate::keys::{Level, ModelSecret, ProvingKey, VerifyingKey};
 use crate::srs::Srs;
 use quotients::ModelCommitment;
@@ -78,27 +76,15 @@ pub fn check_key(key: &ProvingKey, srs: &Srs) -> Result<(), KeyError> {
     }
     let layout = Layout::new(&key.vk.shape);
     check_size(&layout, srs)?;
-    let mut points: Vec<u8> = key.vk.digest().to_vec();
-    key.quotients.iter().for_each(|p| points.extend(point_bytes(p)));
-    let mut seed = [0; 64];
-    seed[..32].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points]));
-    seed[32..].copy_from_slice(&keccak(&[b"zkinfer/key-check/v1", &points, &[1]]));
-    let alpha = wide(&seed);
-    let g = kernels::msm(&srs.powers()[..layout.positions], &fold_weights::fold(&key.weights, key.omega, alpha));
-    // f - g = sum_j (X^{2^j} - root_j) q_j
-    let mut left = G1Projective::from(key.vk.commitment) - g;
-    let (mut g1, mut g2) = (Vec::new(), Vec::new());
-    let parts = key.quotient_points().into_iter().zip(key.vk.quotient_weights(alpha));
-    for ((part, root), j) in parts.zip(key.vk.roots(alpha)).zip(key.vk.exponents()) {
-        let (points, weights) = part;
-        let q = kernels::msm(points, &weights);
-        left += q * root;
-        g1.push(-q);
-        g2.push(srs.pinned().g2(j).ok_or(KeyError::SrsTooSmall { needed: 1 << j, got: 0 })?);
-    }
-    g1.push(left.into_affine());
-    g2.push(G2Affine::generator());
-    if Bn254::multi_pairing(g1, g2).is_zero() { Ok(()) } else { Err(KeyError::QuotientMismatch) }
+    let alpha = key_check::challenge(&key.vk.digest(), &key.quotients);
+    let stored = key_check::Stored {
+        commitment: key.vk.commitment,
+        points: key.quotient_points(),
+        weights: key.vk.quotient_weights(alpha),
+        roots: key.vk.roots(alpha),
+        exponents: key.vk.exponents(),
+    };
+    key_check::check(&stored, &fold_weights::fold(&key.weights, key.omega, alpha), srs)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 
-use super::{Bases, geometric};
+use super::{Bases, geometric, lane, views};
 use crate::encoding::signed;
-use crate::network::program::bounds::drivers;
-use crate::network::program::{Access, Tensor};
+use crate::network::program::bounds::{MAX_VARS, drivers};
+use crate::network::program::{Access, LANE, Tensor};
 
 /// The weights of one axis without triangle: entry `x` is the sum over the axis' variables.
 fn axis_weights(a: &Access, t: &Tensor, axis: usize, bases: &Bases) -> Vec<Fr> {
@@ -86,20 +86,59 @@ fn add_triangle(
     }
 }
 
-/// Adds the hats of an access: `hats[q] += ` the coefficient of `theta^q`, where `values` are the
-/// view's values by position from `start` on (summed over the samples with their weights).
-pub(crate) fn add_hats(hats: &mut [Fr], values: &[Fr], start: usize, a: &Access, t: &Tensor, bases: &Bases) {
-    let mut bound: Vec<usize> = (0..a.vars.len()).filter(|v| a.vars[*v].target.is_some()).collect();
+/// Adds the hats of an access: `hats[q] += ` the coefficient of `theta^q`, where `values(view)` are the
+/// values of a view by position from `start` on.
+pub(crate) fn add_all_hats(
+    hats: &mut [Fr],
+    mut values: impl FnMut(usize) -> Vec<Fr>,
+    start: usize,
+    a: &Access,
+    t: &Tensor,
+    bases: &Bases,
+) {
+    for (view, step) in views(a) {
+        let (weight, theta) = match lane(a) {
+            None => (Fr::ONE, 0),
+            Some((_, _, m)) => (without_theta(bases, &m).pow([u64::from(step)]), (step * m.theta) as usize),
+        };
+        add_hats(hats, &values(view), start, a, t, bases, (weight, theta));
+    }
+}
+
+/// Adds the hats of one view of an access (with the weight of its lane and that weight's exponent of `theta`): `hats[q] += ` the coefficient of
+/// `theta^q`, where `values` are the view's values by position from `start` on.
+fn add_hats(
+    hats: &mut [Fr],
+    values: &[Fr],
+    start: usize,
+    a: &Access,
+    t: &Tensor,
+    bases: &Bases,
+    (lane, shift): (Fr, usize),
+) {
+    let triangle = |v: usize| a.triangle.is_some_and(|(s, w)| v == usize::from(s) || v == usize::from(w));
+    let axis = |v: usize| a.vars[v].target.is_some_and(|(axis, _)| axis != LANE);
+    let mut bound: Vec<usize> = (0..a.vars.len()).filter(|v| axis(*v) || triangle(*v)).collect();
     // Variables with theta outermost: what they weigh is a position of the result.
     bound.sort_by_key(|v| a.vars[*v].weight.theta == 0);
-    let scale = signed(a.coefficient);
-    let first = without_theta(bases, &a.monomial);
-    let mut walk = Walk { a, t, bases, values, start, vars: &bound, out: Vec::new() };
-    walk.run(0, &mut a.offsets.iter().map(|o| i64::from(*o)).collect::<Vec<_>>(), 0, scale * first);
+    let scale = lane * signed(a.coefficient) * without_theta(bases, &a.monomial);
+    let mut walk = Walk {
+        a,
+        t,
+        weights: a.vars.iter().map(|v| without_theta(bases, &v.weight)).collect(),
+        values,
+        start,
+        vars: &bound,
+        at: [None; MAX_VARS],
+        index: a.offsets.iter().map(|o| i64::from(*o)).collect(),
+        out: Vec::new(),
+    };
+    walk.run(0, 0, scale);
     // Unbound variables repeat all of it.
-    let mut copies = vec![(a.monomial.theta as usize, Fr::ONE)];
-    for v in a.vars.iter().filter(|v| v.target.is_none()) {
-        let base = without_theta(bases, &v.weight);
+    let mut copies = vec![(a.monomial.theta as usize + shift, Fr::ONE)];
+    for v in (0..a.vars.len()).filter(|v| a.vars[*v].target.is_none() && !triangle(*v)) {
+        let base = walk.weights[v];
+        let v = a.vars[v];
         let mut next = Vec::with_capacity(copies.len() * v.size as usize);
         for (at, weight) in copies {
             let mut power = weight;
@@ -112,7 +151,7 @@ pub(crate) fn add_hats(hats: &mut [Fr], values: &[Fr], start: usize, a: &Access,
     }
     for (shift, weight) in copies {
         for (q, value) in &walk.out {
-            hats[shift + q] += weight * value;
+            hats[shift + q] += if weight == Fr::ONE { *value } else { weight * value };
         }
     }
 }
@@ -125,54 +164,80 @@ fn without_theta(bases: &Bases, m: &super::Monomial) -> Fr {
 struct Walk<'a> {
     a: &'a Access,
     t: &'a Tensor,
-    bases: &'a Bases,
+    /// Weights of the variables without `theta`.
+    weights: Vec<Fr>,
     values: &'a [Fr],
     start: usize,
     vars: &'a [usize],
+    /// Values of the variables that are fixed.
+    at: [Option<u32>; MAX_VARS],
+    /// The index that they give.
+    index: Vec<i64>,
     /// `(exponent of theta, value)`.
     out: Vec<(usize, Fr)>,
 }
 
 impl Walk<'_> {
-    fn run(&mut self, depth: usize, index: &mut [i64], q: usize, weight: Fr) {
+    /// What variable `v` can be, given those that are fixed.
+    fn range(&self, v: usize) -> core::ops::Range<u32> {
+        let size = self.a.vars[v].size;
+        match self.a.triangle {
+            Some((s, w)) if v == usize::from(w) => 0..self.at[usize::from(s)].map_or(size, |i| size.min(i + 1)),
+            Some((s, w)) if v == usize::from(s) => self.at[usize::from(w)].unwrap_or(0)..size,
+            _ => 0..size,
+        }
+    }
+
+    /// Moves the index by `by` steps of variable `v`.
+    fn step(&mut self, v: usize, by: i64) {
+        if let Some((axis, stride)) = self.a.vars[v].target {
+            self.index[usize::from(axis)] += by * i64::from(stride);
+        }
+    }
+
+    fn run(&mut self, depth: usize, q: usize, weight: Fr) {
         let theta = self.vars.get(depth).is_some_and(|v| self.a.vars[*v].weight.theta > 0);
         if !theta {
-            let sum = self.sum(depth, index);
+            let sum = self.sum(depth);
             self.out.push((q, weight * sum));
             return;
         }
-        let v = self.a.vars[self.vars[depth]];
-        let (axis, stride) = v.target.unwrap_or_default();
-        let base = without_theta(self.bases, &v.weight);
-        let mut power = weight;
-        for i in 0..v.size as usize {
-            self.run(depth + 1, index, q + i * v.weight.theta as usize, power);
-            index[usize::from(axis)] += i64::from(stride);
+        let v = self.vars[depth];
+        let (step, base) = (self.a.vars[v].weight.theta as usize, self.weights[v]);
+        let range = self.range(v);
+        let mut power = weight * base.pow([u64::from(range.start)]);
+        for i in range {
+            self.at[v] = Some(i);
+            self.step(v, i.into());
+            self.run(depth + 1, q + i as usize * step, power);
+            self.step(v, -i64::from(i));
             power *= base;
         }
-        index[usize::from(axis)] -= i64::from(stride) * i64::from(v.size);
+        self.at[v] = None;
     }
 
     /// The sum over the variables without `theta`.
-    fn sum(&self, depth: usize, index: &mut [i64]) -> Fr {
-        let Some(v) = self.vars.get(depth).map(|v| self.a.vars[*v]) else {
-            let inside = index.iter().zip(&self.t.dims).all(|(x, d)| (0..i64::from(*d)).contains(x));
+    fn sum(&mut self, depth: usize) -> Fr {
+        let Some(v) = self.vars.get(depth).copied() else {
+            let inside = self.index.iter().zip(&self.t.dims).all(|(x, d)| (0..i64::from(*d)).contains(x));
             if !inside {
                 return Fr::ZERO;
             }
-            let at: usize = index.iter().enumerate().map(|(axis, x)| (*x as usize) << self.t.shift(axis)).sum();
+            let at: usize = self.index.iter().enumerate().map(|(axis, x)| (*x as usize) << self.t.shift(axis)).sum();
             return self.values[self.t.base as usize - self.start + at];
         };
-        let (axis, stride) = v.target.unwrap_or_default();
-        let (axis, stride) = (usize::from(axis), i64::from(stride));
-        let base = self.bases.monomial(&v.weight).0;
+        let base = self.weights[v];
+        let range = self.range(v);
         // Horner from the last index.
         let mut sum = Fr::ZERO;
-        index[axis] += stride * i64::from(v.size);
-        for _ in 0..v.size {
-            index[axis] -= stride;
-            sum = sum * base + self.sum(depth + 1, index);
+        for i in range.clone().rev() {
+            self.at[v] = Some(i);
+            self.step(v, i.into());
+            let inner = self.sum(depth + 1);
+            self.step(v, -i64::from(i));
+            sum = sum * base + inner;
         }
-        sum
+        self.at[v] = None;
+        if range.start > 0 { sum * base.pow([u64::from(range.start)]) } else { sum }
     }
 }

@@ -11,7 +11,19 @@ mod tests;
 use ark_bn254::Fr;
 use ark_ff::Field;
 
-use super::program::Monomial;
+use super::program::{Access, LANE, Monomial};
+
+/// The views that an access reads, one without a lane: the view and the steps of the lane.
+pub(crate) fn views(a: &Access) -> impl Iterator<Item = (usize, u32)> {
+    let lane = lane(a).map_or((1, 0), |(size, stride, _)| (size, stride));
+    let first = u32::from(a.view);
+    (0..lane.0).map(move |i| ((first + i * lane.1) as usize, i))
+}
+
+/// Size, stride and weight of the lane of an access.
+pub(crate) fn lane(a: &Access) -> Option<(u32, u32, Monomial)> {
+    a.vars.iter().find_map(|v| v.target.filter(|t| t.0 == LANE).map(|(_, stride)| (v.size, stride, v.weight)))
+}
 
 /// The challenges that weigh accesses, with their inverses.
 #[derive(Debug, Clone)]
@@ -26,6 +38,11 @@ impl Bases {
     pub(crate) fn new(alpha: Fr, chi: Fr, theta: Fr) -> Option<Self> {
         let pair = |v: Fr| Some((v, v.inverse()?));
         Some(Self { alpha: pair(alpha)?, chi: pair(chi)?, theta: pair(theta)? })
+    }
+
+    /// The weight of `steps` steps of the lane of an access.
+    pub(crate) fn lane(&self, a: &Access, steps: u32) -> Fr {
+        lane(a).map_or(Fr::ONE, |(_, _, weight)| self.monomial(&weight).0.pow([u64::from(steps)]))
     }
 
     /// The value of a monomial and its inverse.

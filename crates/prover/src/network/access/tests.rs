@@ -3,10 +3,11 @@
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 
+use super::dense::add_all_hats;
 use super::{Bases, closed, dense, geometric};
 use crate::encoding::signed;
 use crate::mle;
-use crate::network::program::{Access, Monomial, Tensor, Var};
+use crate::network::program::{Access, LANE, Monomial, Tensor, Var};
 use crate::testing::Xorshift;
 
 fn scalar(rng: &mut Xorshift) -> Fr {
@@ -36,7 +37,7 @@ fn points(a: &Access, t: &Tensor, plain: &Plain) -> Vec<(Vec<u32>, usize, Fr)> {
         let mut weight = signed(a.coefficient) * plain.monomial(&a.monomial);
         for (v, i) in a.vars.iter().zip(&index) {
             weight *= plain.monomial(&v.weight).pow([u64::from(*i)]);
-            if let Some((axis, stride)) = v.target {
+            if let Some((axis, stride)) = v.target.filter(|t| t.0 != LANE) {
                 x[usize::from(axis)] += i64::from(stride * i);
             }
         }
@@ -129,27 +130,38 @@ fn closed_forms_and_tables_are_the_definition() {
     assert!(used > 2000, "accesses that read something: {used}");
 }
 
+/// Also with triangles and lanes: the values of the views differ.
 #[test]
 fn hats_are_the_coefficients_of_theta() {
     let mut rng = Xorshift(77);
-    for _ in 0..500 {
+    let (mut triangles, mut lanes) = (0, 0);
+    for _ in 0..1000 {
         let (t, mut a) = random(&mut rng);
-        a.triangle = None;
+        if rng.below(3) == 0 {
+            let weight = Monomial { alpha: 3, chi: 0, theta: rng.below(5) as u32 };
+            a.vars.push(Var { size: 1 + rng.below(3) as u32, weight, target: Some((LANE, 2)) });
+            lanes += 1;
+        }
+        triangles += usize::from(a.triangle.is_some());
         let plain = Plain { alpha: scalar(&mut rng), chi: scalar(&mut rng), theta: Fr::ONE };
         let bases = Bases::new(plain.alpha, plain.chi, scalar(&mut rng)).unwrap();
         let start = t.base as usize;
-        let values: Vec<Fr> = (start..t.end() as usize).map(|_| scalar(&mut rng)).collect();
+        let values: Vec<Vec<Fr>> =
+            (0..6).map(|_| (start..t.end() as usize).map(|_| scalar(&mut rng)).collect()).collect();
         let length = 1 + crate::network::program::bounds::theta_span(&a).1 as usize;
         let mut expected = vec![Fr::ZERO; length];
         // With `theta = 1` the weight is that of everything else.
         for (index, position, weight) in points(&a, &t, &plain) {
             let steps = a.vars.iter().zip(&index).map(|(v, i)| (v.weight.theta * i) as usize);
-            expected[a.monomial.theta as usize + steps.sum::<usize>()] += weight * values[position - start];
+            let lane = a.vars.iter().position(|v| v.target == Some((LANE, 2)));
+            let view = lane.map_or(0, |v| 2 * index[v] as usize);
+            expected[a.monomial.theta as usize + steps.sum::<usize>()] += weight * values[view][position - start];
         }
         let mut hats = vec![Fr::ZERO; length];
-        dense::add_hats(&mut hats, &values, start, &a, &t, &bases);
+        add_all_hats(&mut hats, |view| values[view].clone(), start, &a, &t, &bases);
         assert_eq!(hats, expected, "{t:?} {a:?}");
     }
+    assert!(triangles > 100 && lanes > 100);
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use super::{Graph, Layer, Linear};
 use crate::circuit::layout::FIRST;
 use crate::error::CircuitError;
+use crate::network::fixed::{Copied, Fixed};
 use crate::network::gadget::Gadget;
-use crate::network::layout::TABLE_START;
 use crate::network::program::bounds::{MIN_LIMBS, MIN_NU};
 use crate::network::program::{
-    Access, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, Var,
+    Access, LinearOp, Mode, Monomial, Parts, Port, ProductOp, Program, PublicHat, Relation, Tensor, Term, Var,
 };
 use crate::network::weights::{NetworkWeights, Unit};
 
@@ -19,6 +19,8 @@ pub struct Compiled {
     pub program: Program,
     /// What they do not.
     pub weights: NetworkWeights,
+    /// Tables and copies.
+    pub fixed: Fixed,
 }
 
 /// The rows of a linear layer, cut into units of at most `R` rows.
@@ -88,13 +90,17 @@ impl Graph {
     /// A bound of [`bounds`](crate::network::program::bounds) is broken.
     pub fn compile(&self) -> Result<Compiled, CircuitError> {
         let r = blocks(self);
-        let mut lowering = Lowering { graph: self, r, parts: self.layout(r), weights: Vec::new(), next: FIRST };
+        let mut lowering =
+            Lowering { graph: self, r, parts: self.layout(r), weights: Vec::new(), next: FIRST, next_product: FIRST };
         for layer in 0..self.layers.len() {
             lowering.layer(layer);
         }
+        lowering.parts.product_end = lowering.next_product as u32;
+        lowering.parts.positions = lowering.parts.positions.max(lowering.parts.product_end);
+        let fixed = Fixed::new(self.tables().to_vec(), lowering.copies())?;
         let program = Program::new(lowering.parts)?;
-        program.check()?;
-        Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights } })
+        program.check(&fixed)?;
+        Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights }, fixed })
     }
 
     /// The layers that are tensors, in the order of their kinds, and so of their positions.
@@ -121,13 +127,17 @@ impl Graph {
         let limbs = gadgets.clone().map(Gadget::limbs).max().unwrap_or(0).max(MIN_LIMBS as u8);
         let mut parts = Parts {
             limbs,
-            operands: gadgets.map(Gadget::operands).max().unwrap_or(0),
+            operands: gadgets.clone().map(Gadget::operands).max().unwrap_or(0),
+            lookups: u8::from(!self.tables().is_empty()),
+            reads: u8::from(gadgets.clone().any(Gadget::is_copy)),
+            // At most 253.
+            tables: self.tables().len() as u8,
             blocks: r as u32,
             hat_end: hat_end(self, r) as u32,
             product_end: FIRST as u32,
             ports: vec![
-                Port::input(self.elements(0) as u32),
-                Port::output(self.elements(self.layers.len() - 1) as u32),
+                committed(Port::input(self.elements(0) as u32), self.committed.inputs),
+                committed(Port::output(self.elements(self.layers.len() - 1) as u32), self.committed.outputs),
             ],
             ..Parts::default()
         };
@@ -149,9 +159,16 @@ impl Graph {
             }
             parts.tensors.push(tensor);
         }
-        parts.positions = (next as u32).max(2 * TABLE_START as u32);
+        parts.positions = (next as u32).max(256 * (u32::from(parts.tables) + 2));
         parts
     }
+}
+
+fn committed(mut port: Port, committed: bool) -> Port {
+    if committed {
+        port.flags |= Port::COMMITTED;
+    }
+    port
 }
 
 /// A graph being lowered.
@@ -162,6 +179,8 @@ struct Lowering<'a> {
     weights: Vec<Unit>,
     /// Next free position of `G`.
     next: usize,
+    /// Next free position of `Y_L` and `Y_R`.
+    next_product: usize,
 }
 
 impl Lowering<'_> {
@@ -210,6 +229,21 @@ impl Lowering<'_> {
                 let x = self.access(*from, 0, -1, square);
                 self.relation(vec![z, x], vec![]);
             }
+            Layer::Activation { from, activation } => {
+                let factor = -(1i64 << activation.shift().unwrap_or(0));
+                let z = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                let x = self.access(*from, 0, factor, whole(&dims, Monomial::theta));
+                self.relation(vec![z, x], vec![]);
+            }
+            Layer::Mul { from, .. } => {
+                for (view, side) in [(1, from[0]), (2, from[1])] {
+                    let factor = self.access(layer, view, 1, whole(&dims, Monomial::theta));
+                    let x = self.access(side, 0, -1, whole(&dims, Monomial::theta));
+                    self.relation(vec![factor, x], vec![]);
+                }
+            }
+            Layer::MatMul { from, .. } => self.matmul(layer, *from),
+            Layer::Gather { .. } => {}
             Layer::Add { from, activation } => {
                 let factor = -(1i64 << activation.shift().unwrap_or(0));
                 let mut sides = vec![self.access(layer, 1, 1, whole(&dims, Monomial::theta))];
@@ -217,6 +251,48 @@ impl Lowering<'_> {
                 self.relation(sides, vec![]);
             }
         }
+    }
+
+    /// Position `p` of the hats is the index that is summed over; `alpha` weighs rows, `chi` columns.
+    fn matmul(&mut self, layer: usize, from: [usize; 2]) {
+        let (m, k) = (self.graph.dims[from[0]][0], self.graph.dims[from[0]][1]);
+        let n = self.graph.dims[from[1]][1];
+        let start = self.next_product as u32;
+        self.next_product += k as usize;
+        let rows = |axis| var(m, Monomial::alpha(1), Some((axis, 1)));
+        let columns = |axis| var(n, Monomial::chi(1), Some((axis, 1)));
+        let inner = |axis| var(k, Monomial::theta(1), Some((axis, 1)));
+        let hat = |this: &Self, layer, vars: [Var; 2]| {
+            let vars = vars.into_iter().filter(|v| v.size > 1).collect();
+            Access { monomial: Monomial::theta(start), ..this.access(layer, 0, 1, vars) }
+        };
+        let z = [rows(0), columns(1)].into_iter().filter(|v| v.size > 1).collect();
+        let op = ProductOp {
+            z: vec![self.access(layer, 1, 1, z)],
+            segment: (start, start + k),
+            left: vec![hat(self, from[0], [inner(1), rows(0)])],
+            right: vec![hat(self, from[1], [inner(0), columns(1)])],
+        };
+        self.parts.product_ops.push(op);
+    }
+
+    /// What every row of a layer that gathers reads. Rows that hold no element read themselves.
+    fn copies(&self) -> Vec<Copied> {
+        let layers = self.graph.tensor_layers();
+        let tensor = |layer: usize| layers.iter().position(|l| *l == layer).map(|at| &self.parts.tensors[at]);
+        let mut addresses = std::collections::BTreeMap::new();
+        for kind in self.parts.kinds.iter().filter(|kind| kind.reads > 0) {
+            addresses.extend((kind.lo..kind.hi).map(|position| (position, position)));
+        }
+        for (layer, own) in self.graph.layers.iter().enumerate() {
+            let Layer::Gather { from, indices, .. } = own else { continue };
+            let (Some(to), Some(from)) = (tensor(layer), tensor(*from)) else { continue };
+            let sources: Vec<usize> = from.positions().collect();
+            // Positions are below 2^26.
+            let read = to.positions().zip(indices).map(|(p, i)| (p as u32, sources[*i as usize] as u32));
+            addresses.extend(read);
+        }
+        addresses.into_iter().map(|(position, address)| Copied { position, column: 1, address }).collect()
     }
 
     fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool) {

@@ -4,6 +4,7 @@
 //! Layers are named by their index; layer 0 is the input. The last layer is dense and its sums are
 //! the outputs.
 
+mod bytes;
 mod compile;
 mod run;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use core::fmt;
 use zeroize::Zeroize;
 
 use super::gadget::Gadget;
+use crate::circuit::Committed;
 use crate::circuit::shape::bound;
 use crate::error::CircuitError;
 
@@ -98,6 +100,36 @@ pub enum Layer {
         /// Side of a square, at most 16.
         window: u32,
     },
+    /// A gadget on every element of a layer, which it reads times `2^s`, `s` its shift.
+    Activation {
+        /// Source layer.
+        from: usize,
+        /// A linear gadget with a shift.
+        activation: Gadget,
+    },
+    /// The product of two layers, element by element: `t = floor((a b + 2^{s-1}) / 2^s)`.
+    Mul {
+        /// Source layers with the same dimensions.
+        from: [usize; 2],
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// The matrix product of two layers `[m, k]` and `[k, n]`.
+    MatMul {
+        /// Source layers.
+        from: [usize; 2],
+        /// A linear gadget.
+        activation: Gadget,
+    },
+    /// Elements of a layer in any order, as often as one likes; its values are in `[-2^15, 2^15)`.
+    Gather {
+        /// Source layer.
+        from: usize,
+        /// Dimensions of the result.
+        dims: Vec<u32>,
+        /// The element of the source for every element of the result, both in row-major order.
+        indices: Vec<u32>,
+    },
     /// The sum of two layers; the gadget reads `2^s` times the sum, `s` its shift.
     Add {
         /// Source layers with the same dimensions.
@@ -112,6 +144,10 @@ pub enum Layer {
 pub struct Graph {
     layers: Vec<Layer>,
     dims: Vec<Vec<u32>>,
+    committed: Committed,
+    /// The values of the tables, by number from 1, and what they give for each byte; 0 for a table without a reader.
+    table_values: Vec<[i16; 256]>,
+    tables: Vec<[i64; 256]>,
 }
 
 fn unsupported(index: usize, name: &'static str, reason: &'static str) -> CircuitError {
@@ -128,7 +164,16 @@ impl Graph {
     /// # Errors
     /// Names the layer that does not fit.
     pub fn new(layers: Vec<Layer>) -> Result<Self, CircuitError> {
+        Self::with_tables(layers, &[])
+    }
+
+    /// The same with tables: `tables[f - 1][t + 128]` is the value of [`Gadget::Function`] with table `f` at `t`.
+    ///
+    /// # Errors
+    /// Names the layer that does not fit, or the table with a value that its gadget has no bytes for.
+    pub fn with_tables(layers: Vec<Layer>, tables: &[[i16; 256]]) -> Result<Self, CircuitError> {
         bound("number of layers", layers.len(), 2, 256)?;
+        bound("number of tables", tables.len(), 0, 253)?;
         let mut dims: Vec<Vec<u32>> = Vec::new();
         for (index, layer) in layers.iter().enumerate() {
             let last = index + 1 == layers.len();
@@ -141,7 +186,45 @@ impl Graph {
             bound("elements of a layer", usize::try_from(elements).unwrap_or(usize::MAX), 1, 1 << 22)?;
             dims.push(of);
         }
-        Ok(Self { layers, dims })
+        let mut this = Self {
+            layers,
+            dims,
+            committed: Committed::default(),
+            table_values: tables.to_vec(),
+            tables: vec![[0; 256]; tables.len()],
+        };
+        let mut widths = vec![None; tables.len()];
+        for layer in 0..this.layers.len() {
+            if let Some(Gadget::Function { table, bytes }) = this.gadget(layer) {
+                let at = usize::from(table).wrapping_sub(1);
+                let (Some(values), Some(width)) = (tables.get(at), widths.get_mut(at)) else {
+                    return Err(unsupported(layer, "Function", "there is no such table"));
+                };
+                if width.replace(bytes).is_some_and(|known| known != bytes) {
+                    return Err(unsupported(layer, "Function", "the values of a table have one width"));
+                }
+                this.tables[at] = outputs(layer, values, bytes)?;
+            }
+        }
+        Ok(this)
+    }
+
+    /// The graph with the input, the outputs, or both as committed ports.
+    #[must_use]
+    pub fn with_committed(mut self, committed: Committed) -> Self {
+        self.committed = committed;
+        self
+    }
+
+    /// Which ports are committed.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        self.committed
+    }
+
+    /// What tables give for each byte.
+    pub(crate) fn tables(&self) -> &[[i64; 256]] {
+        &self.tables
     }
 
     /// The layers.
@@ -170,8 +253,22 @@ impl Graph {
             // Windows are checked: 2 x 2, and at most 16 x 16.
             Layer::MaxPool { window, .. } => Some(Gadget::Max { inputs: (window * window) as u8 }),
             Layer::MeanPool { window, .. } => Some(Gadget::Divide { by: (window * window) as u16 }),
-            Layer::Add { activation, .. } => Some(*activation),
+            Layer::Add { activation, .. } | Layer::Activation { activation, .. } | Layer::MatMul { activation, .. } => {
+                Some(*activation)
+            }
+            Layer::Mul { shift, .. } => Some(Gadget::Product { shift: *shift }),
+            Layer::Gather { .. } => Some(Gadget::Copy),
         }
+    }
+}
+
+/// What the rows of a layer look up: the values of its table as bytes.
+fn outputs(layer: usize, values: &[i16; 256], bytes: u8) -> Result<[i64; 256], CircuitError> {
+    let half = 1i64 << (8 * bytes - 1);
+    let outputs = values.map(|v| i64::from(v) + half);
+    match outputs.iter().all(|v| (0..2 * half).contains(v)) {
+        true => Ok(outputs),
+        false => Err(unsupported(layer, "Function", "its table has values of more bytes")),
     }
 }
 
@@ -210,6 +307,28 @@ fn layer_dims(dims: &[Vec<u32>], index: usize, layer: &Layer, last: bool) -> Res
         Layer::MaxPool { .. } => Err(unsupported(index, "MaxPool", "windows are 2 x 2")),
         Layer::MeanPool { from, window } if (2..=16).contains(window) => pooled(*from, *window),
         Layer::MeanPool { .. } => Err(unsupported(index, "MeanPool", "windows are from 2 x 2 to 16 x 16")),
+        Layer::Activation { from, activation } => {
+            if activation.shift().is_none() || !activation.is_valid() {
+                return Err(unsupported(index, "Activation", "its gadget has a shift"));
+            }
+            source(*from).cloned()
+        }
+        Layer::Mul { from: [a, b], shift } => match (source(*a)?, source(*b)?) {
+            (a, b) if a == b && Gadget::is_valid(Gadget::Product { shift: *shift }) => Ok(a.clone()),
+            _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
+        },
+        Layer::MatMul { from: [a, b], activation } => match (&source(*a)?[..], &source(*b)?[..]) {
+            (&[m, k], &[l, n]) if k == l && activation.is_linear() && activation.is_valid() => Ok(vec![m, n]),
+            _ => Err(unsupported(index, "MatMul", "its sources are [m, k] and [k, n], and its gadget is linear")),
+        },
+        Layer::Gather { from, dims: own, indices } => {
+            let elements = source(*from)?.iter().map(|d| u64::from(*d)).product::<u64>();
+            let count = own.iter().try_fold(1u64, |n, d| n.checked_mul(u64::from(*d)));
+            if count != Some(indices.len() as u64) || indices.iter().any(|i| u64::from(*i) >= elements) {
+                return Err(unsupported(index, "Gather", "every element is one of the source"));
+            }
+            Ok(own.clone())
+        }
         Layer::Add { from: [a, b], activation } => {
             if activation.shift().is_none() || !activation.is_valid() {
                 return Err(unsupported(index, "Add", "its gadget has a shift"));

@@ -80,6 +80,17 @@ impl Graph {
             Layer::MeanPool { from, window } => {
                 squares(&self.dims[*from], &values[*from], *window).iter().map(|s| s.iter().sum()).collect()
             }
+            Layer::Mul { from: [a, b], shift } => {
+                let factors = values[*a].iter().zip(values[*b].iter()).enumerate();
+                let rows = factors.map(|(i, (a, b))| Gadget::product_row(*shift, [*a, *b]).map_err(|e| (i, e)));
+                return Ok((rows.collect::<Result<_, _>>()?, Vec::new()));
+            }
+            Layer::MatMul { from: [a, b], .. } => matmul(&self.dims[*a], &values[*a], dims[1], &values[*b]),
+            Layer::Gather { from, indices, .. } => indices.iter().map(|i| values[*from][*i as usize]).collect(),
+            Layer::Activation { from, activation } => {
+                let shift = activation.shift().unwrap_or(0);
+                values[*from].iter().map(|x| x << shift).collect()
+            }
             Layer::Add { from: [a, b], activation } => {
                 let shift = activation.shift().unwrap_or(0);
                 values[*a].iter().zip(values[*b].iter()).map(|(a, b)| (a + b) << shift).collect()
@@ -88,7 +99,7 @@ impl Graph {
         let Some(gadget) = self.gadget(layer) else {
             return Ok((Vec::new(), sums));
         };
-        let rows = sums.iter().enumerate().map(|(i, z)| gadget.row(*z).map_err(|e| (i, e)));
+        let rows = sums.iter().enumerate().map(|(i, z)| gadget.row(*z, &self.tables).map_err(|e| (i, e)));
         Ok((rows.collect::<Result<_, _>>()?, Vec::new()))
     }
 
@@ -97,7 +108,7 @@ impl Graph {
         let p = program.parts();
         let mut out = Zeroizing::new(Vec::new());
         for (kind, gadget) in p.kinds.iter().zip(gadgets) {
-            let default = gadget.default_row();
+            let default = gadget.default_row(&self.tables);
             if default != Row::default() {
                 out.extend((kind.lo as usize..kind.hi as usize).map(|position| (position, default)));
             }
@@ -113,6 +124,13 @@ impl Graph {
 fn dense(x: &[i64], parameters: &Parameters) -> Vec<i64> {
     let rows = parameters.weights.chunks_exact(x.len()).zip(&parameters.biases);
     rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| i64::from(*w) * x).sum::<i64>() + i64::from(*bias)).collect()
+}
+
+/// `[m, k]` times `[k, n]`; every partial sum is below `2^32 * 2^16`.
+fn matmul(dims: &[u32], a: &[i64], n: u32, b: &[i64]) -> Vec<i64> {
+    let (k, n) = (dims[1] as usize, n as usize);
+    let row = |row: &[i64], j: usize| row.iter().enumerate().map(|(i, x)| x * b[i * n + j]).sum();
+    a.chunks_exact(k).flat_map(|x| (0..n).map(move |j| row(x, j))).collect()
 }
 
 fn conv(from: &[u32], x: &[i64], to: &[u32], op: Linear, parameters: &Parameters) -> Vec<i64> {

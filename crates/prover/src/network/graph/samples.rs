@@ -1,6 +1,7 @@
 //! Networks for tests.
 
 use super::{Graph, Layer, Linear, Parameters};
+use crate::circuit::Committed;
 use crate::network::gadget::Gadget;
 use crate::network::program::Program;
 use crate::testing::Xorshift;
@@ -55,10 +56,37 @@ pub(crate) fn cnn(seed: u64) -> Graph {
     .unwrap()
 }
 
-/// Programs of several shapes.
-pub(crate) fn programs() -> Vec<Program> {
+/// A matrix product of computed operands, a product element by element, functions, copies.
+pub(crate) fn mixed(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let tables: [[i16; 256]; 2] = [
+        core::array::from_fn(|i| ((i as f64 / 128.0 - 1.0).tanh() * 30_000.0) as i16),
+        core::array::from_fn(|i| (i as i16 - 128).max(0) / 2 - 17),
+    ];
+    let function = |table, bytes| Gadget::Function { table, bytes };
+    let indices = (0..7).map(|_| rng.below(16) as u32).collect();
+    let layers = vec![
+        Layer::Input { dims: vec![4, 4] },
+        Layer::Activation { from: 0, activation: Gadget::Requantize { shift: 8 } },
+        Layer::MatMul { from: [0, 1], activation: Gadget::Requantize { shift: 8 } },
+        Layer::Mul { from: [2, 0], shift: 8 },
+        Layer::Activation { from: 3, activation: function(1, 2) },
+        Layer::Gather { from: 4, dims: vec![7], indices },
+        linear(5, Linear::Dense { outputs: 6 }, 7, Some(function(2, 1)), &mut rng),
+        linear(6, Linear::Dense { outputs: 3 }, 6, None, &mut rng),
+    ];
+    Graph::with_tables(layers, &tables).unwrap()
+}
+
+/// Graphs of several shapes.
+pub(crate) fn graphs() -> Vec<Graph> {
     let relu = Gadget::Relu { shift: 8 };
-    [mlp(&[4, 2], &[], 1), mlp(&[5, 7, 9, 3], &[relu, Gadget::Requantize { shift: 16 }], 2), cnn(3)]
-        .map(|graph| graph.compile().unwrap().program)
-        .to_vec()
+    let hidden = Committed { inputs: true, outputs: true };
+    let wide = mlp(&[5, 7, 9, 3], &[relu, Gadget::Requantize { shift: 16 }], 2);
+    vec![mlp(&[4, 2], &[], 1), wide.clone(), cnn(3), mixed(4), wide.with_committed(hidden)]
+}
+
+/// Their programs.
+pub(crate) fn programs() -> Vec<Program> {
+    graphs().iter().map(|graph| graph.compile().unwrap().program).collect()
 }

@@ -30,6 +30,8 @@ pub const MAX_TENSORS: usize = 1024;
 pub const MAX_AXES: usize = 6;
 /// Most ports.
 pub const MAX_PORTS: usize = 16;
+/// Most committed ports.
+pub const MAX_COMMITTED: usize = 4;
 /// Most elements of a port.
 pub const MAX_PORT: u32 = 1 << 16;
 /// Most elements of all ports.
@@ -42,6 +44,10 @@ pub const MAX_CONSTRAINTS: usize = 1024;
 pub const MAX_CONSTRAINT_TERMS: usize = 255;
 /// Most accesses.
 pub const MAX_ACCESSES: usize = 1024;
+/// Largest size and stride of a box variable and largest offset.
+pub const MAX_STEP: u32 = 1 << 26;
+/// Largest side of a triangle.
+pub const MAX_TRIANGLE: u32 = 1 << 20;
 /// Most enumerated points of one axis of an access.
 pub const MAX_AXIS_PIECES: u64 = 64;
 /// Most enumerated points in all accesses.
@@ -70,20 +76,22 @@ pub(super) fn check(p: &Parts) -> Result<(), ProgramError> {
     tensors(p)?;
     ports(p)?;
     bound("accesses", p.accesses().count() as u64, MAX_ACCESSES as u64)?;
-    let mut pieces = 0;
+    let mut pieces = 0u64;
     for (index, access) in p.accesses().enumerate() {
         pieces += check_access(p, access, index)?;
     }
-    bound("pieces of accesses", pieces, MAX_PIECES)?;
     let terms = p.relations.iter().flat_map(|r| &r.terms).chain(p.linear_ops.iter().flat_map(|o| &o.terms));
     let mut points = 0u64;
     for (index, term) in terms.enumerate() {
-        points = points.saturating_add(check_term(p, term, index)?);
+        let count = check_term(p, term, index)?;
+        let total = if p.is_committed(term.port) { &mut pieces } else { &mut points };
+        *total = total.saturating_add(count);
     }
     let hats = p.linear_ops.iter().flat_map(|o| &o.public_hats);
     for (index, hat) in hats.enumerate() {
         points = points.saturating_add(check_public_hat(p, hat, index)?);
     }
+    bound("pieces of accesses", pieces, MAX_PIECES)?;
     bound("points of terms", points, MAX_TERM_POINTS)?;
     hat_positions(p)?;
     product_positions(p)
@@ -193,7 +201,7 @@ fn ports(p: &Parts) -> Result<(), ProgramError> {
         committed += usize::from(port.has(Port::COMMITTED));
     }
     bound("public values", total, MAX_PUBLIC)?;
-    bound("committed ports", committed as u64, 4)?;
+    bound("committed ports", committed as u64, MAX_COMMITTED as u64)?;
     require(p.ports.is_sorted_by_key(|port| port.has(Port::OUTPUT)), "order of ports", 0)
 }
 
@@ -201,7 +209,7 @@ fn ports(p: &Parts) -> Result<(), ProgramError> {
 fn check_elements(port: &Port, first: u32, vars: &[(u32, Monomial, u32)], index: usize) -> Result<u64, ProgramError> {
     let (mut last, mut points) = (u64::from(first), 1u64);
     for (size, _, stride) in vars {
-        require(*size > 0, "box of a term", index)?;
+        require(*size > 0 && (1..=MAX_PORT).contains(stride), "box of a term", index)?;
         last = last.saturating_add(u64::from(size - 1) * u64::from(*stride));
         points = points.saturating_mul(u64::from(*size));
     }
@@ -209,16 +217,23 @@ fn check_elements(port: &Port, first: u32, vars: &[(u32, Monomial, u32)], index:
     Ok(points)
 }
 
+/// Checks a term and counts its points; those of a committed port are the pieces of its closed form.
 fn check_term(p: &Parts, t: &Term, index: usize) -> Result<u64, ProgramError> {
     let port = p.ports.get(usize::from(t.port)).ok_or(ProgramError::Malformed { what: "port of a term", index })?;
     require(t.coefficient != 0, "coefficient of a term", index)?;
     let value = t.mode == Mode::Value;
     require(!value || t.base == Monomial::default(), "base of a term", index)?;
     require(value || port.has(Port::INDEX), "mode of a term", index)?;
-    if port.has(Port::COMMITTED) {
-        require(value && t.vars.iter().all(|v| v.2.is_power_of_two()), "term of a committed port", index)?;
+    bound("box variables", t.vars.len() as u64, MAX_VARS as u64)?;
+    let points = check_elements(port, t.first, &t.vars, index)?;
+    if !port.has(Port::COMMITTED) {
+        return Ok(points);
     }
-    check_elements(port, t.first, &t.vars, index)
+    require(value && t.vars.iter().all(|v| v.2.is_power_of_two()), "term of a committed port", index)?;
+    // The longest variable is summed in closed form.
+    let longest = t.vars.iter().map(|v| u64::from(v.0)).max().unwrap_or(1);
+    bound("pieces of an axis", points / longest, MAX_AXIS_PIECES)?;
+    Ok(points / longest)
 }
 
 /// Checks an access and counts the points that its closed form enumerates.
@@ -231,7 +246,7 @@ fn check_access(p: &Parts, a: &Access, index: usize) -> Result<u64, ProgramError
     require(a.coefficient != 0, "coefficient of access", index)?;
     require(a.offsets.len() == t.dims.len(), "offsets of access", index)?;
     bound("box variables", a.vars.len() as u64, MAX_VARS as u64)?;
-    let limit = 1i64 << MAX_VARIABLES;
+    let limit = i64::from(MAX_STEP);
     require(a.offsets.iter().all(|o| i64::from(*o).abs() <= limit), "offsets of access", index)?;
     let mut lanes = 0;
     for v in &a.vars {
@@ -241,7 +256,7 @@ fn check_access(p: &Parts, a: &Access, index: usize) -> Result<u64, ProgramError
             Some((LANE, stride)) => {
                 lanes += 1;
                 let last = u64::from(a.view) + u64::from(v.size.max(1) - 1) * u64::from(stride);
-                last < views as u64 && a.view2.is_none()
+                last < views as u64 && a.view2.is_none() && (1..=limit).contains(&i64::from(stride))
             }
             Some((axis, stride)) => usize::from(axis) < t.dims.len() && (1..=limit).contains(&i64::from(stride)),
         };
@@ -294,7 +309,7 @@ fn triangle(a: &Access, t: &Tensor, index: usize) -> Result<(), ProgramError> {
         }
     };
     let apart = s != u && v.target.map(|x| x.0) != w.target.map(|x| x.0);
-    let closed = v.size == w.size && whole(v.size, v.target) && whole(w.size, w.target);
+    let closed = v.size == w.size && v.size <= MAX_TRIANGLE && whole(v.size, v.target) && whole(w.size, w.target);
     require(apart && closed, "triangle of access", index)
 }
 
@@ -305,12 +320,22 @@ pub(crate) fn theta_span(a: &Access) -> (u64, u64) {
     (first, steps.fold(first, u64::saturating_add))
 }
 
-/// Hats of an operator stay within its segment.
-fn check_hats(hats: &[Access], (lo, hi): (u32, u32), index: usize) -> Result<(), ProgramError> {
-    for hat in hats {
-        let (first, last) = theta_span(hat);
-        let inside = first >= lo.into() && last < hi.into();
-        require(inside && hat.view2.is_none(), "hat outside of its segment: operator", index)?;
+/// Hats read one view at a time.
+fn check_hats(hats: &[Access], index: usize) -> Result<(), ProgramError> {
+    require(hats.iter().all(|hat| hat.view2.is_none()), "hat of operator", index)
+}
+
+/// Hats of every operator stay within its segment, and so within `Y, Y_L, Y_R`. Not a rule of the encoding: it is
+/// what the prover relies on, and a step of N11.
+pub(super) fn hats_in_segments(p: &Parts) -> Result<(), ProgramError> {
+    let linear = p.linear_ops.iter().enumerate().map(|(i, op)| (i, op.segment, [&op.hats[..], &[]]));
+    let products = p.product_ops.iter().enumerate().map(|(i, op)| (i, op.segment, [&op.left[..], &op.right[..]]));
+    for (index, (lo, hi), sides) in linear.chain(products) {
+        for hat in sides.into_iter().flatten() {
+            let (first, last) = theta_span(hat);
+            let inside = first >= lo.into() && last < hi.into();
+            require(inside, "hat outside of its segment: operator", index)?;
+        }
     }
     Ok(())
 }
@@ -338,7 +363,7 @@ fn hat_positions(p: &Parts) -> Result<(), ProgramError> {
         let (lo, hi) = op.segment;
         require(FIRST as u32 <= lo && lo <= hi && hi <= p.hat_end, "segment of operator", index)?;
         require((lo == hi) == op.hats.is_empty(), "hats of operator", index)?;
-        check_hats(&op.hats, op.segment, index)?;
+        check_hats(&op.hats, index)?;
         spans.push((u64::from(lo), u64::from(hi), index));
         for hat in &op.public_hats {
             let (start, count) = match hat {
@@ -363,8 +388,8 @@ fn product_positions(p: &Parts) -> Result<(), ProgramError> {
     for (index, op) in p.product_ops.iter().enumerate() {
         let (lo, hi) = op.segment;
         require(FIRST as u32 <= lo && lo < hi && hi <= p.product_end, "segment of product", index)?;
-        check_hats(&op.left, op.segment, index)?;
-        check_hats(&op.right, op.segment, index)?;
+        check_hats(&op.left, index)?;
+        check_hats(&op.right, index)?;
         spans.push((u64::from(lo), u64::from(hi), index));
     }
     disjoint(spans, "segment of product")

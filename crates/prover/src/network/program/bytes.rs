@@ -379,7 +379,7 @@ mod tests {
         #[test]
         fn changed_bytes_are_refused_or_canonical(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-            which in 0usize..3,
+            which in 0usize..5,
         ) {
             let programs = samples::programs();
             let mut bytes = programs[which % programs.len()].to_bytes();
@@ -389,7 +389,7 @@ mod tests {
             }
             if let Ok(program) = Program::from_bytes(&bytes) {
                 prop_assert_eq!(program.to_bytes(), bytes);
-                let _ = program.check();
+                let _ = program.check(&crate::network::Fixed::default());
             }
         }
 

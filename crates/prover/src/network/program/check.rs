@@ -10,8 +10,12 @@
 //!
 //! The order is found, not read: constraints are used as soon as what they read is defined.
 
-use super::{Access, LANE, LinearOp, Mode, Monomial, Parts, Port, Program, PublicHat, Relation, Tensor, Term, range};
+use super::{
+    Access, LANE, LinearOp, Mode, Monomial, Parts, Port, ProductOp, Program, PublicHat, Relation, Tensor, Term, bounds,
+    range,
+};
 use crate::error::ProgramError;
+use crate::network::fixed::Fixed;
 use crate::network::gadget::Gadget;
 
 impl Program {
@@ -20,14 +24,16 @@ impl Program {
     ///
     /// # Errors
     /// Names the kind, tensor or constraint that is not implemented, not defined, or too large.
-    pub fn check(&self) -> Result<(), ProgramError> {
-        self.gadgets().map(drop)
+    pub fn check(&self, fixed: &Fixed) -> Result<(), ProgramError> {
+        fixed.check(&self.parts)?;
+        self.gadgets(fixed).map(drop)
     }
 
     /// The gadget of every kind, if [`Self::check`] holds.
-    pub(crate) fn gadgets(&self) -> Result<Vec<Gadget>, ProgramError> {
+    pub(crate) fn gadgets(&self, fixed: &Fixed) -> Result<Vec<Gadget>, ProgramError> {
         let p = &self.parts;
         implemented(p)?;
+        bounds::hats_in_segments(p)?;
         range::check(p)?;
         let mut gadgets = Vec::new();
         for (index, kind) in p.kinds.iter().enumerate() {
@@ -37,8 +43,9 @@ impl Program {
         Definitions {
             p,
             gadgets: &gadgets,
+            sources: sources(p, fixed)?,
             defined: vec![false; p.tensors.len()],
-            differences: vec![0; p.tensors.len()],
+            tied: vec![0; p.tensors.len()],
             ports: vec![false; p.ports.len()],
         }
         .run()?;
@@ -52,16 +59,10 @@ fn implemented(p: &Parts) -> Result<(), ProgramError> {
         true => Err(ProgramError::Unsupported { what, index }),
         false => Ok(()),
     };
-    missing(p.tables > 0, "table", 0)?;
-    missing(p.reads > 0, "copy", 0)?;
-    missing(!p.product_ops.is_empty(), "product of activations", 0)?;
     for (index, port) in p.ports.iter().enumerate() {
-        missing(port.has(Port::COMMITTED), "committed port", index)?;
         missing(port.has(Port::INDEX), "index port", index)?;
     }
     for (index, a) in p.accesses().enumerate() {
-        missing(a.view2.is_some(), "product of views in access", index)?;
-        missing(a.triangle.is_some(), "triangle of access", index)?;
         missing(a.vars.iter().any(|v| v.target.is_some_and(|t| t.0 == LANE)), "lane of access", index)?;
     }
     let hats = p.linear_ops.iter().flat_map(|o| &o.public_hats);
@@ -75,9 +76,11 @@ fn implemented(p: &Parts) -> Result<(), ProgramError> {
 struct Definitions<'a> {
     p: &'a Parts,
     gadgets: &'a [Gadget],
+    /// The tensors that copies of a tensor read; `None` for a tensor that reads nothing.
+    sources: Vec<Option<Vec<usize>>>,
     defined: Vec<bool>,
-    /// Differences of maxima that are defined, as bits.
-    differences: Vec<u8>,
+    /// Views that are tied, as bits: differences of maxima, factors of products.
+    tied: Vec<u8>,
     /// Ports that a constraint ties.
     ports: Vec<bool>,
 }
@@ -102,20 +105,25 @@ impl Definitions<'_> {
         let (p, undetermined) = (self.p, |what, index| Err(ProgramError::Undetermined { what, index }));
         let mut relations: Vec<usize> = (0..p.relations.len()).collect();
         let mut ops: Vec<usize> = (0..p.linear_ops.len()).collect();
+        let mut products: Vec<usize> = (0..p.product_ops.len()).collect();
         loop {
-            let before = relations.len() + ops.len();
+            let copied = self.copies();
+            let before = relations.len() + ops.len() + products.len();
             // The last reason is kept for the message.
             let mut why = "";
             relations.retain(|i| self.relation(&p.relations[*i]).map_err(|reason| why = reason).is_err());
             let stuck = why;
             ops.retain(|i| self.linear(&p.linear_ops[*i]).map_err(|reason| why = reason).is_err());
-            if relations.is_empty() && ops.is_empty() {
+            let of_ops = why;
+            products.retain(|i| self.product(&p.product_ops[*i]).map_err(|reason| why = reason).is_err());
+            if relations.is_empty() && ops.is_empty() && products.is_empty() && !copied {
                 break;
             }
-            if relations.len() + ops.len() == before {
-                return match (relations.first(), ops.first()) {
-                    (Some(index), _) => undetermined(stuck, *index),
-                    (_, Some(index)) => undetermined(why, *index),
+            if relations.len() + ops.len() + products.len() == before && !copied {
+                return match (relations.first(), ops.first(), products.first()) {
+                    (Some(index), ..) => undetermined(stuck, *index),
+                    (_, Some(index), _) => undetermined(of_ops, *index),
+                    (.., Some(index)) => undetermined(why, *index),
                     _ => Ok(()),
                 };
             }
@@ -153,6 +161,30 @@ impl Definitions<'_> {
         }
     }
 
+    /// Tensors whose copies read what is defined; whether there was one.
+    fn copies(&mut self) -> bool {
+        let ready = |(t, sources): (usize, &Option<Vec<usize>>)| {
+            let sources = sources.as_ref().filter(|_| !self.defined[t])?;
+            sources.iter().all(|s| self.defined[*s]).then_some(t)
+        };
+        let new: Vec<usize> = self.sources.iter().enumerate().filter_map(ready).collect();
+        new.iter().for_each(|t| self.defined[*t] = true);
+        !new.is_empty()
+    }
+
+    /// Both sides are defined, so every coefficient of `alpha^e chi^c` is.
+    fn product(&mut self, op: &ProductOp) -> Result<(), &'static str> {
+        if !op.left.iter().chain(&op.right).all(|a| self.is_defined(a)) {
+            return Err("a product reads a tensor that is not defined without it");
+        }
+        let [z] = &op.z[..] else {
+            return Err("a product computes one tensor");
+        };
+        self.define(z, of_product)?;
+        self.defined[usize::from(z.tensor)] = true;
+        Ok(())
+    }
+
     fn relation(&mut self, r: &Relation) -> Result<(), &'static str> {
         let weights =
             |a: &Access| of_relation(&a.monomial).is_some() && a.vars.iter().all(|v| of_relation(&v.weight).is_some());
@@ -162,6 +194,7 @@ impl Definitions<'_> {
         let open: Vec<&Access> = r.accesses.iter().filter(|a| !self.is_defined(a)).collect();
         match (&open[..], &r.terms[..]) {
             ([], [term]) => self.tie_output(term, of_relation),
+            ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. }) => self.factor(a),
             ([a], []) => {
                 self.define(a, of_relation)?;
                 self.defined[usize::from(a.tensor)] = true;
@@ -244,30 +277,78 @@ impl Definitions<'_> {
         }
         covers(d, t, of_relation)?;
         covers(y, t, of_relation)?;
-        let (at, bit) = (usize::from(d.tensor), 1u8 << (d.view - 1));
-        if self.differences[at] & bit != 0 {
-            return Err("a difference is defined twice");
+        self.tie(d, inputs)
+    }
+
+    /// One more view of a gadget that several constraints define; `last` is its last such view.
+    fn tie(&mut self, a: &Access, last: u8) -> Result<(), &'static str> {
+        if a.view == 0 || a.view > last {
+            return Err("a view that no constraint has to tie");
         }
-        self.differences[at] |= bit;
-        self.defined[at] = self.differences[at].count_ones() == u32::from(inputs);
+        let (at, bit) = (usize::from(a.tensor), 1u8 << (a.view - 1));
+        if self.tied[at] & bit != 0 {
+            return Err("a view is defined twice");
+        }
+        self.tied[at] |= bit;
+        self.defined[at] = self.tied[at].count_ones() == u32::from(last);
         Ok(())
     }
+
+    /// `X_1` or `X_2` of a product; once both are there, the product is.
+    fn factor(&mut self, a: &Access) -> Result<(), &'static str> {
+        if a.coefficient.unsigned_abs() != 1 {
+            return Err("a factor is defined with coefficient 1 or -1");
+        }
+        covers(a, self.tensor(a).0, of_relation)?;
+        self.tie(a, 2)
+    }
+}
+
+/// The tensors that the copies of every tensor read. Every address of an element is an element; rows that hold none
+/// may read anything, because nothing reads them.
+fn sources(p: &Parts, fixed: &Fixed) -> Result<Vec<Option<Vec<usize>>>, ProgramError> {
+    let mut spans: Vec<(u32, usize)> = p.tensors.iter().enumerate().map(|(i, t)| (t.base, i)).collect();
+    spans.sort_unstable();
+    let owner = |position: u32| {
+        let after = spans.partition_point(|(base, _)| *base <= position);
+        let (_, index) = *spans.get(after.checked_sub(1)?)?;
+        p.tensors[index].holds(position).then_some(index)
+    };
+    let reads = |t: &Tensor| p.kinds[usize::from(t.kind)].reads > 0;
+    let mut out: Vec<Option<Vec<usize>>> = p.tensors.iter().map(|t| reads(t).then(Vec::new)).collect();
+    for (index, c) in fixed.copies().iter().enumerate() {
+        let Some(Some(sources)) = owner(c.position).map(|t| &mut out[t]) else { continue };
+        let source = owner(c.address).filter(|t| p.kinds[usize::from(p.tensors[*t].kind)].value.is_some());
+        let source = source.ok_or(ProgramError::Undetermined { what: "a copy reads no element", index })?;
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    Ok(out)
 }
 
 /// Whether an access reads every element of its tensor once, each with its own power.
 fn covers(a: &Access, t: &Tensor, exponents: Exponents) -> Result<(), &'static str> {
-    let mut axes = vec![false; t.dims.len()];
-    for v in a.vars.iter().filter(|v| v.size > 1) {
-        let Some((axis, 1)) = v.target else {
-            return Err("the defining access has a broadcast or a stride");
-        };
-        let axis = usize::from(axis);
-        if axes[axis] || v.size != t.dims[axis] {
-            return Err("the defining access does not cover its tensor");
-        }
-        axes[axis] = true;
+    if a.view2.is_some() || a.triangle.is_some() {
+        return Err("the defining access has a reduction");
     }
-    if a.offsets.iter().any(|o| *o != 0) || axes.iter().zip(&t.dims).any(|(covered, d)| !covered && *d > 1) {
+    // Per axis: (stride, size) of its variables, whose digits make up its indices.
+    let mut axes = vec![Vec::new(); t.dims.len()];
+    for v in a.vars.iter().filter(|v| v.size > 1) {
+        let Some((axis, stride)) = v.target else {
+            return Err("the defining access has a broadcast");
+        };
+        let digits: &mut Vec<(u32, u32)> = axes.get_mut(usize::from(axis)).ok_or("the defining access has a lane")?;
+        digits.push((stride, v.size));
+    }
+    let tiles = |(digits, dim): (&mut Vec<(u32, u32)>, &u32)| {
+        digits.sort_unstable();
+        let next = digits.iter().try_fold(1u64, |next, (stride, size)| {
+            (u64::from(*stride) == next).then(|| next.saturating_mul((*size).into()))
+        });
+        next == Some((*dim).into())
+    };
+    if a.offsets.iter().any(|o| *o != 0) || !axes.iter_mut().zip(&t.dims).all(tiles) {
         return Err("the defining access does not cover its tensor");
     }
     let weights = a.vars.iter().map(|v| (v.size, exponents(&v.weight)));
@@ -306,7 +387,8 @@ fn injective(mut vars: Vec<(u32, u32)>) -> bool {
 mod tests {
     use super::super::{Form, Var};
     use super::*;
-    use crate::network::graph::samples::{cnn, mlp};
+    use crate::network::fixed::Copied;
+    use crate::network::graph::samples::{cnn, mixed, mlp};
 
     fn program() -> Parts {
         let relu = Gadget::Relu { shift: 8 };
@@ -315,7 +397,7 @@ mod tests {
 
     /// What is said of a changed program: refused when it is read, or by the check.
     fn verdict(parts: Parts) -> Result<(), ProgramError> {
-        Program::new(parts)?.check()
+        Program::new(parts)?.check(&Fixed::default())
     }
 
     fn changed(parts: &Parts, change: impl FnOnce(&mut Parts)) -> ProgramError {
@@ -344,6 +426,13 @@ mod tests {
         undetermined(&|p| p.linear_ops[0].z[0].offsets[0] = 1);
         undetermined(&|p| p.linear_ops[0].z[0].vars[0].weight = Monomial::default());
         undetermined(&|p| p.linear_ops[0].z[0].vars.push(Var { size: 2, weight: Monomial::alpha(9), target: None }));
+        // Digits that overlap, and digits that leave a gap.
+        for stride in [1, 3, 7] {
+            undetermined(&|p| {
+                let axis = Some((0, stride));
+                p.linear_ops[0].z[0].vars.push(Var { size: 2, weight: Monomial::alpha(9), target: axis });
+            });
+        }
         // The value instead of `z`.
         undetermined(&|p| p.linear_ops[0].z[0].view = 0);
         // Inputs that nothing ties, or only some of them.
@@ -388,7 +477,101 @@ mod tests {
         unsupported(&|p| drop(p.kinds[1].gates.pop()));
         unsupported(&|p| p.kinds[1].views[1].constant += 1);
         unsupported(&|p| p.kinds[1].views[0] = Form::constant(7));
-        unsupported(&|p| p.linear_ops[0].z[0].view2 = Some(0));
+        let error = changed(&p, |p| p.linear_ops[0].z[0].view2 = Some(0));
+        assert!(matches!(error, ProgramError::Undetermined { .. }), "{error:?}");
+    }
+
+    /// A matrix product, a product, functions and copies, and what changes make of them.
+    fn refused(what: &str, change: impl FnOnce(&mut Parts, &mut Vec<Copied>)) {
+        let compiled = mixed(4).compile().unwrap();
+        let (mut parts, tables) = (compiled.program.parts, compiled.fixed.tables().to_vec());
+        let mut copies = compiled.fixed.copies().to_vec();
+        let fixed = |copies: &[Copied]| Fixed::new(tables.clone(), copies.to_vec()).unwrap();
+        Program::new(parts.clone()).unwrap().check(&fixed(&copies)).unwrap();
+        change(&mut parts, &mut copies);
+        let error = Program::new(parts).and_then(|p| p.check(&fixed(&copies)));
+        assert!(error.is_err(), "{what}");
+    }
+
+    #[test]
+    fn products_are_functions_of_both_sides() {
+        let factor = |p: &Parts, view: u8| {
+            p.relations.iter().position(|r| {
+                let a = &r.accesses[0];
+                let kind = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)];
+                kind.views.len() == 3 && a.view == view
+            })
+        };
+        for view in [1, 2] {
+            refused("without a factor", |p, _| drop(p.relations.remove(factor(p, view).unwrap())));
+            refused("two of a factor", |p, _| {
+                let at = factor(p, view).unwrap();
+                p.relations[at].accesses[0].coefficient = 2;
+            });
+            refused("not the whole tensor", |p, _| {
+                let at = factor(p, view).unwrap();
+                p.relations[at].accesses[0].vars[0].size -= 1;
+            });
+        }
+        refused("one factor twice", |p, _| {
+            let (one, two) = (factor(p, 1).unwrap(), factor(p, 2).unwrap());
+            p.relations[two] = p.relations[one].clone();
+        });
+        refused("without the operator", |p, _| drop(p.product_ops.pop()));
+        refused("an operator that reads what it makes", |p, _| {
+            p.product_ops[0].left[0].tensor = p.product_ops[0].z[0].tensor;
+        });
+        refused("two entries under one power", |p, _| p.product_ops[0].z[0].vars[0].weight = Monomial::default());
+        refused("a hat outside of its segment", |p, _| p.product_ops[0].right[0].monomial.theta += 1);
+        refused("a value that is squared in its definition", |p, _| p.relations[1].accesses[0].view2 = Some(0));
+    }
+
+    #[test]
+    fn copies_read_elements_that_are_defined_before() {
+        let reader = |p: &Parts| {
+            let kind = p.kinds.iter().position(|k| k.reads > 0).unwrap();
+            p.tensors.iter().find(|t| usize::from(t.kind) == kind).unwrap().base
+        };
+        let at = |p: &Parts, copies: &[Copied]| copies.iter().position(|c| c.position == reader(p)).unwrap();
+        refused("a copy of nothing", |p, copies| {
+            copies.remove(at(p, copies));
+        });
+        refused("a copy that no row reads", |p, copies| {
+            copies.push(Copied { position: p.tensors[0].base, column: 1, address: p.tensors[0].base });
+        });
+        refused("a copy of itself", |p, copies| {
+            let at = at(p, copies);
+            copies[at].address = copies[at].position;
+        });
+        refused("a copy of what depends on it", |p, copies| {
+            let at = at(p, copies);
+            // The layer behind.
+            let z = p.linear_ops[0].z[0].tensor;
+            copies[at].address = p.tensors[usize::from(z)].base;
+        });
+        refused("a copy of a row that holds no element", |p, copies| {
+            let at = at(p, copies);
+            copies[at].address = p.positions - 1;
+        });
+        refused("an address that is no position", |p, copies| {
+            let at = at(p, copies);
+            copies[at].address = p.positions;
+        });
+        refused("a mask position", |p, copies| {
+            let at = at(p, copies);
+            copies[at].address = 1;
+        });
+    }
+
+    #[test]
+    fn functions_look_up_their_table() {
+        fn function(p: &mut Parts) -> &mut crate::network::program::Kind {
+            p.kinds.iter_mut().find(|k| !k.lookups.is_empty()).unwrap()
+        }
+        refused("without the lookup", |p, _| function(p).lookups.clear());
+        refused("of another column", |p, _| function(p).lookups[0].input.terms[0].0 += 1);
+        refused("without a gate", |p, _| drop(function(p).gates.pop()));
+        refused("of another value", |p, _| function(p).value = Some(1));
     }
 
     #[test]

@@ -88,6 +88,19 @@ pub struct Kind {
     pub reads: u8,
 }
 
+impl Kind {
+    /// Whether `X_j` is read by copy.
+    #[must_use]
+    pub fn reads_column(&self, j: usize) -> bool {
+        (1..=8).contains(&j) && self.reads >> (j - 1) & 1 == 1
+    }
+
+    /// Every `j` for which `X_j` is read by copy.
+    pub(crate) fn read_columns(&self) -> impl Iterator<Item = usize> + '_ {
+        (1..=8).filter(|j| self.reads_column(*j))
+    }
+}
+
 /// A public tensor: its elements are in every statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Port {
@@ -186,6 +199,22 @@ impl Tensor {
     pub fn position(&self, index: &[u32]) -> usize {
         let offset = index.iter().enumerate().map(|(axis, i)| u64::from(*i) << self.shift(axis));
         (u64::from(self.base) + offset.sum::<u64>()) as usize
+    }
+
+    /// Whether an element is at a position.
+    #[must_use]
+    pub fn holds(&self, position: u32) -> bool {
+        let Some(mut rest) = position.checked_sub(self.base).map(u64::from) else {
+            return false;
+        };
+        for axis in 0..self.dims.len() {
+            let index = rest >> self.shift(axis);
+            if index >= u64::from(self.dims[axis]) {
+                return false;
+            }
+            rest -= index << self.shift(axis);
+        }
+        true
     }
 
     /// All positions in row-major order of the indices.
@@ -412,6 +441,17 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The committed ports with their indices.
+    pub(crate) fn committed_ports(&self) -> impl Iterator<Item = (u8, &Port)> {
+        // At most 16 ports.
+        self.ports.iter().enumerate().filter(|(_, p)| p.has(Port::COMMITTED)).map(|(i, p)| (i as u8, p))
+    }
+
+    /// Whether a port is committed.
+    pub(crate) fn is_committed(&self, port: u8) -> bool {
+        self.ports.get(usize::from(port)).is_some_and(|p| p.has(Port::COMMITTED))
+    }
+
     /// All accesses, in the order of the program.
     pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         let relations = self.relations.iter().flat_map(|r| &r.accesses);

@@ -9,12 +9,18 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 
+mod copies;
+mod lookups;
+mod products;
+mod tensors;
+
 use super::columns::NetworkColumns;
 use super::gadget::{Gadget, Row};
 use super::graph::samples::{mlp, parameters};
 use super::graph::{Graph, Layer, Linear};
+use super::helpers::Helpers;
 use super::layout::block;
-use super::statement::NetworkStatement;
+use super::statement::{NetworkStatement, PortValue};
 use super::testing::{Cheat, Fixture};
 use crate::encoding::signed;
 use crate::error::{CircuitError, VerifyError};
@@ -42,13 +48,96 @@ fn pooled(layer: Layer) -> Fixture {
     Fixture::new(Graph::new(vec![Layer::Input { dims: vec![1, 4, 4] }, layer, dense]).unwrap(), Level::One, 1)
 }
 
+/// The elements that the first sample claims for a port.
+fn elements(statements: &mut [NetworkStatement], port: usize) -> &mut Vec<i64> {
+    match &mut statements[0].ports[port] {
+        PortValue::Elements(elements) => elements,
+        PortValue::Commitment(_) => panic!("a committed port"),
+    }
+}
+
 fn needed(rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
-    let requests = fixture.requests(1, 9);
+    needed_for(1, rule, fixture, cheat);
+}
+
+/// The same for a batch.
+fn needed_for(samples: usize, rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) {
+    let requests = fixture.requests(samples, 9);
     let (statements, proof) = fixture.cheat(&requests, Some(rule), cheat);
     assert!(fixture.verdict(&statements, &proof, Some(rule)), "{rule:?}: the attack works without the check");
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the check catches the proof");
     let (statements, proof) = fixture.cheat(&requests, None, cheat);
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the full protocol holds");
+}
+
+/// A layer between the input `[n, 1]` or `[2, 2]` and two outputs.
+fn between(dims: Vec<u32>, layer: Layer, tables: &[[i16; 256]], outputs_of: usize, samples: usize) -> Fixture {
+    let mut rng = Xorshift(5);
+    let dense = Layer::Linear {
+        from: 1,
+        op: Linear::Dense { outputs: 2 },
+        parameters: parameters(2, outputs_of, 100, &mut rng),
+        activation: None,
+    };
+    let graph = Graph::with_tables(vec![Layer::Input { dims }, layer, dense], tables).unwrap();
+    Fixture::new(graph, Level::One, samples)
+}
+
+/// Replaces rows of layer 1, and the outputs follow.
+#[derive(Debug)]
+struct NewRows<'a> {
+    fixture: &'a Fixture,
+    /// Sample, element, row.
+    rows: Vec<(usize, usize, Row)>,
+    /// What is added to helper columns, given them: column, row, difference.
+    helpers: Option<HelperDeltas>,
+}
+
+/// Differences of helper columns, from the columns, the helpers and the challenges after M1.
+type HelperDeltas = fn(&NetworkColumns, &Helpers, &NetworkChallenges1, &Fixture, usize) -> Vec<(usize, usize, Fr)>;
+
+impl NewRows<'_> {
+    fn position(&self, element: usize) -> usize {
+        let graph = self.fixture.graph();
+        let tensor = graph.tensor_layers().iter().position(|l| *l == 1).unwrap();
+        self.fixture.verifier.key().program().parts().tensors[tensor].positions().nth(element).unwrap()
+    }
+}
+
+impl Cheat for NewRows<'_> {
+    fn rows(&self, rows: &mut Vec<Zeroizing<Vec<(usize, Row)>>>) {
+        for (sample, element, new) in &self.rows {
+            let position = self.position(*element);
+            // A default row may stand at the same position; the element comes last.
+            rows[*sample].iter_mut().rev().find(|(at, _)| *at == position).unwrap().1 = *new;
+        }
+    }
+    fn statement(&self, statements: &mut Vec<NetworkStatement>) {
+        let samples = 1 + self.rows.iter().map(|r| r.0).max().unwrap();
+        let view = &self.fixture.graph().gadget(1).unwrap().kind(0, 0, 12).views[0];
+        let value =
+            |row: &Row| -> i64 { view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)])).sum() };
+        for (sample, request) in self.fixture.requests(samples.max(statements.len()), 9).iter().enumerate() {
+            let run = self.fixture.graph().run(&request.inputs, 0).unwrap();
+            for (_, element, new) in self.rows.iter().filter(|r| r.0 == sample) {
+                let by = value(new) - value(&run.rows[1][*element]);
+                shift_outputs(self.fixture.graph(), &mut statements[sample..], *element, by);
+            }
+        }
+    }
+    fn after_helpers(&self, mut columns: NetworkColumns, helpers: &Helpers, c1: &NetworkChallenges1) -> NetworkColumns {
+        if let Some(deltas) = self.helpers {
+            let row = columns.size.row(self.position(self.rows[0].1)) + self.rows[0].0;
+            let deltas = deltas(&columns, helpers, c1, self.fixture, row);
+            columns.deltas.extend(deltas);
+        }
+        columns
+    }
+}
+
+/// The honest row of an element of layer 1.
+fn honest(f: &Fixture, samples: usize, sample: usize, element: usize) -> Row {
+    f.graph().run(&f.requests(samples, 9)[sample].inputs, 0).unwrap().rows[1][element]
 }
 
 /// Changes one row of a layer and what the outputs make of its value.
@@ -92,7 +181,7 @@ impl FalseRow<'_> {
 fn shift_outputs(graph: &Graph, statements: &mut [NetworkStatement], element: usize, by: i64) {
     let Some(Layer::Linear { from, parameters, .. }) = graph.layers().last() else { panic!("no last layer") };
     let inputs = graph.elements(*from);
-    for (i, o) in statements[0].ports[1].iter_mut().enumerate() {
+    for (i, o) in elements(statements, 1).iter_mut().enumerate() {
         *o += i64::from(parameters.weights[i * inputs + element]) * by;
     }
 }
@@ -207,7 +296,7 @@ fn limbs_are_bytes() {
 struct FalseOutput(Forge);
 impl Cheat for FalseOutput {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][1] += 1;
+        elements(statements, 1)[1] += 1;
     }
     fn forge(&self) -> Forge {
         self.0
@@ -230,7 +319,7 @@ fn operators_and_opening() {
 struct FalseInput;
 impl Cheat for FalseInput {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[0][3] ^= 1;
+        elements(statements, 0)[3] ^= 1;
     }
 }
 
@@ -244,7 +333,7 @@ fn inputs() {
 struct FalseHat<'a>(&'a Fixture);
 impl Cheat for FalseHat<'_> {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][0] += 1;
+        elements(statements, 1)[0] += 1;
     }
     fn hats(&self, y: &mut [Fr], model: &FoldedModel, _: &NetworkChallenges1) {
         let q = self.0.verifier.key().program().parts().linear_ops.last().unwrap().segment.0 as usize;
@@ -267,7 +356,7 @@ struct OtherModel {
 }
 impl Cheat for OtherModel {
     fn statement(&self, statements: &mut Vec<NetworkStatement>) {
-        statements[0].ports[1][self.row as usize] += self.by;
+        elements(statements, 1)[self.row as usize] += self.by;
     }
     fn model(&self, model: &mut FoldedModel, c1: &NetworkChallenges1) {
         // `G` folds the changed bias; `C_f` and the quotients are the old ones.
@@ -352,12 +441,12 @@ fn public_values_fit_their_ports() {
     let proof = proof.to_bytes();
     for (element, value) in [(0, -1), (5, 65_536), (2, i64::MAX)] {
         let mut statements = statements.clone();
-        statements[0].ports[0][element] = value;
+        elements(&mut statements, 0)[element] = value;
         let error = f.verifier.verify(&statements, &proof).unwrap_err();
         assert!(matches!(error, VerifyError::Circuit(CircuitError::Element { port: 0, element: e }) if e == element));
     }
     let mut short = statements.clone();
-    short[0].ports[1].pop();
+    elements(&mut short, 1).pop();
     assert!(matches!(f.verifier.verify(&short, &proof), Err(VerifyError::Circuit(CircuitError::Length { .. }))));
     assert!(f.verifier.verify(&[], &proof).is_err());
     let twice = [statements.clone(), statements.clone()].concat();
@@ -375,16 +464,17 @@ fn proofs_are_for_one_key() {
     let proof = proof.to_bytes();
     let vk = f.verifier.key();
     let (bytes, program) = (vk.to_bytes(), vk.program().to_bytes());
-    assert_eq!(&super::keys::NetworkVerifyingKey::from_bytes(&bytes, &program).unwrap(), vk);
+    let fixed = super::Fixed::default().to_bytes();
+    assert_eq!(&super::keys::NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).unwrap(), vk);
     let other = Fixture::new(mlp(&[6, 8, 5, 3], &[RELU, RELU], 12), Level::One, 1);
     assert!(other.verifier.verify(&statements, &proof).is_err());
     // Same commitment, another program: the digest does not match.
     let clamped = mlp(&[6, 8, 5, 3], &[RELU, Gadget::Clamp { shift: 8, lo: 0, hi: 65535 }], 11);
     let clamped = clamped.compile().unwrap().program.to_bytes();
-    assert!(super::keys::NetworkVerifyingKey::from_bytes(&bytes, &clamped).is_err());
+    assert!(super::keys::NetworkVerifyingKey::from_bytes(&bytes, &clamped, &fixed).is_err());
     let mut identity = bytes.clone();
     identity[36..100].fill(0);
-    let key = super::keys::NetworkVerifyingKey::from_bytes(&identity, &program).unwrap();
+    let key = super::keys::NetworkVerifyingKey::from_bytes(&identity, &program, &fixed).unwrap();
     assert_eq!(key.commitment(), G1Affine::identity());
     let verifier = super::NetworkVerifier::new(key, testing::srs().pinned()).unwrap();
     assert!(verifier.verify(&statements, &proof).is_err());

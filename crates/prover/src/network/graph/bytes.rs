@@ -1,0 +1,305 @@
+//! The canonical bytes of a graph with its weights, for proving keys: big-endian, every list a count of four bytes and
+//! its entries. Secret.
+
+use zeroize::Zeroizing;
+
+use super::{Graph, Layer, Linear, Parameters};
+use crate::circuit::Committed;
+use crate::encoding::Reader;
+use crate::error::{EncodingError, KeyError};
+use crate::network::gadget::Gadget;
+
+/// Most layers.
+const MAX_LAYERS: u32 = 256;
+/// Most axes of a layer.
+const MAX_AXES: u32 = 3;
+
+fn u32s(out: &mut Vec<u8>, values: &[u32]) {
+    values.iter().for_each(|v| out.extend(v.to_be_bytes()));
+}
+
+fn list(out: &mut Vec<u8>, values: &[u32]) {
+    u32s(out, &[values.len() as u32]);
+    u32s(out, values);
+}
+
+/// Tag, then the parameters.
+fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
+    match gadget {
+        Gadget::Input => out.push(0),
+        Gadget::Requantize { shift } => out.extend([1, shift]),
+        Gadget::Relu { shift } => out.extend([2, shift]),
+        Gadget::Clamp { shift, lo, hi } => {
+            out.extend([3, shift]);
+            out.extend(lo.to_be_bytes());
+            out.extend(hi.to_be_bytes());
+        }
+        Gadget::Max { inputs } => out.extend([4, inputs]),
+        Gadget::Divide { by } => {
+            out.push(5);
+            out.extend(by.to_be_bytes());
+        }
+        Gadget::Product { shift } => out.extend([6, shift]),
+        Gadget::Function { table, bytes } => out.extend([7, table, bytes]),
+        Gadget::Copy => out.push(8),
+    }
+}
+
+/// No gadget.
+const NONE: u8 = 0xff;
+
+fn linear(out: &mut Vec<u8>, op: Linear) {
+    match op {
+        Linear::Dense { outputs } => {
+            out.push(0);
+            u32s(out, &[outputs]);
+        }
+        Linear::Conv { channels, kernel, stride, padding, groups } => {
+            out.push(1);
+            u32s(out, &[channels, kernel, stride, padding, groups]);
+        }
+    }
+}
+
+/// Layers are at most 256.
+fn layer(out: &mut Vec<u8>, layer: &Layer) {
+    let at = |from: usize| from as u32;
+    match layer {
+        Layer::Input { dims } => {
+            out.push(0);
+            list(out, dims);
+        }
+        Layer::Linear { from, op, parameters, activation } => {
+            out.push(1);
+            u32s(out, &[at(*from)]);
+            linear(out, *op);
+            match activation {
+                None => out.push(NONE),
+                Some(activation) => gadget(out, *activation),
+            }
+            u32s(out, &[parameters.biases.len() as u32, parameters.weights.len() as u32]);
+            parameters.biases.iter().for_each(|b| out.extend(b.to_be_bytes()));
+            out.extend(parameters.weights.iter().map(|w| w.cast_unsigned()));
+        }
+        Layer::MaxPool { from, window } => {
+            out.push(2);
+            u32s(out, &[at(*from), *window]);
+        }
+        Layer::MeanPool { from, window } => {
+            out.push(3);
+            u32s(out, &[at(*from), *window]);
+        }
+        Layer::Activation { from, activation } => {
+            out.push(4);
+            u32s(out, &[at(*from)]);
+            gadget(out, *activation);
+        }
+        Layer::Mul { from, shift } => {
+            out.push(5);
+            u32s(out, &from.map(at));
+            out.push(*shift);
+        }
+        Layer::MatMul { from, activation } => {
+            out.push(6);
+            u32s(out, &from.map(at));
+            gadget(out, *activation);
+        }
+        Layer::Gather { from, dims, indices } => {
+            out.push(7);
+            u32s(out, &[at(*from)]);
+            list(out, dims);
+            list(out, indices);
+        }
+        Layer::Add { from, activation } => {
+            out.push(8);
+            u32s(out, &from.map(at));
+            gadget(out, *activation);
+        }
+    }
+}
+
+impl Graph {
+    /// Bytes that the encoding takes at most.
+    fn capacity(&self) -> usize {
+        let of = |layer: &Layer| match layer {
+            Layer::Linear { parameters, .. } => 64 + 4 * parameters.biases.len() + parameters.weights.len(),
+            Layer::Gather { dims, indices, .. } => 64 + 4 * (dims.len() + indices.len()),
+            _ => 64,
+        };
+        16 + 512 * self.table_values.len() + self.layers.iter().map(of).sum::<usize>()
+    }
+
+    /// The canonical bytes: flags of committed ports, tables, layers. Secret.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // Exact capacity: a growing vector would leave copies of the secret behind.
+        let mut out = Zeroizing::new(Vec::with_capacity(self.capacity()));
+        out.push(u8::from(self.committed.inputs) | u8::from(self.committed.outputs) << 1);
+        // At most 253 tables and 256 layers.
+        out.push(self.table_values.len() as u8);
+        self.table_values.as_flattened().iter().for_each(|v| out.extend(v.to_be_bytes()));
+        out.extend((self.layers.len() as u32).to_be_bytes());
+        self.layers.iter().for_each(|l| layer(&mut out, l));
+        out
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are not the canonical encoding of a graph.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = Reader::new(bytes);
+        let flags = reader.u8()?;
+        if flags > 3 {
+            return Err(EncodingError::Flags(flags).into());
+        }
+        let mut tables = Vec::new();
+        for _ in 0..reader.u8()? {
+            let mut table = [0i16; 256];
+            for v in &mut table {
+                *v = i16::from_be_bytes(reader.bytes()?);
+            }
+            tables.push(table);
+        }
+        let count = reader.u32()?;
+        if count > MAX_LAYERS {
+            return Err(EncodingError::Bound.into());
+        }
+        let layers = (0..count).map(|_| reader.layer()).collect::<Result<Vec<_>, _>>()?;
+        reader.end()?;
+        let committed = Committed { inputs: flags & 1 != 0, outputs: flags & 2 != 0 };
+        Ok(Self::with_tables(layers, &tables).map_err(KeyError::from)?.with_committed(committed))
+    }
+}
+
+type Read<T> = Result<T, EncodingError>;
+
+impl Reader<'_> {
+    /// Words whose bytes are there: nothing is allocated for others.
+    fn u32_list(&mut self, max: u32) -> Read<Vec<u32>> {
+        let count = self.u32()?;
+        if count > max {
+            return Err(EncodingError::Bound);
+        }
+        let words = self.slice(4 * count as usize)?.as_chunks::<4>().0;
+        Ok(words.iter().map(|w| u32::from_be_bytes(*w)).collect())
+    }
+
+    fn source(&mut self) -> Read<usize> {
+        let from = self.u32()?;
+        if from < MAX_LAYERS { Ok(from as usize) } else { Err(EncodingError::Bound) }
+    }
+
+    fn sources(&mut self) -> Read<[usize; 2]> {
+        Ok([self.source()?, self.source()?])
+    }
+
+    fn gadget(&mut self) -> Read<Gadget> {
+        let tag = self.u8()?;
+        self.gadget_of(tag)?.ok_or(EncodingError::Flags(tag))
+    }
+
+    /// `None` for the tag that says so.
+    fn gadget_of(&mut self, tag: u8) -> Read<Option<Gadget>> {
+        let i32 = |r: &mut Self| Ok(i32::from_be_bytes(r.bytes()?));
+        Ok(Some(match tag {
+            0 => Gadget::Input,
+            1 => Gadget::Requantize { shift: self.u8()? },
+            2 => Gadget::Relu { shift: self.u8()? },
+            3 => Gadget::Clamp { shift: self.u8()?, lo: i32(self)?, hi: i32(self)? },
+            4 => Gadget::Max { inputs: self.u8()? },
+            5 => Gadget::Divide { by: self.u16()? },
+            6 => Gadget::Product { shift: self.u8()? },
+            7 => Gadget::Function { table: self.u8()?, bytes: self.u8()? },
+            8 => Gadget::Copy,
+            NONE => return Ok(None),
+            other => return Err(EncodingError::Flags(other)),
+        }))
+    }
+
+    fn linear(&mut self) -> Read<Linear> {
+        match self.u8()? {
+            0 => Ok(Linear::Dense { outputs: self.u32()? }),
+            1 => Ok(Linear::Conv {
+                channels: self.u32()?,
+                kernel: self.u32()?,
+                stride: self.u32()?,
+                padding: self.u32()?,
+                groups: self.u32()?,
+            }),
+            other => Err(EncodingError::Flags(other)),
+        }
+    }
+
+    fn layer(&mut self) -> Read<Layer> {
+        Ok(match self.u8()? {
+            0 => Layer::Input { dims: self.u32_list(MAX_AXES)? },
+            1 => {
+                let (from, op) = (self.source()?, self.linear()?);
+                let tag = self.u8()?;
+                let activation = self.gadget_of(tag)?;
+                let (rows, weights) = (self.u32()? as usize, self.u32()? as usize);
+                let biases = self.slice(rows.saturating_mul(4))?.as_chunks::<4>().0;
+                let biases = biases.iter().map(|b| i32::from_be_bytes(*b)).collect();
+                let weights = self.slice(weights)?.iter().map(|w| w.cast_signed()).collect();
+                Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
+            }
+            2 => Layer::MaxPool { from: self.source()?, window: self.u32()? },
+            3 => Layer::MeanPool { from: self.source()?, window: self.u32()? },
+            4 => Layer::Activation { from: self.source()?, activation: self.gadget()? },
+            5 => Layer::Mul { from: self.sources()?, shift: self.u8()? },
+            6 => Layer::MatMul { from: self.sources()?, activation: self.gadget()? },
+            7 => Layer::Gather {
+                from: self.source()?,
+                dims: self.u32_list(MAX_AXES)?,
+                indices: self.u32_list(u32::MAX)?,
+            },
+            8 => Layer::Add { from: self.sources()?, activation: self.gadget()? },
+            other => return Err(EncodingError::Flags(other)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::graph::samples::graphs;
+    use proptest::prelude::*;
+
+    #[test]
+    fn graphs_have_one_encoding() {
+        for graph in graphs() {
+            let bytes = graph.to_bytes();
+            assert!(bytes.len() <= graph.capacity());
+            assert_eq!(Graph::from_bytes(&bytes).unwrap(), graph);
+            for cut in (0..bytes.len()).step_by(3) {
+                assert!(Graph::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+            }
+            assert!(Graph::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        }
+    }
+
+    proptest! {
+        /// Whatever is read has exactly the bytes that it was read from.
+        #[test]
+        fn changed_bytes_are_refused_or_canonical(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            which in any::<prop::sample::Index>(),
+        ) {
+            let graphs = graphs();
+            let mut bytes = graphs[which.index(graphs.len())].to_bytes().to_vec();
+            for (at, value) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if let Ok(graph) = Graph::from_bytes(&bytes) {
+                prop_assert_eq!(&graph.to_bytes()[..], &bytes[..]);
+            }
+        }
+
+        #[test]
+        fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(Graph::from_bytes(&bytes).is_err());
+        }
+    }
+}
