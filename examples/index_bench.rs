@@ -18,6 +18,8 @@ use zkinfer::{
 };
 
 type Failure = Box<dyn std::error::Error>;
+/// What a query adds to nearness, by its number.
+type Kind = fn(usize, Query) -> Query;
 
 const QUERIES: usize = 200;
 const NEAREST: usize = 10;
@@ -80,7 +82,7 @@ fn measure(
     let start = Instant::now();
     let _ = index.search(&Query::nearest(embedding(random.vector(dimension))?, 1))?;
     let first = start.elapsed().as_secs_f64() * 1e3;
-    let kinds: [(&str, fn(usize, Query) -> Query); 4] = [
+    let kinds: [(&str, Kind); 4] = [
         ("all", |_, query| query),
         ("one label of ten", |i, query| {
             query.with_filter(Filter { labels: vec![format!("class {}", i % 10)], ..Filter::default() })
@@ -169,8 +171,11 @@ fn entry(number: usize, dimension: usize, centres: &[Vec<f32>], random: &mut Ran
         location: Some(format!("/var/lib/zkinfer/bundles/2026-11-27/{number:08}.bundle.json")),
     };
     entry.held = BTreeMap::from([(ContentAddress::new(id.0, 12_345), held)]);
-    let vector =
-        if number % 2 == 0 { random.vector(dimension) } else { near(&centres[random.below(centres.len())], random) };
+    let vector = if number.is_multiple_of(2) {
+        random.vector(dimension)
+    } else {
+        near(&centres[random.below(centres.len())], random)
+    };
     let note = Note::new()
         .with_metadata("request", format!("request{}", random.below(1000)))?
         .with_metadata("tenant", format!("tenant {}", random.below(50)))?
