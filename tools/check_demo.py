@@ -20,6 +20,10 @@ if not str(report.get("tx_hash", "")).startswith("0x") or len(report["tx_hash"])
     wrong.append(f"tx_hash is {report.get('tx_hash')!r}")
 if report.get("digit", {}).get("agree") is not True:
     wrong.append(f"digit is {report.get('digit')!r}")
+summary = str(report.get("audit_summary"))
+# Native proofs are under the ceremony that ships; EZKL's are under the TEST SRS, and have to say so.
+if ("NOT SECURE" in summary) != (report.get("backend") == "ezkl"):
+    wrong.append(f"audit_summary is {summary!r}")
 for name in ("model", *expected, *positive):
     print(f"{name:26} {report.get(name)}")
 if wrong:
