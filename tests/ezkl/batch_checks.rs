@@ -319,6 +319,38 @@ fn a_journal_proves_no_request_that_is_refused_or_missing() {
     }
 }
 
+/// What is more than the limit is refused before its journal is begun.
+#[test]
+fn what_is_too_much_begins_no_journal() {
+    let (world, dir) = (World::mock(MockBackend::default()), tempfile::tempdir().unwrap());
+    let mut config = recorded(&dir.path().join("journal"));
+    config.limits.queued = 2;
+    let batch = world.batch_with(config);
+    let refused = batch.run(&world.items(3), &Control::default());
+    assert!(matches!(refused, Err(PipelineError::QueueFull { capacity: 2 })), "{refused:?}");
+    assert!(!dir.path().join("journal").exists());
+    assert_eq!(batch.run(&world.items(2), &Control::default()).unwrap().metrics.proven, 2);
+}
+
+/// What was written of a long record goes as a whole: nothing of it is behind the records that follow.
+#[test]
+fn a_record_that_was_cut_off_leaves_nothing() {
+    let (world, dir) = (World::mock(MockBackend::default()), tempfile::tempdir().unwrap());
+    let journal = dir.path().join("journal");
+    let batch = world.batch_with(recorded(&journal));
+    let control = Control::default();
+    control.cancel.cancel();
+    batch.run(&world.items(1), &control).unwrap();
+    let size = 1u64 << 20;
+    let begun = [&size.to_be_bytes()[..], &(!size).to_be_bytes(), &[7; 32], &[0; 1 << 16]].concat();
+    let whole = [std::fs::read(&journal).unwrap(), begun].concat();
+    std::fs::write(&journal, whole).unwrap();
+    for (recovered, proven) in [(0, 1), (1, 0)] {
+        let report = batch.run(&world.items(1), &Control::default()).unwrap();
+        assert_eq!((report.metrics.recovered, report.metrics.proven), (recovered, proven));
+    }
+}
+
 /// Native: a journal of one proof for many is written and read like any other.
 #[test]
 fn one_proof_for_many_is_recovered() {

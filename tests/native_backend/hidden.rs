@@ -319,6 +319,13 @@ fn a_key_object_whose_schema_lies_is_refused() {
             assert!(report.embedded_evm.verdict.is_valid(), "contracts see no schema");
             assert!(reason(report.verdict()).contains(expected) && !report.is_contradictory());
         }
+        // Whoever asks the contracts alone is told before they are asked.
+        for mode in [Mode::Contracts, Mode::Full, Mode::Fast] {
+            let policy = Policy::new(mode, TrustLevel::Development);
+            let found = ProofVerifier::carried().check(&bundle.clone().into(), &policy, &Control::default()).unwrap();
+            let refused = matches!(&found.status, Status::Invalid { reason } if reason.contains(expected));
+            assert!(refused && found.operations == 0, "{mode:?}: {found:?}");
+        }
     }
     assert_eq!(bundles, 2);
     let parts = HIDES_INPUTS.bundle.manifest().model_parts();

@@ -163,7 +163,7 @@ export const MUTANTS = {
   'batch-empty': { file: BATCH, from: 'items.is_empty()', to: 'false', test: pipeline('bad_input::empty_batches_and_repeated_ids_are_refused') },
   'batch-queued': {
     file: BATCH, from: 'items.len() > self.config.limits.queued', to: 'false',
-    open: 'the queue refuses it as well, but the journal is begun by then: no test looks for it',
+    test: batch('what_is_too_much_begins_no_journal'),
   },
   'batch-ids': { file: BATCH, from: '!ids.insert(&item.id)', to: 'false', test: pipeline('bad_input::empty_batches_and_repeated_ids_are_refused') },
   'batch-bundles': {
@@ -219,7 +219,7 @@ export const MUTANTS = {
   },
   'journal-remove': {
     file: JOURNAL, from: 'self.file.set_len(at).and_then(|()| self.file.sync_all()).map_err(io)?', to: '()',
-    open: 'no test cuts off a record that is longer than the one that is written over it',
+    test: batch('a_record_that_was_cut_off_leaves_nothing'),
   },
 
   // The queue, and who serves it.
@@ -315,7 +315,7 @@ export const MUTANTS = {
   'means-carried-backend': { file: MEANS, from: 'manifest.backend != backend', to: 'false', test: 'cli verify_options::manifests_that_lie_are_invalid_without_artifacts' },
   'means-carried-test': { file: MEANS, from: 'manifest.test_srs != srs_kind(manifest.srs_id).is_test()', to: 'false', test: checks('a_lie_is_told_with_both_values') },
   'means-carried-transferable': { file: MEANS, from: 'manifest.transferable != transferable', to: 'false', test: checks('a_lie_is_told_with_both_values') },
-  'means-carried-model': { file: MEANS, from: 'carried::refuse_model(bundle)', to: 'None', open: 'only when the contracts alone are asked it decides: that test asks no ProofVerifier' },
+  'means-carried-model': { file: MEANS, from: 'carried::refuse_model(bundle)', to: 'None', test: 'native_backend hidden::a_key_object_whose_schema_lies_is_refused' },
   'means-carried-own-code': { file: MEANS, from: 'Some(Warning::OwnCode)', to: 'None', test: verification('native::bundles_verify_with_what_they_carry') },
   'means-carried-test-srs': { file: MEANS, from: 'Warning::of_srs(srs_kind(bundle.manifest().srs_id))', to: 'None', test: verification('native::bundles_verify_with_what_they_carry') },
   'means-carried-is-transferable': { file: MEANS, from: 'backend == Some(BackendName::Ezkl)', to: 'false', test: 'cli carried::an_ezkl_bundle_verifies_without_ezkl_in_the_embedded_evm' },
