@@ -16,7 +16,7 @@
 
 use super::ChainError;
 use crate::{
-    proof::{Bundle, Statement, Structure, identity::batch_id},
+    proof::{Bundle, Context, Statement, Structure, identity::batch_id},
     storage::{Cache, Lock, StorageError, write_atomic},
 };
 use alloy::primitives::{Address, B256, Bytes, keccak256};
@@ -146,6 +146,17 @@ impl Outbox {
         }
     }
 
+    /// Whether the bundle's statements were kept before, made for this context.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn keeps(&self, bundle: &Bundle, context: Context) -> Result<bool, ChainError> {
+        let Context::Chain { chain_id, .. } = context else { return Ok(false) };
+        let made = bundle.statements().iter().map(|statement| Statement { context, ..statement.clone() }.id());
+        let id = id_of(&made.collect::<Vec<_>>(), bundle.is_batch());
+        Ok(bundle_path(&self.chain(chain_id)?, id).exists())
+    }
+
     /// Notes which entry a request led to; a later one takes its place.
     ///
     /// # Errors
@@ -222,9 +233,14 @@ impl Signed {
 
 /// The id of what one transaction submits: the statement's, or the batch's.
 fn submission_id(bundle: &Bundle) -> B256 {
-    match bundle.statements() {
-        [statement] if !bundle.is_batch() => statement.id(),
-        statements => batch_id(&statements.iter().map(Statement::id).collect::<Vec<_>>()),
+    let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+    id_of(&ids, bundle.is_batch())
+}
+
+fn id_of(statement_ids: &[B256], is_batch: bool) -> B256 {
+    match statement_ids {
+        [id] if !is_batch => *id,
+        ids => batch_id(ids),
     }
 }
 
@@ -245,8 +261,8 @@ pub fn request_id(bundle: &Bundle, chain_id: u64, registry: Address, to: (Addres
 
 fn destination(statement: &Statement) -> Result<(u64, Address), ChainError> {
     match statement.context {
-        crate::proof::Context::Chain { chain_id, registry, .. } => Ok((chain_id, registry)),
-        crate::proof::Context::Offchain {} => {
+        Context::Chain { chain_id, registry, .. } => Ok((chain_id, registry)),
+        Context::Offchain {} => {
             Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()))
         }
     }

@@ -124,7 +124,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                     Ready { bundle: kept, proved_again, request: None }
                 }
                 _ => {
-                    let (bundle, proved_again) = for_registry(bundle, args, registry, &client, now, session)?;
+                    let context = args.context(&bundle, registry, &client, now, &outbox)?;
+                    let (bundle, proved_again) = for_registry(bundle, args, context, session)?;
                     Ready { bundle, proved_again, request: Some(request) }
                 }
             }
@@ -228,6 +229,26 @@ impl Args {
         Assignment { submitter: client.address(), consumer, job, deadline }
     }
 
+    /// What the bundle is to be made for. Another claim (`--again`) is another statement, even within the second of the first.
+    fn context(
+        &self,
+        bundle: &Bundle,
+        registry: Address,
+        client: &Client,
+        now: u64,
+        outbox: &Outbox,
+    ) -> Result<Context, Failure> {
+        let chain_id = client.node().chain_id();
+        let mut deadline = unix_time().max(now).saturating_add(self.deadline_in.unwrap_or(DEFAULT_DEADLINE_SECONDS));
+        loop {
+            let context = Context::Chain { chain_id, registry, assignment: self.assignment(client, deadline) };
+            if !self.again || !outbox.keeps(bundle, context)? {
+                return Ok(context);
+            }
+            deadline += 1;
+        }
+    }
+
     fn request(&self, bundle: &Bundle, registry: Address, client: &Client) -> B256 {
         let Assignment { submitter, consumer, job, .. } = self.assignment(client, 0);
         request_id(bundle, client.node().chain_id(), registry, (submitter, consumer, job))
@@ -256,17 +277,7 @@ impl Args {
 }
 
 /// The bundle for this registry and account, and whether it had to be proven again.
-fn for_registry(
-    bundle: Bundle,
-    args: &Args,
-    registry: Address,
-    client: &Client,
-    now: u64,
-    session: &Session,
-) -> Result<(Bundle, bool), Failure> {
-    let deadline = unix_time().max(now).saturating_add(args.deadline_in.unwrap_or(DEFAULT_DEADLINE_SECONDS));
-    let assignment = args.assignment(client, deadline);
-    let context = Context::Chain { chain_id: client.node().chain_id(), registry, assignment };
+fn for_registry(bundle: Bundle, args: &Args, context: Context, session: &Session) -> Result<(Bundle, bool), Failure> {
     // The adapter decides, not the manifest's word.
     if evm::artifacts::is_native_verifier(bundle.manifest().adapter_id) {
         return Ok((prove_again(&bundle, args.openings.as_deref(), context, session)?, true));

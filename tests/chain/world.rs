@@ -144,6 +144,11 @@ pub(crate) fn statement_for(client: &Client, registry: Address, model_id: B256) 
     Statement { model_id, public_values: values(), context }
 }
 
+/// Of the TEST SRS: nothing here looks at its points.
+fn test_srs_id() -> B256 {
+    B256::from(*zkinfer_prover::srs::test_srs(0).unwrap().id())
+}
+
 /// A bundle of [`World::statement`].
 pub(crate) fn bundle(world: &World) -> Bundle {
     let schema = Bytes::from(schema().to_bytes());
@@ -156,8 +161,8 @@ pub(crate) fn bundle(world: &World) -> Bundle {
         vk_digest: B256::repeat_byte(0x11),
         schema_hash: schema_hash(&schema),
         schema,
-        srs_id: B256::repeat_byte(0x22),
-        test_srs: false,
+        srs_id: test_srs_id(),
+        test_srs: true,
         transferable: true,
         weights: "not hidden".into(),
         proof_hash: proof_hash(&proof()),
@@ -187,14 +192,8 @@ pub(crate) async fn send_as(
 
 pub(crate) async fn register(client: &Client, contracts: &Contracts, adapter: Address, model_code: Address) -> B256 {
     let schema = Bytes::from(schema().to_bytes());
-    let entry = ModelEntry {
-        adapter,
-        model_code,
-        vk_digest: B256::repeat_byte(0x11),
-        // Of the TEST SRS: nothing here looks at its points.
-        srs_id: B256::from(*zkinfer_prover::srs::test_srs(0).unwrap().id()),
-        schema: &schema,
-    };
+    let entry =
+        ModelEntry { adapter, model_code, vk_digest: B256::repeat_byte(0x11), srs_id: test_srs_id(), schema: &schema };
     client.register(contracts.model_registry.address, &entry).await.unwrap().model_id
 }
 
