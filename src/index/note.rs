@@ -38,7 +38,7 @@ impl Embedding {
     ///
     /// # Errors
     /// [`IndexError::Embedding`] when there are none, more than [`MAX_DIMENSION`], one is not finite, or together they have
-    /// no direction; [`IndexError::TooLong`] when the space has no name or one over [`MAX_KEY_BYTES`].
+    /// no direction; [`IndexError::TooLong`] when the space has no name or one over `MAX_KEY_BYTES`.
     pub fn new(space: impl Into<String>, values: Vec<f32>) -> Result<Self, IndexError> {
         let space = space.into();
         check_text(&space, "the name of a space", MAX_KEY_BYTES)?;
@@ -278,7 +278,7 @@ impl NoteFile {
         json
     }
 
-    /// Reads one. Whether these bytes look like a note at all is [`NoteFile::looks_like`].
+    /// Reads one. Whether these bytes look like a note at all is `NoteFile::looks_like`.
     ///
     /// # Errors
     /// [`IndexError::Note`]; bounds as for [`Note`].

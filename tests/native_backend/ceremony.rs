@@ -170,7 +170,7 @@ fn powers_are_imported_once() {
     let imported = ImportedPowers::import(&cache, &path).unwrap();
     assert_eq!((imported.powers, imported.kind()), ((2 << POWER) - 1, SrsKind::Unlisted));
     assert_eq!(ImportedPowers::import(&cache, &path).unwrap(), imported, "twice is once");
-    assert_eq!(ImportedPowers::all(&cache), [imported.clone()]);
+    assert_eq!(ImportedPowers::all(&cache), std::slice::from_ref(&imported));
     drop(dir);
     let named = || NativeBackend::new().with_cache(&cache).with_srs(SrsSource::of_id(imported.srs_id));
     let world = World::of(&model(), named());

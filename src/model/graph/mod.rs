@@ -2,7 +2,7 @@
 //!
 //! In a canonical graph every shape is fixed, every floating-point number is a finite 32-bit one, operators mean what they
 //! mean in operator set 17, and nothing is left that was only about shapes or constants: such nodes are computed while the
-//! file is read ([`build`]). [`Graph::to_onnx`] writes it as ONNX again, for backends that read files.
+//! file is read (`build`). [`Graph::to_onnx`] writes it as ONNX again, for backends that read files.
 //!
 //! `proto` and `wire` decode, `load` and `external` read tensors, `scope` finds what an output needs, `build` walks over
 //! that, `normalize` turns operators of every version and those that are sums of others into canonical ones, `infer` knows
