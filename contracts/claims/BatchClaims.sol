@@ -16,6 +16,9 @@ import {SingleClaims} from "./SingleClaims.sol";
 /// over. So an answer that comes while all places are taken gives everybody another challenge window. An answered leaf cannot be challenged
 /// again: to keep others out for ever, the two would have to prove every leaf but the false one, and then have none left to keep them out.
 abstract contract BatchClaims is SingleClaims {
+    /// @dev Here and not in Identities: the native verifiers are compiled with that file, and their code is their identity.
+    bytes32 private constant TAG_CLAIM_BATCH = keccak256("zkinfer/claim-batch/v1");
+
     /* STORAGE */
 
     uint256 private constant MAX_LEAVES = 1 << 12;
@@ -171,7 +174,7 @@ abstract contract BatchClaims is SingleClaims {
 
     /// @inheritdoc IClaimBatches
     function batchIdOf(Batch calldata batch_) public view returns (bytes32) {
-        return keccak256(abi.encode(Identities.TAG_CLAIM_BATCH, block.chainid, address(this), batch_));
+        return keccak256(abi.encode(TAG_CLAIM_BATCH, block.chainid, address(this), batch_));
     }
 
     /* PRIVATE */

@@ -18,7 +18,6 @@ library Identities {
     bytes32 internal constant TAG_EZKL_VK = keccak256("zkinfer/ezkl-vk/v2");
     bytes32 internal constant TAG_NATIVE_VK = keccak256("zkinfer/native-vk/v1");
     bytes32 internal constant TAG_COMMITTED = keccak256("zkinfer/committed-tensor/v1");
-    bytes32 internal constant TAG_CLAIM_BATCH = keccak256("zkinfer/claim-batch/v1");
 
     /// @notice The context id of a statement that is made for no chain. No registry can compute it from an assignment.
     bytes32 internal constant CONTEXT_OFFCHAIN = keccak256("zkinfer/context/offchain/v1");
