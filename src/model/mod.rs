@@ -4,6 +4,7 @@ pub mod graph;
 mod input;
 mod lower;
 pub mod mlp;
+pub mod network;
 mod onnx;
 pub mod quantize;
 pub mod synthetic;

@@ -12,6 +12,7 @@
 mod plan;
 mod ranges;
 
+pub(in crate::model) use plan::power_of_two_from;
 pub use ranges::Calibration;
 pub(crate) use ranges::uniform;
 

@@ -32,7 +32,7 @@ fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, se
         Linear::Dense { outputs } => outputs as usize,
         Linear::Conv { channels, .. } => channels as usize,
     };
-    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 121) as i8 - 60).collect();
+    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 121) as i16 - 60).collect();
     Layer::Linear { from, op, parameters: Parameters { weights, biases: vec![1000; rows] }, activation }
 }
 

@@ -37,7 +37,7 @@ fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, se
         Linear::Dense { outputs } => outputs as usize,
         Linear::Conv { channels, .. } => channels as usize,
     };
-    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 255) as i32 - 127).map(|w| w as i8).collect();
+    let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 255) as i16 - 127).collect();
     let biases = (0..rows).map(|_| (xorshift(seed) % 20_001) as i32 - 10_000).collect();
     Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
 }

@@ -73,6 +73,14 @@ pub enum CircuitError {
         /// Neuron, from 0.
         neuron: usize,
     },
+    /// A weight of a network is -32768, outside `[-32767, 32767]`.
+    #[error("layer {layer} output {neuron} has a weight of -32768; weights are in [-32767, 32767]")]
+    NetworkWeight {
+        /// Layer of the graph.
+        layer: usize,
+        /// Output or output channel, from 0.
+        neuron: usize,
+    },
 }
 
 /// Why bytes are not a canonical encoding (§4).

@@ -25,22 +25,26 @@ fn join(sums: &[i64; 8]) -> Fr {
     sums.iter().rev().fold(Fr::ZERO, |value, sum| value * shift + signed(*sum))
 }
 
-/// Adds `sum_i alpha^i w_i` to `g`, where the rows `w_i` of signed bytes stand one behind the other
-/// in `weights`, as long as `g` each, and `powers` are the limbs of `alpha^i` (at most `2^20` rows).
-pub(crate) fn rows(g: &mut [Fr], weights: &[i8], powers: &[[u32; 8]]) {
+/// Rows that are summed up in one go: |weight| < 2^15, limb < 2^32, so sums stay below 2^62.
+const ROWS: usize = 1 << 15;
+
+/// Adds `sum_i alpha^i w_i` to `g`, where the rows `w_i` of signed integers of at most 16 bits stand one behind the
+/// other in `weights`, as long as `g` each, and `powers` are the limbs of `alpha^i`.
+pub(crate) fn rows<T: Copy + Into<i64> + Sync>(g: &mut [Fr], weights: &[T], powers: &[[u32; 8]]) {
     let inputs = g.len();
     g.par_chunks_mut(TASK).enumerate().for_each(|(task, g)| {
-        // |weight| < 2^7, limb < 2^32, at most 2^20 rows: sums stay below 2^59.
-        let mut sums = [[0i64; TASK]; 8];
-        for (row, limbs) in weights.chunks_exact(inputs).zip(powers) {
-            let row = &row[task * TASK..][..g.len()];
-            for (sums, limb) in sums.iter_mut().zip(limbs) {
-                let limb = i64::from(*limb);
-                sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i64::from(*w) * limb);
+        for (weights, powers) in weights.chunks(ROWS * inputs).zip(powers.chunks(ROWS)) {
+            let mut sums = [[0i64; TASK]; 8];
+            for (row, limbs) in weights.chunks_exact(inputs).zip(powers) {
+                let row = &row[task * TASK..][..g.len()];
+                for (sums, limb) in sums.iter_mut().zip(limbs) {
+                    let limb = i64::from(*limb);
+                    sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += (*w).into() * limb);
+                }
             }
-        }
-        for (j, g) in g.iter_mut().enumerate() {
-            *g += join(&core::array::from_fn(|t| sums[t][j]));
+            for (j, g) in g.iter_mut().enumerate() {
+                *g += join(&core::array::from_fn(|t| sums[t][j]));
+            }
         }
     });
 }
@@ -85,8 +89,8 @@ mod tests {
 
     #[test]
     fn sums_do_not_overflow_at_the_bounds_of_the_shape() {
-        // 2^16 rows of the largest weight times the largest limb.
-        assert!((1i64 << 16) * 127 * i64::from(u32::MAX) < i64::MAX);
+        // The largest weight times the largest limb.
+        assert!(ROWS as i64 * i64::from(i16::MAX) * i64::from(u32::MAX) < i64::MAX);
         assert_eq!(join(&[-1, 1, 0, 0, 0, 0, 0, 0]), Fr::from((1u64 << 32) - 1));
     }
 }

@@ -1,12 +1,15 @@
 //! What the model id binds of native artifacts, derived from their files.
 
-use super::{NativeBackend, files::VK, shape_of, srs};
+use super::{Details, NativeBackend, files::VK, srs, system::Key};
 use crate::{
     backend::{Artifacts, ArtifactsError, BackendError, SrsKind, srs_kind},
     evm,
 };
 use alloy::primitives::{B256, keccak256};
-use zkinfer_prover::VerifyingKey;
+use zkinfer_prover::{
+    VerifyingKey,
+    network::{Fixed, NetworkVerifyingKey},
+};
 
 /// The contract that verifies proofs of a key; zero where there is none: each contract has the points of one SRS, and only as
 /// many as the program. A contract with another table is other code, hence another adapter.
@@ -26,29 +29,44 @@ impl NativeBackend {
     /// Everything that the manifest says of the model, against the key and the points.
     pub(super) fn check_bound(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {
         let (of, manifest) = (artifacts.identity(), artifacts.manifest_path());
-        let verifier = self.verifier(artifacts)?;
-        let key = verifier.key();
-        let adapter = adapter_of(key)?;
+        let (key, path) = (Self::key(artifacts)?, artifacts.file(VK)?);
+        let (adapter, code) = match &key {
+            Key::Perceptron(key) => {
+                let adapter = adapter_of(key)?;
+                let code = if adapter.is_zero() { B256::ZERO } else { keccak256(key_object(&key.to_bytes())) };
+                (adapter, code)
+            }
+            // No contract verifies networks.
+            Key::Network { key, fixed } => {
+                self.check_tables(artifacts, key, fixed)?;
+                (B256::ZERO, B256::ZERO)
+            }
+        };
         ArtifactsError::expect(&manifest, "the adapter", of.adapter_id, adapter)?;
-        let code = if adapter.is_zero() { B256::ZERO } else { keccak256(key_object(&key.to_bytes())) };
         ArtifactsError::expect(&manifest, "the code hash", of.model_code_hash, code)?;
-        if shape_of(&of.details).ok().as_ref() != Some(key.shape()) {
-            let (found, expected) = (of.details.to_string(), shape_in_words(key));
+        let details = key.details().map_err(|error| super::failed("artifacts", error))?;
+        if Details::read(&of.details).ok().as_ref() != Some(&details) {
+            let expected = serde_json::to_value(&details).map_err(|error| super::failed("artifacts", error))?;
+            let (found, expected) = (of.details.to_string(), expected.to_string());
             let (path, what) = (manifest.display().to_string(), "the shape");
             return Err(ArtifactsError::Contradiction { path, what, found, expected }.into());
         }
-        let proof_bytes = verifier.proof_len(1).map_err(|error| super::failed("artifacts", error))? as u64;
-        ArtifactsError::expect(&manifest, "the length of a proof", of.proof_bytes, proof_bytes)?;
         let pinned = self.srs.for_verifying(artifacts)?;
-        let path = artifacts.file(VK)?;
+        let verifier = key.verifier(&pinned, &path)?;
+        let proof_bytes = verifier.proof_len(1)? as u64;
+        ArtifactsError::expect(&manifest, "the length of a proof", of.proof_bytes, proof_bytes)?;
         // The key's is compared with the model id's, and by `Verifier::new` with these points'.
         ArtifactsError::expect(&path, "the SRS of the points it is used with", B256::from(*pinned.id()), of.srs_id)?;
         Ok(srs_kind(of.srs_id))
     }
-}
 
-fn shape_in_words(key: &VerifyingKey) -> String {
-    let (shape, committed) = (key.shape(), key.shape().committed());
-    let bounds = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect::<Vec<_>>());
-    format!("{:?}, saturating {bounds:?}, hidden {committed:?}", shape.dims())
+    /// The commitments in the key are those of the tables and copies: others would be another function. It takes powers of tau
+    /// for as many rows as they reach.
+    fn check_tables(&self, artifacts: &Artifacts, key: &NetworkVerifyingKey, fixed: &Fixed) -> Result<(), BackendError> {
+        let parts = key.program().parts();
+        let needed = if parts.tables == 0 && parts.reads == 0 { 0 } else { parts.positions as usize };
+        let srs = self.srs.for_proving(artifacts, needed)?;
+        let path = artifacts.file(VK)?;
+        key.check(fixed, &srs).map_err(|error| super::damaged(&path, &error))
+    }
 }

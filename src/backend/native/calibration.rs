@@ -5,8 +5,9 @@ use crate::model::{
     quantize::{Calibration, QuantizeError},
 };
 
-/// BLAKE3 of `models/digits/digits.onnx`.
-const DIGITS: &str = "3a3fee5a79bd9d5aba6ec5682776b89748e5a719e64e0e2b5626802b30a066ad";
+/// BLAKE3 of the models that read the images of `models/digits`: `digits.onnx` there, and `models/digits-cnn/cnn.onnx`.
+const DIGITS: [&str; 2] =
+    ["3a3fee5a79bd9d5aba6ec5682776b89748e5a719e64e0e2b5626802b30a066ad", "fbb17c63561e2a9f6341f0b82c8d6a5fae350e331816d2179c42522f962dc00e"];
 const DIGITS_SAMPLES: &[u8] = include_bytes!("../../../models/digits/calibration.json");
 
 /// Where the samples come from, for reports.
@@ -21,16 +22,19 @@ pub enum Source {
     Range,
 }
 
+/// A calibration, and where it comes from.
+pub(super) type Chosen = (Calibration, Source);
+
 /// The calibration of a model that takes `width` numbers.
 pub(super) fn choose(
     model: &Model,
     given: Option<&Input>,
     width: usize,
-) -> Result<(Calibration, Source), QuantizeError> {
+) -> Result<Chosen, QuantizeError> {
     if let Some(input) = given {
         return Ok((Calibration::from_input(input, width)?, Source::Given));
     }
-    if model.hash() == DIGITS {
+    if DIGITS.contains(&model.hash()) {
         // The file is part of the program; a test reads it.
         let shipped = Input::from_json(DIGITS_SAMPLES).map_err(|_| QuantizeError::NoScale)?;
         return Ok((Calibration::from_input(&shipped, width)?, Source::Shipped));
@@ -43,11 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digits_model_has_its_samples() {
+    fn the_digits_models_have_their_samples() {
+        let cnn = Model::from_onnx(include_bytes!("../../../models/digits-cnn/cnn.onnx").to_vec()).unwrap();
         let digits = Model::from_onnx(include_bytes!("../../../models/digits/digits.onnx").to_vec()).unwrap();
-        let (calibration, source) = choose(&digits, None, 64).unwrap();
-        assert_eq!(source, Source::Shipped);
-        assert!(matches!(calibration, Calibration::Samples(samples) if samples.len() == 64));
+        for model in [&cnn, &digits] {
+            let (calibration, source) = choose(model, None, 64).unwrap();
+            assert_eq!(source, Source::Shipped);
+            assert!(matches!(calibration, Calibration::Samples(samples) if samples.len() == 64));
+        }
         let short = Input::new(vec![vec![0.5; 63]]).unwrap();
         assert!(choose(&digits, Some(&short), 64).is_err());
     }

@@ -1,6 +1,10 @@
 //! Verifying with a key object alone, where there are no artifacts: the model id binds it by its hash.
 
-use super::{BackendError, proven_statements, prover_statement, schema::agrees, srs};
+use super::{
+    BackendError, prover_statement,
+    schema::{Interface, agrees},
+    srs,
+};
 use crate::{
     evm,
     proof::{
@@ -53,13 +57,13 @@ fn judge(
     }
     let key = key_of(model, code)?;
     let shape = key.shape();
-    let proven = match schema {
-        Some(schema) => proven_statements(&schema_of(model, schema, &key)?, shape, statements)?,
-        None => {
-            let proven = statements.iter().map(|statement| prover_statement(shape, statement));
-            proven.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?
-        }
-    };
+    if let Some(schema) = schema {
+        let schema = schema_of(model, schema, &key)?;
+        let decoded = statements.iter().try_for_each(|statement| schema.decode(&statement.public_values).map(drop));
+        decoded.map_err(|error| error.to_string())?;
+    }
+    let proven = statements.iter().map(|statement| prover_statement(shape, statement));
+    let proven = proven.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     // The contract has the points of one SRS, and of no other.
     let of_srs = evm::artifacts::native_verifier_of(model.srs_id).map(evm::artifacts::Artifact::code_hash);
     let pinned = pinned.filter(|_| of_srs == Some(model.adapter_id));
@@ -82,7 +86,7 @@ fn schema_of(model: &ModelParts, schema: &Bytes, key: &VerifyingKey) -> Result<S
         return Err("the schema is another model's".into());
     }
     let schema = Schema::from_bytes(schema).map_err(|error| error.to_string())?;
-    agrees(&schema, key.shape())?;
+    agrees(&schema, Interface::of_shape(key.shape()))?;
     Ok(schema)
 }
 

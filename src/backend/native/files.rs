@@ -1,6 +1,6 @@
 //! The files of native artifacts. What is secret is readable by its owner alone.
 
-use crate::backend::{Artifacts, BackendError};
+use crate::backend::BackendError;
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 use zeroize::Zeroizing;
 
@@ -12,6 +12,10 @@ pub(super) const PK: &str = "pk.key";
 pub(super) const SECRET: &str = "model.secret";
 /// Public.
 pub(super) const VK: &str = "vk.key";
+/// The program of a network, which its verifying key names. Public.
+pub(super) const PROGRAM: &str = "program.bin";
+/// The tables and copies of a network, which its verifying key names. Public.
+pub(super) const FIXED: &str = "tables.bin";
 
 /// The largest key that is read, in bytes.
 const MAX_KEY_BYTES: u64 = 4 << 30;
@@ -33,8 +37,12 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, BackendErro
     Ok(bytes)
 }
 
-/// The bytes of the verifying key.
-pub(super) fn read_vk(artifacts: &Artifacts) -> Result<Vec<u8>, BackendError> {
-    let path = artifacts.file(VK)?;
-    fs::read(&path).map_err(BackendError::io(&path))
+/// The bytes of a public file.
+pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, BackendError> {
+    fs::read(path).map_err(BackendError::io(path))
+}
+
+/// Writes a public file.
+pub(super) fn write_public(path: &Path, content: &[u8]) -> Result<(), BackendError> {
+    fs::write(path, content).map_err(BackendError::io(path))
 }

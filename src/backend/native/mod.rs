@@ -1,6 +1,8 @@
-//! The native prover of this project (`crates/prover`, `docs/protocol.md`): multi-layer perceptrons, in this process.
+//! The native prover of this project (`crates/prover`), in this process. It has two systems: multi-layer perceptrons
+//! (`docs/protocol.md`), which contracts verify, and general networks (`docs/protocol-networks.md`), which no contract verifies
+//! yet. A model that the first one takes is under that one.
 //!
-//! A model is quantized to 8-bit weights and 16-bit activations ([`crate::model::quantize`]); its proof hides weights and
+//! A model is quantized to integers ([`crate::model::quantize`], [`crate::model::network`]); its proof hides weights and
 //! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
 //! alone. Every setup draws a new model secret: the same model set up twice has two commitments, hence two model ids.
 //!
@@ -18,9 +20,11 @@ mod files;
 mod imported;
 mod memory;
 mod model_opening;
+mod network;
 mod openings;
 mod schema;
 mod srs;
+mod system;
 
 pub use calibration::Source;
 pub use carried::{check_model, verify_with_key_object};
@@ -36,6 +40,7 @@ use super::{
 use crate::{
     model::{
         Input, Mlp, Model,
+        network::Report,
         quantize::{Accuracy, InputScale, Quantized},
     },
     proof::{
@@ -46,8 +51,9 @@ use crate::{
 };
 use alloy::primitives::{B256, Bytes};
 use files::{PK, SECRET, VK, WEIGHTS};
+use schema::Interface;
 use serde::{Deserialize, Serialize};
-use srs::SrsStore;
+use srs::{Needs, SrsStore};
 use std::{
     fs,
     path::Path,
@@ -57,14 +63,15 @@ use std::{
     },
     time::Instant,
 };
+use system::{AnyProver, AnyVerifier, Key, Proven, SecretKey};
 use zeroize::Zeroizing;
 use zkinfer_prover::{
-    CircuitError, Claim, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues as ProverValues, Request,
+    CircuitError, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues as ProverValues, Request,
     SampleSecrets, Statement as ProverStatement, Verifier, VerifyingKey,
     circuit::{Layout, Saturation, Shape, Side, Weights},
+    network::{NetworkVerifyingKey, Program},
     setup,
     srs::Srs,
-    verify_many,
 };
 
 /// Recorded in artifacts; artifacts of another version are refused.
@@ -87,16 +94,20 @@ pub struct NativeBackend {
 struct Loaded {
     vk_digest: B256,
     capacity: usize,
-    prover: Arc<Prover>,
+    prover: Arc<AnyProver>,
 }
 
-/// `details` in the manifest: the public shape.
-#[derive(Debug, Serialize, Deserialize)]
+/// `details` in the manifest: the public shape. All of it follows from the verifying key.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Details {
-    /// Numbers in, neurons of every layer.
+    /// Of a perceptron, numbers in and neurons of every layer; of a network, numbers in and out.
     dims: Vec<usize>,
-    /// Per hidden layer 255 or 65535, if the network clips.
+    /// Of a perceptron, per hidden layer 255 or 65535, if it clips.
+    #[serde(default)]
     saturation: Option<Vec<u16>>,
+    /// Of a general network alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<NetworkDetails>,
     /// Whether the inputs are committed instead of public.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hidden_inputs: bool,
@@ -105,12 +116,50 @@ struct Details {
     hidden_outputs: bool,
 }
 
+/// The public sizes of a general network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct NetworkDetails {
+    /// Rows of one statement.
+    rows: u32,
+    /// Byte columns.
+    byte_columns: u8,
+    /// Function tables.
+    tables: u8,
+}
+
+impl Details {
+    fn of_shape(shape: &Shape) -> Self {
+        let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
+        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = shape.committed();
+        Self { dims: shape.dims().to_vec(), saturation, network: None, hidden_inputs, hidden_outputs }
+    }
+
+    fn of_program(program: &Program, interface: Interface) -> Self {
+        let parts = program.parts();
+        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = interface.committed;
+        let network = NetworkDetails { rows: parts.positions, byte_columns: parts.limbs, tables: parts.tables };
+        let dims = vec![interface.inputs, interface.outputs];
+        Self { dims, saturation: None, network: Some(network), hidden_inputs, hidden_outputs }
+    }
+
+    fn of_network(key: &NetworkVerifyingKey, interface: Interface) -> Self {
+        Self::of_program(key.program(), interface)
+    }
+
+    fn read(details: &serde_json::Value) -> Result<Self, BackendError> {
+        Self::deserialize(details).map_err(|error| failed("artifacts", error))
+    }
+}
+
 /// `figures` in the provenance: how the model was quantized.
 #[derive(Debug, Serialize)]
 struct Figures {
     calibration: Source,
     /// Against the float model, on the calibration samples.
     accuracy: Accuracy,
+    /// Of a general network, tensor by tensor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Report>,
 }
 
 /// The integers that the proof takes in, and what blinds those that the statement hides.
@@ -177,7 +226,7 @@ impl NativeBackend {
     }
 
     /// The prover of a model, with its tables, for proofs of at least `samples` statements.
-    fn prover(&self, artifacts: &Artifacts, samples: usize) -> Result<Arc<Prover>, BackendError> {
+    fn prover(&self, artifacts: &Artifacts, samples: usize) -> Result<Arc<AnyProver>, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
         let vk_digest = artifacts.identity().vk_digest;
         let mut slot = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,34 +235,43 @@ impl NativeBackend {
             return Ok(loaded.prover.clone());
         }
         let path = artifacts.file(PK)?;
-        let key = ProvingKey::from_bytes(&files::read_secret(&path)?).map_err(|error| damaged(&path, &error))?;
-        ArtifactsError::expect(&path, "the key's digest", key.verifying_key().digest().into(), vk_digest)?;
-        self::schema::agrees(&artifacts.schema()?, key.verifying_key().shape())
-            .map_err(|reason| damaged(&path, &reason))?;
-        let columns = Layout::new(key.verifying_key().shape()).columns(samples);
-        let needed = columns.map_err(|error| failed("load", error))?.real();
-        let srs = self.srs.for_proving(artifacts, needed)?;
-        let prover = Arc::new(Prover::new(key, &srs, samples).map_err(|error| failed("load", error))?);
+        let key = SecretKey::from_bytes(&files::read_secret(&path)?, &path)?;
+        ArtifactsError::expect(&path, "the key's digest", key.digest(), vk_digest)?;
+        let schema = artifacts.schema()?;
+        let agrees = key.interface().and_then(|interface| self::schema::agrees(&schema, interface));
+        agrees.map_err(|reason| damaged(&path, &reason))?;
+        let srs = self.srs.for_proving(artifacts, key.powers(samples)?)?;
+        let prover = Arc::new(key.prover(&srs, samples)?);
         *slot = Some(Loaded { vk_digest, capacity: samples, prover: prover.clone() });
         Ok(prover)
     }
 
     /// The verifying key, which is the one of the model id and means what the schema says.
-    fn key(artifacts: &Artifacts) -> Result<VerifyingKey, BackendError> {
+    fn key(artifacts: &Artifacts) -> Result<Key, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
-        let path = artifacts.file(VK)?;
-        let key = VerifyingKey::from_bytes(&files::read_vk(artifacts)?).map_err(|error| damaged(&path, &error))?;
-        let of = artifacts.identity();
-        ArtifactsError::expect(&path, "the key's digest", key.digest().into(), of.vk_digest)?;
-        ArtifactsError::expect(&path, "the key's SRS", (*key.srs_id()).into(), of.srs_id)?;
-        schema::agrees(&artifacts.schema()?, key.shape()).map_err(|reason| damaged(&path, &reason))?;
+        let (key, path, of) = (Key::read(artifacts)?, artifacts.file(VK)?, artifacts.identity());
+        ArtifactsError::expect(&path, "the key's digest", key.digest(), of.vk_digest)?;
+        ArtifactsError::expect(&path, "the key's SRS", key.srs_id(), of.srs_id)?;
+        let schema = artifacts.schema()?;
+        let agrees = key.interface().and_then(|interface| schema::agrees(&schema, interface));
+        agrees.map_err(|reason| damaged(&path, &reason))?;
         Ok(key)
     }
 
-    fn verifier(&self, artifacts: &Artifacts) -> Result<Verifier, BackendError> {
+    fn verifier(&self, artifacts: &Artifacts) -> Result<AnyVerifier, BackendError> {
         let (key, path) = (Self::key(artifacts)?, artifacts.file(VK)?);
         // Compares the points' id with the key's, which is the model id's.
-        Verifier::new(key, &*self.srs.for_verifying(artifacts)?).map_err(|error| damaged(&path, &error))
+        key.verifier(&*self.srs.for_verifying(artifacts)?, &path)
+    }
+}
+
+impl NativeBackend {
+    /// The perceptron that a model is, if its shape is one of the relation's.
+    fn perceptron(&self, model: &Model) -> Option<Mlp> {
+        let mlp = Mlp::from_model(model).ok()?;
+        let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
+        let shape = Shape::new(widths, None).and_then(|shape| shape.with_committed(self.hidden));
+        shape.is_ok().then_some(mlp)
     }
 }
 
@@ -233,8 +291,12 @@ impl ProvingBackend for NativeBackend {
 
     /// As many as there are powers of tau for.
     fn max_batch(&self, artifacts: &Artifacts) -> Result<usize, BackendError> {
-        let layout = Layout::new(&shape_of(&artifacts.identity().details)?);
-        let fits = self.srs.powers(artifacts)? / layout.positions;
+        let details = Details::read(&artifacts.identity().details)?;
+        let rows = match details.network {
+            Some(network) => (network.rows as usize).next_power_of_two(),
+            None => Layout::new(&shape_of(details)?).positions,
+        };
+        let fits = self.srs.powers(artifacts)? / rows.max(1);
         // Statements are padded to a power of two.
         Ok(fits.checked_ilog2().map_or(1, |log| 1 << log).min(MAX_STATEMENTS))
     }
@@ -253,11 +315,8 @@ impl ProvingBackend for NativeBackend {
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
         let deadline = Deadline::start(control, "compile")?;
         control.stage("read the layers");
-        let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
-        // Before any work on it: a shape that the relation does not take.
-        let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
-        let shape = Shape::new(widths, None).and_then(|shape| shape.with_committed(self.hidden));
-        shape.map_err(|error| unsupported(&error))?;
+        // Whatever is no perceptron may be a network, and is named as one where it is neither.
+        let Some(mlp) = self.perceptron(model) else { return self.compile_network(model, dir, control, &deadline) };
         deadline.check("compile")?;
         control.stage("quantize");
         let (calibration, source) =
@@ -268,12 +327,8 @@ impl ProvingBackend for NativeBackend {
         let weights = weights_of(&quantized, self.hidden).map_err(|error| unsupported(&error))?;
         files::write_secret(&dir.join(WEIGHTS), &weights.to_bytes())?;
         let shape = weights.shape();
-        let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
-        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = self.hidden;
-        let dims = shape.dims().to_vec();
-        let details = Details { dims, saturation, hidden_inputs, hidden_outputs };
-        let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
-        let figures = serde_json::to_value(Figures { calibration: source, accuracy });
+        let details = serde_json::to_value(Details::of_shape(shape)).map_err(|error| failed("compile", error))?;
+        let figures = serde_json::to_value(Figures { calibration: source, accuracy, network: None });
         let figures = figures.map_err(|error| failed("compile", error))?;
         let schema = schema::schema_of(model, quantized.input, quantized.output_scale, self.hidden)?;
         Ok(Circuit { schema, details, figures })
@@ -281,14 +336,19 @@ impl ProvingBackend for NativeBackend {
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
         let deadline = Deadline::start(control, "setup")?;
-        let shape = shape_of(&circuit.details)?;
+        let details = Details::read(&circuit.details)?;
+        if details.network.is_some() {
+            return self.set_up_network(circuit, dir, control, &deadline);
+        }
+        let shape = shape_of(details)?;
         let path = dir.join(WEIGHTS);
         let bytes = files::read_secret(&path)?;
         let weights = Weights::from_bytes(shape, &bytes).map_err(|error| damaged(&path, &error))?;
         control.stage("powers of tau");
-        let srs = self.srs.for_setup(weights.shape())?;
+        let needs = Needs::of_shape(weights.shape());
+        let srs = self.srs.for_setup(needs)?;
         deadline.check("setup")?;
-        self.srs.keep(&srs, weights.shape(), dir)?;
+        self.srs.keep(&srs, needs, dir)?;
         control.stage("keys");
         let secret = ModelSecret::generate().map_err(|error| failed("setup", error))?;
         let key = setup::generate(weights, &secret, None, &srs).map_err(|error| failed("setup", error))?;
@@ -297,9 +357,9 @@ impl ProvingBackend for NativeBackend {
         // The proving key has them.
         fs::remove_file(&path).map_err(BackendError::io(&path))?;
         let vk = key.verifying_key().clone();
-        schema::agrees(&circuit.schema, vk.shape()).map_err(|reason| failed("setup", reason))?;
-        let vk_path = dir.join(VK);
-        fs::write(&vk_path, vk.to_bytes()).map_err(BackendError::io(&vk_path))?;
+        let interface = Interface::of_shape(vk.shape());
+        schema::agrees(&circuit.schema, interface).map_err(|reason| failed("setup", reason))?;
+        files::write_public(&dir.join(VK), &vk.to_bytes())?;
         deadline.check("setup")?;
         control.stage("self-test");
         let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
@@ -310,10 +370,13 @@ impl ProvingBackend for NativeBackend {
         Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
     }
 
-    /// The key object. Nothing for a key that the contract would refuse.
+    /// The key object. Nothing for a key that the contract would refuse, and for a network, which has no contract.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
         let path = dir.join(VK);
-        let key = fs::read(&path).map_err(BackendError::io(&path))?;
+        let key = files::read_public(&path)?;
+        if system::is_network(&key) {
+            return Ok(ModelCode::None);
+        }
         let parsed = VerifyingKey::from_bytes(&key).map_err(|error| damaged(&path, &error))?;
         if bound::adapter_of(&parsed)?.is_zero() {
             return Ok(ModelCode::None);
@@ -342,10 +405,11 @@ impl ProvingBackend for NativeBackend {
         let inputs = Zeroizing::new(quantize_input(&schema, input)?);
         let prover = self.prover(artifacts, 1)?;
         deadline.check("witness")?;
-        let secrets = secrets_for(prover.key().verifying_key().shape().committed(), secrets)?;
-        let (values, outputs) =
-            prover.public_values(&inputs, &secrets).map_err(|error| prove_error("witness", &error))?;
-        let public_values = PublicValues::from_bytes(values.to_bytes().into());
+        let interface = prover.interface().map_err(|reason| failed("witness", reason))?;
+        let secrets = secrets_for(interface.committed, secrets)?;
+        let values = prover.public_values(&inputs, &secrets).map_err(|error| named(artifacts, "witness", &error));
+        let (values, outputs) = values?;
+        let public_values = PublicValues::from_bytes(values.into());
         schema.decode(&public_values)?;
         let opening = Opening::new(&secrets, inputs.iter().map(|&x| x.into()), outputs.iter().copied());
         Ok(Witness::new(public_values, NativeWitness { inputs, secrets }).with_opening(opening))
@@ -359,12 +423,11 @@ impl ProvingBackend for NativeBackend {
         let prover = self.prover(artifacts, items.len())?;
         deadline.check("prove")?;
         memory::reset_peak();
-        let proved = prover.prove_committed(artifacts.model_id().0, &requests, &secrets);
+        let proved = prover.prove(artifacts.model_id(), &requests, &secrets);
         if let Some(peak) = memory::peak_kb() {
             self.peak_rss_kb.fetch_max(peak, Ordering::Relaxed);
         }
-        let (_, proof) = proved.map_err(|error| prove_error("prove", &error))?;
-        let proof = Bytes::from(proof.to_bytes());
+        let proof = proved.map_err(|error| named(artifacts, "prove", &error))?;
         // A damaged key or a fault of the machine makes worthless proofs.
         let statements: Vec<Statement> = items.iter().map(|item| item.statement.clone()).collect();
         match self.verify(artifacts, &statements, &proof, control)? {
@@ -403,14 +466,12 @@ impl ProvingBackend for NativeBackend {
             if verdicts[at].is_some() {
                 continue;
             }
-            match proven_statements(&schema, verifier.key().shape(), statements) {
+            match proven_statements(&schema, &verifier, statements) {
                 Ok(proven) => open.push((at, proven, *proof)),
                 Err(reason) => verdicts[at] = Some(Verdict::invalid(reason)),
             }
         }
-        let claims: Vec<Claim<'_>> =
-            open.iter().map(|(_, statements, proof)| Claim { verifier: &verifier, statements, proof }).collect();
-        let found = verify_many(&claims);
+        let found = verifier.verify_many(&open);
         for ((at, ..), verdict) in open.iter().zip(found.verdicts) {
             verdicts[*at] = Some(verdict.map_or_else(|error| Verdict::invalid(error.to_string()), |()| Verdict::Valid));
         }
@@ -419,12 +480,10 @@ impl ProvingBackend for NativeBackend {
 }
 
 /// Statements as the prover crate has them, or why they are none of this model's.
-fn proven_statements(schema: &Schema, shape: &Shape, statements: &[Statement]) -> Result<Vec<ProverStatement>, String> {
-    let read = |statement: &Statement| {
-        schema.decode(&statement.public_values).map_err(|error| error.to_string())?;
-        prover_statement(shape, statement).map_err(|error| error.to_string())
-    };
-    statements.iter().map(read).collect()
+fn proven_statements(schema: &Schema, verifier: &AnyVerifier, statements: &[Statement]) -> Result<Proven, String> {
+    let decoded = statements.iter().try_for_each(|statement| schema.decode(&statement.public_values).map(drop));
+    decoded.map_err(|error| error.to_string())?;
+    verifier.statements(statements)
 }
 
 /// A statement as the prover crate has it.
@@ -461,11 +520,15 @@ const fn side_name(side: Side) -> &'static str {
     }
 }
 
+/// The integers of an input of zeros.
+fn zeros(schema: &Schema, count: usize) -> Vec<u16> {
+    let zero_point = schema.tensors().first().map_or(0, |tensor| tensor.zero_point);
+    vec![u16::try_from(zero_point).unwrap_or_default(); count]
+}
+
 /// Proves and verifies the input of zeros: keys, shape and SRS belong together.
 fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
-    let zero_point = circuit.schema.tensors().first().map_or(0, |tensor| tensor.zero_point);
-    let zero = u16::try_from(zero_point).unwrap_or_default();
-    let inputs = vec![zero; verifier.key().shape().inputs()];
+    let inputs = zeros(&circuit.schema, verifier.key().shape().inputs());
     let request = Request { inputs, context_id: [0; 32] };
     let secrets =
         SampleSecrets::generate(verifier.key().shape().committed()).map_err(|error| failed("self-test", error))?;
@@ -498,8 +561,8 @@ fn weights_of(quantized: &Quantized, hidden: Committed) -> Result<Weights, Circu
     Weights::new(shape, weights, layers.iter().map(|layer| layer.bias.clone()).collect())
 }
 
-fn shape_of(details: &serde_json::Value) -> Result<Shape, BackendError> {
-    let details = Details::deserialize(details).map_err(|error| failed("artifacts", error))?;
+/// Of a perceptron.
+fn shape_of(details: Details) -> Result<Shape, BackendError> {
     let bounds = details.saturation.map(|bounds| bounds.into_iter().filter_map(Saturation::from_bound).collect());
     let hidden = Committed { inputs: details.hidden_inputs, outputs: details.hidden_outputs };
     let shape = Shape::new(details.dims, bounds).and_then(|shape| shape.with_committed(hidden));
@@ -528,7 +591,24 @@ fn prove_error(operation: &str, error: &ProveError) -> BackendError {
         ProveError::Range { layer, neuron, what, .. } => {
             BackendError::OutOfDomain(format!("layer {layer}, neuron {neuron}: {what}"))
         }
+        ProveError::Element { layer, element, what, .. } => {
+            BackendError::OutOfDomain(format!("layer {layer}, element {element}: {what}"))
+        }
         ProveError::Key(KeyError::Circuit(_)) | ProveError::Circuit(_) => refused(error),
         _ => failed(operation, error),
+    }
+}
+
+/// As [`prove_error`]; says which node of the model a layer of a network comes from, where the artifacts know it.
+fn named(artifacts: &Artifacts, operation: &str, error: &ProveError) -> BackendError {
+    let ProveError::Element { layer, element, what, .. } = error else { return prove_error(operation, error) };
+    let figures = artifacts.provenance().ok().flatten().map(|provenance| provenance.figures);
+    let tensor = figures.map(|figures| figures["network"]["tensors"][*layer].clone());
+    match tensor.as_ref().and_then(|tensor| Some((tensor["node"].as_str()?, tensor["operator"].as_str()?))) {
+        Some((node, operator)) => BackendError::OutOfDomain(format!(
+            "node `{node}` ({operator}), element {element}: {what}; quantize the model with samples of such inputs \
+             (--calibration)"
+        )),
+        None => prove_error(operation, error),
     }
 }

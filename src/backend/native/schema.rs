@@ -9,7 +9,53 @@ use crate::{
     },
 };
 use alloy::primitives::I256;
-use zkinfer_prover::circuit::{Committed, Shape, Side};
+use zkinfer_prover::{
+    circuit::{Committed, Shape, Side},
+    network::{NetworkVerifyingKey, Program, program::Port},
+};
+
+/// What a key says of the public tensors: one of 16-bit unsigned inputs, and one of 64-bit signed outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interface {
+    pub(super) committed: Committed,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+}
+
+impl Interface {
+    pub(super) fn of_shape(shape: &Shape) -> Self {
+        Self { committed: shape.committed(), inputs: shape.inputs(), outputs: shape.outputs() }
+    }
+
+    /// A program may have any ports; these are the ones that this backend's schemas speak of.
+    ///
+    /// # Errors
+    /// It has others.
+    pub(super) fn of_network(key: &NetworkVerifyingKey) -> Result<Self, String> {
+        Self::of_program(key.program())
+    }
+
+    /// The same of a program that has no key yet.
+    pub(super) fn of_program(program: &Program) -> Result<Self, String> {
+        let ports = &program.parts().ports;
+        let [input, output] = &ports[..] else {
+            return Err(format!("the program has {} ports, not an input and an output", ports.len()));
+        };
+        let plain = |port: &Port| Port { flags: port.flags & !Port::COMMITTED, ..port.clone() };
+        if plain(input) != Port::input(input.count) || plain(output) != Port::output(output.count) {
+            return Err("the ports of the program are not 16-bit inputs and 64-bit outputs".into());
+        }
+        let committed = Committed { inputs: input.has(Port::COMMITTED), outputs: output.has(Port::COMMITTED) };
+        Ok(Self { committed, inputs: input.count as usize, outputs: output.count as usize })
+    }
+
+    const fn width(self, side: Side) -> usize {
+        match side {
+            Side::Inputs => self.inputs,
+            Side::Outputs => self.outputs,
+        }
+    }
+}
 
 /// 16-bit inputs and 64-bit outputs, one scale each.
 pub(super) fn schema_of(
@@ -55,39 +101,39 @@ const fn visibility(committed: Committed, side: Side) -> Visibility {
     if hidden { Visibility::Committed } else { Visibility::Public }
 }
 
-/// `docs/protocol.md` section 10: the schema has one tensor per side of the shape, with as many elements and of the same
+/// `docs/protocol.md` section 10: the schema has one tensor per side of the key, with as many elements and of the same
 /// integers, and says "committed" exactly where the key does. Neither the key nor a proof says so: a schema that differs
 /// would have a point read as numbers, or numbers as a point.
 ///
 /// # Errors
 /// What differs.
-pub(super) fn agrees(schema: &Schema, shape: &Shape) -> Result<(), String> {
+pub(super) fn agrees(schema: &Schema, key: Interface) -> Result<(), String> {
     let [input, output] = schema.tensors() else {
         return Err(format!(
             "the schema has {} tensors, a native model one input and one output",
             schema.tensors().len()
         ));
     };
-    side_agrees(input, shape, Side::Inputs, Direction::Input, (2, false))?;
-    side_agrees(output, shape, Side::Outputs, Direction::Output, (8, true))
+    side_agrees(input, key, Side::Inputs, Direction::Input, (2, false))?;
+    side_agrees(output, key, Side::Outputs, Direction::Output, (8, true))
 }
 
 fn side_agrees(
     tensor: &TensorSchema,
-    shape: &Shape,
+    key: Interface,
     side: Side,
     direction: Direction,
     integer: (u8, bool),
 ) -> Result<(), String> {
     let refuse = |what: String| Err(format!("tensor `{}` of the schema {what}", tensor.name));
-    let (found, expected) = (tensor.visibility, visibility(shape.committed(), side));
+    let (found, expected) = (tensor.visibility, visibility(key.committed, side));
     if tensor.direction != direction {
         return refuse("is on the other side of the model".into());
     }
     if found != expected {
         return refuse(format!("is {}, the key says {}", word(found), word(expected)));
     }
-    let (elements, width) = (tensor.elements(), shape.width(side));
+    let (elements, width) = (tensor.elements(), key.width(side));
     if elements != width {
         return refuse(format!("has {elements} elements, the key says {width}"));
     }
@@ -126,7 +172,7 @@ mod tests {
         let both = Committed { inputs: true, outputs: true };
         let refused = |committed: Committed, change: &dyn Fn(&mut Vec<TensorSchema>)| {
             let shape = Shape::new(vec![3, 2], None).unwrap().with_committed(committed).unwrap();
-            agrees(&schema(|tensors| change(tensors), committed), &shape).err()
+            agrees(&schema(|tensors| change(tensors), committed), Interface::of_shape(&shape)).err()
         };
         for committed in [Committed::default(), both] {
             assert_eq!(refused(committed, &|_| ()), None);

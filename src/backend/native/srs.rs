@@ -94,6 +94,45 @@ impl Default for SrsSource {
     }
 }
 
+/// What a circuit asks of an SRS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Powers in G1 that its setup takes.
+    powers: usize,
+    /// Powers that its provers and verifiers are to have.
+    kept: usize,
+    /// The last pinned exponent of its keys.
+    exponent: u32,
+}
+
+impl Needs {
+    /// `rows` are those of one statement.
+    pub(super) fn new(powers: usize, rows: usize, exponent: u32) -> Self {
+        Self { powers, kept: powers.max(rows.saturating_mul(KEPT_STATEMENTS)), exponent }
+    }
+
+    pub(super) fn of_shape(shape: &Shape) -> Self {
+        let layout = Layout::new(shape);
+        let (powers, kept) = (layout.degree_bound().max(layout.positions), layout.positions);
+        let exponent = match Level::default_for(shape) {
+            Level::One => layout.nu as u32,
+            Level::Two { rho2 } => layout.nu as u32 + u32::from(rho2),
+        };
+        Self { powers, kept: kept.saturating_mul(KEPT_STATEMENTS), exponent }
+    }
+
+    /// Whether a table has the points that its keys need.
+    fn reach(self, pinned: &PinnedSrs) -> bool {
+        pinned.g2(self.exponent as usize).is_some()
+    }
+
+    /// The least power of a `.ptau` file with the powers in G1, and with the pinned points: the last of them is
+    /// `[tau^(2^(power - 1))]`.
+    fn ptau_power(self) -> u32 {
+        ptau_power(self.powers).max(self.exponent + 1)
+    }
+}
+
 /// An SRS source, and what was read of it.
 #[derive(Debug, Default)]
 pub(super) struct SrsStore {
@@ -143,12 +182,10 @@ impl SrsStore {
     }
 
     /// All powers that a setup needs, checked.
-    pub(super) fn for_setup(&self, shape: &Shape) -> Result<Srs, BackendError> {
-        let layout = Layout::new(shape);
-        let needed = layout.degree_bound().max(layout.positions);
-        let kept = needed.max(layout.positions.saturating_mul(KEPT_STATEMENTS));
+    pub(super) fn for_setup(&self, needs: Needs) -> Result<Srs, BackendError> {
+        let (needed, kept) = (needs.powers, needs.powers.max(needs.kept));
         let too_small = |path: String, got: String| {
-            let least = needed_power(shape, needed);
+            let least = needs.ptau_power();
             let reason = format!("{got}; the model needs a .ptau file of power {least} or more: {WHERE_TO_GET}");
             BackendError::Srs { path, reason }
         };
@@ -156,11 +193,11 @@ impl SrsStore {
             SrsSource::Test => test_srs(needed).map_err(|error| failed("the TEST SRS", error)),
             SrsSource::Shipped(ceremony) => {
                 let shipped = ceremony.open(0).map_err(|error| failed("the shipped powers", error))?;
-                if ceremony.shipped() >= needed && reaches(shipped.pinned(), shape) {
+                if ceremony.shipped() >= needed && needs.reach(shipped.pinned()) {
                     return ceremony.open(needed).map_err(|error| failed("the shipped powers", error));
                 }
                 // Of what was imported nothing is said unless it suffices: nobody asked for it.
-                match self.imported_for(ceremony.srs_id.into(), shape, needed, kept) {
+                match self.imported_for(ceremony.srs_id.into(), needs, kept) {
                     Ok(Ok(srs)) => Ok(srs),
                     _ => {
                         let got = format!("zkinfer comes with {} powers of it", ceremony.shipped());
@@ -169,13 +206,13 @@ impl SrsStore {
                 }
             }
             SrsSource::Imported(id) => {
-                let found = self.imported_for(*id, shape, needed, kept)?;
+                let found = self.imported_for(*id, needs, kept)?;
                 found.map_err(|powers| too_small(id.to_string(), format!("{powers} powers of it were imported")))
             }
             SrsSource::Ptau(path) => {
                 let ptau = Ptau::open(path).map_err(|error| unusable(path, &error))?;
                 let power = ptau.power();
-                if power < needed_power(shape, needed) {
+                if power < needs.ptau_power() {
                     return Err(too_small(path.display().to_string(), format!("this ceremony has power {power}")));
                 }
                 let most = (2 << power) - 1;
@@ -185,21 +222,21 @@ impl SrsStore {
     }
 
     /// The same of a given SRS, whatever this one's source: to commit again to what was committed to.
-    pub(super) fn for_setup_under(&self, id: B256, shape: &Shape) -> Result<Srs, BackendError> {
+    pub(super) fn for_setup_under(&self, id: B256, needs: Needs) -> Result<Srs, BackendError> {
         if self.id() == Some(id) {
-            return self.for_setup(shape);
+            return self.for_setup(needs);
         }
-        Self { source: SrsSource::of_id(id), cache: self.cache.clone(), ..Self::default() }.for_setup(shape)
+        Self { source: SrsSource::of_id(id), cache: self.cache.clone(), ..Self::default() }.for_setup(needs)
     }
 
     /// Imported powers for a setup, `kept` of them if there are as many; the inner error is how many there are, too few.
     fn imported_for(
         &self,
         id: B256,
-        shape: &Shape,
-        needed: usize,
+        needs: Needs,
         kept: usize,
     ) -> Result<Result<Srs, usize>, BackendError> {
+        let needed = needs.powers;
         let path = imported::path(self.cache.as_ref(), id)?;
         let damaged = |error: SrsError| damaged(&path, &error);
         let there = Srs::excerpt_powers(&path).map_err(damaged)?;
@@ -207,17 +244,17 @@ impl SrsStore {
             return Ok(Err(there));
         }
         let srs = imported::open(&path, id, kept.min(there).max(needed)).map_err(damaged)?;
-        Ok(if reaches(srs.pinned(), shape) { Ok(srs) } else { Err(there) })
+        Ok(if needs.reach(srs.pinned()) { Ok(srs) } else { Err(there) })
     }
 
     /// Writes into `dir` what provers and verifiers of a model will need, unless every program has it.
-    pub(super) fn keep(&self, srs: &Srs, shape: &Shape, dir: &Path) -> Result<(), BackendError> {
-        let kept = Layout::new(shape).positions.saturating_mul(KEPT_STATEMENTS);
+    pub(super) fn keep(&self, srs: &Srs, needs: Needs, dir: &Path) -> Result<(), BackendError> {
+        let kept = needs.kept;
         let at_hand = match srs.kind() {
             SrsKind::Test => true,
             SrsKind::Listed(ceremony) => {
                 let shipped = pinned(&ceremony.srs_id.into())?;
-                ceremony.shipped() >= kept.min(srs.powers().len()) && shipped.is_some_and(|table| reaches(table, shape))
+                ceremony.shipped() >= kept.min(srs.powers().len()) && shipped.is_some_and(|table| needs.reach(table))
             }
             _ => false,
         };
@@ -356,26 +393,6 @@ fn kept(artifacts: &Artifacts) -> Result<Option<PathBuf>, BackendError> {
     }
 }
 
-/// Whether a table has the points that keys of this shape need.
-fn reaches(pinned: &PinnedSrs, shape: &Shape) -> bool {
-    pinned.g2(exponent(shape) as usize).is_some()
-}
-
-/// The last exponent that keys of this shape need.
-fn exponent(shape: &Shape) -> u32 {
-    let nu = Layout::new(shape).nu as u32;
-    match Level::default_for(shape) {
-        Level::One => nu,
-        Level::Two { rho2 } => nu + u32::from(rho2),
-    }
-}
-
-/// The least power of a `.ptau` file with `needed` powers in G1, and with the pinned points of this shape's keys: the last
-/// of them is `[tau^(2^(power - 1))]`.
-fn needed_power(shape: &Shape, needed: usize) -> u32 {
-    ptau_power(needed).max(exponent(shape) + 1)
-}
-
 pub(super) fn unusable(path: &Path, error: &SrsError) -> BackendError {
     let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
     BackendError::Srs { path: path.display().to_string(), reason: format!("{error}{cause}") }
@@ -389,8 +406,7 @@ mod tests {
     fn a_file_needs_the_powers_and_the_pinned_points() {
         let power = |dims: &[usize]| {
             let shape = Shape::new(dims.to_vec(), None).unwrap();
-            let layout = Layout::new(&shape);
-            needed_power(&shape, layout.degree_bound().max(layout.positions))
+            Needs::of_shape(&shape).ptau_power()
         };
         // 512 positions and one row: 258 powers would do with 2^8, [tau^512]_2 needs 2^10.
         assert_eq!(power(&[2, 1]), 10);
@@ -405,7 +421,7 @@ mod tests {
         let setup = |dims: &[usize], source: Option<SrsSource>| {
             let shape = Shape::new(dims.to_vec(), None).unwrap();
             let store = source.map_or_else(SrsStore::default, |source| SrsStore::default().with_source(source));
-            store.for_setup(&shape)
+            store.for_setup(Needs::of_shape(&shape))
         };
         let srs = setup(&[64, 128, 64, 10], None).unwrap();
         assert_eq!(srs.kind(), SrsKind::Listed(&HEZ_FINAL));

@@ -29,6 +29,7 @@ mod wire;
 
 pub use error::GraphError;
 pub use operators::{Attribute, Attributes, Operator};
+pub(in crate::model) use tensor::broadcast_indices;
 pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
 
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};

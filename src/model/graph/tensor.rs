@@ -332,6 +332,12 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
+/// Where each number of a tensor of shape `to` comes from, when one of shape `from` is broadcast to it. The caller guarantees
+/// that it can.
+pub(in crate::model) fn broadcast_indices(from: &[usize], to: &[usize]) -> Vec<usize> {
+    positions(to, &broadcast_strides(from, to), 0)
+}
+
 /// Strides with which `shape` is read as if it were `target`, to which it broadcasts.
 pub(super) fn broadcast_strides(shape: &[usize], target: &[usize]) -> Vec<i64> {
     let own = strides(shape);

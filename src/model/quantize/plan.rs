@@ -155,7 +155,7 @@ impl Plan<'_> {
 }
 
 /// The least power of two that is not below `x`, which is positive.
-pub(super) fn power_of_two_from(x: f64) -> f64 {
+pub(in crate::model) fn power_of_two_from(x: f64) -> f64 {
     let power = 2f64.powi(x.log2().ceil() as i32);
     // The logarithm is rounded.
     if power < x { 2.0 * power } else { power }

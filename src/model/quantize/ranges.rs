@@ -50,7 +50,7 @@ impl Calibration {
     }
 
     /// The least and the greatest number of an input; 0 is between them.
-    pub(super) fn input_range(&self) -> (f64, f64) {
+    pub(in crate::model) fn input_range(&self) -> (f64, f64) {
         let widen = |(low, high): (f64, f64), x: &f64| (low.min(*x), high.max(*x));
         match self {
             Self::Samples(samples) => samples.iter().flatten().fold((0.0, 0.0), widen),

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::fixed::Fixed;
 use super::graph::{Compiled, Graph};
-use super::layout::{degree_bound, nu};
+use super::layout::{degree_bound, nu, srs_size};
 use super::phi::Order;
 use super::program::Program;
 use super::weights::NetworkWeights;
@@ -155,9 +155,55 @@ impl NetworkVerifyingKey {
         keccak(&[&keccak(&[b"zkinfer/native-vk/v2"]), &self.to_bytes()])
     }
 
-    /// The exponents of the quotient moduli.
-    pub(crate) fn exponents(&self) -> Vec<usize> {
+    /// `t` quotient moduli as exponents `j` of `X^{2^j}`.
+    #[must_use]
+    pub fn exponents(&self) -> Vec<usize> {
         self.level.exponents(nu(self.program.parts()))
+    }
+}
+
+/// What a graph asks of a setup and of its provers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkSize {
+    /// Powers of tau in G1 that the setup takes.
+    pub powers: usize,
+    /// The last exponent `j` of a quotient modulus `X^{2^j}`, with the level that [`generate`] chooses.
+    pub exponent: usize,
+    /// Rows of one sample.
+    pub positions: usize,
+    /// Byte columns.
+    pub limbs: usize,
+    /// Coefficients of `f`, gaps included.
+    pub coefficients: usize,
+}
+
+impl NetworkSize {
+    /// Lowers the graph and counts.
+    ///
+    /// # Errors
+    /// The graph has no program.
+    pub fn of(graph: &Graph) -> Result<Self, CircuitError> {
+        let Compiled { program, weights, .. } = graph.compile()?;
+        let p = program.parts();
+        let blocks = p.blocks as usize;
+        let level = Level::default_for_rows(blocks, weights.one_level_additions());
+        Ok(Self {
+            powers: srs_size(p, 1)?,
+            exponent: level.exponents(nu(p)).into_iter().max().unwrap_or(0),
+            positions: p.positions as usize,
+            limbs: p.limbs.into(),
+            coefficients: blocks * p.hat_end as usize,
+        })
+    }
+}
+
+impl Program {
+    /// Powers of tau in G1 that a prover of that many samples takes.
+    ///
+    /// # Errors
+    /// The number of samples, or of rows, is out of bounds.
+    pub fn powers(&self, samples: usize) -> Result<usize, CircuitError> {
+        srs_size(self.parts(), samples)
     }
 }
 
@@ -196,6 +242,12 @@ impl NetworkProvingKey {
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// Its tables and copies, which are public.
+    #[must_use]
+    pub fn fixed(&self) -> &Fixed {
+        &self.fixed
     }
 
     /// Secret bytes for storage: length of the verifying key (4 bytes), verifying key, length of the graph (4 bytes),
@@ -300,7 +352,7 @@ pub fn check_key(key: &NetworkProvingKey, srs: &Srs) -> Result<(), KeyError> {
 }
 
 /// Whether a graph with its weights, and `secret`, open the commitment of `vk`: its program is that
-/// of the graph, and its weights are 8-bit integers.
+/// of the graph, and its weights are integers of at most 16 bits.
 ///
 /// # Errors
 /// [`KeyError::CommitmentMismatch`] if they do not; the SRS is another one or too small.

@@ -70,7 +70,7 @@ pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
 pub use fixed::{Copied, Fixed};
 pub use gadget::Gadget;
 pub use graph::{Graph, Layer, Linear, Parameters};
-pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_key, check_opening, generate};
+pub use keys::{NetworkProvingKey, NetworkSize, NetworkVerifyingKey, check_key, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;
 pub use prove::NetworkProver;

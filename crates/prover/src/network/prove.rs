@@ -4,6 +4,7 @@ use core::fmt;
 use std::sync::OnceLock;
 
 use ark_bn254::G1Affine;
+use zeroize::Zeroizing;
 
 use super::columns::NetworkColumns;
 use super::gadget::Gadget;
@@ -112,6 +113,28 @@ impl NetworkProver {
         secrets: &[SampleSecrets],
     ) -> Result<(Vec<NetworkStatement>, NetworkProof), ProveError> {
         self.prove_session(model_id, requests, secrets, Randomness::from_os()?, Session::default())
+    }
+
+    /// The ports of one sample as [`Self::prove_committed`] states them with these secrets, and the outputs, which the
+    /// statement may hide. Nothing is proven.
+    ///
+    /// # Errors
+    /// As for [`Self::prove_committed`].
+    pub fn ports(
+        &self,
+        inputs: &[u16],
+        secrets: &SampleSecrets,
+    ) -> Result<(Vec<PortValue>, Zeroizing<Vec<i64>>), ProveError> {
+        let p = self.key.vk.program().parts();
+        tensors::check_secrets(p, 1, core::slice::from_ref(secrets))?;
+        let outputs = Zeroizing::new(self.key.graph.infer(inputs)?);
+        let elements = inputs.iter().map(|x| i64::from(*x)).collect();
+        let ports = vec![PortValue::Elements(elements), PortValue::Elements(outputs.to_vec())];
+        let mut statements = [NetworkStatement { model_id: [0; 32], context_id: [0; 32], ports }];
+        let tensors = tensors::collect(p, &statements, core::slice::from_ref(secrets))?;
+        tensors::publish(&mut statements, &tensors, &self.powers);
+        let [statement] = statements;
+        Ok((statement.ports, outputs))
     }
 
     pub(crate) fn prove_session(

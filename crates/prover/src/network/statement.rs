@@ -2,7 +2,9 @@
 
 use ark_bn254::G1Affine;
 
+use super::keys::NetworkVerifyingKey;
 use super::program::{Parts, Port};
+use crate::encoding::POINT;
 use crate::error::{CircuitError, VerifyError};
 use crate::statement;
 use crate::tensor::CommittedTensor;
@@ -45,6 +47,56 @@ pub struct NetworkStatement {
     pub context_id: [u8; 32],
     /// Every port, inputs before outputs.
     pub ports: Vec<PortValue>,
+}
+
+impl NetworkVerifyingKey {
+    /// `PV` of N5: the ports one after the other, every element in the width of its port, big-endian; 64 bytes for a
+    /// committed one. Of values that are not the program's nothing is said.
+    #[must_use]
+    pub fn public_bytes(&self, ports: &[PortValue]) -> Vec<u8> {
+        public_bytes(self.program().parts(), ports)
+    }
+
+    /// Reads [`Self::public_bytes`].
+    ///
+    /// # Errors
+    /// The length is not that of the ports, an element is out of the bounds of its port, or the bytes of a committed port
+    /// are no point.
+    pub fn read_public_bytes(&self, bytes: &[u8]) -> Result<Vec<PortValue>, CircuitError> {
+        let p = self.program().parts();
+        let width = |port: &Port| match port.has(Port::COMMITTED) {
+            true => POINT,
+            false => port.count as usize * usize::from(port.width),
+        };
+        let expected = p.ports.iter().map(width).sum();
+        if bytes.len() != expected {
+            return Err(CircuitError::Length { what: "public values", got: bytes.len(), expected });
+        }
+        let mut rest = bytes;
+        let mut ports = Vec::with_capacity(p.ports.len());
+        for (index, port) in p.ports.iter().enumerate() {
+            let (own, others) = rest.split_at(width(port));
+            rest = others;
+            let value = match <&[u8; POINT]>::try_from(own) {
+                Ok(point) if port.has(Port::COMMITTED) => {
+                    let side = if port.has(Port::OUTPUT) { "outputs" } else { "inputs" };
+                    let read = CommittedTensor::from_bytes(point);
+                    PortValue::Commitment(read.map_err(|reason| CircuitError::Point { side, reason })?)
+                }
+                _ => PortValue::Elements(own.chunks_exact(port.width.into()).map(|e| element(port, e)).collect()),
+            };
+            check_port(index, port, &value)?;
+            ports.push(value);
+        }
+        Ok(ports)
+    }
+}
+
+/// An element from its bytes. An unsigned one of eight bytes beyond `i64` becomes negative, which its bounds exclude.
+fn element(port: &Port, bytes: &[u8]) -> i64 {
+    let first = bytes.first().is_some_and(|b| port.has(Port::SIGNED) && b >> 7 == 1);
+    let fill = if first { -1 } else { 0 };
+    bytes.iter().fold(fill, |value, b| value << 8 | i64::from(*b))
 }
 
 /// The elements of every port of every sample.

@@ -22,8 +22,8 @@ pub(crate) struct Unit {
     pub(crate) bias: usize,
     /// Number of inputs of a row.
     pub(crate) inputs: usize,
-    /// Row by row, `|w| <= 127`.
-    pub(crate) weights: Vec<i8>,
+    /// Row by row, `|w| <= 32767`.
+    pub(crate) weights: Vec<i16>,
     /// One per row.
     pub(crate) biases: Vec<i32>,
 }
@@ -58,8 +58,14 @@ impl NetworkWeights {
                 let Some(bias) = unit.biases.get(i) else { continue };
                 let weights = &unit.weights[i * unit.inputs..(i + 1) * unit.inputs];
                 let nonzero = weights.iter().enumerate().filter(|(_, w)| **w != 0);
-                // Positions are below 2^20.
-                row.weights.extend(nonzero.map(|(j, w)| ((unit.start + j) as u32, *w)));
+                for (j, w) in nonzero {
+                    // Positions are below 2^20. A weight of two bytes is committed to as biases are, digit by digit.
+                    let at = (unit.start + j) as u32;
+                    match i8::try_from(*w) {
+                        Ok(small @ -127..=127) => row.weights.push((at, small)),
+                        _ => row.biases.push((at, (*w).into())),
+                    }
+                }
                 if *bias != 0 {
                     row.biases.push((unit.bias as u32, *bias));
                 }
@@ -105,5 +111,28 @@ impl NetworkWeights {
             g[unit.bias] += unit.biases.iter().zip(&powers).map(|(b, p)| signed((*b).into()) * p).sum::<Fr>();
         }
         g
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::graph::samples::mlp;
+
+    /// Weights of one and of two bytes have the places and values that the fold gives them.
+    #[test]
+    fn the_fold_is_that_of_the_rows() {
+        let compiled = mlp(&[4, 3], &[], 1).compile().unwrap();
+        let (p, weights) = (compiled.program.parts(), &compiled.weights);
+        assert!(weights.units.iter().flat_map(|u| &u.weights).any(|w| w.unsigned_abs() > 127));
+        let (alpha, omega) = (Fr::from(0x1234_5678_9abc_def1u64), Fr::from(7u64));
+        let mut expected = vec![Fr::ZERO; p.hat_end as usize];
+        expected[0] = omega;
+        let rows = weights.rows(p);
+        for (row, power) in rows.rows.iter().zip(mle::powers(alpha, rows.rows.len())) {
+            row.weights.iter().for_each(|(q, w)| expected[*q as usize] += signed((*w).into()) * power);
+            row.biases.iter().for_each(|(q, b)| expected[*q as usize] += signed((*b).into()) * power);
+        }
+        assert_eq!(*weights.fold(p, omega, alpha), expected);
     }
 }

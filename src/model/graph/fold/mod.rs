@@ -4,6 +4,7 @@ mod arithmetic;
 mod layout;
 
 use super::{
+    Graph, Node, Operand, ValueId,
     operators::{Attributes, Operator},
     tensor::{Element, Numbers, Tensor, TensorType},
 };
@@ -34,6 +35,32 @@ pub(super) fn evaluate(
     let moved = work.layout();
     let computed = moved.map(Ok).or_else(|| work.arithmetic());
     computed.map(|result| result.map(|tensor| vec![tensor]))
+}
+
+impl Graph {
+    /// Where the numbers of a node's results come from, when all it does is move what it reads: the results for operands that
+    /// hold `0, 1, 2, ..`, numbered through from one computed operand to the next. `None` for other nodes.
+    pub(in crate::model) fn moves(&self, node: &Node) -> Option<Vec<Tensor>> {
+        use Operator::{Concat, Expand, Gather, Slice, Split, Tile, Transpose};
+        if !matches!(node.operator, Concat | Expand | Gather | Slice | Split | Tile | Transpose) {
+            return None;
+        }
+        let mut next = 0i64;
+        let mut numbered = |operand: &Operand| match operand {
+            Operand::Constant(constant) => constant.tensor.clone(),
+            Operand::Value(id) => {
+                let shape = self.value(*id).kind.shape.clone();
+                let first = next;
+                next += shape.iter().product::<usize>() as i64;
+                Tensor::ints(Element::Int64, shape, (first..next).collect())
+            }
+        };
+        let tensors: Vec<Option<Tensor>> = node.inputs.iter().map(|input| input.as_ref().map(&mut numbered)).collect();
+        let inputs: Vec<Option<&Tensor>> = tensors.iter().map(Option::as_ref).collect();
+        let kind = |id: &ValueId| TensorType::new(Element::Int64, self.value(*id).kind.shape.clone());
+        let made: Vec<TensorType> = node.outputs.iter().map(kind).collect();
+        evaluate(node.operator, &node.attributes, &inputs, &made)?.ok()
+    }
 }
 
 impl<'w> Work<'w> {

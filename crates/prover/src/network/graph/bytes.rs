@@ -79,7 +79,7 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
             }
             u32s(out, &[parameters.biases.len() as u32, parameters.weights.len() as u32]);
             parameters.biases.iter().for_each(|b| out.extend(b.to_be_bytes()));
-            out.extend(parameters.weights.iter().map(|w| w.cast_unsigned()));
+            parameters.weights.iter().for_each(|w| out.extend(w.to_be_bytes()));
         }
         Layer::MaxPool { from, window } => {
             out.push(2);
@@ -122,7 +122,7 @@ impl Graph {
     /// Bytes that the encoding takes at most.
     fn capacity(&self) -> usize {
         let of = |layer: &Layer| match layer {
-            Layer::Linear { parameters, .. } => 64 + 4 * parameters.biases.len() + parameters.weights.len(),
+            Layer::Linear { parameters, .. } => 64 + 4 * parameters.biases.len() + 2 * parameters.weights.len(),
             Layer::Gather { dims, indices, .. } => 64 + 4 * (dims.len() + indices.len()),
             _ => 64,
         };
@@ -241,7 +241,8 @@ impl Reader<'_> {
                 let (rows, weights) = (self.u32()? as usize, self.u32()? as usize);
                 let biases = self.slice(rows.saturating_mul(4))?.as_chunks::<4>().0;
                 let biases = biases.iter().map(|b| i32::from_be_bytes(*b)).collect();
-                let weights = self.slice(weights)?.iter().map(|w| w.cast_signed()).collect();
+                let weights = self.slice(weights.saturating_mul(2))?.as_chunks::<2>().0;
+                let weights = weights.iter().map(|w| i16::from_be_bytes(*w)).collect();
                 Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
             }
             2 => Layer::MaxPool { from: self.source()?, window: self.u32()? },

@@ -47,8 +47,8 @@ pub enum Linear {
 /// Weights and biases of a layer. Secret: no `Debug` of the values, wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parameters {
-    /// Row by row, `|w| <= 127`.
-    pub weights: Vec<i8>,
+    /// Row by row, `|w| <= 32767`.
+    pub weights: Vec<i16>,
     /// One per output channel.
     pub biases: Vec<i32>,
 }
@@ -298,8 +298,8 @@ fn layer_dims(dims: &[Vec<u32>], index: usize, layer: &Layer, last: bool) -> Res
             let rows = out[0] as usize;
             expect("weights of a layer", parameters.weights.len(), rows * inputs)?;
             expect("biases of a layer", parameters.biases.len(), rows)?;
-            if let Some(at) = parameters.weights.iter().position(|w| *w == i8::MIN) {
-                return Err(CircuitError::Weight { layer: index, neuron: at / inputs });
+            if let Some(at) = parameters.weights.iter().position(|w| *w == i16::MIN) {
+                return Err(CircuitError::NetworkWeight { layer: index, neuron: at / inputs });
             }
             Ok(out)
         }

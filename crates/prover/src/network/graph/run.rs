@@ -35,6 +35,22 @@ impl Graph {
         Ok(self.run(inputs, 0)?.outputs)
     }
 
+    /// The values of every layer for one input, row-major; the last layer's are the outputs. Secret.
+    ///
+    /// # Errors
+    /// As for [`Self::infer`].
+    pub fn trace(&self, inputs: &[u16]) -> Result<Vec<Zeroizing<Vec<i64>>>, ProveError> {
+        let run = self.run(inputs, 0)?;
+        let of = |(layer, rows): (usize, &Zeroizing<Vec<Row>>)| match self.gadget(layer) {
+            Some(gadget) => {
+                let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
+                Zeroizing::new(rows.iter().map(|row| value(view, row)).collect())
+            }
+            None => Zeroizing::new(run.outputs.clone()),
+        };
+        Ok(run.rows.iter().enumerate().map(of).collect())
+    }
+
     /// Evaluates all layers; `sample` names the sample in errors.
     pub(crate) fn run(&self, inputs: &[u16], sample: usize) -> Result<Run, ProveError> {
         if inputs.len() != self.elements(0) {
@@ -120,7 +136,7 @@ impl Graph {
     }
 }
 
-/// Every partial sum is below `2^16 * 2^22 * 127 + 2^31 < 2^46`.
+/// Every partial sum is below `2^16 * 2^22 * 2^15 + 2^31 < 2^54`.
 fn dense(x: &[i64], parameters: &Parameters) -> Vec<i64> {
     let rows = parameters.weights.chunks_exact(x.len()).zip(&parameters.biases);
     rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| i64::from(*w) * x).sum::<i64>() + i64::from(*bias)).collect()

@@ -8,7 +8,7 @@ use crate::testing::Xorshift;
 
 /// Random parameters of `rows` rows.
 pub(crate) fn parameters(rows: usize, inputs: usize, bias: u64, rng: &mut Xorshift) -> Parameters {
-    let weights = (0..rows * inputs).map(|_| (rng.below(255) as i64 - 127) as i8).collect();
+    let weights = (0..rows * inputs).map(|_| (rng.below(255) as i64 - 127) as i16).collect();
     let biases = (0..rows).map(|_| rng.below(2 * bias + 1) as i32 - bias as i32).collect();
     Parameters { weights, biases }
 }
@@ -18,10 +18,15 @@ pub(crate) fn mlp(dims: &[u32], activations: &[Gadget], seed: u64) -> Graph {
     let mut rng = Xorshift(seed | 1);
     let mut layers = vec![Layer::Input { dims: vec![dims[0]] }];
     for (i, d) in dims.windows(2).enumerate() {
+        let mut parameters = parameters(d[1] as usize, d[0] as usize, 10_000, &mut rng);
+        if activations.get(i).is_none() {
+            // All 16 bits: nothing after the last layer has to hold its sums.
+            parameters.weights.iter_mut().for_each(|w| *w *= 258);
+        }
         layers.push(Layer::Linear {
             from: i,
             op: Linear::Dense { outputs: d[1] },
-            parameters: parameters(d[1] as usize, d[0] as usize, 10_000, &mut rng),
+            parameters,
             activation: activations.get(i).copied(),
         });
     }

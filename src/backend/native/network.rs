@@ -1,0 +1,110 @@
+//! Compiling and setting up a model that is a general network.
+
+use super::{
+    Deadline, Details, Figures, NativeBackend, calibration, damaged, failed, prove_error, refused,
+    files::{self, FIXED, PK, PROGRAM, SECRET, VK, WEIGHTS},
+    schema::{self, Interface},
+    srs::Needs,
+    unsupported,
+};
+use crate::{
+    backend::{BackendError, Circuit, Control, Keys},
+    model::{Model, network::Network},
+};
+use alloy::primitives::B256;
+use std::{fs, path::Path};
+use zkinfer_prover::{
+    ModelSecret, Request, SampleSecrets,
+    network::{Graph, NetworkProver, NetworkProvingKey, NetworkVerifier, generate},
+    srs::Srs,
+};
+
+impl NativeBackend {
+    /// The integer graph of a model, with this backend's calibration and hidden sides.
+    pub(super) fn quantized_network(&self, model: &Model) -> Result<(Network, Graph, calibration::Chosen), BackendError> {
+        let width = model.inputs().first().map_or(0, |input| input.elements());
+        let chosen = calibration::choose(model, self.calibration.as_ref(), width).map_err(|error| refused(&error))?;
+        let network = Network::new(model, &chosen.0).map_err(|error| unsupported(&error))?;
+        let graph = network.graph().clone().with_committed(self.hidden);
+        Ok((network, graph, chosen))
+    }
+
+    /// [`crate::backend::ProvingBackend::compile`] for a network.
+    pub(super) fn compile_network(
+        &self,
+        model: &Model,
+        dir: &Path,
+        control: &Control,
+        deadline: &Deadline<'_>,
+    ) -> Result<Circuit, BackendError> {
+        control.stage("quantize");
+        let (network, graph, (calibration, source)) = self.quantized_network(model)?;
+        deadline.check("compile")?;
+        let key = graph.compile().map_err(|error| unsupported(&error))?;
+        let report = network.report(&calibration.samples(graph.elements(0)));
+        files::write_secret(&dir.join(WEIGHTS), &graph.to_bytes())?;
+        let interface = Interface::of_program(&key.program).map_err(|reason| failed("compile", reason))?;
+        let details = serde_json::to_value(Details::of_program(&key.program, interface));
+        let details = details.map_err(|error| failed("compile", error))?;
+        let figures = Figures { calibration: source, accuracy: report.accuracy, network: Some(report) };
+        let figures = serde_json::to_value(figures).map_err(|error| failed("compile", error))?;
+        let schema = schema::schema_of(model, network.input(), network.output_scale(), self.hidden)?;
+        Ok(Circuit { schema, details, figures })
+    }
+
+    /// [`crate::backend::ProvingBackend::setup`] for a network.
+    pub(super) fn set_up_network(
+        &self,
+        circuit: &Circuit,
+        dir: &Path,
+        control: &Control,
+        deadline: &Deadline<'_>,
+    ) -> Result<Keys, BackendError> {
+        let path = dir.join(WEIGHTS);
+        let graph = Graph::from_bytes(&files::read_secret(&path)?).map_err(|error| damaged(&path, &error))?;
+        let needs = Needs::of_graph(&graph)?;
+        control.stage("powers of tau");
+        let srs = self.srs.for_setup(needs)?;
+        deadline.check("setup")?;
+        self.srs.keep(&srs, needs, dir)?;
+        control.stage("keys");
+        let secret = ModelSecret::generate().map_err(|error| failed("setup", error))?;
+        let key = generate(graph, &secret, None, &srs).map_err(|error| failed("setup", error))?;
+        files::write_secret(&dir.join(SECRET), secret.expose())?;
+        files::write_secret(&dir.join(PK), &key.to_bytes())?;
+        // The proving key has them.
+        fs::remove_file(&path).map_err(BackendError::io(&path))?;
+        let vk = key.verifying_key().clone();
+        let interface = Interface::of_network(&vk).map_err(|reason| failed("setup", reason))?;
+        schema::agrees(&circuit.schema, interface).map_err(|reason| failed("setup", reason))?;
+        files::write_public(&dir.join(VK), &vk.to_bytes())?;
+        files::write_public(&dir.join(PROGRAM), &vk.program().to_bytes())?;
+        files::write_public(&dir.join(FIXED), &key.fixed().to_bytes())?;
+        deadline.check("setup")?;
+        control.stage("self-test");
+        let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
+        let verifier = NetworkVerifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
+        let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
+        self_test(key, &srs, circuit, &verifier)?;
+        // No contract verifies networks.
+        Ok(Keys { vk_digest, srs_id, adapter_id: B256::ZERO, proof_bytes: proof_bytes as u64 })
+    }
+}
+
+/// Proves and verifies the input of zeros: keys, program and SRS belong together.
+fn self_test(
+    key: NetworkProvingKey,
+    srs: &Srs,
+    circuit: &Circuit,
+    verifier: &NetworkVerifier,
+) -> Result<(), BackendError> {
+    let interface = Interface::of_network(verifier.key()).map_err(|reason| failed("self-test", reason))?;
+    let inputs = super::zeros(&circuit.schema, interface.inputs);
+    let secrets = SampleSecrets::generate(interface.committed).map_err(|error| failed("self-test", error))?;
+    let prover = NetworkProver::new(key, srs, 1).map_err(|error| failed("self-test", error))?;
+    let request = Request { inputs, context_id: [0; 32] };
+    let proved = prover.prove_committed([0; 32], &[request], &[secrets]);
+    let (statements, proof) = proved.map_err(|error| prove_error("self-test", &error))?;
+    let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
+    verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
+}

@@ -1,0 +1,109 @@
+//! What quantization costs, tensor by tensor.
+
+use super::{Network, plan::Step};
+use crate::model::quantize::Accuracy;
+use serde::{Deserialize, Serialize};
+
+/// Integers against real numbers, on some samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of the outputs.
+    pub accuracy: Accuracy,
+    /// Mean absolute difference of an output.
+    pub mean_abs_error: f64,
+    /// Every tensor, in the order of evaluation; the first is the input, the last the outputs.
+    pub tensors: Vec<TensorReport>,
+    /// The position of the tensor that adds most to the error, relative to its values; none without an error.
+    pub worst: Option<usize>,
+}
+
+/// One tensor that is proven.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TensorReport {
+    /// The ONNX node that it comes from.
+    pub node: String,
+    /// What that does.
+    pub operator: String,
+    /// The positions of the tensors that it is computed from.
+    pub from: Vec<usize>,
+    /// Its axes, without the sample's.
+    pub dims: Vec<u32>,
+    /// What an integer of 1 means, as an exponent of two.
+    pub exponent: i32,
+    /// Its greatest absolute value in real numbers, over the samples.
+    pub max_abs: f64,
+    /// Its greatest absolute integer.
+    pub max_integer: i64,
+    /// The greatest absolute difference.
+    pub max_abs_error: f64,
+    /// The mean absolute difference.
+    pub mean_abs_error: f64,
+}
+
+impl TensorReport {
+    /// The greatest error, in units of the greatest value.
+    fn relative(&self) -> f64 {
+        if self.max_abs > 0.0 { self.max_abs_error / self.max_abs } else { 0.0 }
+    }
+}
+
+pub(super) fn report(network: &Network, samples: &[Vec<f64>]) -> Report {
+    let steps = network.plan.steps.iter().zip(&network.scales.exponents);
+    let fresh = |(step, exponent): (&Step, &i32)| TensorReport {
+        node: step.node.clone(),
+        operator: step.operator.into(),
+        from: step.from.clone(),
+        dims: step.dims.clone(),
+        exponent: *exponent,
+        ..TensorReport::default()
+    };
+    let mut report = Report { tensors: steps.map(fresh).collect(), ..Report::default() };
+    let mut compared = 0usize;
+    for sample in samples {
+        let float = network.plan.run(sample);
+        let outputs = float.last().map(Vec::as_slice).unwrap_or_default();
+        let traced = network.input().quantize_all(sample).ok().and_then(|input| network.graph().trace(&input).ok());
+        let Some(traced) = traced else {
+            report.accuracy.add(None, outputs);
+            continue;
+        };
+        compared += 1;
+        for (at, (tensor, (real, integers))) in
+            report.tensors.iter_mut().zip(float.iter().zip(&traced)).enumerate()
+        {
+            let zero = if at == 0 { i64::from(network.input().zero_point) } else { 0 };
+            add(tensor, network.scales.of(at), zero, real, integers);
+        }
+        let scale = network.output_scale();
+        let integers = traced.last().map(|last| last.iter().map(|&z| z as f64 * scale).collect::<Vec<_>>());
+        report.accuracy.add(integers.as_deref(), outputs);
+    }
+    for tensor in &mut report.tensors {
+        let elements: usize = tensor.dims.iter().map(|&d| d as usize).product();
+        tensor.mean_abs_error /= (elements * compared.max(1)) as f64;
+    }
+    report.mean_abs_error = report.tensors.last().map_or(0.0, |last| last.mean_abs_error);
+    report.worst = worst(&report.tensors);
+    report
+}
+
+/// Sums errors up; the mean is taken at the end.
+fn add(tensor: &mut TensorReport, scale: f64, zero: i64, real: &[f64], integers: &[i64]) {
+    for (x, q) in real.iter().zip(integers) {
+        let error = ((q - zero) as f64 * scale - x).abs();
+        tensor.max_abs = tensor.max_abs.max(x.abs());
+        tensor.max_integer = tensor.max_integer.max((q - zero).abs());
+        tensor.max_abs_error = tensor.max_abs_error.max(error);
+        tensor.mean_abs_error += error;
+    }
+}
+
+/// The tensor whose relative error exceeds that of its sources most.
+fn worst(tensors: &[TensorReport]) -> Option<usize> {
+    let gain = |tensor: &TensorReport| {
+        let before = tensor.from.iter().map(|&source| tensors[source].relative()).fold(0.0, f64::max);
+        tensor.relative() - before
+    };
+    let gains = tensors.iter().map(gain).enumerate().filter(|(_, gain)| *gain > 0.0);
+    gains.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
+}

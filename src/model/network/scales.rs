@@ -1,0 +1,183 @@
+//! What an integer of every tensor means: a power of two for each class of tensors that have to share one.
+//!
+//! Each class gets the finest power of two at which its values, as far as they are known, fit into 16 bits. Then a class is
+//! made coarser wherever a layer between two classes has no weights of 16 bits, until nothing changes.
+
+use super::{
+    NetworkError,
+    plan::{Plan, Step, Then, Work},
+};
+use crate::model::quantize::power_of_two_from;
+
+/// Greatest absolute weight.
+pub(super) const MAX_WEIGHT: f64 = 32767.0;
+/// Greatest absolute bias that is planned with: half of what an `i32` holds.
+const MAX_BIAS: f64 = (1u32 << 30) as f64;
+/// What a layer may divide by, as exponents; the greater one leaves room for finer weights.
+const SHIFTS: [i32; 2] = [16, 8];
+/// The integer that means 0 in inputs that may be negative.
+pub(super) const ZERO_POINT: u16 = 1 << 15;
+/// Scales beyond `2^+-EXTREME` are given up.
+const EXTREME: i32 = 200;
+
+/// Scales of a plan.
+#[derive(Clone)]
+pub(super) struct Scales {
+    /// Per step: an integer of 1 means 2 to this power.
+    pub(super) exponents: Vec<i32>,
+    /// Per step: what it divides by, as an exponent of two.
+    pub(super) shifts: Vec<i32>,
+}
+
+impl Scales {
+    pub(super) fn of(&self, step: usize) -> f64 {
+        2f64.powi(self.exponents[step])
+    }
+}
+
+/// The greatest integer of a step; what is signed has as many below 0.
+pub(super) fn levels(plan: &Plan, step: &Step) -> f64 {
+    let signed_input = plan.signed && matches!(step.work, Work::Input);
+    if step.is_unsigned() && !signed_input { 65535.0 } else { 32767.0 }
+}
+
+/// Scales for values that are at most `ranges` in absolute value.
+pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError> {
+    let mut search = Search::new(plan, ranges);
+    // Every round makes some class coarser by a factor of two at least.
+    for _ in 0..plan.steps.len() * EXTREME as usize {
+        let mut changed = false;
+        for step in 0..plan.steps.len() {
+            changed |= search.fit(step);
+            if search.exponents[search.class[step]].abs() > EXTREME {
+                let Step { node, operator, .. } = &plan.steps[step];
+                return Err(NetworkError::NoScale { node: node.clone(), operator });
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let exponents = (0..plan.steps.len()).map(|step| search.exponent(step)).collect();
+    Ok(Scales { exponents, shifts: search.shifts })
+}
+
+struct Search<'a> {
+    plan: &'a Plan,
+    /// The first step of every step's class.
+    class: Vec<usize>,
+    /// By the first step of a class.
+    exponents: Vec<i32>,
+    shifts: Vec<i32>,
+}
+
+impl<'a> Search<'a> {
+    fn new(plan: &'a Plan, ranges: &[f64]) -> Self {
+        let class = classes(plan);
+        let mut finest = vec![f64::MIN_POSITIVE; plan.steps.len()];
+        for (at, step) in plan.steps.iter().enumerate() {
+            let members = class.iter().enumerate().filter(|(_, of)| **of == class[at]);
+            let levels = members.map(|(at, _)| levels(plan, &plan.steps[at])).fold(f64::INFINITY, f64::min);
+            // Nothing is known of a tensor that is always 0.
+            let range = if ranges[at] > 0.0 { ranges[at] } else { 1.0 };
+            let range = match step.then {
+                Then::Clip(low, high) => range.min(low.abs().max(high.abs()).max(f64::MIN_POSITIVE)),
+                _ => range,
+            };
+            finest[class[at]] = finest[class[at]].max(range / levels);
+        }
+        let exponents = finest.iter().map(|&finest| power_of_two_from(finest).log2().round() as i32).collect();
+        Self { plan, class, exponents, shifts: vec![8; plan.steps.len()] }
+    }
+
+    fn exponent(&self, step: usize) -> i32 {
+        match self.last_layer(step) {
+            Some(weight) => self.exponent(self.plan.steps[step].from[0]) + weight,
+            None => self.exponents[self.class[step]],
+        }
+    }
+
+    /// The finest weights of the last layer, whose sums may be as great as they are.
+    fn last_layer(&self, step: usize) -> Option<i32> {
+        if step + 1 < self.plan.steps.len() {
+            return None;
+        }
+        (-EXTREME..EXTREME).find(|&weight| self.weights_fit(step, weight))
+    }
+
+    /// Whether a step has its scale and a shift; if not, makes a class coarser.
+    fn fit(&mut self, step: usize) -> bool {
+        let of = &self.plan.steps[step];
+        let source = |at: usize| self.exponents[self.class[of.from[at]]];
+        match of.work {
+            Work::Linear { .. } if step + 1 < self.plan.steps.len() => {
+                let difference = self.exponents[self.class[step]] - source(0);
+                match SHIFTS.into_iter().find(|shift| self.weights_fit(step, difference - shift)) {
+                    Some(shift) => self.shifts[step] = shift,
+                    None => {
+                        self.exponents[self.class[step]] += 1;
+                        return true;
+                    }
+                }
+                false
+            }
+            Work::Mul | Work::MatMul => {
+                let shift = self.exponents[self.class[step]] - source(0) - source(1);
+                match shift {
+                    8 | 16 => {
+                        self.shifts[step] = shift;
+                        return false;
+                    }
+                    ..8 => self.exponents[self.class[step]] += 8 - shift,
+                    12..16 => self.exponents[self.class[step]] += 16 - shift,
+                    // The finer factor gives way.
+                    _ => {
+                        let finer = usize::from(source(1) < source(0));
+                        self.exponents[self.class[of.from[finer]]] += 1;
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether weights that mean `2^weight` each are at most 16 bits, and the biases 32.
+    fn weights_fit(&self, step: usize, weight: i32) -> bool {
+        let of = &self.plan.steps[step];
+        let Work::Linear { weights, bias, .. } = &of.work else { return true };
+        let scale = 2f64.powi(weight);
+        let product = scale * 2f64.powi(self.exponents[self.class[of.from[0]]]);
+        if greatest(weights) / scale > MAX_WEIGHT || greatest(bias) / product > MAX_BIAS {
+            return false;
+        }
+        if of.from[0] != 0 || !self.plan.signed {
+            return true;
+        }
+        // The zero point of the input is folded into the bias.
+        let inputs = (weights.len() / bias.len().max(1)).max(1);
+        let folded = weights.chunks_exact(inputs).map(|row| row.iter().sum::<f64>().abs() / scale);
+        folded.fold(0.0, f64::max) * f64::from(ZERO_POINT) <= MAX_BIAS
+    }
+}
+
+fn greatest(numbers: &[f64]) -> f64 {
+    numbers.iter().fold(0.0, |most, x| most.max(x.abs()))
+}
+
+/// Steps that only move numbers, or compare or add them as they are, share the scale of their sources.
+fn classes(plan: &Plan) -> Vec<usize> {
+    let mut class: Vec<usize> = (0..plan.steps.len()).collect();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let shares = match &step.work {
+            Work::MaxPool | Work::MeanPool(_) | Work::Copy(_) | Work::Pass | Work::Add => &step.from[..],
+            Work::Input | Work::Linear { .. } | Work::Mul | Work::MatMul => &[],
+        };
+        for &source in shares {
+            let (a, b) = (class[source].min(class[at]), class[source].max(class[at]));
+            class.iter_mut().filter(|of| **of == b).for_each(|of| *of = a);
+        }
+    }
+    class
+}
+
