@@ -24,6 +24,8 @@ mod index;
 mod kept;
 #[path = "cli/native.rs"]
 mod native;
+#[path = "cli/networks.rs"]
+mod networks;
 #[path = "cli/on_chain.rs"]
 mod on_chain;
 #[path = "cli/opening.rs"]

@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from threadpoolctl import threadpool_limits
-from train_digits import OPSET, SEED, WEIGHT_STEP, split
+from train_digits import OPSET, SEED, WEIGHT_STEP, split, write_json
 
 CHANNELS = (8, 16)
 HIDDEN = 32
@@ -146,6 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Path(__file__).resolve().parent.parent / "models" / "digits-cnn"
     parser.add_argument("--out", type=Path, default=default, help="directory to write to (default: models/digits-cnn)")
+    parser.add_argument("--test-images", type=Path, help="also write the held-out images here, as one input file")
     args = parser.parse_args()
 
     images, labels, train_rows, test_rows = split()
@@ -158,6 +159,8 @@ def main():
     guesses = z.argmax(axis=1)
     for name, rows in (("train", train_rows), ("test", test_rows)):
         print(f"{name}: {len(rows)} images, accuracy {(guesses[rows] == labels[rows]).mean():.4f}")
+    if args.test_images:
+        write_json(args.test_images, images[test_rows])
     print(f"parameters {sum(x.size for x in p.values())}, largest |logit| {np.abs(z).max():.2f}")
     print(f"cnn.onnx: {len(model)} bytes, sha256 {hashlib.sha256(model).hexdigest()}")
 

@@ -1,4 +1,4 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, report};
+use super::{Failure, ModelArgs, Outcome, context, context::Session, explain, report};
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
@@ -8,6 +8,7 @@ use zkinfer::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer compile --model mlp.onnx --calibration samples.json
+  zkinfer compile --model cnn.onnx --calibration samples.json --explain
   zkinfer compile --backend ezkl --model model.onnx --json
   zkinfer compile --backend ezkl --model model.onnx --optimize gas --calibration samples.json
   zkinfer compile --backend ezkl --model model.onnx --batch 16 --srs kzg17.srs
@@ -19,6 +20,10 @@ they are there already. With --optimize, --batch or --srs, give the same options
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+
+    /// Also show the tensors of a native network: what their integers mean, what quantization costs, and what takes most rows
+    #[arg(long)]
+    explain: bool,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
@@ -28,8 +33,19 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let mut object = object(&prepared.artifacts, prepared.srs);
     object["built"] = json!(prepared.built);
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
+    let explained = explain::report_of(&prepared.artifacts).filter(|_| args.explain);
+    if let Some(report) = &explained {
+        object["explain"] = explain::object(report);
+    }
     let word = if prepared.built { "Built" } else { "Found" };
-    let text = format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts, prepared.srs));
+    let mut text =
+        format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts, prepared.srs));
+    if args.explain {
+        text += &match &explained {
+            Some(report) => explain::text(report, &prepared.artifacts.identity().details),
+            None => "Nothing more to explain: these are no artifacts of a native network, or others made them\n".into(),
+        };
+    }
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }

@@ -65,6 +65,7 @@ impl Entry {
 fn of_bundle(bundle: &Bundle) -> Result<Entry, Failure> {
     refuse_mock(bundle)?;
     let manifest = bundle.manifest();
+    refuse_off_chain(manifest.adapter_id)?;
     // No registry sees that schema and key agree.
     if let Some(code) = manifest.model_code.as_ref().filter(|_| is_native_verifier(manifest.adapter_id)) {
         native::check_model(&manifest.model_parts(), code, &manifest.schema)
@@ -82,6 +83,7 @@ fn of_artifacts(prepared: Prepared) -> Result<Entry, Failure> {
     if identity.backend == BackendName::Mock {
         return Err(Failure::Input("the mock backend proves nothing: no contract verifies for it".into()));
     }
+    refuse_off_chain(identity.adapter_id)?;
     let parts = ModelParts {
         adapter_id: identity.adapter_id,
         model_code_hash: identity.model_code_hash,
@@ -92,6 +94,11 @@ fn of_artifacts(prepared: Prepared) -> Result<Entry, Failure> {
     let schema = identity.schema.clone();
     let code = prepared.verifier.ok_or_else(|| PipelineError::NoModelCode(model_id(&parts)))?;
     Ok(Entry { parts, schema, code })
+}
+
+/// Nor does a proof that no contract verifies.
+pub(crate) fn refuse_off_chain(adapter_id: B256) -> Result<(), Failure> {
+    if adapter_id.is_zero() { Err(PipelineError::NoAdapter(adapter_id).into()) } else { Ok(()) }
 }
 
 /// A mock bundle goes to no chain, whatever the chain would say.

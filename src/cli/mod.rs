@@ -11,6 +11,7 @@ mod digits;
 mod dims;
 mod doctor;
 mod entry;
+mod explain;
 mod failure;
 mod form;
 mod hidden;

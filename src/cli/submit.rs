@@ -102,6 +102,7 @@ struct Ready {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
+    entry::refuse_off_chain(bundle.manifest().adapter_id)?;
     let registry = args.account.place("--registry", args.registry, "ProofRegistry")?;
     args.check(&bundle, registry)?;
     if let Some(path) = &args.out {

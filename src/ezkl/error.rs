@@ -51,7 +51,7 @@ pub enum PipelineError {
     #[error("the bundle does not carry the code of model {0}, and there are no artifacts of it on this machine")]
     NoModelCode(B256),
     /// No contract of this release verifies such proofs.
-    #[error("adapter {0} is none of this release: it verifies native and EZKL proofs")]
+    #[error("{}", no_adapter(*.0))]
     NoAdapter(B256),
     /// The model that was given has another id.
     #[error("the model that was given has id {found}, the statement is about {expected}")]
@@ -160,6 +160,15 @@ pub enum PipelineError {
 
 fn listed(available: &[String]) -> String {
     available.join(", ")
+}
+
+fn no_adapter(adapter: B256) -> String {
+    if adapter.is_zero() {
+        return "no contract of this release verifies proofs of this model: it is a general network, and the network verifier \
+                contract is not in this release, or its SRS is none that a contract has points of. Prove and verify it off-chain"
+            .into();
+    }
+    format!("adapter {adapter} is none of this release: it verifies native and EZKL proofs")
 }
 
 impl PipelineError {

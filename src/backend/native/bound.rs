@@ -62,7 +62,12 @@ impl NativeBackend {
 
     /// The commitments in the key are those of the tables and copies: others would be another function. It takes powers of tau
     /// for as many rows as they reach.
-    fn check_tables(&self, artifacts: &Artifacts, key: &NetworkVerifyingKey, fixed: &Fixed) -> Result<(), BackendError> {
+    fn check_tables(
+        &self,
+        artifacts: &Artifacts,
+        key: &NetworkVerifyingKey,
+        fixed: &Fixed,
+    ) -> Result<(), BackendError> {
         let parts = key.program().parts();
         let needed = if parts.tables == 0 && parts.reads == 0 { 0 } else { parts.positions as usize };
         let srs = self.srs.for_proving(artifacts, needed)?;

@@ -6,8 +6,10 @@ use crate::model::{
 };
 
 /// BLAKE3 of the models that read the images of `models/digits`: `digits.onnx` there, and `models/digits-cnn/cnn.onnx`.
-const DIGITS: [&str; 2] =
-    ["3a3fee5a79bd9d5aba6ec5682776b89748e5a719e64e0e2b5626802b30a066ad", "fbb17c63561e2a9f6341f0b82c8d6a5fae350e331816d2179c42522f962dc00e"];
+const DIGITS: [&str; 2] = [
+    "3a3fee5a79bd9d5aba6ec5682776b89748e5a719e64e0e2b5626802b30a066ad",
+    "fbb17c63561e2a9f6341f0b82c8d6a5fae350e331816d2179c42522f962dc00e",
+];
 const DIGITS_SAMPLES: &[u8] = include_bytes!("../../../models/digits/calibration.json");
 
 /// Where the samples come from, for reports.
@@ -26,11 +28,7 @@ pub enum Source {
 pub(super) type Chosen = (Calibration, Source);
 
 /// The calibration of a model that takes `width` numbers.
-pub(super) fn choose(
-    model: &Model,
-    given: Option<&Input>,
-    width: usize,
-) -> Result<Chosen, QuantizeError> {
+pub(super) fn choose(model: &Model, given: Option<&Input>, width: usize) -> Result<Chosen, QuantizeError> {
     if let Some(input) = given {
         return Ok((Calibration::from_input(input, width)?, Source::Given));
     }

@@ -4,7 +4,8 @@
 //! that it is a network with small integers as weights, and which.
 
 use super::{
-    NAME, NativeBackend, calibration, damaged, failed, files, refused, srs::Needs,
+    NAME, NativeBackend, calibration, damaged, failed, files, refused,
+    srs::Needs,
     system::{self, SecretKey},
     unsupported, weights_of,
 };

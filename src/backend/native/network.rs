@@ -1,8 +1,9 @@
 //! Compiling and setting up a model that is a general network.
 
 use super::{
-    Deadline, Details, Figures, NativeBackend, calibration, damaged, failed, prove_error, refused,
+    Deadline, Details, Figures, NativeBackend, calibration, damaged, failed,
     files::{self, FIXED, PK, PROGRAM, SECRET, VK, WEIGHTS},
+    prove_error, refused,
     schema::{self, Interface},
     srs::Needs,
     unsupported,
@@ -21,7 +22,10 @@ use zkinfer_prover::{
 
 impl NativeBackend {
     /// The integer graph of a model, with this backend's calibration and hidden sides.
-    pub(super) fn quantized_network(&self, model: &Model) -> Result<(Network, Graph, calibration::Chosen), BackendError> {
+    pub(super) fn quantized_network(
+        &self,
+        model: &Model,
+    ) -> Result<(Network, Graph, calibration::Chosen), BackendError> {
         let width = model.inputs().first().map_or(0, |input| input.elements());
         let chosen = calibration::choose(model, self.calibration.as_ref(), width).map_err(|error| refused(&error))?;
         let network = Network::new(model, &chosen.0).map_err(|error| unsupported(&error))?;

@@ -230,12 +230,7 @@ impl SrsStore {
     }
 
     /// Imported powers for a setup, `kept` of them if there are as many; the inner error is how many there are, too few.
-    fn imported_for(
-        &self,
-        id: B256,
-        needs: Needs,
-        kept: usize,
-    ) -> Result<Result<Srs, usize>, BackendError> {
+    fn imported_for(&self, id: B256, needs: Needs, kept: usize) -> Result<Result<Srs, usize>, BackendError> {
         let needed = needs.powers;
         let path = imported::path(self.cache.as_ref(), id)?;
         let damaged = |error: SrsError| damaged(&path, &error);

@@ -16,8 +16,8 @@ use alloy::primitives::{B256, Bytes};
 use std::path::Path;
 use zeroize::Zeroizing;
 use zkinfer_prover::{
-    Claim, PinnedSrs, ProveError, Prover, ProvingKey, PublicValues, Request, SampleSecrets, Statement as PerceptronStatement, Verdicts,
-    Verifier, VerifyingKey,
+    Claim, PinnedSrs, ProveError, Prover, ProvingKey, PublicValues, Request, SampleSecrets,
+    Statement as PerceptronStatement, Verdicts, Verifier, VerifyingKey,
     circuit::Layout,
     network::{
         self, Fixed, NetworkClaim, NetworkProver, NetworkProvingKey, NetworkSize, NetworkStatement, NetworkVerifier,
@@ -234,9 +234,9 @@ impl AnyProver {
         secrets: &SampleSecrets,
     ) -> Result<(Vec<u8>, Zeroizing<Vec<i64>>), ProveError> {
         match self {
-            Self::Perceptron(prover) => {
-                prover.public_values(inputs, secrets).map(|(values, outputs)| (PublicValues::to_bytes(&values), outputs))
-            }
+            Self::Perceptron(prover) => prover
+                .public_values(inputs, secrets)
+                .map(|(values, outputs)| (PublicValues::to_bytes(&values), outputs)),
             Self::Network(prover) => {
                 let key = prover.key().verifying_key();
                 prover.ports(inputs, secrets).map(|(ports, outputs)| (key.public_bytes(&ports), outputs))

@@ -4,7 +4,7 @@ use super::Prepared;
 use crate::{
     backend::ezkl::SUPPORTED_OPERATORS,
     ezkl::PipelineError,
-    model::Model,
+    model::{Model, network},
     proof::{
         bundle::BackendName,
         schema::{Direction, Visibility},
@@ -15,25 +15,8 @@ use serde::Serialize;
 use std::{collections::BTreeSet, time::Duration};
 use zkinfer_prover::circuit::shape::MAX_VARIABLES;
 
-/// ONNX operators that the native backend lowers (`model::lower`).
-const NATIVE: [&str; 16] = [
-    "Add",
-    "BatchNormalization",
-    "Clip",
-    "Constant",
-    "Div",
-    "Dropout",
-    "Flatten",
-    "Gemm",
-    "Identity",
-    "MatMul",
-    "Mul",
-    "Relu",
-    "Reshape",
-    "Squeeze",
-    "Sub",
-    "Unsqueeze",
-];
+/// ONNX operators that are gone when the native backend lowers a model: the reader computes them, or they only reshape.
+const READ: [&str; 5] = ["Constant", "Dropout", "Flatten", "Squeeze", "Unsqueeze"];
 /// EZKL's largest circuit is 2^26 rows.
 const EZKL_ROWS: u64 = 1 << 26;
 
@@ -163,7 +146,7 @@ impl CircuitInfo {
 
 pub(super) fn operators(backend: BackendName) -> Vec<&'static str> {
     let mut names = match backend {
-        BackendName::Native => NATIVE.to_vec(),
+        BackendName::Native => network::OPERATORS.iter().map(|operator| operator.name()).chain(READ).collect(),
         // The mock backend runs whatever tract runs; what EZKL takes is more than tests need.
         BackendName::Ezkl | BackendName::Mock => SUPPORTED_OPERATORS.to_vec(),
     };
@@ -180,6 +163,9 @@ pub(super) const fn max_constraints(backend: BackendName) -> u64 {
 }
 
 fn native_points(details: &serde_json::Value) -> Option<u64> {
+    if let Some(rows) = details["network"]["rows"].as_u64() {
+        return rows.checked_next_power_of_two();
+    }
     let dims: Vec<usize> = serde_json::from_value(details["dims"].clone()).ok()?;
     let shape = zkinfer_prover::circuit::Shape::new(dims, None).ok()?;
     let columns = zkinfer_prover::circuit::Layout::new(&shape).columns(1).ok()?;

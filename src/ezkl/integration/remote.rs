@@ -47,7 +47,8 @@ struct Index {
 }
 
 /// What holds neither secrets nor weights, of either backend. Anything that is not known to be public is left out.
-const PUBLIC: [&str; 6] = ["vk.key", "srs.bin", "verify.srs", "settings.json", "verifier.sol", "verifier.json"];
+const PUBLIC: [&str; 8] =
+    ["vk.key", "program.bin", "tables.bin", "srs.bin", "verify.srs", "settings.json", "verifier.sol", "verifier.json"];
 /// An index is small: it is read into memory.
 const MAX_INDEX_BYTES: u64 = 1024 * 1024;
 const MANIFEST: &str = "manifest.json";

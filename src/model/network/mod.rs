@@ -16,6 +16,7 @@ mod scales;
 #[cfg(test)]
 mod tests;
 
+pub use lower::OPERATORS;
 pub use quantize::Network;
 pub use report::{Report, TensorReport};
 
@@ -30,7 +31,9 @@ pub enum NetworkError {
     #[error(transparent)]
     Samples(#[from] super::quantize::QuantizeError),
     /// No scales keep the values of a tensor in range.
-    #[error("node `{node}` ({operator}): no scales keep its integers within 16 bits; its weights or biases are too large")]
+    #[error(
+        "node `{node}` ({operator}): no scales keep its integers within 16 bits; its weights or biases are too large"
+    )]
     NoScale {
         /// The node's name.
         node: String,

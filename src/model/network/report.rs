@@ -68,9 +68,7 @@ pub(super) fn report(network: &Network, samples: &[Vec<f64>]) -> Report {
             continue;
         };
         compared += 1;
-        for (at, (tensor, (real, integers))) in
-            report.tensors.iter_mut().zip(float.iter().zip(&traced)).enumerate()
-        {
+        for (at, (tensor, (real, integers))) in report.tensors.iter_mut().zip(float.iter().zip(&traced)).enumerate() {
             let zero = if at == 0 { i64::from(network.input().zero_point) } else { 0 };
             add(tensor, network.scales.of(at), zero, real, integers);
         }

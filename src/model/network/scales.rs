@@ -17,6 +17,8 @@ const MAX_BIAS: f64 = (1u32 << 30) as f64;
 const SHIFTS: [i32; 2] = [16, 8];
 /// The integer that means 0 in inputs that may be negative.
 pub(super) const ZERO_POINT: u16 = 1 << 15;
+/// The finest weights that are tried where nothing else bounds them.
+const FINEST: i32 = -40;
 /// Scales beyond `2^+-EXTREME` are given up.
 const EXTREME: i32 = 200;
 
@@ -44,22 +46,28 @@ pub(super) fn levels(plan: &Plan, step: &Step) -> f64 {
 /// Scales for values that are at most `ranges` in absolute value.
 pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError> {
     let mut search = Search::new(plan, ranges);
+    let none = |step: usize| {
+        let Step { node, operator, .. } = &plan.steps[step];
+        NetworkError::NoScale { node: node.clone(), operator }
+    };
+    let last = plan.steps.len().saturating_sub(1);
     // Every round makes some class coarser by a factor of two at least.
     for _ in 0..plan.steps.len() * EXTREME as usize {
         let mut changed = false;
         for step in 0..plan.steps.len() {
             changed |= search.fit(step);
             if search.exponents[search.class[step]].abs() > EXTREME {
-                let Step { node, operator, .. } = &plan.steps[step];
-                return Err(NetworkError::NoScale { node: node.clone(), operator });
+                return Err(none(step));
             }
         }
         if !changed {
-            break;
+            let output = search.last_layer().ok_or_else(|| none(last))?;
+            let mut exponents: Vec<i32> = search.class.iter().map(|&of| search.exponents[of]).collect();
+            exponents[last] = search.exponents[search.class[plan.steps[last].from[0]]] + output;
+            return Ok(Scales { exponents, shifts: search.shifts });
         }
     }
-    let exponents = (0..plan.steps.len()).map(|step| search.exponent(step)).collect();
-    Ok(Scales { exponents, shifts: search.shifts })
+    Err(none(last))
 }
 
 struct Search<'a> {
@@ -90,19 +98,10 @@ impl<'a> Search<'a> {
         Self { plan, class, exponents, shifts: vec![8; plan.steps.len()] }
     }
 
-    fn exponent(&self, step: usize) -> i32 {
-        match self.last_layer(step) {
-            Some(weight) => self.exponent(self.plan.steps[step].from[0]) + weight,
-            None => self.exponents[self.class[step]],
-        }
-    }
-
     /// The finest weights of the last layer, whose sums may be as great as they are.
-    fn last_layer(&self, step: usize) -> Option<i32> {
-        if step + 1 < self.plan.steps.len() {
-            return None;
-        }
-        (-EXTREME..EXTREME).find(|&weight| self.weights_fit(step, weight))
+    fn last_layer(&self) -> Option<i32> {
+        let last = self.plan.steps.len() - 1;
+        (FINEST..EXTREME).find(|&weight| self.weights_fit(last, weight))
     }
 
     /// Whether a step has its scale and a shift; if not, makes a class coarser.
@@ -180,4 +179,3 @@ fn classes(plan: &Plan) -> Vec<usize> {
     }
     class
 }
-

@@ -4,8 +4,7 @@
 //! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
 //! the gadgets requantize, ReLU, clamp, maximum, division, product, function and copy, relations, linear and
 //! product operators, public and committed ports, batches. What is specified and refused by the check with a
-//! typed error: index ports, lanes, kinds of other gadgets. No contract verifies these proofs, and nothing
-//! outside this crate makes them yet.
+//! typed error: index ports, lanes, kinds of other gadgets. No contract verifies these proofs.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};

@@ -176,9 +176,11 @@ impl<'g> Lowering<'g> {
                 Then::Clip(0.0, 1.0)
             }
             _ => {
-                let mut bound = |index: usize, missing: f64| match self.has(node, index) {
-                    true => Ok(self.floats(node, index)?.first().copied().unwrap_or(missing)),
-                    false => Ok(missing),
+                let bound = |index: usize, missing: f64| -> Lowered<f64> {
+                    match self.has(node, index) {
+                        true => Ok(self.floats(node, index)?.first().copied().unwrap_or(missing)),
+                        false => Ok(missing),
+                    }
                 };
                 let (low, high) = (bound(1, f64::NEG_INFINITY)?, bound(2, f64::INFINITY)?);
                 match (low, high) {

@@ -8,7 +8,8 @@ impl<'g> Lowering<'g> {
     pub(super) fn moved(&mut self, node: &'g Node) -> Lowered<()> {
         let at = (0..node.inputs.len()).find(|&index| self.constant(node, index).is_none());
         let step = self.wire(node, at.unwrap_or(0))?.step;
-        let moves = self.graph.moves(node).ok_or_else(|| refuse(node, "moves numbers to places that the input decides"))?;
+        let moves =
+            self.graph.moves(node).ok_or_else(|| refuse(node, "moves numbers to places that the input decides"))?;
         for (value, places) in node.outputs.iter().zip(moves) {
             let indices: Vec<u32> = places.as_ints().unwrap_or_default().iter().map(|&i| i as u32).collect();
             let same = indices.iter().enumerate().all(|(at, &i)| at as u32 == i);

@@ -14,6 +14,46 @@ use crate::model::{
 use std::collections::HashMap;
 use zkinfer_prover::network::Linear;
 
+/// The canonical operators that are lowered. That each is does not mean that every form of it is.
+pub const OPERATORS: &[Operator] = {
+    use Operator as O;
+    &[
+        O::Abs,
+        O::Add,
+        O::AveragePool,
+        O::BatchNormalization,
+        O::Clip,
+        O::Conv,
+        O::ConvTranspose,
+        O::Div,
+        O::Expand,
+        O::Gather,
+        O::Gemm,
+        O::GlobalAveragePool,
+        O::GlobalMaxPool,
+        O::HardSigmoid,
+        O::HardSwish,
+        O::Identity,
+        O::LeakyRelu,
+        O::MatMul,
+        O::Max,
+        O::MaxPool,
+        O::Min,
+        O::Mul,
+        O::Neg,
+        O::PRelu,
+        O::ReduceMean,
+        O::ReduceSum,
+        O::Relu,
+        O::Reshape,
+        O::Slice,
+        O::Split,
+        O::Sub,
+        O::Tile,
+        O::Transpose,
+    ]
+};
+
 /// Weights that a linear map may have when it is none of the prover's convolutions, and is written out as a dense layer.
 const MAX_DENSE: usize = 1 << 22;
 /// Elements that an axis of the prover may have.
@@ -55,7 +95,10 @@ pub(super) fn lower(model: &Model, signed: bool) -> Lowered<Plan> {
     };
     let value = graph.value(input.value);
     if !value.kind.element.is_float() {
-        return Err(LowerError::Graph(format!("its input `{}` is of {}, not of floats", value.name, value.kind.element)));
+        return Err(LowerError::Graph(format!(
+            "its input `{}` is of {}, not of floats",
+            value.name, value.kind.element
+        )));
     }
     let mut uses = HashMap::new();
     let read = graph.nodes().iter().flat_map(|node| &node.inputs).flatten().filter_map(|operand| match operand {
@@ -134,7 +177,7 @@ impl<'g> Lowering<'g> {
                     "is not proven; export the model without it: it does not change which output is greatest",
                 ));
             }
-            _ => return Err(refuse(node, "is not one that the native backend proves")),
+            _ => return Err(refuse(node, "is not one that the native backend reads")),
         };
         self.give(node.outputs[0], step)
     }
@@ -255,7 +298,9 @@ impl<'g> Lowering<'g> {
                 let wire = self.wires.get(id).cloned();
                 wire.ok_or_else(|| refuse(node, format!("reads `{}`, which is no tensor of floats", self.name(*id))))
             }
-            _ => Err(refuse(node, format!("has a constant as operand {index}, where the input's numbers have to come"))),
+            _ => {
+                Err(refuse(node, format!("has a constant as operand {index}, where the input's numbers have to come")))
+            }
         }
     }
 

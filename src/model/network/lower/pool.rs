@@ -27,7 +27,10 @@ impl<'g> Lowering<'g> {
         if !self.plan.steps[step].nonnegative {
             // The greatest of numbers, and then of it and 0, is the greatest of numbers none of which is below 0.
             if !self.is_read_by_relu_alone(node) {
-                return Err(refuse(node, "has numbers that may be negative; put a Relu before it, or directly behind it"));
+                return Err(refuse(
+                    node,
+                    "has numbers that may be negative; put a Relu before it, or directly behind it",
+                ));
             }
             step = self.activated(step, Then::Relu);
         }
@@ -94,9 +97,11 @@ impl<'g> Lowering<'g> {
             return self.convolution(node, wire, window, window.channels, &weights, bias);
         }
         let [rows, columns] = window.count;
-        let windows = (0..window.channels).flat_map(|c| (0..rows).flat_map(move |i| (0..columns).map(move |j| (c, i, j))));
+        let windows =
+            (0..window.channels).flat_map(|c| (0..rows).flat_map(move |i| (0..columns).map(move |j| (c, i, j))));
         let taps = windows.map(|(c, i, j)| {
-            let places = |axis: usize, at: usize| (0..window.kernel[axis]).filter_map(move |tap| window.place(axis, at, tap));
+            let places =
+                |axis: usize, at: usize| (0..window.kernel[axis]).filter_map(move |tap| window.place(axis, at, tap));
             let inside: Vec<usize> = places(0, i)
                 .flat_map(|row| places(1, j).map(move |column| (c * window.size[0] + row) * window.size[1] + column))
                 .collect();
@@ -121,7 +126,8 @@ impl<'g> Lowering<'g> {
             let window = Window::of(node, from, &to, from.get(2..))?;
             return self.average_pool(node, &wire, &window);
         }
-        let kept: Vec<usize> = (0..from.len()).map(|at| if axes.contains(&(at as i64)) { 1 } else { from[at] }).collect();
+        let kept: Vec<usize> =
+            (0..from.len()).map(|at| if axes.contains(&(at as i64)) { 1 } else { from[at] }).collect();
         // Where every number of the source goes.
         let targets: Vec<usize> = (0..kept.iter().product()).collect();
         let places = crate::model::graph::broadcast_indices(&kept, from);

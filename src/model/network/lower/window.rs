@@ -40,7 +40,10 @@ impl Window {
         }
         let list = |name: &str, default: usize| {
             let ints = node.attributes.ints(name).filter(|ints| !ints.is_empty());
-            ints.map_or_else(|| vec![default; 2 * n], |ints| ints.iter().map(|&i| i.max(0) as usize).collect::<Vec<_>>())
+            ints.map_or_else(
+                || vec![default; 2 * n],
+                |ints| ints.iter().map(|&i| i.max(0) as usize).collect::<Vec<_>>(),
+            )
         };
         // One axis is the second of two.
         let two = |values: &[usize], missing: usize| match n {
