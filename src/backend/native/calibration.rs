@@ -32,7 +32,7 @@ pub(super) fn choose(model: &Model, given: Option<&Input>, width: usize) -> Resu
     if let Some(input) = given {
         return Ok((Calibration::from_input(input, width)?, Source::Given));
     }
-    if DIGITS.contains(&model.hash()) {
+    if DIGITS.iter().any(|hash| *hash == model.hash()) {
         // The file is part of the program; a test reads it.
         let shipped = Input::from_json(DIGITS_SAMPLES).map_err(|_| QuantizeError::NoScale)?;
         return Ok((Calibration::from_input(&shipped, width)?, Source::Shipped));
