@@ -15,6 +15,12 @@ pub(super) const MAX_WEIGHT: f64 = 32767.0;
 const MAX_BIAS: f64 = (1u32 << 30) as f64;
 /// What a layer may divide by, as exponents; the greater one leaves room for finer weights.
 const SHIFTS: [i32; 2] = [16, 8];
+/// Bits that activations give up at most, for finer weights.
+const MOST_GIVEN_UP: i32 = 4;
+/// What numbers are like, in units of the greatest that is planned for: twice the greatest of the samples.
+const TYPICAL: f64 = 1.0 / 6.0;
+/// What rounding does to a number, in units of its scale.
+const ROUNDING: f64 = 0.29;
 /// The integer that means 0 in inputs that may be negative.
 pub(super) const ZERO_POINT: u16 = 1 << 15;
 /// The finest weights that are tried where nothing else bounds them.
@@ -72,15 +78,18 @@ pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError
 
 struct Search<'a> {
     plan: &'a Plan,
+    ranges: &'a [f64],
     /// The first step of every step's class.
     class: Vec<usize>,
     /// By the first step of a class.
     exponents: Vec<i32>,
+    /// The finest exponents that the values of a class permit.
+    finest: Vec<i32>,
     shifts: Vec<i32>,
 }
 
 impl<'a> Search<'a> {
-    fn new(plan: &'a Plan, ranges: &[f64]) -> Self {
+    fn new(plan: &'a Plan, ranges: &'a [f64]) -> Self {
         let class = classes(plan);
         let mut finest = vec![f64::MIN_POSITIVE; plan.steps.len()];
         for (at, step) in plan.steps.iter().enumerate() {
@@ -94,8 +103,8 @@ impl<'a> Search<'a> {
             };
             finest[class[at]] = finest[class[at]].max(range / levels);
         }
-        let exponents = finest.iter().map(|&finest| power_of_two_from(finest).log2().round() as i32).collect();
-        Self { plan, class, exponents, shifts: vec![8; plan.steps.len()] }
+        let finest: Vec<i32> = finest.iter().map(|&x| power_of_two_from(x).log2().round() as i32).collect();
+        Self { plan, ranges, class, exponents: finest.clone(), finest, shifts: vec![8; plan.steps.len()] }
     }
 
     /// The finest weights of the last layer, whose sums may be as great as they are.
@@ -110,15 +119,24 @@ impl<'a> Search<'a> {
         let source = |at: usize| self.exponents[self.class[of.from[at]]];
         match of.work {
             Work::Linear { .. } if step + 1 < self.plan.steps.len() => {
-                let difference = self.exponents[self.class[step]] - source(0);
-                match SHIFTS.into_iter().find(|shift| self.weights_fit(step, difference - shift)) {
-                    Some(shift) => self.shifts[step] = shift,
-                    None => {
-                        self.exponents[self.class[step]] += 1;
-                        return true;
+                let own = self.class[step];
+                let (exponent, difference) = (self.exponents[own], self.exponents[own] - source(0));
+                let [fine, coarse] = SHIFTS;
+                // Within one class both sides would become coarser, and nothing would be gained.
+                let room =
+                    if own == self.class[of.from[0]] { 0 } else { MOST_GIVEN_UP - (exponent - self.finest[own]) };
+                let fits = self.weights_fit(step, difference - coarse);
+                if let Some(up) = (0..=room.max(0)).find(|up| self.weights_fit(step, difference + up - fine)) {
+                    let given_up = ROUNDING * (2f64.powi(exponent + up) - 2f64.powi(exponent));
+                    let typical = TYPICAL * self.ranges[of.from[0]];
+                    if up == 0 || !fits || self.rounding(step, difference - coarse) * typical > given_up {
+                        (self.shifts[step], self.exponents[own]) = (fine, exponent + up);
+                        return up > 0;
                     }
                 }
-                false
+                self.shifts[step] = coarse;
+                self.exponents[own] += i32::from(!fits);
+                !fits
             }
             Work::Mul | Work::MatMul => {
                 let shift = self.exponents[self.class[step]] - source(0) - source(1);
@@ -139,6 +157,15 @@ impl<'a> Search<'a> {
             }
             _ => false,
         }
+    }
+
+    /// How far weights that mean `2^weight` each are from those that are meant: the greatest norm of a row.
+    fn rounding(&self, step: usize, weight: i32) -> f64 {
+        let Work::Linear { weights, bias, .. } = &self.plan.steps[step].work else { return 0.0 };
+        let scale = 2f64.powi(weight);
+        let off = |w: &f64| (w / scale - (w / scale).round()).powi(2);
+        let rows = weights.chunks_exact((weights.len() / bias.len().max(1)).max(1));
+        scale * rows.map(|row| row.iter().map(off).sum::<f64>().sqrt()).fold(0.0, f64::max)
     }
 
     /// Whether weights that mean `2^weight` each are at most 16 bits, and the biases 32.

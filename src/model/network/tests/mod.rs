@@ -184,12 +184,12 @@ fn a_residual_network() {
 #[test]
 fn what_is_out_of_range_names_its_layer() {
     let mut m = Maker::new(&["1", "4"]);
-    let ones = m.constant(&[4, 4], &[1.0; 16]);
+    let ones = m.constant(&[4, 4], &[0.25; 16]);
     let hidden = m.node("MatMul", &["x", &ones], vec![]);
     let hidden = m.node("Relu", &[&hidden], vec![]);
     let last = m.dense(&hidden, 4, 2);
     let model = m.model(&last);
-    // A sum of 1 in the samples: there is room for less than 4.
+    // A quarter in the samples: there is room for less than 1.
     let samples = vec![vec![0.0, 0.0, 0.0, 1.0]];
     let network = Network::new(&model, &Calibration::Samples(samples)).unwrap();
     assert!(network.run(&[0.9; 4]).is_some());
