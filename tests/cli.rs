@@ -20,6 +20,8 @@ mod ezkl;
 mod hidden;
 #[path = "cli/index.rs"]
 mod index;
+#[path = "cli/inputs.rs"]
+mod inputs;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/native.rs"]

@@ -156,9 +156,9 @@ struct ModelArgs {
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
-    /// Samples that show which values to expect, in an input file whose lists hold several inputs, one after the other
-    /// [default: native takes those that come with the digits model, else any input in 0 to 1].
-    #[arg(long, value_name = "FILE")]
+    /// Samples that show which values to expect: input files as for --input, whose flat lists may also hold several inputs, one
+    /// after the other [default: native takes those that come with the digits model, else any input in 0 to 1].
+    #[arg(long, value_name = "FILE|DIR")]
     calibration: Option<PathBuf>,
 
     /// Powers of tau that the model is set up with: a file of a ceremony (native: .ptau, EZKL: kzgK.srs), the id under which

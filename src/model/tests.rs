@@ -153,7 +153,7 @@ fn integers_that_become_floats_are_floats() {
     let file = file.node_with("Cast", &["x"], &["f"], |writer| attribute(writer, "to", 1));
     let model = read(dense(file, "f", "y").output("y")).unwrap();
     assert_eq!(operators(&model), ["Gemm"]);
-    assert_eq!(model.input_elements(), [Element::Int64]);
+    assert_eq!(model.input_form().tensors()[0].element, Element::Int64);
     close(&run(&model, &[&[3.0, 1.0]]), &[5.5, -3.0]);
     let index = File::of(17).input("x", 7, &["1"]).weights("table", &[3, 1], &[5.0, 6.0, 7.0]);
     let model = read(index.node("Gather", &["table", "x"], "y").output("y")).unwrap();
