@@ -34,7 +34,7 @@ impl Subject {
             }
         };
         let width = model.inputs().first().map_or(0, TensorInfo::elements);
-        let samples = Calibration::from_input(&input, width).map_err(|error| Failure::Input(error.to_string()))?;
+        let samples = Calibration::from_input(&input, &[width]).map_err(|error| Failure::Input(error.to_string()))?;
         Ok(Self { name, model, samples: samples.samples(width), calibrates })
     }
 

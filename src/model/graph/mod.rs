@@ -30,8 +30,8 @@ mod wire;
 pub use error::GraphError;
 pub(in crate::model) use load::half;
 pub use operators::{Attribute, Attributes, Operator};
-pub(in crate::model) use tensor::positions;
 pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
+pub(in crate::model) use tensor::{positions, strides};
 
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
 

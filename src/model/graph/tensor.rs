@@ -290,7 +290,7 @@ impl Tensor {
 }
 
 /// The distance between neighbours along every axis, in elements.
-pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+pub(in crate::model) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];

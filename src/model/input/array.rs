@@ -14,10 +14,6 @@ pub(super) struct Array {
 }
 
 impl Array {
-    pub(super) fn flat(numbers: Vec<f64>) -> Self {
-        Self { shape: vec![numbers.len()], numbers }
-    }
-
     /// One flat list per inference.
     ///
     /// The shape is the tensor's; or has no batch axis; or has it with N rows, or N rows in front; or is a flat list, or N of
