@@ -206,7 +206,7 @@ impl NativeBackend {
         let same = match &opening.opened {
             Opened::Perceptron { key, weights } => {
                 let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
-                let chosen = calibration::choose(model, self.calibration.as_ref(), mlp.inputs());
+                let chosen = calibration::choose(model, self.calibration.as_ref());
                 let (calibration, _) = chosen.map_err(|error| refused(&error))?;
                 let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
                 weights_of(&quantized, key.shape().committed()).map_err(|error| unsupported(&error))? == *weights

@@ -1,7 +1,7 @@
 //! Compiling and setting up a model that is a general network.
 
 use super::{
-    Deadline, Details, Figures, NativeBackend, calibration, damaged, failed,
+    Deadline, Details, Figures, NAME, NativeBackend, calibration, damaged, failed,
     files::{self, FIXED, PK, PROGRAM, SECRET, VK, WEIGHTS},
     prove_error, refused,
     schema::{self, Interface},
@@ -26,8 +26,7 @@ impl NativeBackend {
         &self,
         model: &Model,
     ) -> Result<(Network, Graph, calibration::Chosen), BackendError> {
-        let width = model.inputs().first().map_or(0, |input| input.elements());
-        let chosen = calibration::choose(model, self.calibration.as_ref(), width).map_err(|error| refused(&error))?;
+        let chosen = calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
         let network = Network::new(model, &chosen.0).map_err(|error| unsupported(&error))?;
         let graph = network.graph().clone().with_committed(self.hidden);
         Ok((network, graph, chosen))
@@ -41,6 +40,8 @@ impl NativeBackend {
         control: &Control,
         deadline: &Deadline<'_>,
     ) -> Result<Circuit, BackendError> {
+        schema::expect_one_tensor(model, self.hidden)
+            .map_err(|reason| BackendError::Unsupported { backend: NAME, reason })?;
         control.stage("quantize");
         let (network, graph, (calibration, source)) = self.quantized_network(model)?;
         deadline.check("compile")?;

@@ -143,7 +143,7 @@ fn prove(network: &Network, samples: &[Vec<f64>]) {
 fn the_convolutional_digits_model() {
     let model = Model::from_onnx(CNN.to_vec()).unwrap();
     let calibration = Input::from_json(SAMPLES).unwrap();
-    let calibration = Calibration::from_input(&calibration, 64).unwrap();
+    let calibration = Calibration::from_input(&calibration, &[64]).unwrap();
     let (network, report) = quantized(&model, &calibration.samples(64));
     assert_eq!(report.accuracy.same_argmax, 64);
     assert!(report.accuracy.max_abs_error < 0.02, "{report:?}");
