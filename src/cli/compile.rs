@@ -1,4 +1,4 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, explain, report};
+use super::{Failure, ModelArgs, Outcome, choice, context, context::Session, explain, report};
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
@@ -29,8 +29,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let prepared = context::integration_for(&args.model, &model)?.prepare(&model, session.control())?;
+    let chosen = choice::prepare(&args.model, &model, session)?;
+    let prepared = &chosen.prepared;
     let mut object = object(&prepared.artifacts, prepared.srs);
+    object["backend_choice"] = chosen.object();
     object["built"] = json!(prepared.built);
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
     let explained = explain::report_of(&prepared.artifacts).filter(|_| args.explain);
@@ -38,8 +40,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         object["explain"] = explain::object(report);
     }
     let word = if prepared.built { "Built" } else { "Found" };
-    let mut text =
-        format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts, prepared.srs));
+    let mut text = format!(
+        "{word} {}\n{}{}",
+        prepared.artifacts.dir().display(),
+        report::rows(&[chosen.row()]),
+        rows(&prepared.artifacts, prepared.srs)
+    );
     if args.explain {
         text += &match &explained {
             Some(report) => explain::text(report, &prepared.artifacts.identity().details),
@@ -79,7 +85,7 @@ pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
 pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
     let identity = artifacts.identity();
     report::rows(&[
-        ("backend".into(), format!("{} {}", identity.backend, identity.backend_version)),
+        ("version".into(), format!("{} {}", identity.backend, identity.backend_version)),
         ("model id".into(), identity.model_id().to_string()),
         ("parameters".into(), identity.parameters.to_string()),
         ("proof".into(), format!("{} bytes", identity.proof_bytes)),
