@@ -5,20 +5,30 @@ import {Shape} from "../libraries/network/NetworkShape.sol";
 
 /// @notice What the sumcheck leaves to the opening (docs/protocol-networks.md, N8).
 /// @param shape The shape of the proof.
-/// @param alpha The challenges that V5 to V7 need.
+/// @param alpha This and what follows, to delta: all challenges but for xi and r, in the order of N5. V5 to V7 need some; the others are for
+/// whoever compares transcripts. `schnorr` is c_D.
+/// @param xi xi_0 .. xi_{l-1}.
 /// @param point r_0 .. r_{l-1}.
 /// @param logPorts nu_s of each committed port.
 /// @param offsets Where its commitment is in the public values of a sample, in bytes.
 struct Reduced {
     Shape shape;
     uint256 alpha;
+    uint256 beta;
+    uint256 gamma;
+    uint256 chi;
     uint256 mu;
+    uint256 lambda;
+    uint256 theta;
+    uint256 psi;
+    uint256 zeta;
     uint256 schnorr;
     uint256 rho;
     uint256 x;
     uint256 eta;
     uint256 z;
     uint256 delta;
+    uint256[] xi;
     uint256[] point;
     uint256[] logPorts;
     uint256[] offsets;

@@ -87,12 +87,18 @@ contract NetworkSumcheck is INetworkSumcheck {
     function _leave(Reduced memory reduced, Shape memory s, Challenges memory c) private pure {
         unchecked {
             reduced.shape = s;
-            (reduced.alpha, reduced.mu, reduced.schnorr, reduced.rho) = (c.alpha, c.mu, c.schnorr, c.rho);
+            (reduced.alpha, reduced.beta, reduced.gamma, reduced.chi) = (c.alpha, c.beta, c.gamma, c.chi);
+            (reduced.mu, reduced.lambda, reduced.theta, reduced.psi) = (c.mu, c.lambda, c.theta, c.psi);
+            (reduced.zeta, reduced.schnorr, reduced.rho) = (c.zeta, c.schnorr, c.rho);
             (reduced.x, reduced.eta, reduced.z, reduced.delta) = (c.x, c.eta, c.z, c.delta);
-            reduced.point = new uint256[](s.variables);
-            for (uint256 i = 0; i < s.variables; i++) {
-                reduced.point[i] = c.point.word(i);
-            }
+            (reduced.xi, reduced.point) = (_list(c.xi, s.variables), _list(c.point, s.variables));
+        }
+    }
+
+    function _list(uint256 at, uint256 count) private pure returns (uint256[] memory list) {
+        list = new uint256[](count);
+        assembly ("memory-safe") {
+            mcopy(add(list, 0x20), at, shl(5, count))
         }
     }
 }

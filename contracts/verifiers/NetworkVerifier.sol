@@ -117,8 +117,7 @@ contract NetworkVerifier is INetworkVerifier {
         private
         view
     {
-        Reduced memory c =
-            _sumcheck().reduce(key.digest, id, samples, key.logRows2, values, key.program, proof);
+        Reduced memory c = _sumcheck().reduce(key.digest, id, samples, key.logRows2, values, key.program, proof);
         // D = b 2^rho2 is the highest power that V6 and V7 need.
         uint256 exponent = c.shape.logWeights + key.logRows2;
         if (exponent > Srs.LAST) revert SrsTooSmall(exponent);

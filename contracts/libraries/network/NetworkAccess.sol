@@ -3,6 +3,7 @@ pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {R} from "../native/Bn254.sol";
+import {NativePrefix} from "../native/NativePrefix.sol";
 import {NetworkMemory} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {Program} from "./NetworkProgram.sol";
@@ -48,7 +49,8 @@ library NetworkAccess {
     }
 
     /// @dev An axis of an access: where the variables are, and how far apart; the main variable, or 0; the dimension; the position of the
-    /// first element; where its variables of the point are, and how many.
+    /// first element; where its variables of the point are, and how many; prefix sums of powers of the main variable, once there are several
+    /// pieces.
     struct Axis {
         uint256 vars;
         uint256 width;
@@ -57,6 +59,7 @@ library NetworkAccess {
         uint256 start;
         uint256 r;
         uint256 n;
+        uint256 table;
     }
 
     /* CONSTANTS */
@@ -70,7 +73,13 @@ library NetworkAccess {
     uint256 private constant MAX_ACCESSES = 1024;
     uint256 private constant MAX_PIECES = 16_384;
     uint256 private constant MAX_AXIS_PIECES = 64;
+
+    /// @dev In place of a table: it is made when a piece needs it.
+    uint256 private constant LATER = 1;
     uint256 private constant TRIANGLE_PIECES = 8;
+
+    /// @dev An odd number without pattern: keys times this are spread over their highest bits.
+    uint256 private constant SPREAD = 0x9e3779b97f4a7c15f39cc0605cedc8341082276bf3a27251f86c6a11d0c18e95;
 
     /* LISTS */
 
@@ -285,20 +294,43 @@ library NetworkAccess {
 
     /* AXES */
 
-    /// @dev The factor of axis `j`.
-    function _axis(Point memory q, Access memory a, uint256 j) private pure returns (uint256) {
+    /// @dev The factor of axis `j`. Accesses have many axes in common: what has no other variables than the main one is remembered.
+    function _axis(Point memory q, Access memory a, uint256 j) private pure returns (uint256 value) {
         unchecked {
             uint256 record = a.tensor + 96 * (j + 1);
-            uint256 shift = record.word(2);
-            Axis memory x;
-            (x.vars, x.width) = (a.vars, VARIABLE);
+            int256 offset = (a.offsets + 4 * j).i32();
             uint256 main = q.axes.word(j);
-            if (main != 0) x.main = _variable(a.vars, main - 1);
-            x.size = record.word(0);
+            if (main != 0) main = _variable(a.vars, main - 1);
+            uint256 others = (q.axes + 192).word(j);
+            if (others != 0) return _enumerate(q, _layOut(q, a, j, record, main), others, offset);
+
+            // Size, monomial, target and stride, where the axis is in memory, and its offset: 232 bits, never 0.
+            uint256 key = (main >> 88) << 64 | record << 32 | uint256(offset) & 0xffffffff;
+            uint256 slot = q.known;
+            uint256 found;
+            assembly ("memory-safe") {
+                slot := add(slot, shl(6, shr(250, mul(key, SPREAD))))
+                found := eq(mload(slot), key)
+                value := mload(add(slot, 0x20))
+            }
+            if (found != 0) return value;
+            value = _piece(q, _layOut(q, a, j, record, main), offset);
+            slot.put(0, key);
+            slot.put(1, value);
+        }
+    }
+
+    function _layOut(Point memory q, Access memory a, uint256 j, uint256 record, uint256 main)
+        private
+        pure
+        returns (Axis memory x)
+    {
+        unchecked {
+            uint256 shift = record.word(2);
+            (x.vars, x.width, x.main, x.size) = (a.vars, VARIABLE, main, record.word(0));
             x.start = j == 0 ? a.tensor.word(1) >> shift : 0;
             x.r = q.r + 32 * shift;
             x.n = j == 0 ? q.n - shift : record.word(1);
-            return _enumerate(q, x, (q.axes + 192).word(j), (a.offsets + 4 * j).i32());
         }
     }
 
@@ -327,6 +359,7 @@ library NetworkAccess {
     {
         unchecked {
             if (others == 0) return _piece(q, x, offset);
+            if (x.table == 0) x.table = LATER;
             uint256 i;
             while (others >> i & 1 == 0) i++;
             uint256 variable = (x.vars + x.width * i).word(0);
@@ -359,13 +392,26 @@ library NetworkAccess {
             if (size < hi) hi = size;
             if (lo >= hi) return 0;
             offset += int256(x.start);
-            uint256 mono = _mono(x.main);
-            if (e == 0) return q.run(mono, uint256(lo), uint256(hi), offset, x.r, x.n);
             // The lowest e bits are those of the remainder.
             uint256 low = e < x.n ? e : x.n;
-            uint256 rest = NetworkPoint.equal(uint256(offset) & ((1 << e) - 1), x.r, low);
-            uint256 sum = q.run(mono, uint256(lo), uint256(hi), offset >> e, x.r + 32 * low, x.n - low);
-            return mulmod(rest, sum, R);
+            uint256 rest = e == 0 ? 1 : NetworkPoint.equal(uint256(offset) & ((1 << e) - 1), x.r, low);
+            return mulmod(rest, _run(q, x, uint256(lo), uint256(hi), offset >> e, low), R);
+        }
+    }
+
+    /// @dev sum_{lo <= i < hi} B^i eq(i + shift, the variables from `low` on), B the main variable's monomial.
+    function _run(Point memory q, Axis memory x, uint256 lo, uint256 hi, int256 shift, uint256 low)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 mono = _mono(x.main);
+            uint256 r = x.r + 32 * low;
+            if (x.table == 0) return q.run(mono, lo, hi, shift, r, x.n - low);
+            if (x.table == LATER) x.table = NativePrefix.powers(q.monomial(mono), r, x.n - low);
+            (lo, hi) = (uint256(int256(lo) + shift), uint256(int256(hi) + shift));
+            return mulmod(NativePrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), R);
         }
     }
 

@@ -10,6 +10,7 @@ import {NetworkMemory} from "./NetworkMemory.sol";
 /// @param r Where r_kappa is in memory, the first variable of the position.
 /// @param n Number of variables of the position, l - kappa.
 /// @param cache 64 pairs of words, a monomial and its value at each; the monomial 0 is none.
+/// @param known 64 pairs of words, an axis of an access and its factor at each (`NetworkAccess`).
 /// @param axes 12 words of working space for an access: the main variable of each axis, and its other variables.
 /// @param accesses How many accesses there were so far.
 /// @param pieces How many pieces.
@@ -24,6 +25,7 @@ struct Point {
     uint256 r;
     uint256 n;
     uint256 cache;
+    uint256 known;
     uint256 axes;
     uint256 accesses;
     uint256 pieces;
@@ -50,6 +52,7 @@ library NetworkPoint {
         p.inverseChi = mulmod(inverse, alpha, R);
         p.inverseAlpha = mulmod(inverse, chi, R);
         p.cache = NetworkMemory.words(128);
+        p.known = NetworkMemory.words(128);
         p.axes = NetworkMemory.words(12);
     }
 

@@ -64,9 +64,8 @@ library NetworkSummand {
         view
         returns (bool)
     {
-        Point memory q = NetworkPoint.at(
-            c.alpha, c.chi, c.theta, c.point + 32 * s.logSamples, s.variables - s.logSamples
-        );
+        Point memory q =
+            NetworkPoint.at(c.alpha, c.chi, c.theta, c.point + 32 * s.logSamples, s.variables - s.logSamples);
         Samples memory k = Samples({
             values: values,
             samples: s.samples,
@@ -256,14 +255,11 @@ library NetworkSummand {
     }
 
     /// @dev Segment, hats, public hats.
-    function _linearOp(
-        Program memory p,
-        Point memory q,
-        Samples memory k,
-        Operations memory o,
-        uint256 one,
-        uint256 at
-    ) private pure returns (uint256) {
+    function _linearOp(Program memory p, Point memory q, Samples memory k, Operations memory o, uint256 one, uint256 at)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
             uint256 place = at;
             (uint256 from, uint256 to) = (at.u32(), (at + 4).u32());

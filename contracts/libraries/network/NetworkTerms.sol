@@ -259,9 +259,10 @@ library NetworkTerms {
             q.pieces += pieces;
             if (pieces > MAX_AXIS_PIECES || q.pieces > MAX_PIECES) revert INetworkVerifier.ProgramLimit(at - p.start);
             uint256 level = s.variables - b.port.word(6);
-            return NetworkAccess.port(
-                q, b.vars, variable, others, b.first, b.port.word(2), s.r + 32 * level, b.port.word(6)
-            );
+            return
+                NetworkAccess.port(
+                    q, b.vars, variable, others, b.first, b.port.word(2), s.r + 32 * level, b.port.word(6)
+                );
         }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {INetworkVerifier} from "../../../contracts/interfaces/INetworkVerifier.sol";
+import {ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {NetworkPorts} from "./NetworkPorts.sol";
 import {Test} from "forge-std/Test.sol";
 
