@@ -20,6 +20,9 @@ interface INetworkVerifier is INativeVerifier {
     /// @notice A program of this length is too long, or its last operation does not end where the program does.
     error ProgramLength(uint256 length);
 
+    /// @notice The program ends within one of its kinds.
+    error ProgramEnd();
+
     /// @notice The header of the program, or one of its numbers of parts, is outside of the bounds of the protocol.
     error ProgramHeader();
 

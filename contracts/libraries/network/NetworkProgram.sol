@@ -123,20 +123,21 @@ library NetworkProgram {
             uint256 record = NetworkMemory.words(4 * count);
             p.kinds = record;
             uint256 last = 2;
+            uint256 end = p.end;
             for (uint256 i = 0; i < count; i++) {
                 (uint256 lo, uint256 hi, uint256 views) = (at.u32(), (at + 4).u32(), (at + 8).u8());
                 bool valid = last <= lo && lo < hi && hi <= p.positions && views != 0 && views <= MAX_VIEWS;
                 last = hi;
-                at = _pass(at + 9, views);
+                at = _pass(at + 9, views, end);
                 uint256 gates = at.u8();
-                at = _pass(at + 1, 3 * gates);
+                at = _pass(at + 1, 3 * gates, end);
                 uint256 lookups = at.u8();
                 if (!valid || gates > MAX_GATES || lookups > p.lookups) {
                     revert INetworkVerifier.ProgramKind(at - p.start);
                 }
                 at++;
                 for (uint256 j = 0; j < lookups; j++) {
-                    at = _pass(at + 1, 2);
+                    at = _pass(at + 1, 2, end);
                 }
                 at += 2;
                 if (gates > p.gates) p.gates = gates;
@@ -149,11 +150,14 @@ library NetworkProgram {
         return at;
     }
 
-    /// @dev The end of `count` forms.
-    function _pass(uint256 at, uint256 count) private pure returns (uint256) {
+    /// @dev The end of `count` forms. None begins behind the end of the program: memory there would be paid for.
+    function _pass(uint256 at, uint256 count, uint256 end) private pure returns (uint256) {
         assembly ("memory-safe") {
-            for {} count { count := sub(count, 1) } { at := add(at, add(9, mul(9, byte(0, mload(at))))) }
+            for {} and(lt(at, end), gt(count, 0)) { count := sub(count, 1) } {
+                at := add(at, add(9, mul(9, byte(0, mload(at)))))
+            }
         }
+        if (count != 0 || at > end) revert INetworkVerifier.ProgramEnd();
         return at;
     }
 

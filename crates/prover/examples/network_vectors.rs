@@ -67,6 +67,24 @@ fn convolutions(seed: &mut u64) -> Result<Graph, Failure> {
     ])?)
 }
 
+/// LeNet-5 with 2 x 2 maxima.
+fn lenet(seed: &mut u64) -> Result<Graph, Failure> {
+    let conv = |channels, padding| Linear::Conv { channels, kernel: 5, stride: 1, padding, groups: 1 };
+    let dense = |outputs| Linear::Dense { outputs };
+    // Activations of a random deep network grow: it saturates.
+    let clamp = Some(Gadget::Clamp { shift: 8, lo: 0, hi: 65535 });
+    Ok(Graph::new(vec![
+        Layer::Input { dims: vec![1, 28, 28] },
+        linear(0, conv(6, 2), 25, Some(Gadget::Relu { shift: 8 }), seed),
+        Layer::MaxPool { from: 1, window: 2 },
+        linear(2, conv(16, 0), 150, clamp, seed),
+        Layer::MaxPool { from: 3, window: 2 },
+        linear(4, dense(120), 400, clamp, seed),
+        linear(5, dense(84), 120, clamp, seed),
+        linear(6, dense(10), 84, None, seed),
+    ])?)
+}
+
 /// The points that a verifier takes from the table of its SRS.
 fn table(srs: &Srs) -> serde_json::Value {
     let g1 = |p: G1Affine| [p.x, p.y].map(|c| number(&c));
@@ -123,10 +141,14 @@ fn main() -> Result<(), Failure> {
         ("convolutions", convolutions(&mut seed)?, Level::One, 1),
         ("convolutions-batch", convolutions(&mut seed)?, Level::One, 3),
     ];
-    for (name, graph, level, samples) in cases {
+    let write = |name: &str, text: String| -> Result<(), Failure> {
         let path = Path::new(&directory).join(format!("{name}.json"));
-        std::fs::write(&path, vector(graph, level, samples, &srs, &mut seed)?)?;
+        std::fs::write(&path, text)?;
         println!("{}", path.display());
+        Ok(())
+    };
+    for (name, graph, level, samples) in cases {
+        write(name, vector(graph, level, samples, &srs, &mut seed)?)?;
     }
-    Ok(())
+    write("lenet", vector(lenet(&mut seed)?, Level::One, 1, &test_srs(1 << 17)?, &mut seed)?)
 }

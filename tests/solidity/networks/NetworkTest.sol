@@ -30,9 +30,9 @@ abstract contract NetworkTest is Test {
 
     /* VECTORS */
 
-    /// @dev The names of all vectors.
+    /// @dev The names of all vectors; the last ones are made by the Rust prover (crates/prover/examples/network_vectors.rs).
     function names() internal pure returns (string[] memory list) {
-        list = new string[](8);
+        list = new string[](11);
         list[0] = "mlp";
         list[1] = "convolutions";
         list[2] = "tree";
@@ -41,6 +41,9 @@ abstract contract NetworkTest is Test {
         list[5] = "lanes-committed";
         list[6] = "attention";
         list[7] = "two-levels";
+        list[8] = "rust/perceptron-batch-two-levels";
+        list[9] = "rust/convolutions";
+        list[10] = "rust/lenet";
     }
 
     function load(string memory name) internal returns (Vector memory v) {

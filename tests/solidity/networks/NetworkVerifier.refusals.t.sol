@@ -9,6 +9,9 @@ import {NetworkTest} from "./NetworkTest.sol";
 
 /// @notice What is not a valid proof of these statements under this key is refused, with an error that says what is wrong.
 contract NetworkVerifierRefusalsTest is NetworkTest {
+    /// @dev How many vectors, the first, have recorded verdicts on changed programs.
+    uint256 private constant RECORDED = 8;
+
     /* PROOFS */
 
     /// @dev Every third word of each proof, changed in its lowest bit. None costs much more than the proof that is accepted.
@@ -189,7 +192,7 @@ contract NetworkVerifierRefusalsTest is NetworkTest {
         string memory verdicts = vm.readFile(string.concat(DIRECTORY, "hostile/programs.json"));
         string[] memory list = names();
         uint256 forms;
-        for (uint256 i = 0; i < list.length; i++) {
+        for (uint256 i = 0; i < RECORDED; i++) {
             Vector memory v = load(list[i]);
             uint256 before = gasleft();
             verify(v);
