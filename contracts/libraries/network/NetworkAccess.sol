@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {R} from "../native/Bn254.sol";
 import {NativePrefix} from "../native/NativePrefix.sol";
+import {NetworkBox} from "./NetworkBox.sol";
 import {NetworkMemory} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {Program} from "./NetworkProgram.sol";
@@ -13,6 +14,7 @@ import {NetworkTriangle} from "./NetworkTriangle.sol";
 /// @notice Reads the accesses of a program, checks them (N1) and evaluates them at r (N7).
 /// @dev A variable is the word that starts where it does: size in 4 bytes, monomial in 12, target in 1, stride in 4.
 library NetworkAccess {
+    using NetworkBox for uint256;
     using NetworkMemory for uint256;
     using NetworkPoint for Point;
 
@@ -128,6 +130,7 @@ library NetworkAccess {
             if (!_checkPieces(q, a)) revert INetworkVerifier.ProgramLimit(at - p.start);
 
             value = a.value;
+            if (value == 0) return (0, end);
             if (a.row != NONE) value = mulmod(value, _triangle(q, a), R);
             uint256 axes = a.tensor.word(2);
             for (uint256 j = 0; j < axes; j++) {
@@ -359,19 +362,18 @@ library NetworkAccess {
     {
         unchecked {
             if (others == 0) return _piece(q, x, offset);
-            if (x.table == 0) x.table = LATER;
-            uint256 i;
-            while (others >> i & 1 == 0) i++;
-            uint256 variable = (x.vars + x.width * i).word(0);
-            others ^= 1 << i;
-            uint256 size = variable >> 224;
-            int256 stride = int256((variable >> 88) & 0xffffffff);
-            uint256 base = q.monomial(_mono(variable));
-            offset += stride * int256(size);
-            // From the last value to the first.
-            for (; size > 0; size--) {
-                offset -= stride;
-                sum = addmod(mulmod(sum, base, R), _enumerate(q, x, others, offset), R);
+            x.table = LATER;
+            uint256 box = NetworkBox.make(MAX_VARIABLES);
+            for (uint256 i = 0; others >> i != 0; i++) {
+                if (others >> i & 1 == 0) continue;
+                uint256 variable = (x.vars + x.width * i).word(0);
+                box.add(variable >> 224, (variable >> 88) & 0xffffffff, q.monomial(_mono(variable)));
+            }
+            bool more = true;
+            while (more) {
+                uint256 piece = _piece(q, x, offset + int256(box.sum()));
+                sum = addmod(sum, mulmod(box.product(), piece, R), R);
+                more = box.next();
             }
         }
     }

@@ -203,6 +203,7 @@ library NetworkKinds {
         unchecked {
             uint256 count = at.u8();
             end = at + 1;
+            if (count == 0) return (0, end);
             for (uint256 i = 0; i < count; i++) {
                 uint256 a;
                 uint256 b;
@@ -224,6 +225,7 @@ library NetworkKinds {
         unchecked {
             uint256 count = at.u8();
             end = at + 1;
+            if (count == 0) return (0, end);
             for (uint256 i = 0; i < count; i++) {
                 uint256 id = end.u8();
                 if (id == 0 || id > p.tables) revert INetworkVerifier.ProgramKind(end - p.start);
@@ -245,6 +247,7 @@ library NetworkKinds {
         returns (uint256 sum, uint256 read)
     {
         unchecked {
+            if (reads == 0) return (0, 0);
             for (uint256 j = 0; j < p.reads; j++) {
                 if (reads >> j & 1 == 0) continue;
                 uint256 tuple = c.beta + w.columns.word(p.limbs + j) + mulmod(c.gamma, w.addresses.word(j), R);

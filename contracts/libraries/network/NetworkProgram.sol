@@ -120,6 +120,7 @@ library NetworkProgram {
             at++;
             p.kindCount = count;
             p.kindsAt = at;
+            if (count == 0) return at;
             uint256 record = NetworkMemory.words(4 * count);
             p.kinds = record;
             uint256 last = 2;
@@ -167,6 +168,7 @@ library NetworkProgram {
             if (count > MAX_TENSORS) revert INetworkVerifier.ProgramHeader();
             at += 2;
             p.tensorCount = count;
+            if (count == 0) return at;
             p.tensors = NetworkMemory.words(count);
             uint256 intervals = NetworkMemory.words(count);
             for (uint256 i = 0; i < count; i++) {
@@ -215,6 +217,7 @@ library NetworkProgram {
             if (count > MAX_PORTS) revert INetworkVerifier.ProgramHeader();
             at++;
             p.portCount = count;
+            if (count == 0) return at;
             uint256 record = NetworkMemory.words(8 * count);
             p.ports = record;
             uint256 total;

@@ -81,7 +81,9 @@ library NetworkSummand {
         phi = addmod(phi, _ports(p, s, c, w), R);
         phi = addmod(phi, _masks(s, c, w), R);
         uint256 claim = addmod(o.claim, mulmod(c.zeta, proof.sigma.word(0), R), R);
-        return phi == _rounds(proof, c, claim);
+        // Phi(r) is what is left of the claim.
+        if (phi != _rounds(proof, c, claim)) return false;
+        return true;
     }
 
     /* THE ROUNDS */
@@ -92,6 +94,7 @@ library NetworkSummand {
         uint256 end = proof.evals;
         uint256 point = c.point;
         result = claim;
+        if (message == end) return result;
         assembly ("memory-safe") {
             for {} lt(message, end) { message := add(message, 0x60) } {
                 let t := mload(point)
@@ -132,25 +135,36 @@ library NetworkSummand {
             // S and ES, but for the factor of the sample.
             uint256 real = NativePrefix.interval(w.one, w.n, 2, p.positions);
             uint256 eq = NativePrefix.interval(w.eq, w.n, 2, p.positions);
-            uint256 exponent = p.gates + p.lookups;
-            if (p.reads != 0) {
-                // ESN l(eV) (HV (beta + gamma POS + gamma^2 SMP) - mult)
-                uint256 hv = w.copies.word(p.reads);
-                uint256 tuple = c.beta + mulmod(c.gamma, _bits(c.point + 32 * s.logSamples, w.n), R);
-                tuple += mulmod(w.gamma2, w.samples, R);
-                tuple = mulmod(hv, tuple, R) + R - w.addresses.word(p.reads);
-                tuple = mulmod(w.powers.word(exponent + p.reads), tuple, R);
-                phi += mulmod(mulmod(w.some, eq, R), tuple, R);
-                // l(eT + 2) (sum_j SR_j HX_j - SN HV)
-                hv = mulmod(mulmod(w.inside, real, R), hv, R);
-                phi += mulmod(w.powers.word(exponent + p.reads + p.limbs + 3), z.read + R - hv, R);
-            }
-            exponent += p.reads + 1;
+            phi = addmod(phi, _copies(p, s, c, w, mulmod(w.some, eq, R), mulmod(w.inside, real, R), z.read), R);
+            uint256 exponent = p.gates + p.lookups + p.reads + 1;
             (uint256 bracket, uint256 total) = _bytes(p, s, c, w, exponent);
             phi += mulmod(mulmod(NativePrefix.all(table, s.logSamples), eq, R), bracket, R);
             // l(eT + 1) ( S (sum_c H_c - H_T) + sum_i SLK_i J_i )
             total = mulmod(real, total, R) + z.looked;
             phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, R), R);
+        }
+    }
+
+    /// @dev ESN l(eV) (HV (beta + gamma POS + gamma^2 SMP) - mult) + l(eT + 2) (sum_j SR_j HX_j - SN HV), if anything is copied.
+    function _copies(
+        Program memory p,
+        Shape memory s,
+        Challenges memory c,
+        Rows memory w,
+        uint256 esn,
+        uint256 sn,
+        uint256 read
+    ) private pure returns (uint256) {
+        unchecked {
+            if (p.reads == 0) return 0;
+            uint256 exponent = p.gates + p.lookups + p.reads;
+            uint256 hv = w.copies.word(p.reads);
+            uint256 tuple = c.beta + mulmod(c.gamma, _bits(c.point + 32 * s.logSamples, w.n), R);
+            tuple += mulmod(w.gamma2, w.samples, R);
+            tuple = mulmod(hv, tuple, R) + R - w.addresses.word(p.reads);
+            tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, R), R);
+            hv = mulmod(sn, hv, R);
+            return addmod(tuple, mulmod(w.powers.word(exponent + p.limbs + 3), read + R - hv, R), R);
         }
     }
 
@@ -278,6 +292,7 @@ library NetworkSummand {
 
             count = at.u8();
             at++;
+            if (count == 0) return at;
             for (uint256 i = 0; i < count; i++) {
                 if (at >= p.end) revert INetworkVerifier.ProgramLength(p.end - p.start);
                 place = at;
@@ -361,6 +376,7 @@ library NetworkSummand {
         returns (uint256 sum)
     {
         unchecked {
+            if (s.committed == 0) return 0;
             uint256 index;
             for (uint256 i = 0; i < p.portCount; i++) {
                 uint256 port = p.ports + 256 * i;

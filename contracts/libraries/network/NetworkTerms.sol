@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {Bn254, R} from "../native/Bn254.sol";
 import {NetworkAccess} from "./NetworkAccess.sol";
+import {NetworkBox} from "./NetworkBox.sol";
 import {NetworkMemory} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {NetworkProgram, Program} from "./NetworkProgram.sol";
@@ -27,6 +28,7 @@ struct Samples {
 /// @title NetworkTerms
 /// @notice Reads terms and public hats of a program, checks them (N1) and evaluates them: on the public values, or at r (N7).
 library NetworkTerms {
+    using NetworkBox for uint256;
     using NetworkMemory for uint256;
     using NetworkPoint for Point;
 
@@ -334,35 +336,47 @@ library NetworkTerms {
 
     /* BOXES */
 
-    /// @dev sum_k mu^k (the sum over the box for sample k), from the last sample to the first.
+    /// @dev sum_k mu^k (the sum over the box for sample k), from the last sample to the first. Values are summed over the last variable at
+    /// once.
     function _samples(Program memory p, Samples memory s, Box memory b) private pure returns (uint256 sum) {
         unchecked {
             b.width = b.port.word(1);
             b.signed = b.port.word(0) & NetworkProgram.SIGNED != 0;
+            uint256 outer = b.count;
+            if (b.mode == VALUE && outer != 0) outer--;
+            uint256 box = NetworkBox.make(outer);
+            for (uint256 i = 0; i < outer; i++) {
+                uint256 variable = b.vars.word(i);
+                box.add(variable >> 224, (variable >> 88) & 0xffffffff, b.vars.word(b.count + i));
+            }
             uint256 offset = s.values + b.port.word(3);
             for (uint256 k = s.samples; k > 0; k--) {
                 b.at = offset + (k - 1) * p.stride;
-                sum = addmod(mulmod(sum, s.mu, R), _sum(b, 0, b.first), R);
+                sum = addmod(mulmod(sum, s.mu, R), _box(b, box, outer), R);
             }
         }
     }
 
-    /// @dev The sum over variables from `i` on, from this element on: from their last values to the first.
-    function _sum(Box memory b, uint256 i, uint256 element) private pure returns (uint256 sum) {
+    /// @dev The sum over all variables for one sample.
+    function _box(Box memory b, uint256 box, uint256 outer) private pure returns (uint256 sum) {
         unchecked {
-            if (i == b.count) return _value(b, element);
-            uint256 size = b.vars.word(i) >> 224;
-            uint256 stride = (b.vars.word(i) >> 88) & 0xffffffff;
-            uint256 weight = b.vars.word(b.count + i);
-            if (i + 1 == b.count && b.mode == VALUE) {
-                uint256 last = b.at + (element + stride * (size - 1)) * b.width;
-                return _horner(last, size, stride * b.width, b.width, b.signed, weight);
+            bool more = true;
+            while (more) {
+                uint256 value = _inner(b, b.first + box.sum(), outer);
+                sum = addmod(sum, mulmod(box.product(), value, R), R);
+                more = box.next();
             }
-            element += stride * size;
-            for (; size > 0; size--) {
-                element -= stride;
-                sum = addmod(mulmod(sum, weight, R), _sum(b, i + 1, element), R);
-            }
+        }
+    }
+
+    /// @dev The sum over the last variable, from this element on, or what the element counts for if there is none.
+    function _inner(Box memory b, uint256 element, uint256 outer) private pure returns (uint256) {
+        unchecked {
+            if (outer == b.count) return _value(b, element);
+            uint256 variable = b.vars.word(outer);
+            (uint256 size, uint256 stride) = (variable >> 224, (variable >> 88) & 0xffffffff);
+            uint256 last = b.at + (element + stride * (size - 1)) * b.width;
+            return _horner(last, size, stride * b.width, b.width, b.signed, b.vars.word(b.count + outer));
         }
     }
 

@@ -39,6 +39,7 @@ library NetworkTriangle {
     /// @dev From the top bit down. The states: bit 1, s is equal so far to size - 1; bit 0, t is equal so far to s.
     function sum(uint256 rows, uint256 columns, uint256 bits, uint256 size) internal pure returns (uint256 total) {
         unchecked {
+            if (bits == 0) return 1;
             uint256[4] memory states;
             states[3] = 1;
             for (uint256 i = bits; i > 0; i--) {
