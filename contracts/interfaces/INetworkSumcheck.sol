@@ -39,6 +39,7 @@ struct Reduced {
 /// is left to check is that the values at r are those of the commitments.
 interface INetworkSumcheck {
     /// @notice Checks a program, public values and a proof, and reduces them to values at a point. Reverts if anything is wrong.
+    /// @param modulus The order of the groups; nothing else is accepted. What is an argument need not be copied from the code at every use.
     /// @param digest vkd.
     /// @param id sid, which the caller has made from these public values.
     /// @param samples N.
@@ -47,6 +48,7 @@ interface INetworkSumcheck {
     /// @param program The program, whose digest the caller has compared.
     /// @param proof The canonical proof bytes.
     function reduce(
+        uint256 modulus,
         bytes32 digest,
         bytes32 id,
         uint256 samples,

@@ -6,7 +6,7 @@ import {INetworkSumcheck, Reduced} from "../interfaces/INetworkSumcheck.sol";
 import {IVerifierAdapter} from "../interfaces/IVerifierAdapter.sol";
 import {Bn254, R} from "../libraries/native/Bn254.sol";
 import {Proof} from "../libraries/native/NativeProof.sol";
-import {NetworkMemory} from "../libraries/network/NetworkMemory.sol";
+import {NetworkMemory, order} from "../libraries/network/NetworkMemory.sol";
 import {NetworkProgram, Program} from "../libraries/network/NetworkProgram.sol";
 import {NetworkShape, Shape} from "../libraries/network/NetworkShape.sol";
 import {NetworkSummand} from "../libraries/network/NetworkSummand.sol";
@@ -22,6 +22,7 @@ contract NetworkSumcheck is INetworkSumcheck {
 
     /// @inheritdoc INetworkSumcheck
     function reduce(
+        uint256 modulus,
         bytes32 digest,
         bytes32 id,
         uint256 samples,
@@ -30,6 +31,7 @@ contract NetworkSumcheck is INetworkSumcheck {
         bytes calldata program,
         bytes calldata proof
     ) external view returns (Reduced memory reduced) {
+        if (modulus != R) revert IVerifierAdapter.ProofInvalid();
         // V1
         Program memory p = NetworkProgram.load(_copy(program), program.length);
         Shape memory s = NetworkShape.shape(p, samples, logRows2);
@@ -41,7 +43,7 @@ contract NetworkSumcheck is INetworkSumcheck {
 
         // V2
         Challenges memory c = NetworkTranscript.challenges(digest, id, valuesAt, values.length, layout);
-        if (c.x < 2 || c.x == R - 1 || c.alpha == 0 || c.chi == 0 || c.theta == 0) {
+        if (c.x < 2 || c.x == order() - 1 || c.alpha == 0 || c.chi == 0 || c.theta == 0) {
             revert IVerifierAdapter.ProofInvalid();
         }
         // V3 and V4

@@ -6,6 +6,7 @@ import {INetworkSumcheck, Reduced} from "../interfaces/INetworkSumcheck.sol";
 import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
 import {IVerifierAdapter, ModelKey} from "../interfaces/IVerifierAdapter.sol";
 import {Identities} from "../libraries/Identities.sol";
+import {R} from "../libraries/native/Bn254.sol";
 import {Proof} from "../libraries/native/NativeProof.sol";
 import {Key, NetworkKey} from "../libraries/network/NetworkKey.sol";
 import {NetworkOpening} from "../libraries/network/NetworkOpening.sol";
@@ -117,7 +118,7 @@ contract NetworkVerifier is INetworkVerifier {
         private
         view
     {
-        Reduced memory c = _sumcheck().reduce(key.digest, id, samples, key.logRows2, values, key.program, proof);
+        Reduced memory c = _sumcheck().reduce(R, key.digest, id, samples, key.logRows2, values, key.program, proof);
         // D = b 2^rho2 is the highest power that V6 and V7 need.
         uint256 exponent = c.shape.logWeights + key.logRows2;
         if (exponent > Srs.LAST) revert SrsTooSmall(exponent);

@@ -2,10 +2,9 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {R} from "../native/Bn254.sol";
 import {NativePrefix} from "../native/NativePrefix.sol";
 import {NetworkBox} from "./NetworkBox.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {Program} from "./NetworkProgram.sol";
 import {NetworkTriangle} from "./NetworkTriangle.sol";
@@ -105,7 +104,7 @@ library NetworkAccess {
                 if (++q.accesses > MAX_ACCESSES) revert INetworkVerifier.ProgramLimit(at - p.start);
                 uint256 value;
                 (value, at) = _evaluate(p, q, at, hat);
-                sum = addmod(sum, value, R);
+                sum = addmod(sum, value, order());
                 // Nothing of an access is needed after it.
                 assembly ("memory-safe") {
                     mstore(0x40, free)
@@ -131,12 +130,12 @@ library NetworkAccess {
 
             value = a.value;
             if (value == 0) return (0, end);
-            if (a.row != NONE) value = mulmod(value, _triangle(q, a), R);
+            if (a.row != NONE) value = mulmod(value, _triangle(q, a), order());
             uint256 axes = a.tensor.word(2);
             for (uint256 j = 0; j < axes; j++) {
-                if (a.done >> j & 1 == 0) value = mulmod(value, _axis(q, a, j), R);
+                if (a.done >> j & 1 == 0) value = mulmod(value, _axis(q, a, j), order());
             }
-            value = mulmod(value, _view(q, a), R);
+            value = mulmod(value, _view(q, a), order());
         }
     }
 
@@ -165,8 +164,8 @@ library NetworkAccess {
             }
             int256 coefficient = (at + 4).i64();
             if (coefficient == 0) return false;
-            a.value = coefficient < 0 ? R - uint256(-coefficient) : uint256(coefficient);
-            a.value = mulmod(a.value, q.monomial((head >> 64) & 0xffffffffffffffffffffffff), R);
+            a.value = coefficient < 0 ? order() - uint256(-coefficient) : uint256(coefficient);
+            a.value = mulmod(a.value, q.monomial((head >> 64) & 0xffffffffffffffffffffffff), order());
 
             at += 24;
             a.offsets = at;
@@ -208,7 +207,7 @@ library NetworkAccess {
                 if (target == NONE) {
                     valid = valid && stride == 0;
                     if (i == a.row || i == a.column) continue;
-                    a.value = mulmod(a.value, NetworkPoint.geometric(q.monomial(_mono(variable)), size), R);
+                    a.value = mulmod(a.value, NetworkPoint.geometric(q.monomial(_mono(variable)), size), order());
                     continue;
                 }
                 valid = valid && stride != 0 && stride <= MAX_STEP;
@@ -286,11 +285,11 @@ library NetworkAccess {
     /// @dev The value of the view; with a lane the sum of the views of all lanes, each with its weight.
     function _view(Point memory q, Access memory a) private pure returns (uint256 sum) {
         unchecked {
-            if (a.lane == 0) return mulmod(a.views.word(0), a.factor, R);
+            if (a.lane == 0) return mulmod(a.views.word(0), a.factor, order());
             uint256 base = q.monomial(_mono(a.lane));
             uint256 stride = (a.lane >> 88) & 0xffffffff;
             for (uint256 i = a.lane >> 224; i > 0; i--) {
-                sum = addmod(mulmod(sum, base, R), a.views.word(stride * (i - 1)), R);
+                sum = addmod(mulmod(sum, base, order()), a.views.word(stride * (i - 1)), order());
             }
         }
     }
@@ -372,7 +371,7 @@ library NetworkAccess {
             bool more = true;
             while (more) {
                 uint256 piece = _piece(q, x, offset + int256(box.sum()));
-                sum = addmod(sum, mulmod(box.product(), piece, R), R);
+                sum = addmod(sum, mulmod(box.product(), piece, order()), order());
                 more = box.next();
             }
         }
@@ -397,7 +396,7 @@ library NetworkAccess {
             // The lowest e bits are those of the remainder.
             uint256 low = e < x.n ? e : x.n;
             uint256 rest = e == 0 ? 1 : NetworkPoint.equal(uint256(offset) & ((1 << e) - 1), x.r, low);
-            return mulmod(rest, _run(q, x, uint256(lo), uint256(hi), offset >> e, low), R);
+            return mulmod(rest, _run(q, x, uint256(lo), uint256(hi), offset >> e, low), order());
         }
     }
 
@@ -413,7 +412,7 @@ library NetworkAccess {
             if (x.table == 0) return q.run(mono, lo, hi, shift, r, x.n - low);
             if (x.table == LATER) x.table = NativePrefix.powers(q.monomial(mono), r, x.n - low);
             (lo, hi) = (uint256(int256(lo) + shift), uint256(int256(hi) + shift));
-            return mulmod(NativePrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), R);
+            return mulmod(NativePrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), order());
         }
     }
 

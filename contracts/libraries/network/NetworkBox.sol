@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {R} from "../native/Bn254.sol";
 import {NetworkMemory} from "./NetworkMemory.sol";
 
 /// @title NetworkBox
@@ -62,7 +61,7 @@ library NetworkBox {
                     more := 1
                     mstore(add(variable, 0x60), value)
                     total := add(total, stride)
-                    power := mulmod(mload(add(variable, 0x80)), mload(add(variable, 0x40)), R)
+                    power := mulmod(mload(add(variable, 0x80)), mload(add(variable, 0x40)), calldataload(0x04))
                     break
                 }
                 // It was the last value: it starts again, and the variable before it moves.

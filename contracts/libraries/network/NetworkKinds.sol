@@ -2,10 +2,9 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {R} from "../native/Bn254.sol";
 import {NativePrefix} from "../native/NativePrefix.sol";
 import {Proof} from "../native/NativeProof.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {Program} from "./NetworkProgram.sol";
 import {Shape} from "./NetworkShape.sol";
 import {Challenges} from "./NetworkTranscript.sol";
@@ -95,13 +94,13 @@ library NetworkKinds {
             uint256 power = 1;
             for (uint256 i = 0; i <= count; i++) {
                 w.powers.put(i, power);
-                power = mulmod(power, c.lambda, R);
+                power = mulmod(power, c.lambda, order());
             }
 
-            w.gamma2 = mulmod(c.gamma, c.gamma, R);
+            w.gamma2 = mulmod(c.gamma, c.gamma, order());
             uint256 kappa = s.logSamples;
             for (uint256 i = kappa; i > 0; i--) {
-                w.samples = addmod(2 * w.samples, c.point.word(i - 1), R);
+                w.samples = addmod(2 * w.samples, c.point.word(i - 1), order());
             }
             w.n = s.variables - kappa;
             w.one = NativePrefix.powers(1, c.point + 32 * kappa, w.n);
@@ -161,7 +160,7 @@ library NetworkKinds {
             uint256 lookups = at.u8();
             uint256 part;
             (part, at) = _lookups(p, proof.evals, c, w, at);
-            sum = addmod(sum, part, R);
+            sum = addmod(sum, part, order());
 
             (uint256 val, uint256 reads) = (at.u8(), (at + 1).u8());
             at += 2;
@@ -172,24 +171,24 @@ library NetworkKinds {
             uint256 read;
             if (p.reads != 0) {
                 (part, read) = _reads(p, c, w, reads, copies);
-                sum = addmod(sum, part, R);
+                sum = addmod(sum, part, order());
                 if (val != 0xff) {
                     // l(eV) HV val
-                    part = mulmod(w.copies.word(p.reads), record.word(3).word(val), R);
-                    sum = addmod(sum, mulmod(w.powers.word(copies + p.reads), part, R), R);
+                    part = mulmod(w.copies.word(p.reads), record.word(3).word(val), order());
+                    sum = addmod(sum, mulmod(w.powers.word(copies + p.reads), part, order()), order());
                 }
             }
 
             (uint256 lo, uint256 hi) = (record.word(0), record.word(1));
             uint256 below = lo == z.last ? z.lastEq : NativePrefix.at(w.eq, w.n, lo);
             (z.last, z.lastEq) = (hi, NativePrefix.at(w.eq, w.n, hi));
-            z.phi = addmod(z.phi, mulmod(mulmod(w.some, z.lastEq + R - below, R), sum, R), R);
+            z.phi = addmod(z.phi, mulmod(mulmod(w.some, z.lastEq + order() - below, order()), sum, order()), order());
             if (lookups == 0 && reads == 0) return at;
-            uint256 span = mulmod(w.inside, NativePrefix.interval(w.one, w.n, lo, hi), R);
+            uint256 span = mulmod(w.inside, NativePrefix.interval(w.one, w.n, lo, hi), order());
             for (uint256 i = 0; i < lookups; i++) {
-                z.looked = addmod(z.looked, mulmod(span, w.lookups.word(i), R), R);
+                z.looked = addmod(z.looked, mulmod(span, w.lookups.word(i), order()), order());
             }
-            z.read = addmod(z.read, mulmod(span, read, R), R);
+            z.read = addmod(z.read, mulmod(span, read, order()), order());
         }
         return at;
     }
@@ -209,9 +208,9 @@ library NetworkKinds {
                 uint256 b;
                 (a, end) = _form(p, evals, end);
                 (b, end) = _form(p, evals, end);
-                a = mulmod(a, b, R);
+                a = mulmod(a, b, order());
                 (b, end) = _form(p, evals, end);
-                sum = addmod(sum, mulmod(powers.word(i), a + R - b, R), R);
+                sum = addmod(sum, mulmod(powers.word(i), a + order() - b, order()), order());
             }
         }
     }
@@ -233,9 +232,9 @@ library NetworkKinds {
                 uint256 output;
                 (input, end) = _form(p, evals, end + 1);
                 (output, end) = _form(p, evals, end);
-                uint256 tuple = c.beta + input + mulmod(c.gamma, output, R) + mulmod(w.gamma2, id, R);
-                tuple = mulmod(w.lookups.word(i), tuple, R) + R - 1;
-                sum = addmod(sum, mulmod(w.powers.word(p.gates + i), tuple, R), R);
+                uint256 tuple = c.beta + input + mulmod(c.gamma, output, order()) + mulmod(w.gamma2, id, order());
+                tuple = mulmod(w.lookups.word(i), tuple, order()) + order() - 1;
+                sum = addmod(sum, mulmod(w.powers.word(p.gates + i), tuple, order()), order());
             }
         }
     }
@@ -250,11 +249,15 @@ library NetworkKinds {
             if (reads == 0) return (0, 0);
             for (uint256 j = 0; j < p.reads; j++) {
                 if (reads >> j & 1 == 0) continue;
-                uint256 tuple = c.beta + w.columns.word(p.limbs + j) + mulmod(c.gamma, w.addresses.word(j), R);
-                tuple += mulmod(w.gamma2, w.samples, R);
+                uint256 tuple = c.beta + w.columns.word(p.limbs + j) + mulmod(c.gamma, w.addresses.word(j), order());
+                tuple += mulmod(w.gamma2, w.samples, order());
                 uint256 inverse = w.copies.word(j);
-                read = addmod(read, inverse, R);
-                sum = addmod(sum, mulmod(w.powers.word(exponent + j), mulmod(inverse, tuple, R) + R - 1, R), R);
+                read = addmod(read, inverse, order());
+                sum = addmod(
+                    sum,
+                    mulmod(w.powers.word(exponent + j), mulmod(inverse, tuple, order()) + order() - 1, order()),
+                    order()
+                );
             }
         }
     }
@@ -276,12 +279,16 @@ library NetworkKinds {
                     valid := and(valid, and(iszero(lt(column, next)), and(lt(column, columns), gt(coefficient, 0))))
                     next := add(column, 1)
                     // A negative coefficient is mapped to R - |coefficient|.
-                    coefficient := add(coefficient, mul(R, slt(coefficient, 0)))
-                    value := addmod(value, mulmod(coefficient, mload(add(evals, shl(5, column))), R), R)
+                    coefficient := add(coefficient, mul(calldataload(0x04), slt(coefficient, 0)))
+                    value := addmod(
+                        value,
+                        mulmod(coefficient, mload(add(evals, shl(5, column))), calldataload(0x04)),
+                        calldataload(0x04)
+                    )
                     at := add(at, 9)
                 }
                 let constant_ := sar(192, mload(at))
-                value := addmod(value, add(constant_, mul(R, slt(constant_, 0))), R)
+                value := addmod(value, add(constant_, mul(calldataload(0x04), slt(constant_, 0))), calldataload(0x04))
                 end := add(at, 8)
             }
             if (!valid) revert INetworkVerifier.ProgramKind(at - p.start);

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+/// @dev The order of the groups, which is the first argument of the part that computes with it (`INetworkSumcheck.reduce`) and has been
+/// compared with the constant. The compiler would copy a constant of this size from the code each time that it is used.
+function order() pure returns (uint256 r) {
+    assembly ("memory-safe") {
+        r := calldataload(0x04)
+    }
+}
+
 /// @title NetworkMemory
 /// @notice Words in memory, and the big-endian integers of a program.
 library NetworkMemory {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Bn254, R} from "../native/Bn254.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {Bn254} from "../native/Bn254.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 
 /// @notice What public functions are evaluated at (docs/protocol-networks.md, N7): the challenges, and the point r.
 /// @param alpha With chi and theta, what monomials are of.
@@ -45,12 +45,12 @@ library NetworkPoint {
     {
         (p.alpha, p.chi, p.theta, p.r, p.n) = (alpha, chi, theta, r, n);
         // One inversion for three: V2 has refused challenges that are 0.
-        uint256 both = mulmod(alpha, chi, R);
-        uint256 inverse = Bn254.inverse(mulmod(both, theta, R));
-        p.inverseTheta = mulmod(inverse, both, R);
-        inverse = mulmod(inverse, theta, R);
-        p.inverseChi = mulmod(inverse, alpha, R);
-        p.inverseAlpha = mulmod(inverse, chi, R);
+        uint256 both = mulmod(alpha, chi, order());
+        uint256 inverse = Bn254.inverse(mulmod(both, theta, order()));
+        p.inverseTheta = mulmod(inverse, both, order());
+        inverse = mulmod(inverse, theta, order());
+        p.inverseChi = mulmod(inverse, alpha, order());
+        p.inverseAlpha = mulmod(inverse, chi, order());
         p.cache = NetworkMemory.words(128);
         p.known = NetworkMemory.words(128);
         p.axes = NetworkMemory.words(12);
@@ -95,9 +95,9 @@ library NetworkPoint {
             uint256 exponent = mono >> 64;
             if (exponent != 0) value = Bn254.power(alpha, exponent * times);
             exponent = (mono >> 32) & 0xffffffff;
-            if (exponent != 0) value = mulmod(value, Bn254.power(chi, exponent * times), R);
+            if (exponent != 0) value = mulmod(value, Bn254.power(chi, exponent * times), order());
             exponent = mono & 0xffffffff;
-            if (exponent != 0) value = mulmod(value, Bn254.power(theta, exponent * times), R);
+            if (exponent != 0) value = mulmod(value, Bn254.power(theta, exponent * times), order());
         }
     }
 
@@ -112,11 +112,11 @@ library NetworkPoint {
             let bit := 1
             for {} iszero(gt(bit, count)) { bit := shl(1, bit) } {}
             for { bit := shr(1, bit) } bit { bit := shr(1, bit) } {
-                total := mulmod(total, add(1, power), R)
-                power := mulmod(power, power, R)
+                total := mulmod(total, add(1, power), calldataload(0x04))
+                power := mulmod(power, power, calldataload(0x04))
                 if and(count, bit) {
-                    total := addmod(total, power, R)
-                    power := mulmod(power, base, R)
+                    total := addmod(total, power, calldataload(0x04))
+                    power := mulmod(power, base, calldataload(0x04))
                 }
             }
         }
@@ -128,8 +128,8 @@ library NetworkPoint {
             product := 1
             for { let end := add(r, shl(5, n)) } lt(r, end) { r := add(r, 0x20) } {
                 let v := mload(r)
-                if iszero(and(position, 1)) { v := add(1, sub(R, v)) }
-                product := mulmod(product, v, R)
+                if iszero(and(position, 1)) { v := add(1, sub(calldataload(0x04), v)) }
+                product := mulmod(product, v, calldataload(0x04))
                 position := shr(1, position)
             }
         }
@@ -147,13 +147,19 @@ library NetworkPoint {
             case 0 {
                 for {} lt(r, end) { r := add(r, 0x20) } {
                     let v := mload(r)
-                    let zero := add(1, sub(R, v))
-                    let one := mulmod(v, base, R)
+                    let zero := add(1, sub(calldataload(0x04), v))
+                    let one := mulmod(v, base, calldataload(0x04))
                     switch and(hi, 1)
-                    case 0 { to := mulmod(zero, to, R) }
-                    default { to := addmod(mulmod(zero, full, R), mulmod(one, to, R), R) }
-                    full := mulmod(full, add(zero, one), R)
-                    base := mulmod(base, base, R)
+                    case 0 { to := mulmod(zero, to, calldataload(0x04)) }
+                    default {
+                        to := addmod(
+                            mulmod(zero, full, calldataload(0x04)),
+                            mulmod(one, to, calldataload(0x04)),
+                            calldataload(0x04)
+                        )
+                    }
+                    full := mulmod(full, add(zero, one), calldataload(0x04))
+                    base := mulmod(base, base, calldataload(0x04))
                     hi := shr(1, hi)
                 }
                 sum := to
@@ -163,23 +169,23 @@ library NetworkPoint {
                 let from := 0
                 for {} lt(r, end) { r := add(r, 0x20) } {
                     let v := mload(r)
-                    let zero := add(1, sub(R, v))
-                    let one := mulmod(v, base, R)
-                    let low := mulmod(zero, full, R)
+                    let zero := add(1, sub(calldataload(0x04), v))
+                    let one := mulmod(v, base, calldataload(0x04))
+                    let low := mulmod(zero, full, calldataload(0x04))
                     switch and(hi, 1)
-                    case 0 { to := mulmod(zero, to, R) }
-                    default { to := addmod(low, mulmod(one, to, R), R) }
+                    case 0 { to := mulmod(zero, to, calldataload(0x04)) }
+                    default { to := addmod(low, mulmod(one, to, calldataload(0x04)), calldataload(0x04)) }
                     switch and(lo, 1)
-                    case 0 { from := mulmod(zero, from, R) }
-                    default { from := addmod(low, mulmod(one, from, R), R) }
-                    full := mulmod(full, add(zero, one), R)
-                    base := mulmod(base, base, R)
+                    case 0 { from := mulmod(zero, from, calldataload(0x04)) }
+                    default { from := addmod(low, mulmod(one, from, calldataload(0x04)), calldataload(0x04)) }
+                    full := mulmod(full, add(zero, one), calldataload(0x04))
+                    base := mulmod(base, base, calldataload(0x04))
                     hi := shr(1, hi)
                     lo := shr(1, lo)
                 }
                 if hi { to := full }
                 if lo { from := full }
-                sum := addmod(to, sub(R, from), R)
+                sum := addmod(to, sub(calldataload(0x04), from), calldataload(0x04))
             }
         }
     }
@@ -195,7 +201,7 @@ library NetworkPoint {
             uint256 from = uint256(int256(lo) + shift);
             uint256 to = uint256(int256(hi) + shift);
             uint256 sum = interval(monomial(p, mono), from, to, r, n);
-            return mulmod(sum, shifted(p, mono, shift), R);
+            return mulmod(sum, shifted(p, mono, shift), order());
         }
     }
 }

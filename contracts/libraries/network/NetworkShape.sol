@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 import {INativeVerifier} from "../../interfaces/INativeVerifier.sol";
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {IVerifierAdapter} from "../../interfaces/IVerifierAdapter.sol";
-import {Q, R} from "../native/Bn254.sol";
+import {Q} from "../native/Bn254.sol";
 import {Proof} from "../native/NativeProof.sol";
 import {NetworkMemory} from "./NetworkMemory.sol";
 import {Program} from "./NetworkProgram.sol";
@@ -131,7 +131,7 @@ library NetworkShape {
     /// @dev Reverts unless all words from `at` to `end` are less than R.
     function _checkScalars(uint256 start, uint256 at, uint256 end) private pure {
         assembly ("memory-safe") {
-            for {} and(lt(at, end), lt(mload(at), R)) {} { at := add(at, 0x20) }
+            for {} and(lt(at, end), lt(mload(at), calldataload(0x04))) {} { at := add(at, 0x20) }
         }
         if (at != end) revert INativeVerifier.ScalarOutOfRange(at - start);
     }

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {HALF, R, SIXTH} from "../native/Bn254.sol";
+import {HALF, SIXTH} from "../native/Bn254.sol";
 import {NativePrefix} from "../native/NativePrefix.sol";
 import {Proof} from "../native/NativeProof.sol";
 import {NetworkAccess} from "./NetworkAccess.sol";
 import {NetworkKinds, Rows} from "./NetworkKinds.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {NetworkProgram, Program} from "./NetworkProgram.sol";
 import {Shape} from "./NetworkShape.sol";
@@ -77,10 +77,10 @@ library NetworkSummand {
         Rows memory w = NetworkKinds.rows(p, s, proof, c);
         uint256 phi = _local(p, s, proof, c, w);
         Operations memory o = _operations(p, q, k, w, c.lambda);
-        phi = addmod(phi, _linear(p, s, c, w, o), R);
-        phi = addmod(phi, _ports(p, s, c, w), R);
-        phi = addmod(phi, _masks(s, c, w), R);
-        uint256 claim = addmod(o.claim, mulmod(c.zeta, proof.sigma.word(0), R), R);
+        phi = addmod(phi, _linear(p, s, c, w, o), order());
+        phi = addmod(phi, _ports(p, s, c, w), order());
+        phi = addmod(phi, _masks(s, c, w), order());
+        uint256 claim = addmod(o.claim, mulmod(c.zeta, proof.sigma.word(0), order()), order());
         // Phi(r) is what is left of the claim.
         if (phi != _rounds(proof, c, claim)) return false;
         return true;
@@ -100,20 +100,33 @@ library NetworkSummand {
                 let t := mload(point)
                 point := add(point, 0x20)
                 let e0 := mload(message)
-                let e1 := addmod(result, sub(R, e0), R)
+                let e1 := addmod(result, sub(calldataload(0x04), e0), calldataload(0x04))
                 // t - 1, t - 2, t - 3, not reduced.
-                let t1 := add(t, sub(R, 1))
-                let t2 := add(t, sub(R, 2))
-                let t3 := add(t, sub(R, 3))
-                let low := mulmod(t, t1, R)
-                let high := mulmod(t2, t3, R)
+                let t1 := add(t, sub(calldataload(0x04), 1))
+                let t2 := add(t, sub(calldataload(0x04), 2))
+                let t3 := add(t, sub(calldataload(0x04), 3))
+                let low := mulmod(t, t1, calldataload(0x04))
+                let high := mulmod(t2, t3, calldataload(0x04))
                 // (e3 t (t-1) (t-2) - e0 (t-1) (t-2) (t-3)) / 6
-                let sixth := mulmod(mload(add(message, 0x40)), mulmod(low, t2, R), R)
-                sixth := add(sixth, sub(R, mulmod(e0, mulmod(t1, high, R), R)))
+                let sixth := mulmod(mload(add(message, 0x40)), mulmod(low, t2, calldataload(0x04)), calldataload(0x04))
+                sixth := add(
+                    sixth,
+                    sub(calldataload(0x04), mulmod(e0, mulmod(t1, high, calldataload(0x04)), calldataload(0x04)))
+                )
                 // (e1 t (t-2) (t-3) - e2 t (t-1) (t-3)) / 2
-                let half := mulmod(e1, mulmod(t, high, R), R)
-                half := add(half, sub(R, mulmod(mload(add(message, 0x20)), mulmod(low, t3, R), R)))
-                result := addmod(mulmod(sixth, SIXTH, R), mulmod(half, HALF, R), R)
+                let half := mulmod(e1, mulmod(t, high, calldataload(0x04)), calldataload(0x04))
+                half := add(
+                    half,
+                    sub(
+                        calldataload(0x04),
+                        mulmod(mload(add(message, 0x20)), mulmod(low, t3, calldataload(0x04)), calldataload(0x04))
+                    )
+                )
+                result := addmod(
+                    mulmod(sixth, SIXTH, calldataload(0x04)),
+                    mulmod(half, HALF, calldataload(0x04)),
+                    calldataload(0x04)
+                )
             }
         }
     }
@@ -135,13 +148,15 @@ library NetworkSummand {
             // S and ES, but for the factor of the sample.
             uint256 real = NativePrefix.interval(w.one, w.n, 2, p.positions);
             uint256 eq = NativePrefix.interval(w.eq, w.n, 2, p.positions);
-            phi = addmod(phi, _copies(p, s, c, w, mulmod(w.some, eq, R), mulmod(w.inside, real, R), z.read), R);
+            phi = addmod(
+                phi, _copies(p, s, c, w, mulmod(w.some, eq, order()), mulmod(w.inside, real, order()), z.read), order()
+            );
             uint256 exponent = p.gates + p.lookups + p.reads + 1;
             (uint256 bracket, uint256 total) = _bytes(p, s, c, w, exponent);
-            phi += mulmod(mulmod(NativePrefix.all(table, s.logSamples), eq, R), bracket, R);
+            phi += mulmod(mulmod(NativePrefix.all(table, s.logSamples), eq, order()), bracket, order());
             // l(eT + 1) ( S (sum_c H_c - H_T) + sum_i SLK_i J_i )
-            total = mulmod(real, total, R) + z.looked;
-            phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, R), R);
+            total = mulmod(real, total, order()) + z.looked;
+            phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, order()), order());
         }
     }
 
@@ -159,12 +174,12 @@ library NetworkSummand {
             if (p.reads == 0) return 0;
             uint256 exponent = p.gates + p.lookups + p.reads;
             uint256 hv = w.copies.word(p.reads);
-            uint256 tuple = c.beta + mulmod(c.gamma, _bits(c.point + 32 * s.logSamples, w.n), R);
-            tuple += mulmod(w.gamma2, w.samples, R);
-            tuple = mulmod(hv, tuple, R) + R - w.addresses.word(p.reads);
-            tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, R), R);
-            hv = mulmod(sn, hv, R);
-            return addmod(tuple, mulmod(w.powers.word(exponent + p.limbs + 3), read + R - hv, R), R);
+            uint256 tuple = c.beta + mulmod(c.gamma, _bits(c.point + 32 * s.logSamples, w.n), order());
+            tuple += mulmod(w.gamma2, w.samples, order());
+            tuple = mulmod(hv, tuple, order()) + order() - w.addresses.word(p.reads);
+            tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, order()), order());
+            hv = mulmod(sn, hv, order());
+            return addmod(tuple, mulmod(w.powers.word(exponent + p.limbs + 3), read + order() - hv, order()), order());
         }
     }
 
@@ -178,18 +193,18 @@ library NetworkSummand {
             uint256 limbs = p.limbs;
             for (uint256 i = 0; i < limbs; i++) {
                 uint256 h = w.inverses.word(i);
-                total = addmod(total, h, R);
-                uint256 term = mulmod(h, c.beta + w.columns.word(i), R) + R - 1;
-                bracket = addmod(bracket, mulmod(w.powers.word(exponent + i), term, R), R);
+                total = addmod(total, h, order());
+                uint256 term = mulmod(h, c.beta + w.columns.word(i), order()) + order() - 1;
+                bracket = addmod(bracket, mulmod(w.powers.word(exponent + i), term, order()), order());
             }
             uint256 positions = c.point + 32 * s.logSamples;
             uint256 tuple = c.beta + _bits(positions, 8);
-            if (p.tables != 0) tuple += mulmod(c.gamma, w.tables.word(0), R);
-            tuple += mulmod(w.gamma2, _bits(positions + 256, w.n - 8) + R - 1, R);
+            if (p.tables != 0) tuple += mulmod(c.gamma, w.tables.word(0), order());
+            tuple += mulmod(w.gamma2, _bits(positions + 256, w.n - 8) + order() - 1, order());
             uint256 last = w.inverses.word(limbs);
-            tuple = mulmod(last, tuple, R) + R - w.multiplicities.word(0);
-            bracket = addmod(bracket, mulmod(w.powers.word(exponent + limbs), tuple, R), R);
-            total = addmod(total, R - last, R);
+            tuple = mulmod(last, tuple, order()) + order() - w.multiplicities.word(0);
+            bracket = addmod(bracket, mulmod(w.powers.word(exponent + limbs), tuple, order()), order());
+            total = addmod(total, order() - last, order());
         }
     }
 
@@ -197,7 +212,7 @@ library NetworkSummand {
     function _bits(uint256 r, uint256 count) private pure returns (uint256 sum) {
         unchecked {
             for (uint256 i = count; i > 0; i--) {
-                sum = addmod(2 * sum, r.word(i - 1), R);
+                sum = addmod(2 * sum, r.word(i - 1), order());
             }
         }
     }
@@ -219,7 +234,7 @@ library NetworkSummand {
             at += 2;
             for (uint256 i = 0; i < count; i++) {
                 at = _relation(p, q, k, o, _inside(p, at));
-                o.lambda = mulmod(o.lambda, lambda, R);
+                o.lambda = mulmod(o.lambda, lambda, order());
             }
             count = _number(at);
             at += 2;
@@ -227,7 +242,7 @@ library NetworkSummand {
             for (uint256 i = 0; i < count; i++) {
                 at = _relation(p, q, k, o, _inside(p, at));
                 at = _linearOp(p, q, k, o, one, at);
-                o.lambda = mulmod(o.lambda, lambda, R);
+                o.lambda = mulmod(o.lambda, lambda, order());
             }
             count = _number(at);
             at += 2;
@@ -235,7 +250,7 @@ library NetworkSummand {
             o.count = 0;
             for (uint256 i = 0; i < count; i++) {
                 at = _productOp(p, q, o, w, _inside(p, at));
-                o.lambda = mulmod(o.lambda, lambda, R);
+                o.lambda = mulmod(o.lambda, lambda, order());
             }
             if (at != p.end) revert INetworkVerifier.ProgramLength(p.end - p.start);
         }
@@ -261,9 +276,9 @@ library NetworkSummand {
         unchecked {
             uint256 sum;
             (sum,, at) = NetworkAccess.list(p, q, at, false);
-            o.views = addmod(o.views, mulmod(o.lambda, sum, R), R);
+            o.views = addmod(o.views, mulmod(o.lambda, sum, order()), order());
             (sum, at) = NetworkTerms.list(p, q, k, at, o.lambda);
-            o.claim = addmod(o.claim, R - mulmod(o.lambda, sum, R), R);
+            o.claim = addmod(o.claim, order() - mulmod(o.lambda, sum, order()), order());
         }
         return at;
     }
@@ -284,10 +299,10 @@ library NetworkSummand {
             if (!valid || (count != 0 && !NetworkMemory.claim(o.taken, o.count++, from, to))) {
                 revert INetworkVerifier.ProgramSegment(place - p.start);
             }
-            o.hats = addmod(o.hats, sum, R);
+            o.hats = addmod(o.hats, sum, order());
             if (count != 0) {
                 sum = NativePrefix.interval(one, p.logWeights, from, to);
-                o.segments = addmod(o.segments, mulmod(o.lambda, sum, R), R);
+                o.segments = addmod(o.segments, mulmod(o.lambda, sum, order()), order());
             }
 
             count = at.u8();
@@ -300,7 +315,7 @@ library NetworkSummand {
                 if (!NetworkMemory.claim(o.taken, o.count++, from, to)) {
                     revert INetworkVerifier.ProgramHat(place - p.start);
                 }
-                o.publicHats = addmod(o.publicHats, mulmod(o.lambda, sum, R), R);
+                o.publicHats = addmod(o.publicHats, mulmod(o.lambda, sum, order()), order());
             }
         }
         return at;
@@ -314,18 +329,18 @@ library NetworkSummand {
         unchecked {
             uint256 sum;
             (sum,, at) = NetworkAccess.list(p, q, at, false);
-            o.views = addmod(o.views, mulmod(o.lambda, sum, R), R);
+            o.views = addmod(o.views, mulmod(o.lambda, sum, order()), order());
             (uint256 from, uint256 to) = (at.u32(), (at + 4).u32());
             bool valid = 2 <= from && from < to && to <= p.productEnd;
             if (!valid || !NetworkMemory.claim(o.taken, o.count++, from, to)) {
                 revert INetworkVerifier.ProgramSegment(at - p.start);
             }
             sum = NativePrefix.interval(w.one, w.n, from, to);
-            o.products = addmod(o.products, mulmod(o.lambda, sum, R), R);
+            o.products = addmod(o.products, mulmod(o.lambda, sum, order()), order());
             (sum,, at) = NetworkAccess.list(p, q, at + 8, true);
-            o.left = addmod(o.left, sum, R);
+            o.left = addmod(o.left, sum, order());
             (sum,, at) = NetworkAccess.list(p, q, at, true);
-            o.right = addmod(o.right, sum, R);
+            o.right = addmod(o.right, sum, order());
         }
         return at;
     }
@@ -342,30 +357,30 @@ library NetworkSummand {
         unchecked {
             uint256 kappa = s.logSamples;
             uint256 mu = NativePrefix.at(NativePrefix.powers(c.mu, c.point, kappa), kappa, s.samples);
-            phi = mulmod(mu, o.views, R);
+            phi = mulmod(mu, o.views, order());
             uint256 link = o.lambda;
 
             uint256 y = w.hats.word(0);
             uint256 lo = s.variables - s.logWeights;
             uint256 zlo = _zeros(c.point, lo);
             uint256 theta = NetworkPoint.interval(c.theta, 2, p.weightEnd, c.point + 32 * lo, s.logWeights);
-            uint256 g = mulmod(w.masks.word(3), mulmod(o.segments, y, R) + o.publicHats, R);
-            uint256 sum = mulmod(link, mulmod(theta, y, R), R) + R - g;
-            phi += mulmod(zlo, sum, R) + mulmod(R - mulmod(link, mu, R), o.hats, R);
-            phi %= R;
+            uint256 g = mulmod(w.masks.word(3), mulmod(o.segments, y, order()) + o.publicHats, order());
+            uint256 sum = mulmod(link, mulmod(theta, y, order()), order()) + order() - g;
+            phi += mulmod(zlo, sum, order()) + mulmod(order() - mulmod(link, mu, order()), o.hats, order());
+            phi %= order();
             if (s.products == 0) return phi;
 
             (uint256 left, uint256 right) = (w.hats.word(1), w.hats.word(2));
-            phi += mulmod(R - mulmod(mu, o.products, R), mulmod(left, right, R), R);
+            phi += mulmod(order() - mulmod(mu, o.products, order()), mulmod(left, right, order()), order());
             uint256 psi = NativePrefix.at(NativePrefix.powers(c.psi, c.point, kappa), kappa, s.samples);
             theta = NetworkPoint.interval(c.theta, 2, p.productEnd, c.point + 32 * kappa, w.n);
-            link = mulmod(link, c.lambda, R);
+            link = mulmod(link, c.lambda, order());
             // l_L psi (theta YL - left accesses), and the same for the right sides.
-            sum = mulmod(link, mulmod(theta, left, R) + R - o.left, R);
-            link = mulmod(link, c.lambda, R);
-            sum += mulmod(link, mulmod(theta, right, R) + R - o.right, R);
-            phi += mulmod(psi, sum, R);
-            phi %= R;
+            sum = mulmod(link, mulmod(theta, left, order()) + order() - o.left, order());
+            link = mulmod(link, c.lambda, order());
+            sum += mulmod(link, mulmod(theta, right, order()) + order() - o.right, order());
+            phi += mulmod(psi, sum, order());
+            phi %= order();
         }
     }
 
@@ -381,8 +396,8 @@ library NetworkSummand {
             for (uint256 i = 0; i < p.portCount; i++) {
                 uint256 port = p.ports + 256 * i;
                 if (port.word(0) & NetworkProgram.COMMITTED == 0) continue;
-                uint256 value = mulmod(port.word(7), w.ports.word(index++), R);
-                sum = addmod(sum, mulmod(_zeros(c.point, s.variables - port.word(6)), value, R), R);
+                uint256 value = mulmod(port.word(7), w.ports.word(index++), order());
+                sum = addmod(sum, mulmod(_zeros(c.point, s.variables - port.word(6)), value, order()), order());
             }
         }
     }
@@ -391,9 +406,9 @@ library NetworkSummand {
     function _masks(Shape memory s, Challenges memory c, Rows memory w) private pure returns (uint256) {
         unchecked {
             uint256 index = _bits(c.point, s.variables);
-            uint256 mask = mulmod(index, w.masks.word(2), R) + w.masks.word(1);
-            mask = mulmod(index, mask, R) + w.masks.word(0);
-            return mulmod(c.zeta, mask, R);
+            uint256 mask = mulmod(index, w.masks.word(2), order()) + w.masks.word(1);
+            mask = mulmod(index, mask, order()) + w.masks.word(0);
+            return mulmod(c.zeta, mask, order());
         }
     }
 

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {Bn254, R} from "../native/Bn254.sol";
+import {Bn254} from "../native/Bn254.sol";
 import {NetworkAccess} from "./NetworkAccess.sol";
 import {NetworkBox} from "./NetworkBox.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
 import {NetworkProgram, Program} from "./NetworkProgram.sol";
 
@@ -149,7 +149,7 @@ library NetworkTerms {
                 if (at >= p.end) revert INetworkVerifier.ProgramLength(p.end - p.start);
                 uint256 value;
                 (value, at) = _term(p, q, s, at, weight);
-                sum = addmod(sum, value, R);
+                sum = addmod(sum, value, order());
                 assembly ("memory-safe") {
                     mstore(0x40, free)
                 }
@@ -180,17 +180,17 @@ library NetworkTerms {
             if (!valid || !_variables(q, b, at + TERM)) revert INetworkVerifier.ProgramTerm(at - p.start);
             end = at + TERM + 1 + VARIABLE * b.count;
 
-            value = coefficient < 0 ? R - uint256(-coefficient) : uint256(coefficient);
-            value = mulmod(value, q.monomial(((at + 10).word(0) >> 160) & MASK), R);
+            value = coefficient < 0 ? order() - uint256(-coefficient) : uint256(coefficient);
+            value = mulmod(value, q.monomial(((at + 10).word(0) >> 160) & MASK), order());
             if (flags & NetworkProgram.COMMITTED != 0) {
                 // E_s
-                value = mulmod(value, _committed(p, q, s, b, at), R);
-                port.put(7, addmod(port.word(7), mulmod(weight, value, R), R));
+                value = mulmod(value, _committed(p, q, s, b, at), order());
+                port.put(7, addmod(port.word(7), mulmod(weight, value, order()), order()));
                 return (0, end);
             }
             _countPoints(p, q, b, at);
             b.base = q.monomial(base);
-            value = mulmod(value, _samples(p, s, b), R);
+            value = mulmod(value, _samples(p, s, b), order());
         }
     }
 
@@ -292,7 +292,7 @@ library NetworkTerms {
             hi = lo + (at + 5).u32();
             bool valid = 2 <= lo && lo < hi && hi <= p.weightEnd;
             uint256 step = ((at + 9).word(0) >> 160) & MASK;
-            value = mulmod(s.geometric, q.monomial(((at + 21).word(0) >> 160) & MASK), R);
+            value = mulmod(s.geometric, q.monomial(((at + 21).word(0) >> 160) & MASK), order());
             uint256 count = (at + GEOMETRIC_HAT).u8();
             valid = valid && count <= MAX_VARIABLES;
             if (!valid) revert INetworkVerifier.ProgramHat(at - p.start);
@@ -300,11 +300,11 @@ library NetworkTerms {
             for (uint256 i = 0; i < count; i++) {
                 uint256 sum = end.word(0);
                 if (sum >> 224 == 0) revert INetworkVerifier.ProgramHat(at - p.start);
-                value = mulmod(value, NetworkPoint.geometric(q.monomial((sum >> 128) & MASK), sum >> 224), R);
+                value = mulmod(value, NetworkPoint.geometric(q.monomial((sum >> 128) & MASK), sum >> 224), order());
                 end += 16;
             }
             uint256 first = s.r + 32 * (s.variables - p.logWeights);
-            value = mulmod(value, q.run(step, 0, hi - lo, int256(lo), first, p.logWeights), R);
+            value = mulmod(value, q.run(step, 0, hi - lo, int256(lo), first, p.logWeights), order());
         }
     }
 
@@ -330,7 +330,7 @@ library NetworkTerms {
             b.mode = POSITION;
             b.q = lo;
             (b.r, b.n) = (s.r + 32 * (s.variables - p.logWeights), p.logWeights);
-            value = mulmod(q.monomial(((at + 10).word(0) >> 160) & MASK), _samples(p, s, b), R);
+            value = mulmod(q.monomial(((at + 10).word(0) >> 160) & MASK), _samples(p, s, b), order());
         }
     }
 
@@ -352,7 +352,7 @@ library NetworkTerms {
             uint256 offset = s.values + b.port.word(3);
             for (uint256 k = s.samples; k > 0; k--) {
                 b.at = offset + (k - 1) * p.stride;
-                sum = addmod(mulmod(sum, s.mu, R), _box(b, box, outer), R);
+                sum = addmod(mulmod(sum, s.mu, order()), _box(b, box, outer), order());
             }
         }
     }
@@ -363,7 +363,7 @@ library NetworkTerms {
             bool more = true;
             while (more) {
                 uint256 value = _inner(b, b.first + box.sum(), outer);
-                sum = addmod(sum, mulmod(box.product(), value, R), R);
+                sum = addmod(sum, mulmod(box.product(), value, order()), order());
                 more = box.next();
             }
         }
@@ -391,17 +391,17 @@ library NetworkTerms {
             switch signed
             case 0 {
                 for {} gt(size, 3) { size := sub(size, 4) } {
-                    sum := add(mulmod(sum, base, R), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
                     at := sub(at, step)
-                    sum := add(mulmod(sum, base, R), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
                     at := sub(at, step)
-                    sum := add(mulmod(sum, base, R), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
                     at := sub(at, step)
-                    sum := add(mulmod(sum, base, R), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
                     at := sub(at, step)
                 }
                 for {} size { size := sub(size, 1) } {
-                    sum := add(mulmod(sum, base, R), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
                     at := sub(at, step)
                 }
             }
@@ -409,11 +409,14 @@ library NetworkTerms {
                 for {} size { size := sub(size, 1) } {
                     let value := sar(bits, mload(at))
                     // A negative value is mapped to R - |value|.
-                    sum := add(mulmod(sum, base, R), add(value, mul(R, slt(value, 0))))
+                    sum := add(
+                        mulmod(sum, base, calldataload(0x04)),
+                        add(value, mul(calldataload(0x04), slt(value, 0)))
+                    )
                     at := sub(at, step)
                 }
             }
-            sum := mod(sum, R)
+            sum := mod(sum, calldataload(0x04))
         }
     }
 

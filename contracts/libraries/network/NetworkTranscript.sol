@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {R} from "../native/Bn254.sol";
 import {Proof} from "../native/NativeProof.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 
 /// @notice All challenges of a proof, under the names of docs/protocol-networks.md, N5.
 /// @param schnorr c_D.
@@ -59,56 +58,56 @@ library NetworkTranscript {
 
             // M1
             state = _next(_absorb(state, proof.limbPoints, proof.sumPoints));
-            c.alpha = state % R;
+            c.alpha = state % order();
             state = _next(state);
-            c.beta = state % R;
+            c.beta = state % order();
             state = _next(state);
-            c.gamma = state % R;
+            c.gamma = state % order();
             state = _next(state);
-            c.chi = state % R;
+            c.chi = state % order();
             state = _next(state);
-            c.mu = state % R;
+            c.mu = state % order();
 
             // M2
             state = _next(_absorb(state, proof.sumPoints, proof.rounds));
-            c.lambda = state % R;
+            c.lambda = state % order();
             state = _next(state);
-            c.theta = state % R;
+            c.theta = state % order();
             state = _next(state);
-            c.psi = state % R;
+            c.psi = state % order();
             state = _next(state);
-            c.zeta = state % R;
+            c.zeta = state % order();
             state = _next(state);
-            c.schnorr = state % R;
+            c.schnorr = state % order();
             for (uint256 i = 0; i < proof.variables; i++) {
                 state = _next(state);
-                c.xi.put(i, state % R);
+                c.xi.put(i, state % order());
             }
 
             // M3: one message per round.
             for (uint256 i = 0; i < proof.variables; i++) {
                 uint256 round = proof.rounds + 96 * i;
                 state = _next(_absorb(state, round, round + 96));
-                c.point.put(i, state % R);
+                c.point.put(i, state % order());
             }
 
             // M4
             state = _next(_absorb(state, proof.evals, proof.foldPoints));
-            c.rho = state % R;
+            c.rho = state % order();
 
             // M5
             state = _next(_absorb(state, proof.foldPoints, proof.foldValues));
-            c.x = state % R;
+            c.x = state % order();
 
             // M6
             state = _next(_absorb(state, proof.foldValues, proof.opening));
-            c.eta = state % R;
+            c.eta = state % order();
 
             // M7: pi_1, then pi_2 with the responses.
             state = _next(_absorb(state, proof.opening, proof.opening + 64));
-            c.z = state % R;
+            c.z = state % order();
             state = _next(_absorb(state, proof.opening + 64, proof.end));
-            c.delta = state % R;
+            c.delta = state % order();
         }
     }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {R} from "../native/Bn254.sol";
-import {NetworkMemory} from "./NetworkMemory.sol";
+import {NetworkMemory, order} from "./NetworkMemory.sol";
 
 /// @title NetworkTriangle
 /// @notice sum_{t <= s < size} of products over bits (docs/protocol-networks.md, N7).
@@ -16,9 +15,9 @@ library NetworkTriangle {
             factors = NetworkMemory.words(2 * bits);
             for (uint256 i = 0; i < bits; i++) {
                 uint256 v = r.word(i);
-                factors.put(2 * i, addmod(1, R - v, R));
-                factors.put(2 * i + 1, mulmod(v, base, R));
-                base = mulmod(base, base, R);
+                factors.put(2 * i, addmod(1, order() - v, order()));
+                factors.put(2 * i + 1, mulmod(v, base, order()));
+                base = mulmod(base, base, order());
             }
         }
     }
@@ -30,7 +29,7 @@ library NetworkTriangle {
             for (uint256 i = 0; i < bits; i++) {
                 factors.put(2 * i, 1);
                 factors.put(2 * i + 1, base);
-                base = mulmod(base, base, R);
+                base = mulmod(base, base, order());
             }
         }
     }
@@ -50,17 +49,17 @@ library NetworkTriangle {
                     for (uint256 s = 0; s < 2; s++) {
                         if (state >= 2 && s > bound) continue;
                         uint256 tight = state >= 2 && s == bound ? 2 : 0;
-                        uint256 row = mulmod(states[state], rows.word(2 * i - 2 + s), R);
+                        uint256 row = mulmod(states[state], rows.word(2 * i - 2 + s), order());
                         for (uint256 t = 0; t < 2; t++) {
                             if (state & 1 == 1 && t > s) continue;
                             uint256 to = tight | (state & 1 == 1 && s == t ? 1 : 0);
-                            next[to] = addmod(next[to], mulmod(row, columns.word(2 * i - 2 + t), R), R);
+                            next[to] = addmod(next[to], mulmod(row, columns.word(2 * i - 2 + t), order()), order());
                         }
                     }
                 }
                 states = next;
             }
-            total = addmod(addmod(states[0], states[1], R), addmod(states[2], states[3], R), R);
+            total = addmod(addmod(states[0], states[1], order()), addmod(states[2], states[3], order()), order());
         }
     }
 }

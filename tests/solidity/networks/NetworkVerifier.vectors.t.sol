@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {INetworkSumcheck, Reduced} from "../../../contracts/interfaces/INetworkSumcheck.sol";
 import {Identities} from "../../../contracts/libraries/Identities.sol";
+import {R} from "../../../contracts/libraries/native/Bn254.sol";
 import {NetworkTest} from "./NetworkTest.sol";
 import {console2} from "forge-std/console2.sol";
 
@@ -63,7 +64,7 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         }
         bytes32 id = ids.length == 1 ? ids[0] : Identities.batchId(ids);
         INetworkSumcheck part = INetworkSumcheck(vm.computeCreateAddress(address(verifier), 1));
-        return part.reduce(v.model.vkDigest, id, ids.length, uint8(v.vk[3]), values, v.program, v.proof);
+        return part.reduce(R, v.model.vkDigest, id, ids.length, uint8(v.vk[3]), values, v.program, v.proof);
     }
 
     function _assertScalar(string memory json, string memory name, uint256 value) private pure {
