@@ -159,7 +159,7 @@ fn another_answer_than_the_models_is_refused() {
     let names = write(&dir, "names.txt", "a\nb\nc\n");
     let named = expect_refusal(prove(&["--labels", &names, "--json"]), sentence).json();
     assert_eq!(named["error"]["outputs"][0]["taken_for_scores_by"], "labels");
-    prove(&["--max-error", "-1"]).expect(2).says("write a part");
+    prove(&["--max-error=-1"]).expect(2).says("write a part");
 }
 
 /// Of a batch, the one that is refused is named, and the others are proven.
