@@ -12,10 +12,11 @@ FORGE := node_modules/.bin/forge
 ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
+SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants soak suite exporters
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +53,12 @@ mutants: node_modules/.installed ## Take every check out of the native verifier,
 # In target directories of its own: the programs in target/ stay what they are. MUTANTS_TARGET names one whose dependencies are built.
 pipeline-mutants: ezkl ## Take every check out of the pipeline, one at a time, and run the test that has to notice
 	node tools/mutants/run.mjs
+
+# The tool makes a virtual environment of its own, by hash, in the cache directory.
+suite: ## Read and execute ONNX's own test suite, and compare with docs/operators.md
+	$(CARGO) build --locked --workspace --example suite_read
+	@tools/preflight python
+	python3 -B tools/suite/run.py $(SUITE_FLAGS)
 
 # The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
 # fuzz/artifacts; a finding becomes a seed.

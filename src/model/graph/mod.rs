@@ -34,7 +34,7 @@ pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
 
 /// The versions of ONNX's default operator set that are read.
-pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=27;
+pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=28;
 /// Nodes that a model may have, with functions inlined.
 pub const MAX_NODES: usize = 1_000_000;
 
