@@ -134,7 +134,7 @@ fn open(path: &Path, audit: &AuditReport, session: &Session) -> Result<(ModelOpe
         return Err(Failure::Input("--model-opening is for claims of native models".into()));
     }
     let (opening, expected) = (opening::read(path)?, audit.facts.vk_digest.unwrap_or_default());
-    let verdict = opening::judge(&context::native(None, None)?, &opening, expected, None, session.control())?;
+    let verdict = opening::judge(&context::native_with(None, None)?, &opening, expected, None, session.control())?;
     Ok((opening, verdict))
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
+    let prepared = context::integration_for(&args.model, &model)?.prepare(&model, session.control())?;
     let mut object = object(&prepared.artifacts, prepared.srs);
     object["built"] = json!(prepared.built);
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));

@@ -1,4 +1,4 @@
-use super::{Backend, Failure, ModelArgs, Side, digits};
+use super::{Backend, Failure, ModelArgs, Side, digits, inputs};
 use alloy::primitives::B256;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{io::IsTerminal, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
@@ -103,7 +103,7 @@ impl Session {
 }
 
 /// The backend that was asked for, as it was asked for.
-pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
+pub(crate) fn integration_for(args: &ModelArgs, model: &Model) -> Result<EZKLIntegration, Failure> {
     let for_ezkl = args.optimize.is_some() || args.memory_limit_mb.is_some() || args.batch.is_some();
     if args.backend != Backend::Ezkl && for_ezkl {
         return Err(Failure::Input("only EZKL takes --optimize, --batch and --memory-limit-mb".into()));
@@ -114,7 +114,7 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     if args.backend != Backend::Native && !args.hide.is_empty() {
         return Err(Failure::Input("only the native backend takes --hide".into()));
     }
-    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
+    let samples = args.calibration.as_deref().map(|path| inputs::samples(path, model)).transpose()?;
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
         (Backend::Native, samples) => {
@@ -129,12 +129,8 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     Ok(EZKLIntegration::new(backend, cache))
 }
 
-/// The native backend with the files that it is to use.
-pub(crate) fn native(srs: Option<&Path>, calibration: Option<&Path>) -> Result<NativeBackend, Failure> {
-    native_with(srs, calibration.map(Input::read).transpose()?)
-}
-
-fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBackend, Failure> {
+/// The native backend with the files that it is to use, and samples of the model's inputs.
+pub(crate) fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBackend, Failure> {
     let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
     let backend = backend.with_cache(&Cache::from_env()?);
     Ok(match srs.map(named_srs) {
@@ -187,7 +183,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
-        Backend::Native => Arc::new(native(None, None)?),
+        Backend::Native => Arc::new(native_with(None, None)?),
         Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))

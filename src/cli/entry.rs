@@ -44,7 +44,7 @@ impl EntryArgs {
             Some(path) => of_bundle(&form::read_bundle(path)?),
             None => {
                 let model = context::model(&self.model)?;
-                let integration = context::integration_for(&self.model)?;
+                let integration = context::integration_for(&self.model, &model)?;
                 of_artifacts(integration.prepare(&model, session.control())?)
             }
         }

@@ -30,13 +30,18 @@ Examples:
   zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
   zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
+  zkinfer prove --model mlp.onnx --input rows.npy --out rows.bundle.json     one proof of every row
   zkinfer prove --model step.onnx --input start.json --chain 10 --out chain.bundle.json     each on the answer before
   zkinfer prove --registry 0x… --chain-id 8453 --submitter 0x… --deadline 1800000000 --out claim.bundle.json
   zkinfer prove --model mlp.onnx --hide inputs --input secret.json --out answer.bundle.json --openings answer.openings.json
 
-An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
-A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
-names. All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
+An input file is JSON as EZKL has it, {\"input_data\": [[numbers of the first input tensor, row-major], …]}, or with the
+tensors' names, {\"x\": [numbers]}; lists may be nested as the tensor's shape. Or it is a .npy or .npz file of NumPy, or for
+models that take a row of numbers a .csv table whose first line names the columns. Several inferences in one file are rows: a
+batch axis of N where the model has one of 1, or N in front of its shape. A .jsonl file has one JSON object per line; of a
+directory, the files that end in .json, .jsonl, .npy, .npz or .csv are read in the order of their names.
+
+All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
 those that come with zkinfer); an EZKL circuit as many as it was made for; what is left of it is filled up with zeros. The bundle is made for no chain, or with
 --registry for one that need not be asked: nobody but the submitter can submit it then. It replaces FILE only when it is complete. `--json` tells what the
 witness, the proof and the rest took: together they are the total.
@@ -52,7 +57,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// An input file, or a directory of them; may be given several times [default: an image of a seven, for the digits
+    /// An input file with one or several inferences, or a directory of them; may be given several times [default: an image of a seven, for the digits
     /// model only].
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
@@ -147,27 +152,24 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    args.expect_openings()?;
+    let annotation = args.note.annotation()?;
+    check_writable(&args.out)?;
+    args.openings.as_deref().map(check_writable).transpose()?;
+    let model = context::model(&args.model)?;
     let inputs = match (args.input.is_empty(), &args.model.model) {
-        (false, _) => inputs::read(&args.input, MAX_STATEMENTS)?,
+        (false, _) => inputs::read(&args.input, MAX_STATEMENTS, &model)?,
         (true, None) => {
             let image = digits::image(None)?;
             vec![Named { name: image.name.into(), input: image.input }]
         }
         (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
-    args.expect_openings()?;
-    let annotation = args.note.annotation()?;
     if args.chain.is_some() && inputs.len() != 1 {
         return Err(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
     }
-    check_writable(&args.out)?;
-    args.openings.as_deref().map(check_writable).transpose()?;
-    let model = context::model(&args.model)?;
-    for Named { name, input } in &inputs {
-        input.check(model.inputs()).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
-    }
     let _runtime = session.runtime()?;
-    let integration = context::integration_for(&args.model)?;
+    let integration = context::integration_for(&args.model, &model)?;
     let prepared = integration.prepare(&model, session.control())?;
     let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
     index::check(&annotation, &schema, args.chain.map_or(inputs.len(), usize::from))?;

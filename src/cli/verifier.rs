@@ -112,7 +112,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
 fn generate(args: &GenerateArgs, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
+    let prepared = context::integration_for(&args.model, &model)?.prepare(&model, session.control())?;
     let (Some(contract), Some(compiled)) = (&prepared.verifier, prepared.verifier_json()) else {
         return Err(Failure::Input(
             "models of this backend have no code of their own: no contract verifies them".into(),

@@ -6,9 +6,11 @@
 
 mod carried;
 mod documents;
+mod inputs;
 mod journal;
 mod model;
 mod native;
+mod network;
 mod outside;
 mod srs;
 
@@ -31,11 +33,17 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_pk", run: native::proving_key, mutations: 400 },
     Target { name: "native_weights", run: native::weights, mutations: 600 },
     Target { name: "native_opening", run: native::opening, mutations: 300 },
+    Target { name: "network_program", run: network::program, mutations: 300 },
+    Target { name: "network_key", run: network::key, mutations: 300 },
     Target { name: "openings", run: documents::openings, mutations: 600 },
     Target { name: "ptau", run: srs::ptau, mutations: 300 },
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },
     Target { name: "onnx", run: model::onnx, mutations: 300 },
     Target { name: "input", run: model::input, mutations: 600 },
+    Target { name: "input_json", run: inputs::json, mutations: 600 },
+    Target { name: "input_npy", run: inputs::npy, mutations: 600 },
+    Target { name: "input_npz", run: inputs::npz, mutations: 600 },
+    Target { name: "input_csv", run: inputs::csv, mutations: 600 },
     Target { name: "schema", run: documents::schema, mutations: 600 },
     Target { name: "bundle", run: documents::bundle, mutations: 600 },
     Target { name: "structure", run: documents::structure, mutations: 600 },

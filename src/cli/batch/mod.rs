@@ -5,17 +5,18 @@ use super::{
     context::Session,
     form::FormArgs,
     index::{self, Entering, NoteArgs},
-    inputs::{self, Named},
+    inputs::{self, Found},
     report,
 };
 use clap::ValueEnum;
 use serde_json::json;
-use std::{fs, ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, path::PathBuf, time::Duration};
 use written::{Writer, padding};
 use zkinfer::{
+    model::Input,
     pipeline::{
         BatchProofGenerator, PipelineError, ProofGenerator, ProofRequest,
-        batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Strategy},
+        batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Outcome as Done, Strategy},
     },
     proof::structure::MAX_DEPTH,
 };
@@ -25,10 +26,12 @@ Examples:
   zkinfer batch --input inputs/ --out bundles/
   zkinfer batch --model mlp.onnx --calibration samples.json --input requests.jsonl --out bundles/ --one-proof --json
   zkinfer batch --backend ezkl --model model.onnx --input inputs/ --out bundles/ --workers 2 --journal batch.journal
+  zkinfer batch --model mlp.onnx --input samples.npy --out bundles/          a bundle for every row
   zkinfer batch --input inputs/ --out bundles/ --aggregate merkle          then: zkinfer verify bundles/merkle.bundle.json
   zkinfer batch --input inputs/ --out bundles/ --aggregate tree --depth 3 --strategy adaptive --target 5
 
-Proves every input file, of directories those in the order of their names, of .jsonl files every line. A bundle is written
+Proves every inference in the input files, as `zkinfer prove --help` has them; of directories, their files in the order of their
+names. A bundle is written
 to DIR as soon as its chunk is done, named after the number of its first input. An input that is refused keeps nothing from
 the others; the report names it, and the exit code is 2. With a journal, a batch that was interrupted goes on where it was.
 
@@ -44,7 +47,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// An input file, a .jsonl file, or a directory of them; may be given several times.
+    /// An input file (JSON, .jsonl, .npy, .npz, .csv) with one or several inferences, or a directory of them; may be given
+    /// several times.
     #[arg(long, value_name = "FILE|DIR", required = true)]
     input: Vec<PathBuf>,
 
@@ -118,22 +122,18 @@ enum Portions {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let config = config(args)?;
-    let inputs = inputs::read(&args.input, MAX_ITEMS)?;
     let annotation = args.note.annotation()?;
     let model = context::model(&args.model)?;
+    let found = inputs::find(&args.input, MAX_ITEMS, &model)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display())))?;
     let _runtime = session.runtime()?;
-    let integration = context::integration_for(&args.model)?;
+    let integration = context::integration_for(&args.model, &model)?;
     let control = session.control();
     let prepared = integration.prepare(&model, control)?;
     let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
-    index::check(&annotation, &schema, inputs.len())?;
-    let hash = model.hash();
-    let items: Vec<BatchItem> = inputs
-        .into_iter()
-        .map(|Named { name, input }| BatchItem::new(name, ProofRequest::new(hash.clone(), input)))
-        .collect();
+    index::check(&annotation, &schema, found.len())?;
+    let (items, refused) = items(found, &model.hash())?;
     let generator = ProofGenerator::new(integration.backend(), &prepared);
     let capacity = generator.capacity()?;
     if args.model.backend == Backend::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
@@ -148,7 +148,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             bar.inc(1);
         }
     };
-    let report = batch.run_observed(&items, control, &finished, |chunk| match writer.write(&chunk.items) {
+    let mut report = batch.run_observed(&items, control, &finished, |chunk| match writer.write(&chunk.items) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             trouble = Some(error);
@@ -157,6 +157,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     })?;
     if let Some(error) = trouble {
         return Err(error);
+    }
+    for item in &mut report.items {
+        if let Some(message) = refused.get(&item.index) {
+            item.outcome = Done::Failed { field: Some("input".into()), message: message.clone() };
+        }
     }
     // Those of the journal were in no chunk.
     writer.write(&report.items)?;
@@ -171,6 +176,22 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         BatchStatus::Cancelled => Outcome::Missing,
         BatchStatus::PartialSuccess | BatchStatus::Failed => Outcome::Refused,
     })
+}
+
+/// The items of a batch, and by index why some have no input: they keep their places, and fail for having no tensor.
+fn items(found: Vec<Found>, model: &str) -> Result<(Vec<BatchItem>, BTreeMap<usize, String>), Failure> {
+    let (mut items, mut refused) = (Vec::with_capacity(found.len()), BTreeMap::new());
+    for Found { name, input } in found {
+        let input = match input {
+            Ok(input) => input,
+            Err(error) => {
+                refused.insert(items.len(), error.to_string());
+                Input::new(Vec::new())?
+            }
+        };
+        items.push(BatchItem::new(name, ProofRequest::new(model, input)));
+    }
+    Ok((items, refused))
 }
 
 impl Args {
