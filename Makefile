@@ -60,6 +60,11 @@ suite: ## Read and execute ONNX's own test suite, and compare with docs/operator
 	@tools/preflight python
 	python3 -B tools/suite/run.py $(SUITE_FLAGS)
 
+# Virtual environments of their own, in the cache directory; PyTorch's is large. EXPORTERS names some of: torch keras sklearn.
+exporters: build ## Export models with PyTorch, Keras and scikit-learn, prove them and verify the proofs (docs/models.md)
+	@tools/preflight python
+	python3 -B tools/exporters/run.py $(EXPORTERS)
+
 # The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
 # fuzz/artifacts; a finding becomes a seed.
 fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each (needs `cargo install cargo-fuzz`)
@@ -85,7 +90,7 @@ flip: ## Change every word of every recorded proof for the Python verifier: minu
 invariants: node_modules/.installed ## Fuzz the contracts longer, and run the invariants of ClaimRegistry 10,000 times: hours
 	FOUNDRY_PROFILE=soak $(FORGE) test
 
-soak: mutants pipeline-mutants kills fuzz compare flip invariants ## What takes too long for every change
+soak: mutants pipeline-mutants kills fuzz compare flip invariants suite exporters ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

@@ -8,6 +8,8 @@
 //! that, `normalize` turns operators of every version and those that are sums of others into canonical ones, `infer` knows
 //! their shapes, `fold` computes with constants, `emit` writes.
 
+#[cfg(test)]
+mod bounds;
 mod build;
 mod call;
 mod emit;
