@@ -69,10 +69,7 @@ pub(super) fn choose<E>(
     }
 }
 
-fn best<E>(
-    ask: &Ask,
-    mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>,
-) -> Result<Option<Choice>, E> {
+fn best<E>(ask: &Ask, mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>) -> Result<Option<Choice>, E> {
     let mut best: Option<Choice> = None;
     // The scales depend on neither columns nor digits, so that any first candidate tells them.
     for multiplier in multipliers(ask) {
