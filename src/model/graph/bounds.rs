@@ -35,6 +35,19 @@ fn every_cut_of_a_file_is_refused_or_named() {
     assert!(matches!(error(&bytes[..bytes.len() / 2]), GraphError::NotOnnx(_)));
 }
 
+/// An input that leaves as it is, and a tensor that leaves twice: what is written has a name for each.
+#[test]
+fn outputs_have_names_of_their_own() {
+    for file in [
+        File::of(17).floats("x", &["1"]).output("x"),
+        File::of(17).floats("x", &["1"]).node("Relu", &["x"], "y").output("y").output("y"),
+    ] {
+        let graph = read(&file.bytes(), None, &Options::default()).unwrap().0;
+        let again = read(&graph.to_onnx(), None, &Options::default()).unwrap().0;
+        assert_eq!(again.to_onnx(), graph.to_onnx());
+    }
+}
+
 /// Every byte changed, in three ways: an error or a graph, no panic, and a graph is written and read again.
 #[test]
 fn no_changed_byte_panics() {
