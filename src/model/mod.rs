@@ -1,5 +1,6 @@
 //! Models as users have them: ONNX files, their inputs, and the float answer everything else is compared with.
 
+mod extent;
 pub mod graph;
 mod input;
 mod lower;
@@ -11,6 +12,7 @@ pub mod synthetic;
 mod tests;
 mod trace;
 
+pub use extent::Extent;
 pub use input::{Input, InputError, InputForm, InputTensor, Inputs, MAX_INPUT_BYTES, MAX_NUMBERS};
 pub use lower::LowerError;
 pub use mlp::Mlp;

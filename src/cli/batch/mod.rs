@@ -1,7 +1,9 @@
 mod written;
 
 use super::{
-    Backend, Failure, ModelArgs, Outcome, context,
+    Failure, ModelArgs, Outcome,
+    answers::{AnswerArgs, Answers},
+    choice, context,
     context::Session,
     form::FormArgs,
     index::{self, Entering, NoteArgs},
@@ -13,12 +15,14 @@ use serde_json::json;
 use std::{collections::BTreeMap, fs, ops::ControlFlow, path::PathBuf, time::Duration};
 use written::{Writer, padding};
 use zkinfer::{
-    model::Input,
+    model::{Input, TensorInfo},
     pipeline::{
         BatchProofGenerator, PipelineError, ProofGenerator, ProofRequest,
-        batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Outcome as Done, Strategy},
+        batch_proofs::{
+            Aggregation, BatchConfig, BatchEvent, BatchItem, BatchReport, BatchStatus, Outcome as Done, Strategy,
+        },
     },
-    proof::structure::MAX_DEPTH,
+    proof::{bundle::BackendName, structure::MAX_DEPTH},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -33,7 +37,7 @@ Examples:
 Proves every inference in the input files, as `zkinfer prove --help` has them; of directories, their files in the order of their
 names. A bundle is written
 to DIR as soon as its chunk is done, named after the number of its first input. An input that is refused keeps nothing from
-the others; the report names it, and the exit code is 2. With a journal, a batch that was interrupted goes on where it was.
+the others; the report names it, and the exit code is 2. So is one whose answer is not the floating-point model's (--max-error). With a journal, a batch that was interrupted goes on where it was.
 
 `--aggregate merkle` and `tree` write one more file when all is done, merkle.bundle.json or tree.bundle.json, with all bundles
 in the order of their inputs; the report has its Merkle root, and for every input its place in it with the hashes beside the
@@ -89,6 +93,9 @@ pub(crate) struct Args {
     journal: Option<PathBuf>,
 
     #[command(flatten)]
+    answers: AnswerArgs,
+
+    #[command(flatten)]
     form: FormArgs,
 
     #[command(flatten)]
@@ -124,22 +131,24 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let config = config(args)?;
     let annotation = args.note.annotation()?;
     let model = context::model(&args.model)?;
+    let labels = args.answers.labels.read(Some(&model))?;
+    labels.expect_one_of(model.outputs().iter().map(TensorInfo::elements))?;
     let found = inputs::find(&args.input, MAX_ITEMS, &model)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display())))?;
     let _runtime = session.runtime()?;
-    let integration = context::integration_for(&args.model, &model)?;
-    let control = session.control();
-    let prepared = integration.prepare(&model, control)?;
+    let chosen = choice::prepare(&args.model, &model, session)?;
+    let (integration, prepared, control) = (&chosen.integration, &chosen.prepared, session.control());
     let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
     index::check(&annotation, &schema, found.len())?;
     let (items, refused) = items(found, &model.hash())?;
-    let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let capacity = generator.capacity()?;
-    if args.model.backend == Backend::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
+    let reference = args.answers.reference(&model, chosen.samples.as_ref(), &labels, false)?;
+    let generator = || ProofGenerator::new(integration.backend(), prepared).against(reference.clone());
+    let capacity = generator().capacity()?;
+    if chosen.backend() == BackendName::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
         return Err(Failure::Input(format!("the circuit takes {capacity} inputs at once: it is for --one-proof")));
     }
-    let batch = BatchProofGenerator::new(generator, config)?;
+    let batch = BatchProofGenerator::new(generator(), config)?;
     let bar = session.bar(items.len() as u64);
     let mut writer = Writer::new(&args.out, &args.form, &annotation, Entering::new(&args.note.index));
     let mut trouble = None;
@@ -167,15 +176,38 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     writer.write(&report.items)?;
     writer.write_structure(args.aggregation(), &report)?;
     let padding = padding(&report, capacity);
+    let answers = answers(&generator(), &items, &report, Answers::new(labels))?;
     let mut object = writer.object(&report, padding);
+    object["answers"] = answers.object();
+    object["backend_choice"] = chosen.object();
     object["model_id"] = json!(prepared.artifacts.model_id());
     object["out"] = json!(args.out);
-    report::result(session, &object, &writer.text(&report, padding));
+    report::result(
+        session,
+        &object,
+        &format!("{}{}{}", writer.text(&report, padding), report::rows(&[chosen.row()]), answers.text()),
+    );
     Ok(match report.status {
         BatchStatus::Complete => Outcome::True,
         BatchStatus::Cancelled => Outcome::Missing,
         BatchStatus::PartialSuccess | BatchStatus::Failed => Outcome::Refused,
     })
+}
+
+/// The answer to every input that is proven, read from the bundle.
+fn answers(
+    generator: &ProofGenerator<'_>,
+    items: &[BatchItem],
+    report: &BatchReport,
+    mut answers: Answers,
+) -> Result<Answers, Failure> {
+    for (item, found) in items.iter().zip(&report.items) {
+        if let (Some(statement), Done::Proven { slot, .. }) = (found.statement(), &found.outcome) {
+            let (values, place) = (&statement.public_values, slot.unwrap_or(0));
+            answers.push(item.id.as_str(), generator.outputs(values, place, None, &item.request.input)?);
+        }
+    }
+    Ok(answers)
 }
 
 /// The items of a batch, and by index why some have no input: they keep their places, and fail for having no tensor.
