@@ -91,11 +91,8 @@ fn choices(seed: &mut u64) -> Result<Graph, Failure> {
 /// Functions of 16 bits that rise, fall, and do both.
 fn functions(seed: &mut u64) -> Result<Graph, Failure> {
     let samples = |f: &dyn Fn(i32) -> i32| Table::Samples(core::array::from_fn(|i| f(i as i32)));
-    let tables = vec![
-        samples(&|i| i * i),
-        samples(&|i| 65_000 - 250 * i),
-        samples(&|i| (i - 128) * (i - 128) - 16_000),
-    ];
+    let tables =
+        vec![samples(&|i| i * i), samples(&|i| 65_000 - 250 * i), samples(&|i| (i - 128) * (i - 128) - 16_000)];
     let tables = tables.into_iter().map(|t| match t {
         Table::Samples(s) => Table::Samples(s.map(|v| v.min(65_535))),
         other => other,

@@ -15,6 +15,7 @@ mod interpolation;
 mod leftovers;
 mod lookups;
 mod products;
+mod softmax;
 mod tensors;
 
 use super::columns::NetworkColumns;

@@ -77,7 +77,7 @@ impl Gadget {
             Self::Max { .. } | Self::Product { .. } | Self::UnsignedProduct { .. } => {
                 return Err(RangeKind::Activation);
             }
-            Self::Compare | Self::Choose { .. } => return Err(RangeKind::Activation),
+            Self::Compare | Self::Choose { .. } | Self::Score | Self::Reciprocal => return Err(RangeKind::Activation),
         }
         Ok(cells.row)
     }
@@ -98,6 +98,14 @@ impl Gadget {
                 cells.put(if c { by } else { 0 }, 2, RangeKind::Over)?;
                 cells.put(if c { 0 } else { -by - 1 }, 2, RangeKind::Under)?;
             }
+            (Self::Reciprocal, [sum, _]) => {
+                let square = 65_535i64 * 65_535;
+                let r = square.checked_div(*sum).filter(|_| *sum > 0).ok_or(RangeKind::Under)?;
+                let rem = square - r * sum;
+                cells.put(r, 2, RangeKind::Under)?;
+                cells.put(rem, 4, RangeKind::Over)?;
+                cells.put(sum - 1 - rem, 4, RangeKind::Over)?;
+            }
             (Self::Choose { signed }, [c, a, b]) => {
                 let value = if *c == 1 { *a } else { *b };
                 cells.put(if signed { value + (1 << 15) } else { value }, 2, RangeKind::Activation)?;
@@ -114,6 +122,21 @@ impl Gadget {
         let mut row = Self::Requantize { shift }.row(product, &[])?;
         row.operands[..2].copy_from_slice(&factors);
         Ok(row)
+    }
+
+    /// The row of a score: its value, its distance to the maximum, whether it is the one that is selected.
+    pub(crate) fn score_row(t: i64, distance: i64, selected: bool) -> Result<Row, RangeKind> {
+        let mut cells = Writer::default();
+        let t = cells.divide(t << 8, 8)?;
+        cells.put(t + (1 << 15), 2, RangeKind::Activation)?;
+        cells.put(distance, 2, RangeKind::Over)?;
+        cells.put(selected.into(), 1, RangeKind::Activation)?;
+        Ok(cells.row)
+    }
+
+    /// The distance in the row of a score.
+    pub(crate) fn distance(row: &Row) -> i64 {
+        i64::from(row.limbs[3]) + (i64::from(row.limbs[4]) << 8)
     }
 
     /// The row of a maximum.
@@ -142,6 +165,7 @@ impl Gadget {
                 row = self.row(0, tables).unwrap_or_default()
             }
             Self::UnsignedProduct { .. } => row = self.operand_row(&[0; 2]).unwrap_or_default(),
+            Self::Reciprocal => row = self.operand_row(&[65_535, 0]).unwrap_or_default(),
             // Such a row reads itself.
             Self::Compare => row = self.operand_row(&[1; 2]).unwrap_or_default(),
             Self::Choose { .. } => row = self.operand_row(&[0; 3]).unwrap_or_default(),

@@ -15,7 +15,7 @@ fn all() -> Vec<Gadget> {
     out.extend([8, 16].map(|shift| Gadget::Product { shift }));
     out.extend([(1, 1), (2, 2)].map(|(table, bytes)| Gadget::Function { table, bytes }));
     out.extend([8, 16].map(|shift| Gadget::UnsignedProduct { shift }));
-    out.extend([Gadget::Copy, Gadget::Compare]);
+    out.extend([Gadget::Copy, Gadget::Compare, Gadget::Score, Gadget::Reciprocal]);
     for signed in [false, true] {
         out.extend([Gadget::Choose { signed }, Gadget::Constant { signed }]);
         for (table, slope) in [(3, Slope::Rising), (4, Slope::Falling), (5, Slope::Signed)] {
@@ -176,7 +176,10 @@ fn rows_are_unique() {
 /// Rows of operands compute what the gadget says, and meet their own gates; no other value does.
 #[test]
 fn rows_of_operands_are_unique() {
-    let cases: [(Gadget, &[i64], i64); 9] = [
+    let cases: [(Gadget, &[i64], i64); 12] = [
+        (Gadget::Reciprocal, &[65_535, 7], 65_535),
+        (Gadget::Reciprocal, &[65_536, -7], 65_534),
+        (Gadget::Reciprocal, &[4_000_000_000, 0], 1),
         (Gadget::Compare, &[5, 5], 1),
         (Gadget::Compare, &[-32_768, 32_767], 0),
         (Gadget::Compare, &[65_535, 0], 1),
@@ -198,6 +201,7 @@ fn rows_of_operands_are_unique() {
             assert!(!gates_hold(&kind, &other, 12), "{gadget:?} {cell}");
         }
     }
+    assert!(Gadget::Reciprocal.operand_row(&[65_534, 0]).is_err() && Gadget::Reciprocal.operand_row(&[0, 0]).is_err());
     assert!(Gadget::Choose { signed: false }.operand_row(&[1, -1, 0]).is_err());
     assert!(Gadget::Compare.operand_row(&[-2, 65_535]).is_err());
     assert!(Gadget::UnsignedProduct { shift: 8 }.operand_row(&[65_535, 65_535]).is_err());
