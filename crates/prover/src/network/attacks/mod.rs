@@ -14,6 +14,7 @@ mod copies;
 mod interpolation;
 mod leftovers;
 mod lookups;
+mod norms;
 mod products;
 mod softmax;
 mod tensors;

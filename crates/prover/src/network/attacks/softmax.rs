@@ -5,14 +5,14 @@ use crate::network::graph::samples::softmax;
 
 /// Other rows of several layers, and the outputs follow from those of the last layer but one.
 #[derive(Debug)]
-struct Rows<'a> {
-    fixture: &'a Fixture,
+pub(super) struct Rows<'a> {
+    pub(super) fixture: &'a Fixture,
     /// Layer, element, row.
-    rows: Vec<(usize, usize, Row)>,
+    pub(super) rows: Vec<(usize, usize, Row)>,
 }
 
 /// The value of a row of a layer.
-fn value(f: &Fixture, layer: usize, row: &Row) -> i64 {
+pub(super) fn value(f: &Fixture, layer: usize, row: &Row) -> i64 {
     let view = &f.graph().gadget(layer).unwrap().kind(0, 0, 12).views[0];
     view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)])).sum::<i64>() + view.constant
 }

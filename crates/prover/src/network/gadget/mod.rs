@@ -108,6 +108,24 @@ pub enum Gadget {
     Score,
     /// `r = floor(65535^2 / X_1)`: `r X_1 = 65535^2 - rem`, `X_1 - 1 - rem >= 0`. `X_2` is the maximum of a row of scores.
     Reciprocal,
+    /// `V = floor((d X_2 - X_1^2 + 2^{s-1}) / 2^s)`, below `2^24`: `X_1` is a sum of `d` values, `X_2` the sum of their
+    /// squares. The value is `V + 1`.
+    Variance {
+        /// `d`.
+        width: u32,
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// `r <= sqrt(2^log / X_1)`: `r^2 = X_2`, `X_2 X_1 <= 2^log`. With [`Self::RootAbove`] it is the greatest such number.
+    InverseRoot {
+        /// The numerator's exponent, 16 to 39.
+        log: u8,
+    },
+    /// `X_1 X_2 > 2^log`, where `X_1 = (r + 1)^2` of a row of [`Self::InverseRoot`] with the same `X_2`.
+    RootAbove {
+        /// The numerator's exponent, 16 to 39.
+        log: u8,
+    },
     /// `y = floor((X_1 X_2 + 2^{s-1}) / 2^s)` in `[0, 2^16)`; relations determine `X_1` and `X_2`.
     UnsignedProduct {
         /// `s`, 8 or 16.
@@ -168,6 +186,8 @@ impl Gadget {
             Self::Copy | Self::Compare | Self::Choose { .. } | Self::Constant { .. } => true,
             Self::UnsignedProduct { shift } => shift_ok(shift),
             Self::Score | Self::Reciprocal => true,
+            Self::Variance { width, shift } => shift_ok(shift) && (1..=1 << 16).contains(&width),
+            Self::InverseRoot { log } | Self::RootAbove { log } => (16..=39).contains(&log),
             Self::Interpolate { table, .. } => table > 0,
         }
     }
@@ -182,6 +202,7 @@ impl Gadget {
             Self::Function { .. } | Self::Interpolate { .. } => true,
             // Its other cells are tied by relations among rows.
             Self::Score | Self::Reciprocal => false,
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => false,
         }
     }
 
@@ -230,6 +251,9 @@ impl Gadget {
             Self::Compare => 5,
             Self::Score => 6,
             Self::Reciprocal => 10,
+            Self::Variance { shift, .. } => shift / 8 + 3,
+            Self::InverseRoot { .. } => 8,
+            Self::RootAbove { .. } => 5,
         }
     }
 
@@ -257,6 +281,7 @@ impl Gadget {
         match self {
             Self::Max { inputs } => inputs - 2,
             Self::Product { .. } | Self::UnsignedProduct { .. } | Self::Reciprocal => 2,
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => 2,
             _ => self.reads(),
         }
     }
@@ -374,6 +399,24 @@ impl Gadget {
                 let gates = vec![gate(&r, &operand(0), rest), gate(&zero(), &zero(), below)];
                 (vec![r, operand(0), operand(1), Form::constant(1)], gates)
             }
+            Self::Variance { width, shift } => {
+                let u = remainder(&mut cells, shift);
+                let v = cells.take(3, 1);
+                let both = u.plus(scaled(&v, 1 << shift));
+                let square = scaled(&both, -1).plus(scaled(&operand(1), width.into()));
+                (vec![constant(v, 1), operand(0), operand(1)], vec![gate(&operand(0), &operand(0), square)])
+            }
+            Self::InverseRoot { log } => {
+                let (r, rem) = (cells.take(3, 1), cells.take(5, 1));
+                let next = constant(scaled(&r, 2).plus(operand(1)), 1);
+                let rest = constant(scaled(&rem, -1), 1 << log);
+                let gates = vec![gate(&r, &r, operand(1)), gate(&operand(1), &operand(0), rest)];
+                (vec![r, operand(0), next], gates)
+            }
+            Self::RootAbove { log } => {
+                let above = constant(cells.take(5, 1), (1 << log) + 1);
+                (vec![operand(0), operand(1)], vec![gate(&operand(0), &operand(1), above)])
+            }
             Self::Compare => {
                 let (c, pos, neg) = (cells.take(1, 1), cells.take(2, 1), cells.take(2, 1));
                 let less = constant(scaled(&c, -1), 1);
@@ -425,6 +468,11 @@ impl Gadget {
                     candidates.push(Self::Interpolate { table, slope, signed });
                 }
             }
+        }
+        candidates.extend((16..=39).flat_map(|log| [Self::InverseRoot { log }, Self::RootAbove { log }]));
+        let square = kind.gates.first().and_then(|gate| gate.c.terms.last());
+        if let Some(width) = square.and_then(|(_, d)| u32::try_from(*d).ok()) {
+            candidates.extend(shifts.clone().map(|shift| Self::Variance { width, shift }));
         }
         let view = |i: usize| kind.views.get(i);
         if let (Some(value), Some(gate)) = (view(0), kind.gates.get(1)) {

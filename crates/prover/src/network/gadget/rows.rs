@@ -78,6 +78,9 @@ impl Gadget {
                 return Err(RangeKind::Activation);
             }
             Self::Compare | Self::Choose { .. } | Self::Score | Self::Reciprocal => return Err(RangeKind::Activation),
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => {
+                return Err(RangeKind::Activation);
+            }
         }
         Ok(cells.row)
     }
@@ -105,6 +108,25 @@ impl Gadget {
                 cells.put(r, 2, RangeKind::Under)?;
                 cells.put(rem, 4, RangeKind::Over)?;
                 cells.put(sum - 1 - rem, 4, RangeKind::Over)?;
+            }
+            (Self::Variance { width, shift }, [sum, squares]) => {
+                let squares = squares.checked_mul(width.into()).ok_or(RangeKind::Over)?;
+                let square = sum.checked_mul(*sum).ok_or(RangeKind::Over)?;
+                let v = cells.divide(squares.checked_sub(square).ok_or(RangeKind::Over)?, shift)?;
+                cells.put(v, 3, RangeKind::Over)?;
+            }
+            (Self::InverseRoot { log }, [v]) => {
+                let r = inverse_root(log, *v).ok_or(RangeKind::Under)?;
+                cells.put(r, 3, RangeKind::Over)?;
+                cells.put((1 << log) - r * r * v, 5, RangeKind::Over)?;
+                cells.row.operands[..2].copy_from_slice(&[*v, r * r]);
+                return Ok(cells.row);
+            }
+            (Self::RootAbove { log }, [v]) => {
+                let next = inverse_root(log, *v).ok_or(RangeKind::Under)? + 1;
+                cells.put(next * next * v - (1 << log) - 1, 5, RangeKind::Over)?;
+                cells.row.operands[..2].copy_from_slice(&[next * next, *v]);
+                return Ok(cells.row);
             }
             (Self::Choose { signed }, [c, a, b]) => {
                 let value = if *c == 1 { *a } else { *b };
@@ -166,6 +188,8 @@ impl Gadget {
             }
             Self::UnsignedProduct { .. } => row = self.operand_row(&[0; 2]).unwrap_or_default(),
             Self::Reciprocal => row = self.operand_row(&[65_535, 0]).unwrap_or_default(),
+            Self::Variance { .. } => row = self.operand_row(&[0, 0]).unwrap_or_default(),
+            Self::InverseRoot { .. } | Self::RootAbove { .. } => row = self.operand_row(&[1 << 8]).unwrap_or_default(),
             // Such a row reads itself.
             Self::Compare => row = self.operand_row(&[1; 2]).unwrap_or_default(),
             Self::Choose { .. } => row = self.operand_row(&[0; 3]).unwrap_or_default(),
@@ -185,6 +209,12 @@ impl Gadget {
         }
         row
     }
+}
+
+/// The greatest `r` with `r^2 v <= 2^log`, for `v` in `1..=2^24`.
+fn inverse_root(log: u8, v: i64) -> Option<i64> {
+    let most = (1i64 << log).checked_div(v).filter(|_| (1..=1 << 24).contains(&v))?;
+    Some(most.isqrt())
 }
 
 /// Cells in the order of [`Cells`].

@@ -56,6 +56,13 @@ fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
         Gadget::UnsignedProduct { shift } => out.extend([13, shift]),
         Gadget::Score => out.push(14),
         Gadget::Reciprocal => out.push(15),
+        Gadget::Variance { width, shift } => {
+            out.push(16);
+            u32s(out, &[width]);
+            out.push(shift);
+        }
+        Gadget::InverseRoot { log } => out.extend([17, log]),
+        Gadget::RootAbove { log } => out.extend([18, log]),
     }
 }
 
@@ -157,6 +164,25 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
         Layer::MulUnsigned { from, shift } => {
             out.push(12);
             u32s(out, &from.map(at));
+            out.push(*shift);
+        }
+        Layer::Variances { from, shift } => {
+            out.push(17);
+            u32s(out, &[at(*from)]);
+            out.push(*shift);
+        }
+        Layer::InverseRoots { variances, log } => {
+            out.push(18);
+            u32s(out, &[at(*variances)]);
+            out.push(*log);
+        }
+        Layer::RootBounds { roots } => {
+            out.push(19);
+            u32s(out, &[at(*roots)]);
+        }
+        Layer::Normalize { from, roots, shift } => {
+            out.push(20);
+            u32s(out, &[at(*from), at(*roots)]);
             out.push(*shift);
         }
         Layer::Scores { from } => {
@@ -343,6 +369,9 @@ impl Reader<'_> {
             13 => Gadget::UnsignedProduct { shift: self.u8()? },
             14 => Gadget::Score,
             15 => Gadget::Reciprocal,
+            16 => Gadget::Variance { width: self.u32()?, shift: self.u8()? },
+            17 => Gadget::InverseRoot { log: self.u8()? },
+            18 => Gadget::RootAbove { log: self.u8()? },
             NONE => return Ok(None),
             other => return Err(EncodingError::Flags(other)),
         }))
@@ -394,6 +423,10 @@ impl Reader<'_> {
             }
             12 => Layer::MulUnsigned { from: self.sources()?, shift: self.u8()? },
             13 => Layer::Scores { from: self.source()? },
+            17 => Layer::Variances { from: self.source()?, shift: self.u8()? },
+            18 => Layer::InverseRoots { variances: self.source()?, log: self.u8()? },
+            19 => Layer::RootBounds { roots: self.source()? },
+            20 => Layer::Normalize { from: self.source()?, roots: self.source()?, shift: self.u8()? },
             14 => Layer::OfDistance { scores: self.source()?, activation: self.gadget()? },
             15 => Layer::Reciprocals { scores: self.source()?, from: self.source()? },
             16 => Layer::ScaleRows { from: self.source()?, by: self.source()?, shift: self.u8()? },

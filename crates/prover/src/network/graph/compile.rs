@@ -290,6 +290,35 @@ impl Lowering<'_> {
                 }
             }
             Layer::MatMul { from, .. } => self.matmul(layer, *from),
+            Layer::Variances { from, .. } => {
+                let of = self.graph.dims[*from].clone();
+                for (view, square) in [(1, None), (2, Some(0))] {
+                    let sum = self.access(layer, view, 1, whole(&dims, Monomial::theta));
+                    let terms = Access { view2: square, ..self.access(*from, 0, -1, rows(&of, true)) };
+                    self.relation(vec![sum, terms], vec![]);
+                }
+            }
+            Layer::InverseRoots { variances, .. } => self.same_value(layer, 1, (*variances, 0), &dims),
+            Layer::RootBounds { roots } => {
+                if let Layer::InverseRoots { variances, .. } = &self.graph.layers[*roots] {
+                    self.same_value(layer, 1, (*variances, 0), &dims);
+                }
+                let next = self.access(*roots, 2, 1, whole(&dims, Monomial::theta));
+                let bound = self.access(layer, 0, -1, whole(&dims, Monomial::theta));
+                self.relation(vec![next, bound], vec![]);
+            }
+            Layer::Normalize { from, roots, .. } => {
+                if let Layer::InverseRoots { variances, .. } = &self.graph.layers[*roots] {
+                    let centered = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                    let width = dims.last().copied().unwrap_or(1);
+                    let x = self.access(*from, 0, -i64::from(width), whole(&dims, Monomial::theta));
+                    let sum = self.access(*variances, 1, 1, rows(&dims, false));
+                    self.relation(vec![centered, x, sum], vec![]);
+                }
+                let factor = self.access(layer, 2, 1, whole(&dims, Monomial::theta));
+                let root = self.access(*roots, 0, -1, rows(&dims, false));
+                self.relation(vec![factor, root], vec![]);
+            }
             Layer::Scores { from } => {
                 let z = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
                 let x = self.access(*from, 0, -(1 << 8), whole(&dims, Monomial::theta));
@@ -366,6 +395,13 @@ impl Lowering<'_> {
         }
         let copied = |((position, column), address)| Copied { position, column, address };
         addresses.into_iter().map(copied).collect()
+    }
+
+    /// A view of a layer is a view of another, element by element.
+    fn same_value(&mut self, layer: usize, view: u8, (from, of): (usize, u8), dims: &[u32]) {
+        let own = self.access(layer, view, 1, whole(dims, Monomial::theta));
+        let other = self.access(from, of, -1, whole(dims, Monomial::theta));
+        self.relation(vec![own, other], vec![]);
     }
 
     /// `S` is the sum of a row; `M` is its maximum: `D + t = M` for all of its scores, and one is selected.

@@ -21,9 +21,12 @@ impl core::fmt::Debug for Run {
 }
 
 /// The value that later layers read.
-fn value(view: &Form, row: &Row) -> i64 {
-    let terms = view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)]));
-    terms.sum::<i64>() + view.constant
+fn value(view: &Form, row: &Row, limbs: u8) -> i64 {
+    let column = |c: u8| match c.checked_sub(limbs) {
+        Some(x) => row.operands[usize::from(x)],
+        None => row.limbs[usize::from(c)].into(),
+    };
+    view.terms.iter().map(|(c, v)| v * column(*c)).sum::<i64>() + view.constant
 }
 
 impl Graph {
@@ -49,7 +52,7 @@ impl Graph {
             match self.gadget(layer) {
                 Some(gadget) => {
                     let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
-                    values.push(Zeroizing::new(rows.iter().map(|row| value(view, row)).collect()));
+                    values.push(Zeroizing::new(rows.iter().map(|row| value(view, row, gadget.limbs())).collect()));
                 }
                 None => run.outputs = sums,
             }
@@ -89,6 +92,28 @@ impl Graph {
                 let reads = self.reads(layer);
                 let operands = |i: usize| reads.iter().map(|(from, at)| values[*from][at[i] as usize]).collect();
                 return self.operand_rows(layer, (0..self.elements(layer)).map(operands));
+            }
+            Layer::Variances { from, .. } => {
+                let width = self.dims[*from].last().map_or(1, |n| *n as usize);
+                // Below 2^16 values of 16 bits.
+                let sums = |x: &[i64]| vec![x.iter().sum(), x.iter().map(|x| x * x).sum()];
+                return self.operand_rows(layer, values[*from].chunks(width).map(sums));
+            }
+            Layer::InverseRoots { variances, .. } => {
+                return self.operand_rows(layer, values[*variances].iter().map(|v| vec![*v]));
+            }
+            Layer::RootBounds { roots } => {
+                let of = earlier[*roots].iter().map(|row| vec![row.operands[0]]);
+                return self.operand_rows(layer, of);
+            }
+            Layer::Normalize { from, roots, .. } => {
+                let width = dims.last().map_or(1, |n| *n as usize);
+                let centered = values[*from].chunks(width).zip(values[*roots].iter()).flat_map(|(x, r)| {
+                    let sum: i64 = x.iter().sum();
+                    // At most 2^16 values of 16 bits.
+                    x.iter().map(move |v| vec![width as i64 * v - sum, *r])
+                });
+                return self.operand_rows(layer, centered);
             }
             Layer::Scores { from } => return scores(dims, &values[*from]),
             Layer::OfDistance { scores, .. } => earlier[*scores].iter().map(Gadget::distance).collect(),

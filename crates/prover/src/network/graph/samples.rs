@@ -142,6 +142,21 @@ pub(crate) fn softmax(seed: u64, apply: bool) -> Graph {
     Graph::with_functions(layers, vec![table]).unwrap()
 }
 
+/// A layer norm of rows of three, and a dense layer.
+pub(crate) fn norm(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let layers = vec![
+        Layer::Input { dims: vec![4, 3] },
+        Layer::Activation { from: 0, activation: Gadget::Requantize { shift: 8 } },
+        Layer::Variances { from: 1, shift: 8 },
+        Layer::InverseRoots { variances: 2, log: 36 },
+        Layer::RootBounds { roots: 3 },
+        Layer::Normalize { from: 1, roots: 3, shift: 16 },
+        linear(5, Linear::Dense { outputs: 2 }, 12, None, &mut rng),
+    ];
+    Graph::new(layers).unwrap()
+}
+
 /// Graphs of several shapes.
 pub(crate) fn graphs() -> Vec<Graph> {
     let relu = Gadget::Relu { shift: 8 };
@@ -155,6 +170,7 @@ pub(crate) fn graphs() -> Vec<Graph> {
         tree(5),
         smooth(6),
         softmax(7, true),
+        norm(8),
         wide.with_committed(hidden),
     ]
 }

@@ -47,6 +47,7 @@ impl Program {
             defined: vec![false; p.tensors.len()],
             tied: vec![0; p.tensors.len()],
             rows: vec![Rows::default(); p.tensors.len()],
+            radicands: vec![None; p.tensors.len()],
             ports: vec![false; p.ports.len()],
         }
         .run()?;
@@ -84,6 +85,8 @@ struct Definitions<'a> {
     tied: Vec<u8>,
     /// Rows of scores, by the tensor of reciprocals that has their maxima.
     rows: Vec<Rows>,
+    /// What the radicands of roots, and of bounds of roots, are: their own box and what it is equal to.
+    radicands: Vec<Option<(Vec<super::Var>, Access)>>,
     /// Ports that a constraint ties.
     ports: Vec<bool>,
 }
@@ -248,6 +251,11 @@ impl Definitions<'_> {
             ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. } | Gadget::UnsignedProduct { .. }) => {
                 self.factor(a)
             }
+            ([a], []) if matches!(self.tensor(a).1, Gadget::Variance { .. }) => self.factor(a),
+            ([a], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. } | Gadget::RootAbove { .. }) => {
+                self.radicand(a, r)
+            }
+            ([a, b], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. }) => self.root(a, b, r),
             ([a], []) => {
                 self.define(a, of_relation)?;
                 self.defined[usize::from(a.tensor)] = true;
@@ -344,6 +352,42 @@ impl Definitions<'_> {
         }
         self.tied[at] |= bit;
         self.defined[at] = self.tied[at].count_ones() == u32::from(last);
+        Ok(())
+    }
+
+    /// `X_1` of a root, or `X_2` of its bound, is one other view.
+    fn radicand(&mut self, a: &Access, r: &Relation) -> Result<(), &'static str> {
+        let [own, other] = &r.accesses[..] else {
+            return Err("the radicand of a root is a view of another tensor");
+        };
+        if own != a || a.view != 1 || (own.coefficient, other.coefficient) != (1, -1) {
+            return Err("the radicand of a root is a view of another tensor");
+        }
+        covers(a, self.tensor(a).0, of_relation)?;
+        match self.radicands[usize::from(a.tensor)].replace((own.vars.clone(), other.clone())) {
+            None => Ok(()),
+            Some(_) => Err("a root has one radicand"),
+        }
+    }
+
+    /// `X_2 + 2 r + 1` of a root is `X_1` of a bound with the same radicand: `r^2 v <= num < (r + 1)^2 v`.
+    fn root(&mut self, a: &Access, b: &Access, r: &Relation) -> Result<(), &'static str> {
+        let ((t, root), (u, bound)) = (self.tensor(a), self.tensor(b));
+        let pair = match (root, bound) {
+            (Gadget::InverseRoot { log }, Gadget::RootAbove { log: other }) => log == other,
+            _ => false,
+        };
+        let views = (a.view, b.view, a.coefficient, b.coefficient) == (2, 0, 1, -1);
+        let boxes = (&a.vars, a.monomial) == (&b.vars, b.monomial) && t.dims == u.dims && r.accesses.len() == 2;
+        let [left, right] = [a, b].map(|x| &self.radicands[usize::from(x.tensor)]);
+        if !pair || !views || !boxes || left.is_none() || left != right {
+            return Err("a root and its bound have the same radicand, and the next square in common");
+        }
+        covers(a, t, of_relation)?;
+        covers(b, u, of_relation)?;
+        for x in [a, b] {
+            self.defined[usize::from(x.tensor)] = true;
+        }
         Ok(())
     }
 
@@ -519,7 +563,7 @@ mod tests {
     use super::super::{Form, Var};
     use super::*;
     use crate::network::fixed::Copied;
-    use crate::network::graph::samples::{cnn, mixed, mlp, softmax, tree};
+    use crate::network::graph::samples::{cnn, mixed, mlp, norm, softmax, tree};
 
     fn program() -> Parts {
         let relu = Gadget::Relu { shift: 8 };
@@ -816,5 +860,32 @@ mod tests {
             let again = p.relations[distances].clone();
             p.relations.push(again);
         });
+    }
+
+    #[test]
+    fn roots_have_bounds_with_the_same_radicand() {
+        let compiled = norm(3).compile().unwrap();
+        compiled.program.check(&compiled.fixed).unwrap();
+        let p = compiled.program.parts.clone();
+        let refused = |what: &str, change: &dyn Fn(&mut Parts)| {
+            let mut parts = p.clone();
+            change(&mut parts);
+            let verdict = Program::new(parts).and_then(|program| program.check(&compiled.fixed));
+            assert!(verdict.is_err(), "{what}");
+        };
+        for relation in 0..p.relations.len() {
+            refused("every relation is needed", &|p| drop(p.relations.remove(relation)));
+        }
+        let gadget = |p: &Parts, a: &Access| {
+            Gadget::recognise(&p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)], p.limbs).unwrap()
+        };
+        let bound = |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::RootAbove { .. });
+        let radicand = p.relations.iter().position(bound).unwrap();
+        refused("another radicand", &|p| p.relations[radicand].accesses[1].offsets[0] = 1);
+        refused("a radicand times 2", &|p| p.relations[radicand].accesses[1].coefficient = -2);
+        let next =
+            |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::InverseRoot { .. }) && r.accesses[0].view == 2;
+        let next = p.relations.iter().position(next).unwrap();
+        refused("the square of another row", &|p| p.relations[next].accesses[1].offsets[0] = 1);
     }
 }
