@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "cli/answers.rs"]
+mod answers;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 #[path = "cli/boundary.rs"]
 mod boundary;
 #[path = "cli/carried.rs"]
 mod carried;
+#[path = "cli/claims.rs"]
+mod claims;
 #[path = "cli/commands.rs"]
 mod commands;
 #[path = "cli/end_to_end.rs"]
@@ -20,6 +24,8 @@ mod ezkl;
 mod hidden;
 #[path = "cli/index.rs"]
 mod index;
+#[path = "cli/inputs.rs"]
+mod inputs;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/native.rs"]
@@ -32,6 +38,8 @@ mod opening;
 mod program;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/rpc.rs"]
+mod rpc;
 #[path = "cli/structures.rs"]
 mod structures;
 #[path = "support/tls.rs"]

@@ -1,9 +1,16 @@
 //! Parse, call the library, report. One file per command.
 
 mod account;
+mod again;
+mod answer;
+mod answers;
+mod assignment;
 mod audit;
 mod batch;
 mod bench;
+mod challenge;
+mod choice;
+mod claim;
 mod compile;
 mod context;
 mod demo;
@@ -12,6 +19,7 @@ mod dims;
 mod doctor;
 mod entry;
 mod failure;
+mod finalize;
 mod form;
 mod hidden;
 mod index;
@@ -22,17 +30,19 @@ mod opening;
 mod operator;
 mod prove;
 mod register;
+mod registry;
 mod report;
 mod setup;
 mod submit;
 mod verifier;
 mod verify;
 
+use choice::{Asked, Backend};
 use clap::{Parser, Subcommand, ValueEnum};
 use context::Session;
 use failure::Failure;
 use std::{path::PathBuf, process::ExitCode};
-use zkinfer::{backend::ezkl::Objective, proof::bundle::BackendName};
+use zkinfer::backend::ezkl::Objective;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -48,7 +58,7 @@ Environment:
   ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
   ZKINFER_STATE_DIR  where what was sent is kept (else $XDG_STATE_HOME/zkinfer, else ~/.local/state/zkinfer)
   ETH_RPC_URL        the node, where a command takes --rpc and has none
-  ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
+  ZKINFER_PRIVATE_KEY  the key that commands which write to a chain sign with (64 hex digits)
   ZKINFER_KEYSTORE_PASSWORD  the password of --keystore
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_INDEX      the directory of the index that `search` looks in, or `off` (else `index` in the cache directory)
@@ -107,6 +117,21 @@ enum Command {
     /// Submit a bundle's claim to a registry.
     #[command(after_help = submit::EXAMPLES)]
     Submit(submit::Args),
+    /// Claim at one of three prices: attested, optimistic (one or a batch, bonded), verified.
+    #[command(subcommand)]
+    Claim(claim::Command),
+    /// Object to an Optimistic claim.
+    #[command(after_help = challenge::EXAMPLES)]
+    Challenge(challenge::Args),
+    /// Prove an Optimistic claim that somebody objected to.
+    #[command(after_help = answer::EXAMPLES)]
+    Answer(answer::Args),
+    /// End an Optimistic claim whose time is over.
+    #[command(after_help = finalize::EXAMPLES)]
+    Finalize(finalize::Args),
+    /// A claim registry: its terms, its claims, what happens there.
+    #[command(subcommand)]
+    Registry(registry::Command),
     /// Install what a backend needs.
     #[command(subcommand)]
     Setup(setup::Command),
@@ -121,27 +146,6 @@ enum Command {
     Doctor(doctor::Args),
 }
 
-/// The backends that can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Backend {
-    /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
-    Native,
-    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
-    Ezkl,
-    /// Proves NOTHING: for tests of programs that call this one.
-    Mock,
-}
-
-impl From<Backend> for BackendName {
-    fn from(backend: Backend) -> Self {
-        match backend {
-            Backend::Ezkl => Self::Ezkl,
-            Backend::Native => Self::Native,
-            Backend::Mock => Self::Mock,
-        }
-    }
-}
-
 /// Which model to use.
 #[derive(Debug, clap::Args)]
 struct ModelArgs {
@@ -153,12 +157,12 @@ struct ModelArgs {
     dims: dims::DimArgs,
 
     /// What proves.
-    #[arg(long, value_enum, default_value = "native")]
-    backend: Backend,
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: Asked,
 
-    /// Samples that show which values to expect, in an input file whose lists hold several inputs, one after the other
-    /// [default: native takes those that come with the digits model, else any input in 0 to 1].
-    #[arg(long, value_name = "FILE")]
+    /// Samples that show which values to expect: input files as for --input, whose flat lists may also hold several inputs, one
+    /// after the other [default: native takes those that come with the digits model, else any input in 0 to 1].
+    #[arg(long, value_name = "FILE|DIR")]
     calibration: Option<PathBuf>,
 
     /// Powers of tau that the model is set up with: a file of a ceremony (native: .ptau, EZKL: kzgK.srs), the id under which
@@ -264,6 +268,11 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Index(command) => index::manage(&command, session),
         Command::Opening(command) => opening::run(&command, session),
         Command::Verifier(command) => verifier::run(&command, session),
+        Command::Claim(command) => claim::run(&command, session),
+        Command::Challenge(args) => challenge::run(&args, session),
+        Command::Answer(args) => answer::run(&args, session),
+        Command::Finalize(args) => finalize::run(&args, session),
+        Command::Registry(command) => registry::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),
         Command::BenchChild(args) => bench::run_child(&args, session),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use zkinfer::{chain::Devnet, evm::Toolchain};
 
 /// The second account of development nodes.
-const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+pub(crate) const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
 pub(crate) struct Chain {
     pub(crate) devnet: Devnet,
@@ -44,7 +44,7 @@ impl Chain {
     }
 
     /// With the development account.
-    fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
+    pub(crate) fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
         native(dir, &[args, &["--rpc", &self.devnet.endpoint(), "--dev-account", "--json"]].concat())
     }
 
@@ -94,6 +94,8 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
 
     let elsewhere = tempfile::tempdir().unwrap();
     let audit = chain.audit(&elsewhere, &submission, &[]).expect(0).json();
+    let answer = &audit["answers"][0]["outputs"][0];
+    assert_eq!((&answer["class"], answer["values"].as_array().map(Vec::len)), (&json!(7), Some(10)));
     let off_chain = audit["checks"].as_array().unwrap().iter().find(|check| check["name"] == "off-chain-verification");
     assert_eq!(off_chain.unwrap()["outcome"], "passed", "the key is on the chain");
     let strict = chain.audit(dir, &submission, &["--strict"]).expect(0).json();
