@@ -4,14 +4,14 @@
 //! that it is a network with small integers as weights, and which.
 
 use super::{
-    NAME, NativeBackend, calibration, damaged, failed, files, refused,
+    NAME, NativeBackend, calibration, damaged, failed, files, quantize, refused,
     srs::Needs,
     system::{self, SecretKey},
     unsupported, weights_of,
 };
 use crate::{
     backend::{Artifacts, BackendError, Control},
-    model::{Mlp, Model, quantize::Quantized},
+    model::{Mlp, Model},
     proof::{Verdict, bundle::BackendName},
 };
 use alloy::{hex, primitives::B256};
@@ -208,7 +208,7 @@ impl NativeBackend {
                 let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
                 let chosen = calibration::choose(model, self.calibration.as_ref());
                 let (calibration, _) = chosen.map_err(|error| refused(&error))?;
-                let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
+                let quantized = quantize(model, &mlp, &calibration)?;
                 weights_of(&quantized, key.shape().committed()).map_err(|error| unsupported(&error))? == *weights
             }
             Opened::Network { graph, .. } => {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::{BackendError, Circuit, Control, Keys},
-    model::{Model, network::Network},
+    model::{Model, network::Network, quantize::Quantized},
 };
 use alloy::primitives::B256;
 use std::{fs, path::Path};
@@ -53,7 +53,10 @@ impl NativeBackend {
         let details = details.map_err(|error| failed("compile", error))?;
         let figures = Figures { calibration: source, accuracy: report.accuracy, network: Some(report) };
         let figures = serde_json::to_value(figures).map_err(|error| failed("compile", error))?;
-        let schema = schema::schema_of(model, network.input(), network.output_scale(), self.hidden)?;
+        // A schema asks for scales alone.
+        let (input, output_scale) = (network.input(), network.output_scale());
+        let scales = Quantized { input, units: Vec::new(), layers: Vec::new(), output_scale };
+        let schema = schema::schema_of(model, &scales, self.hidden)?;
         Ok(Circuit { schema, details, figures })
     }
 
