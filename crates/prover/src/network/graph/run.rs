@@ -47,7 +47,7 @@ impl Graph {
         let of = |(layer, rows): (usize, &Zeroizing<Vec<Row>>)| match self.gadget(layer) {
             Some(gadget) => {
                 let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
-                Zeroizing::new(rows.iter().map(|row| value(view, row)).collect())
+                Zeroizing::new(rows.iter().map(|row| value(view, row, gadget.limbs())).collect())
             }
             None => Zeroizing::new(run.outputs.clone()),
         };
