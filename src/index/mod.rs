@@ -1,7 +1,7 @@
 //! Finding proofs again: by model, job, time, words, or by "an input like this one".
 //!
 //! An [`Index`] has an [`Entry`] for every statement that was proven or claimed here. [`SqliteIndex`] is the one of a single
-//! machine.
+//! machine, [`PostgresIndex`] that of many.
 //!
 //! **An index proves nothing.** What it returns is [`Found`]: a pointer, from which a bundle is opened, hashed and verified
 //! like one that came by mail. Nothing that verifies asks an index. It holds what bundles and registries say openly, and
@@ -17,6 +17,7 @@ mod error;
 mod indexer;
 mod note;
 mod open;
+pub mod postgres;
 mod query;
 mod sketch;
 mod sources;
@@ -30,6 +31,7 @@ pub use error::IndexError;
 pub use indexer::{IndexEvent, Indexer, IndexerOptions, IndexerStats};
 pub use note::{Embedding, MAX_DIMENSION, Note, NoteFile, Noted};
 pub use open::Opened;
+pub use postgres::PostgresIndex;
 pub use query::{Cursor, Filter, Found, MAX_PAGE, Page, Query};
 pub use sqlite::{Change, Rebuilt, Sources, SqliteIndex};
 
