@@ -1,22 +1,28 @@
 //! Submitting claims, one or several with one proof, and reading them back.
 
-mod call;
-mod confirm;
-
-pub use confirm::{Claim, read_claim};
-
 use super::{
-    ChainError, Client, Entry, Mined, operator::unless_interrupted, outbox::Signed, plan::check_size, release,
+    ChainError, Client, Entry, Mined, Node,
+    bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded},
+    fork::NewState,
+    operator::unless_interrupted,
+    outbox::Signed,
+    plan::{Intent, check_size},
+    release,
     sender::mined,
 };
-use crate::proof::{Bundle, Statement};
-use alloy::primitives::{Address, B256, Bytes};
-use call::Call;
-use confirm::READ_BACK_PAUSE;
+use crate::proof::{Assignment, Bundle, Context, Statement, identity::batch_id};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::{SolCall, SolEvent},
+};
 use serde::Serialize;
+use std::{collections::HashSet, time::Duration};
 
+/// How often a claim is looked for whose transaction is in a block.
+const READ_BACKS: u32 = 20;
 /// How often the transaction of a claim is looked for that is recorded.
 const EARLIER_LOOKS: u32 = 4;
+const READ_BACK_PAUSE: Duration = Duration::from_millis(250);
 
 /// A claim that is recorded now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +32,19 @@ pub struct Submission {
     /// The transaction.
     #[serde(flatten)]
     pub mined: Mined,
+}
+
+/// A recorded claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// Who submitted it.
+    pub submitter: Address,
+    /// The time of its block.
+    pub recorded_at: u64,
+    /// Whether a verifier contract accepted the proof.
+    pub verified: bool,
+    /// Whether the proof could have been copied from somebody else.
+    pub transferable: bool,
 }
 
 /// The claims of a batch, recorded now.
@@ -51,6 +70,15 @@ pub struct Settled {
     pub mined: Option<Mined>,
     /// Whether they were recorded before, so that nothing was sent.
     pub is_old: bool,
+}
+
+/// The submission of one proof, ready to be simulated.
+struct Call {
+    what: &'static str,
+    registry: Address,
+    ids: Vec<B256>,
+    batch_id: Option<B256>,
+    data: Bytes,
 }
 
 impl Client {
@@ -183,6 +211,62 @@ impl Client {
         Ok(None)
     }
 
+    async fn are_recorded(&self, registry: Address, ids: &[B256]) -> Result<bool, ChainError> {
+        for &id in ids {
+            match read_claim(self.node(), registry, id).await? {
+                Some(claim) if claim.verified => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn single(&self, statement: &Statement, proof: &Bytes) -> Result<Call, ChainError> {
+        let (registry, assignment) = self.assignment(statement)?;
+        let call = IProofRegistry::submitCall {
+            modelId: statement.model_id,
+            assignment: assignment.into(),
+            publicValues: statement.public_values.as_bytes().clone(),
+            proof: proof.clone(),
+        };
+        let (what, data) = ("the submission of the claim", call.abi_encode().into());
+        Ok(Call { what, registry, ids: vec![statement.id()], batch_id: None, data })
+    }
+
+    fn batch(&self, statements: &[Statement], proof: &Bytes) -> Result<Call, ChainError> {
+        let wrong = |reason: String| ChainError::WrongContext(reason);
+        let opened = statements.iter().map(|statement| self.assignment(statement)).collect::<Result<Vec<_>, _>>()?;
+        let (Some(first), Some(&(registry, _))) = (statements.first(), opened.first()) else {
+            return Err(wrong("the batch has no statements".into()));
+        };
+        if statements.iter().any(|statement| statement.model_id != first.model_id) {
+            return Err(wrong("the statements of a batch are all about one model".into()));
+        }
+        if opened.iter().any(|(other, _)| *other != registry) {
+            return Err(wrong("the statements of a batch are all made for one registry".into()));
+        }
+        let ids: Vec<B256> = statements.iter().map(Statement::id).collect();
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
+            return Err(wrong(format!(
+                "statement {twice} is in the batch twice, and a registry records it once; prove it once"
+            )));
+        }
+        let call = IProofRegistry::submitBatchCall {
+            modelId: first.model_id,
+            assignments: opened.iter().map(|&(_, assignment)| assignment.into()).collect(),
+            publicValues: statements.iter().map(|statement| statement.public_values.as_bytes().clone()).collect(),
+            proof: proof.clone(),
+        };
+        let (what, batch_id) = ("the submission of the batch", Some(batch_id(&ids)));
+        Ok(Call { what, registry, ids, batch_id, data: call.abi_encode().into() })
+    }
+
+    fn intent(&self, call: &Call) -> Intent {
+        let new_state = NewState::claims(call.ids.len());
+        Intent { what: call.what.into(), to: Some(call.registry), data: call.data.clone(), new_state }
+    }
+
     async fn submit_call(&self, call: &Call, model_id: B256, entry: Option<&mut Entry>) -> Result<Mined, ChainError> {
         self.submit_call_at(call, model_id, entry, None).await
     }
@@ -201,4 +285,84 @@ impl Client {
         self.confirm(call, &mined).await?;
         Ok(mined)
     }
+
+    /// Every statement has its event in the transaction and its record in the registry. A node that is behind is given some
+    /// time: the receipt is there already.
+    async fn confirm(&self, call: &Call, mined: &Mined) -> Result<(), ChainError> {
+        let (what, registry, hash) = (call.what, call.registry, mined.transaction_hash);
+        let events: Vec<B256> = logs_of(mined, registry)
+            .filter_map(|log| ClaimRecorded::decode_log_validate(log).ok())
+            .map(|event| event.statementId)
+            .collect();
+        if let Some(id) = call.ids.iter().find(|id| !events.contains(id)) {
+            return Err(unexpected(what, format!("transaction {hash} emitted no ClaimRecorded event for {id}")));
+        }
+        let is_batch = |log| {
+            BatchRecorded::decode_log_validate(log)
+                .is_ok_and(|event| Some(event.batchId) == call.batch_id && event.count == U256::from(call.ids.len()))
+        };
+        if let Some(id) = call.batch_id.filter(|_| !logs_of(mined, registry).any(is_batch)) {
+            return Err(unexpected(what, format!("transaction {hash} emitted no BatchRecorded event for {id}")));
+        }
+        let mut reason = String::new();
+        for _ in 0..READ_BACKS {
+            match self.are_recorded(registry, &call.ids).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => reason = "the registry has no verified claim of it, as far as this node tells".into(),
+                Err(error) => reason = error.to_string(),
+            }
+            tokio::time::sleep(READ_BACK_PAUSE).await;
+        }
+        Err(unexpected(what, format!("transaction {hash} is in block {}, but {reason}; audit it", mined.block_number)))
+    }
+
+    fn assignment<'a>(&self, statement: &'a Statement) -> Result<(Address, &'a Assignment), ChainError> {
+        let Context::Chain { chain_id, registry, assignment } = &statement.context else {
+            return Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()));
+        };
+        if *chain_id != self.node().chain_id() {
+            let here = self.node().chain_id();
+            return Err(ChainError::WrongContext(format!("it is made for chain {chain_id}, and this is chain {here}")));
+        }
+        if assignment.submitter != self.address() {
+            let (theirs, ours) = (assignment.submitter, self.address());
+            return Err(ChainError::WrongContext(format!(
+                "only {theirs} may submit it, and the key is that of {ours}"
+            )));
+        }
+        Ok((*registry, assignment))
+    }
+}
+
+impl From<&Assignment> for IProofRegistry::Assignment {
+    fn from(assignment: &Assignment) -> Self {
+        Self {
+            submitter: assignment.submitter,
+            consumer: assignment.consumer,
+            job: assignment.job,
+            deadline: assignment.deadline,
+        }
+    }
+}
+
+fn logs_of(mined: &Mined, registry: Address) -> impl Iterator<Item = &alloy::primitives::Log> {
+    mined.receipt.inner.logs().iter().map(|log| &log.inner).filter(move |log| log.address == registry)
+}
+
+fn unexpected(what: &str, reason: String) -> ChainError {
+    ChainError::Unexpected { what: what.into(), reason }
+}
+
+/// Reads a claim at the latest block; `None` when the registry has none of this statement.
+///
+/// # Errors
+/// [`ChainError`].
+pub async fn read_claim(node: &Node, registry: Address, statement_id: B256) -> Result<Option<Claim>, ChainError> {
+    let claim = node.view(registry, &IProofRegistry::claimCall { statementId: statement_id }).await?;
+    Ok((claim.assurance != Assurance::None).then(|| Claim {
+        submitter: claim.submitter,
+        recorded_at: claim.recordedAt,
+        verified: claim.assurance == Assurance::Verified,
+        transferable: claim.transferable,
+    }))
 }

@@ -6,17 +6,12 @@
 //!
 //! Limits: fees are estimated once and never raised; one receipt is enough, whatever happens to its block later.
 
-mod broadcast;
-mod receipt;
-
-pub(super) use receipt::mined;
-pub use receipt::wait;
-
 use super::{
     Account, Budget, ChainError, Entry, Fork, Node, Outbox, guard,
-    operator::{Operator, unless_interrupted},
+    operator::{Operator, interrupted, unless_interrupted},
     outbox::Signed,
     plan::{Intent, Plan, check_size},
+    wording::{Meaning, meaning},
 };
 use crate::storage::Lock;
 use alloy::{
@@ -26,12 +21,12 @@ use alloy::{
     primitives::{Address, B256, U256},
     rpc::types::TransactionReceipt,
 };
-use broadcast::Broadcast;
 use serde::Serialize;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Nodes refuse larger transactions (geth: `txMaxSize`).
 pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
@@ -96,6 +91,16 @@ struct Ledger {
     committed: U256,
 }
 
+/// What a node made of a transaction.
+enum Broadcast {
+    /// It has it, or may have it.
+    Taken,
+    /// The account's nonce is used, and not by this one.
+    NonceUsed,
+    /// It does not have it.
+    Refused(String),
+}
+
 impl Sender {
     pub(super) fn new(node: Node, account: Account) -> Self {
         let (options, operator) = (SendOptions::default(), Arc::new(()));
@@ -141,6 +146,18 @@ impl Sender {
         };
         drop(held);
         self.wait_for(what, &signed).await
+    }
+
+    /// Hands a kept transaction over once more and waits for it. `None`: the node does not take it any more.
+    pub(super) async fn resend(&self, what: &str, kept: &Signed) -> Result<Option<Mined>, ChainError> {
+        if self.operator.is_interrupted() {
+            return Err(ChainError::Interrupted(what.into()));
+        }
+        self.operator.sending(what, kept.hash);
+        match self.broadcast(what, kept).await {
+            Broadcast::Taken => self.wait_for(what, kept).await.map(Some),
+            Broadcast::NonceUsed | Broadcast::Refused(_) => Ok(None),
+        }
     }
 
     /// Keeps other processes of this machine from taking the same nonce.
@@ -210,4 +227,130 @@ impl Sender {
         self.operator.sending(what, hash);
         Ok(())
     }
+
+    async fn broadcast(&self, what: &str, signed: &Signed) -> Broadcast {
+        let (begun, hash) = (Instant::now(), signed.hash);
+        loop {
+            let message = match self.node.broadcast(what, &signed.raw).await {
+                Ok(()) => return Broadcast::Taken,
+                Err(ChainError::Rpc { message, .. }) => message,
+                // The node may have taken it before the connection broke: the receipt tells.
+                Err(error) => {
+                    tracing::warn!(%hash, %error, "no answer to the transaction");
+                    return Broadcast::Taken;
+                }
+            };
+            match meaning(&message) {
+                Meaning::Known => return Broadcast::Taken,
+                // Whatever its words: a node that knows the hash has taken it.
+                _ if self.is_known(hash).await => return Broadcast::Taken,
+                Meaning::NonceTooLow => return Broadcast::NonceUsed,
+                Meaning::InFlight
+                    if begun.elapsed() < self.options.receipt_deadline && !self.operator.is_interrupted() =>
+                {
+                    tracing::debug!(%hash, "an earlier transaction of the account is not mined yet");
+                    tokio::time::sleep(self.options.poll_interval.max(Duration::from_millis(100))).await;
+                }
+                _ => return Broadcast::Refused(message),
+            }
+        }
+    }
+
+    async fn is_known(&self, hash: B256) -> bool {
+        matches!(self.node.transaction(hash).await, Ok(Some(_)))
+    }
+
+    async fn not_taken(&self, what: &str, hash: B256, message: &str) -> ChainError {
+        let hint = match meaning(message) {
+            Meaning::NoFunds => {
+                "; besides gas, an L2 takes a fee for L1 data (and some an operator fee): send the account more".into()
+            }
+            Meaning::Underpriced => "; gas became dearer: run the command again".into(),
+            Meaning::InFlight => match self.node.code(self.address()).await {
+                Ok(code) if code.starts_with(&[0xef, 0x01, 0x00]) => format!(
+                    "; {} delegates to other code (EIP-7702), and nodes take one transaction at a time of such accounts: \
+                     use a plain account",
+                    self.address()
+                ),
+                _ => "; wait for the account's earlier transactions".into(),
+            },
+            _ => String::new(),
+        };
+        ChainError::NotTaken { what: what.into(), hash, message: message.into(), hint }
+    }
+
+    /// Waits for a transaction that was handed over, unless the operator interrupts.
+    pub(super) async fn wait_for(&self, what: &str, signed: &Signed) -> Result<Mined, ChainError> {
+        let hash = signed.hash;
+        let receipt = tokio::select! {
+            biased;
+            () = interrupted(&*self.operator) => return Err(ChainError::InterruptedAfter { what: what.into(), hash }),
+            receipt = wait(&self.node, &self.options, what, hash) => receipt,
+        };
+        let receipt = match receipt {
+            Err(error @ ChainError::NoReceipt { .. }) => return Err(self.explain(what, signed, error).await),
+            receipt => receipt?,
+        };
+        mined(what, receipt)
+    }
+
+    /// Of a transaction without a receipt: whether there can still be one. A nonce that is used, and a node that does not know
+    /// the transaction: another one has taken its place.
+    async fn explain(&self, what: &str, signed: &Signed, error: ChainError) -> ChainError {
+        if !self.is_lost(signed).await {
+            return error;
+        }
+        ChainError::Replaced { what: what.into(), hash: signed.hash, account: signed.from, nonce: signed.nonce }
+    }
+
+    /// Whether a transaction can never be mined, as far as the node tells.
+    pub(super) async fn is_lost(&self, signed: &Signed) -> bool {
+        let unknown = matches!(self.node.transaction(signed.hash).await, Ok(None));
+        unknown && matches!(self.node.nonce(signed.from, false).await, Ok(next) if next > signed.nonce)
+    }
+}
+
+/// What a receipt says.
+pub(super) fn mined(what: &str, receipt: TransactionReceipt) -> Result<Mined, ChainError> {
+    let (hash, block_number) = (receipt.transaction_hash, receipt.block_number.unwrap_or_default());
+    if !receipt.status() {
+        return Err(ChainError::TransactionFailed { what: what.into(), hash, block: block_number });
+    }
+    Ok(Mined { transaction_hash: hash, block_number, gas_used: receipt.gas_used, receipt })
+}
+
+/// Looks for a transaction's receipt until the deadline, whether the transaction succeeded or failed. A node that fails
+/// to answer is asked again. The receipt is of a block that the chain has.
+///
+/// # Errors
+/// [`ChainError::NoReceipt`].
+pub async fn wait(
+    node: &Node,
+    options: &SendOptions,
+    what: &str,
+    hash: B256,
+) -> Result<TransactionReceipt, ChainError> {
+    let begun = Instant::now();
+    let mut ticks = interval(options.poll_interval.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let search = async {
+        let mut is_told = false;
+        loop {
+            ticks.tick().await;
+            match node.canonical_receipt(hash).await {
+                Ok(Some(receipt)) => return receipt,
+                Ok(None) => {}
+                Err(error) if is_told => tracing::debug!(%hash, %error, "no answer about the receipt"),
+                Err(error) => {
+                    is_told = true;
+                    tracing::warn!(%hash, %error, "no answer about the receipt; asking again");
+                }
+            }
+        }
+    };
+    tokio::time::timeout(options.receipt_deadline, search).await.map_err(|_| ChainError::NoReceipt {
+        what: what.into(),
+        hash,
+        waited: begun.elapsed(),
+    })
 }
