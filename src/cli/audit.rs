@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
     report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
-    Entering::new(&args.index).claims(index::audited_claims(&audit));
+    Entering::new(&args.index).claims(index::audited_claims(&audit), &index::NoteFile::new(vec![]));
     Ok(match audit.verdict {
         AuditVerdict::Unknown if opened.is_valid() => Outcome::Missing,
         AuditVerdict::Valid if refused.is_empty() && opened.is_valid() => Outcome::True,

@@ -335,3 +335,49 @@ async fn costs_are_agreed_to_and_contracts_go_to_their_places() {
     };
     assert_eq!((sent(&deployed), sent(&again), &again["adapter"]), (4, 1, &deployed["adapter"]));
 }
+
+/// What was noted of a bundle is found with what `submit` made of it; and an index that is made again, from files and the
+/// chain alone, is the same.
+#[tokio::test]
+async fn notes_follow_a_bundle_that_is_proven_again_and_claims_are_read_from_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundles = dir.path().join("bundles");
+    fs::create_dir(&bundles).unwrap();
+    let path = |name: &str| bundles.join(name).display().to_string();
+    fs::write(path("embedding.json"), "[1, 2]").unwrap();
+    for (name, meta) in [("a.bundle.json", "ward=7"), ("b.bundle.json", "ward=8")] {
+        let args = ["prove", "--out", &path(name), "--meta", meta, "--embedding", &path("embedding.json")];
+        native(&dir, &args).expect(0);
+    }
+    let chain = Chain::with(&dir, Path::new(&path("a.bundle.json"))).await;
+    let first = chain.submit(&dir, Path::new(&path("a.bundle.json")), &[]).expect(0).json();
+    let out = path("b-on-chain.bundle.json");
+    let job = format!("0x{}", "11".repeat(32));
+    let more = ["--out", &out, "--job", &job];
+    let second = chain.submit(&dir, Path::new(&path("b.bundle.json")), &more).expect(0).json();
+    // Submitting again is nothing new, in the index neither.
+    chain.submit(&dir, Path::new(&path("a.bundle.json")), &[]).expect(0);
+    let search = |more: &[&str]| {
+        let found = native(&dir, &[&["search", "--json", "--limit", "100"], more].concat()).expect(0).json();
+        found["found"].as_array().unwrap().clone()
+    };
+    let recorded = |ward: &str| search(&["--status", "recorded", "--meta", &format!("ward={ward}")]);
+    let (seven, eight) = (recorded("7"), recorded("8"));
+    assert_eq!((seven.len(), eight.len()), (1, 1));
+    assert_eq!(
+        (&seven[0]["statement_id"], &eight[0]["statement_id"]),
+        (&first["statement_id"], &second["statement_id"])
+    );
+    // A claim alone has the words; an embedding needs a bundle, which says what is hidden.
+    assert_eq!((&seven[0]["embeddings"], &eight[0]["embeddings"]), (&json!([]), &json!(["default"])));
+    let near = search(&["--near", &path("embedding.json"), "--status", "recorded", "--job", &job]);
+    assert_eq!(near[0]["statement_id"], second["statement_id"], "filter and nearness in one call");
+
+    let again = dir.path().join("again").display().to_string();
+    let (from, rpc, registry) = (path(""), chain.devnet.endpoint(), chain.at("proof_registry"));
+    let rebuild =
+        ["index", "rebuild", "--from", &from, "--rpc", &rpc, "--registry", registry, "--index", &again, "--json"];
+    let report = native(&dir, &rebuild).expect(0).json();
+    assert_eq!((&report["claims"], &report["problems"]), (&json!(2), &json!([])));
+    assert_eq!(search(&["--index", &again]), search(&[]));
+}

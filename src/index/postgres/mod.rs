@@ -3,7 +3,6 @@
 mod nearest;
 mod place;
 mod read;
-mod scaled;
 mod schema;
 mod scram;
 #[cfg(test)]
@@ -56,6 +55,12 @@ impl PostgresIndex {
     #[must_use]
     pub fn is_address(text: &str) -> bool {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
+    }
+
+    /// Where it is, without account and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.place.to_string()
     }
 
     /// How many entries there are.

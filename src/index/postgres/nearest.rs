@@ -4,10 +4,9 @@
 use super::{
     Trouble,
     read::{COLUMNS, conditions, numbered, numbers, there, whole},
-    scaled::Scaled,
     wire::{Connection, Param},
 };
-use crate::index::{Embedding, Found, IndexError, Page, Query, note::cosine};
+use crate::index::{Embedding, Found, IndexError, Page, Query, note::cosine, scaled::Scaled};
 use alloy::primitives::B256;
 
 /// At least twice what pgvector's cosine is off: three sums of n products in single precision, of numbers of which the largest

@@ -1,13 +1,14 @@
 //! From rows to entries.
 
 use super::{
-    Trouble, scaled,
+    Trouble,
     wire::{Command, Connection, Param, Row},
 };
 use crate::{
     index::{
         Assurance, Embedding, Entry, Found, Held, IndexError, Page, Query, Recorded,
         conditions::{Conditions, Value},
+        scaled,
     },
     proof::{Assignment, Context, bundle::BackendName},
     storage::ContentAddress,

@@ -3,11 +3,10 @@
 use super::{
     Trouble, nearest,
     read::{COLUMNS, PLAIN, there, whole},
-    scaled::Scaled,
     wire::{Command, Connection, Param},
 };
 use crate::{
-    index::{Embedding, Entry, IndexError, Outcome, query::words},
+    index::{Embedding, Entry, IndexError, Outcome, query::words, scaled::Scaled},
     proof::Context,
 };
 use alloy::primitives::B256;

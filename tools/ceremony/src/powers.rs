@@ -1,8 +1,8 @@
 //! Points of both groups: their bytes in snarkjs' files, and whether they are the powers of one tau.
 
 use crate::key::{Key, Row};
-use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective, g1, g2};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing, short_weierstrass::Affine};
 use ark_ff::{BigInt, BigInteger, Field, PrimeField};
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub trait Powers: AffineRepr<ScalarField = Fr> + Raw {
     }
 }
 
-impl Powers for G1Affine {
+impl Powers for Affine<g1::Config> {
     const GROUP: &str = "G1";
     type Other = G2Affine;
 
@@ -55,7 +55,7 @@ impl Powers for G1Affine {
     }
 }
 
-impl Powers for G2Affine {
+impl Powers for Affine<g2::Config> {
     const GROUP: &str = "G2";
     type Other = G1Affine;
 
@@ -72,7 +72,7 @@ impl Powers for G2Affine {
     }
 }
 
-impl Raw for G1Affine {
+impl Raw for Affine<g1::Config> {
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let [x, y] = coordinates(bytes)?;
         point(Self::new_unchecked(x, y), bytes, Self::is_on_curve)
@@ -83,7 +83,7 @@ impl Raw for G1Affine {
     }
 }
 
-impl Raw for G2Affine {
+impl Raw for Affine<g2::Config> {
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let [x0, x1, y0, y1] = coordinates(bytes)?;
         point(Self::new_unchecked(Fq2::new(x0, x1), Fq2::new(y0, y1)), bytes, Self::is_on_curve)

@@ -40,7 +40,9 @@ fn eliminate<P: Powers>(size: usize, equations: Vec<(Row, P)>) -> Result<Vec<Opt
     // Which equations a point is in; the equations that are left, by their lengths.
     let mut columns = vec![BTreeSet::new(); size];
     for (i, row) in rows.iter().enumerate() {
-        row.keys().for_each(|j| drop(columns[*j as usize].insert(i)));
+        for j in row.keys() {
+            columns[*j as usize].insert(i);
+        }
     }
     let mut left: BTreeSet<(usize, usize)> = rows.iter().enumerate().map(|(i, row)| (row.len(), i)).collect();
     let mut pivots = Vec::new();
@@ -56,7 +58,9 @@ fn eliminate<P: Powers>(size: usize, equations: Vec<(Row, P)>) -> Result<Vec<Opt
         rows[i].values_mut().for_each(|value| *value *= inverse);
         sides[i] *= inverse;
         let row = rows[i].clone();
-        row.keys().for_each(|j| drop(columns[*j as usize].remove(&i)));
+        for j in row.keys() {
+            columns[*j as usize].remove(&i);
+        }
         let others: Vec<(usize, Fr)> = columns[pivot as usize].iter().map(|o| (*o, rows[*o][&pivot])).collect();
         for (other, factor) in &others {
             left.remove(&(rows[*other].len(), *other));

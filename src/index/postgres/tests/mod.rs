@@ -9,7 +9,10 @@ use crate::{
         Assurance, Embedding, Filter, Note, Query, Recorded, SqliteIndex, Status,
         entry::tests::{embedding, entry},
     },
-    proof::{Context, bundle::BackendName},
+    proof::{
+        Context,
+        bundle::{BackendName, tests::numbered},
+    },
 };
 use server::Server;
 
@@ -223,4 +226,34 @@ fn many_nodes_enter_at_once() {
     assert_eq!(index.enter(std::slice::from_ref(&offchain)).unwrap(), [Outcome::New]);
     let filter = Filter { statement: Some(offchain.statement_id), ..Filter::default() };
     assert_eq!(index.search(&Query::latest(filter, 1)).unwrap().found[0].entry(), &offchain);
+}
+
+/// What a rebuild makes of bundles, notes and claims on one machine, filling makes of them on a server; twice is once.
+#[test]
+fn filling_a_server_is_a_rebuild_that_takes_nothing_out() {
+    use crate::index::{NoteFile, Noted, Sources, fill};
+    let Some(server) = Server::shared() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for number in 1..4 {
+        std::fs::write(dir.path().join(format!("{number}.json")), numbered(number).to_json()).unwrap();
+    }
+    let note = Note::new().with_label("round").unwrap().with_embedding(embedding(&[1.0, 2.0]));
+    let noted = Noted { statements: vec![entry(1).statement_id, entry(77).statement_id], note };
+    std::fs::write(dir.path().join("1.note.json"), NoteFile::new(vec![noted]).to_json()).unwrap();
+    std::fs::write(dir.path().join("bad.json"), r#"{"format": "zkinfer-bundle", "version": 2}"#).unwrap();
+    let mut claim = Entry::new(entry(9).statement_id, entry(9).model_id, entry(9).context);
+    (claim.claim, claim.created_at_ms) = (Some(recorded(3)), 5);
+    let sources = Sources { folders: vec![dir.path().into()], claims: vec![claim] };
+    let sqlite = SqliteIndex::open(&dir.path().join("index/index.sqlite")).unwrap();
+    sqlite.rebuild(&sources, false).unwrap();
+    let postgres = server.index(&server.database());
+    postgres.enter(&[entry(50)]).unwrap();
+    for _ in 0..2 {
+        let report = fill(&postgres, &sources).unwrap();
+        assert_eq!((report.files, report.notes, report.claims, report.problems.len()), (3, 1, 1, 1));
+    }
+    assert_eq!(postgres.remove(&[entry(50).statement_id]).unwrap(), 1);
+    let all = Query::latest(Filter::default(), 100);
+    assert_eq!(postgres.search(&all).unwrap(), sqlite.search(&all).unwrap());
+    assert_eq!(postgres.len().unwrap(), 4);
 }
