@@ -8,6 +8,8 @@ mod bad_input;
 mod boundary;
 #[path = "cli/carried.rs"]
 mod carried;
+#[path = "cli/claims.rs"]
+mod claims;
 #[path = "cli/commands.rs"]
 mod commands;
 #[path = "cli/end_to_end.rs"]
@@ -32,6 +34,8 @@ mod opening;
 mod program;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/rpc.rs"]
+mod rpc;
 #[path = "cli/structures.rs"]
 mod structures;
 #[path = "support/tls.rs"]

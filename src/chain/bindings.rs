@@ -1,6 +1,9 @@
 //! The contracts' interfaces and their errors. They live in [`crate::evm`], because the embedded EVM needs them too.
 
 pub use crate::evm::{
-    Refusal,
-    bindings::{IBatchVerifierAdapter, IEzklVerifier, IModelRegistry, IProofRegistry, IVerifierAdapter, ModelKey},
+    ClaimRefusal, Refusal,
+    bindings::{
+        IBatchVerifierAdapter, IClaimRegistry, IEzklVerifier, IModelRegistry, IProofRegistry, IVerifierAdapter,
+        ModelKey,
+    },
 };

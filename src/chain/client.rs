@@ -3,6 +3,7 @@
 use super::{
     Account, ChainError, Mined, Node, Operator, Outbox, SendOptions,
     bindings::IModelRegistry::{self, Standing},
+    claims::Terms,
     fork::NewState,
     guard,
     plan::Intent,
@@ -17,7 +18,7 @@ use crate::{
     },
 };
 use alloy::{
-    primitives::{Address, B256, Bytes, keccak256},
+    primitives::{Address, B256, Bytes, U256, keccak256},
     sol_types::SolCall,
 };
 use serde::Serialize;
@@ -111,6 +112,20 @@ impl Client {
         self.sender.account.address()
     }
 
+    /// Deploys a claim registry of this release beside a proof registry. Its terms are for ever.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherRelease`] when the proof registry is not this release's; [`ChainError::Refused`] for terms that no
+    /// registry takes; others of [`ChainError`].
+    pub async fn deploy_claim_registry(&self, proofs: Address, terms: &Terms) -> Result<Deployment, ChainError> {
+        let models = release::registries(self.node(), proofs).await?;
+        let creation = release::claim_registry_creation(proofs, terms);
+        // What no registry takes is refused by the simulation, with the reason.
+        let code = release::claim_registry_code(proofs, models, terms).ok();
+        let code_bytes = code.as_ref().map_or(creation.len(), |code| code.len());
+        self.create("ClaimRegistry", &creation, code.map(keccak256), code_bytes).await
+    }
+
     /// Deploys a model's own code.
     ///
     /// # Errors
@@ -143,7 +158,7 @@ impl Client {
     ) -> Result<Deployment, ChainError> {
         let what = format!("the deployment of {contract}");
         let new_state = NewState::contract(code_bytes);
-        let intent = Intent { what: what.clone(), to: None, data: creation.clone(), new_state };
+        let intent = Intent { what: what.clone(), to: None, data: creation.clone(), value: U256::ZERO, new_state };
         let mined = self.sender.send(&intent, None, None).await?;
         let unexpected = |reason: String| ChainError::Unexpected { what: what.clone(), reason };
         let address =
@@ -230,7 +245,8 @@ impl Client {
         if self.node().code(to).await?.is_empty() {
             return Err(ChainError::Refused { what: what.into(), refusal: Refusal::NoCode(to) });
         }
-        let intent = Intent { what: what.into(), to: Some(to), data: call.abi_encode().into(), new_state };
+        let data = call.abi_encode().into();
+        let intent = Intent { what: what.into(), to: Some(to), data, value: U256::ZERO, new_state };
         self.sender.send(&intent, None, None).await
     }
 }

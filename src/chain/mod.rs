@@ -7,6 +7,7 @@
 mod account;
 pub mod auditor;
 pub mod bindings;
+pub mod claims;
 pub mod client;
 pub mod deployment;
 pub mod devnet;
@@ -14,6 +15,7 @@ mod error;
 pub mod fees;
 pub mod fork;
 pub mod guard;
+mod logs;
 pub mod money;
 pub mod node;
 pub mod operator;
@@ -22,6 +24,7 @@ mod place;
 mod plan;
 pub mod release;
 pub mod sender;
+mod settle;
 mod submission;
 mod wording;
 

@@ -21,7 +21,9 @@ pub struct Offer {
     pub price: u128,
     /// What an L2 may take for L1 data besides, in wei.
     pub l1_fee: U256,
-    /// The most that all of it can cost, in wei.
+    /// What the transaction brings to the contract, a bond or a fee, in wei.
+    pub value: U256,
+    /// The most that all of it can cost, in wei, with what it brings.
     pub ceiling: U256,
     /// The most that everything of this client may cost, in wei.
     pub max_cost: Option<U256>,
@@ -36,6 +38,9 @@ impl fmt::Display for Offer {
         writeln!(f, "  gas         at most {} at {}", self.gas, money::price(self.price))?;
         if !self.l1_fee.is_zero() {
             writeln!(f, "  L1 data     about {}", amount(self.l1_fee))?;
+        }
+        if !self.value.is_zero() {
+            writeln!(f, "  brings      {}, which the contract holds", amount(self.value))?;
         }
         write!(f, "  costs       at most {}", amount(self.ceiling))?;
         if let Some(limit) = self.max_cost {

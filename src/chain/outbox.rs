@@ -9,12 +9,14 @@
 //! outbox/<chain id>/<id>.json           the entry
 //! outbox/<chain id>/<id>.bundle.json    its bundle
 //! outbox/<chain id>/requests/<request>  the id of the entry that a request led to
+//! outbox/<chain id>/<id>.batch.json     the leaves of a batch of claims
+//! outbox/<chain id>/wishes/<wish>       the deadline that was chosen for a wish to have something claimed
 //! outbox/sent.jsonl                     one line for every transaction that was ever signed, statements or not
 //! ```
 //!
 //! What an entry says is believed of nothing but what was signed: whether a claim is recorded, the chain is asked.
 
-use super::ChainError;
+use super::{ChainError, claims::ClaimBatch};
 use crate::{
     proof::{Bundle, Context, Statement, Structure, identity::batch_id},
     storage::{Cache, Lock, StorageError, write_atomic},
@@ -105,10 +107,25 @@ impl Outbox {
     pub fn open(&self, bundle: &Bundle) -> Result<Entry, ChainError> {
         let (chain_id, registry) = destination(bundle.statement())?;
         let statement_ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
+        let entry = self.open_as(chain_id, registry, submission_id(bundle), statement_ids)?;
+        self.keep_bundle(bundle)?;
+        Ok(entry)
+    }
+
+    /// Opens the entry of anything else that is done once, or makes it: `id` names what is done, where, and by whom.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub(super) fn open_as(
+        &self,
+        chain_id: u64,
+        registry: Address,
+        id: B256,
+        statement_ids: Vec<B256>,
+    ) -> Result<Entry, ChainError> {
         let dir = self.chain(chain_id)?;
-        let id = submission_id(bundle);
         let lock = self.lock(&format!("{chain_id}-{id}"))?;
-        let (path, kept) = (dir.join(format!("{id}.json")), bundle_path(&dir, id));
+        let path = dir.join(format!("{id}.json"));
         let record = match read(&path)? {
             Some(bytes) => {
                 let record: Record =
@@ -120,9 +137,6 @@ impl Outbox {
             }
             None => Record { version: VERSION, chain_id, registry, statement_ids, transactions: Vec::new() },
         };
-        if !kept.exists() {
-            write_atomic(&kept, &bundle.to_json()).map_err(|error| stored(&kept, &error))?;
-        }
         let entry = Entry { outbox: self.clone(), path, record, _lock: lock };
         entry.save()?;
         Ok(entry)
@@ -138,12 +152,74 @@ impl Outbox {
         let Some(text) = read(&index)? else { return Ok(None) };
         let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
         let id: B256 = id.ok_or_else(|| failed(&index, "it names no entry; delete it".into()))?;
-        let path = bundle_path(&dir, id);
+        self.kept(chain_id, id)
+    }
+
+    /// The bundle of an entry.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`] when it is there and cannot be read.
+    pub fn kept(&self, chain_id: u64, id: B256) -> Result<Option<Bundle>, ChainError> {
+        let path = bundle_path(&self.chain(chain_id)?, id);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         match Structure::decode(&bytes) {
             Ok(Structure::Single(bundle)) if submission_id(&bundle) == id => Ok(Some(*bundle)),
             _ => Err(failed(&path, "it is not the bundle that was kept; move it away".into())),
         }
+    }
+
+    /// Keeps a bundle that is made for a chain.
+    ///
+    /// # Errors
+    /// As [`Outbox::open`].
+    pub fn keep_bundle(&self, bundle: &Bundle) -> Result<(), ChainError> {
+        let (chain_id, _) = destination(bundle.statement())?;
+        let path = bundle_path(&self.chain(chain_id)?, submission_id(bundle));
+        if path.exists() {
+            return Ok(());
+        }
+        write_atomic(&path, &bundle.to_json()).map_err(|error| stored(&path, &error))
+    }
+
+    /// Keeps the leaves of a batch of claims, which no chain holds.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn keep_batch(&self, chain_id: u64, batch_id: B256, batch: &ClaimBatch) -> Result<(), ChainError> {
+        let path = self.chain(chain_id)?.join(format!("{batch_id}.batch.json"));
+        write_atomic(&path, &batch.to_json()).map_err(|error| stored(&path, &error))
+    }
+
+    /// The leaves of a batch of claims that was posted from here; that they are those of a batch, its id says.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`] when the file is there and cannot be read.
+    pub fn kept_batch(&self, chain_id: u64, batch_id: B256) -> Result<Option<ClaimBatch>, ChainError> {
+        let path = self.chain(chain_id)?.join(format!("{batch_id}.batch.json"));
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        ClaimBatch::from_json(&bytes).map(Some).map_err(|error| failed(&path, error.to_string()))
+    }
+
+    /// The deadline that a wish was given, which is what its statements depend on besides what was wished.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn deadline_of(&self, chain_id: u64, wish: B256) -> Result<Option<u64>, ChainError> {
+        let path = self.chain(chain_id)?.join("wishes").join(wish.to_string());
+        let Some(text) = read(&path)? else { return Ok(None) };
+        let deadline = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        deadline.map(Some).ok_or_else(|| failed(&path, "it names no deadline; delete it".into()))
+    }
+
+    /// Notes the deadline of a wish; a later one takes its place.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn fix_deadline(&self, chain_id: u64, wish: B256, deadline: u64) -> Result<(), ChainError> {
+        let dir = self.chain(chain_id)?.join("wishes");
+        make_dir(&dir)?;
+        let path = dir.join(wish.to_string());
+        write_atomic(&path, format!("{deadline}\n").as_bytes()).map_err(|error| stored(&path, &error))
     }
 
     /// Whether the bundle's statements were kept before, made for this context.

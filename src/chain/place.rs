@@ -7,7 +7,7 @@ use super::{
     plan::Intent,
 };
 use crate::evm::artifacts::Artifact;
-use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::Serialize;
 
 /// A contract of this release on a chain.
@@ -62,7 +62,7 @@ impl Client {
             }
             let data = Bytes::from([SALT.as_slice(), &contract.creation].concat());
             let new_state = NewState::contract(contract.code_bytes);
-            let intent = Intent { what: what.clone(), to: Some(FACTORY), data, new_state };
+            let intent = Intent { what: what.clone(), to: Some(FACTORY), data, value: U256::ZERO, new_state };
             mined = Some(self.sender.send(&intent, None, None).await?);
             code = node.code(contract.address).await?;
         }

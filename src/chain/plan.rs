@@ -22,6 +22,8 @@ pub(super) struct Intent {
     /// `None` creates a contract.
     pub(super) to: Option<Address>,
     pub(super) data: Bytes,
+    /// What it brings, in wei.
+    pub(super) value: U256,
     /// The state that it makes, as far as that is known.
     pub(super) new_state: NewState,
 }
@@ -34,12 +36,15 @@ pub(super) struct Plan {
     pub(super) gas: u64,
     pub(super) fees: Fees,
     pub(super) l1_fee: U256,
+    /// What it brings, in wei.
+    pub(super) value: U256,
     pub(super) balance: U256,
 }
 
 impl Intent {
     pub(super) fn request(&self, from: Address) -> TransactionRequest {
-        let request = TransactionRequest::default().with_from(from).with_input(self.data.clone());
+        let request =
+            TransactionRequest::default().with_from(from).with_input(self.data.clone()).with_value(self.value);
         match self.to {
             Some(to) => request.with_to(to),
             None => request.into_create(),
@@ -100,7 +105,7 @@ impl Plan {
         let request = fees.fill(request).with_gas_limit(gas).with_nonce(nonce).with_chain_id(node.chain_id());
         let l1_fee = fees::l1_fee(node, unsigned(&request), gas).await?;
         let balance = node.balance(from).await?;
-        let plan = Self { request, nonce, gas, fees, l1_fee, balance };
+        let plan = Self { request, nonce, gas, fees, l1_fee, value: intent.value, balance };
         let needed = plan.ceiling();
         if balance < needed {
             let (what, chain_id) = (intent.what.clone(), node.chain_id());
@@ -109,9 +114,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The most that it can cost, in wei.
+    /// The most that it can cost, in wei, with what it brings.
     pub(super) fn ceiling(&self) -> U256 {
-        U256::from(self.gas).saturating_mul(U256::from(self.fees.ceiling())).saturating_add(self.l1_fee)
+        let gas = U256::from(self.gas).saturating_mul(U256::from(self.fees.ceiling()));
+        gas.saturating_add(self.l1_fee).saturating_add(self.value)
     }
 
     pub(super) fn offer(&self, node: &Node, from: Address, what: &str, budget: &Budget) -> Offer {
@@ -123,6 +129,7 @@ impl Plan {
             gas: self.gas,
             price: self.fees.ceiling(),
             l1_fee: self.l1_fee,
+            value: self.value,
             ceiling: self.ceiling(),
             max_cost: budget.max_cost,
         }
@@ -158,7 +165,8 @@ mod tests {
     const BLOCK: u64 = 30_000_000;
 
     fn call(data: Vec<u8>) -> Intent {
-        Intent { what: "a call".into(), to: Some(Address::ZERO), data: data.into(), new_state: NewState::default() }
+        let (to, new_state) = (Some(Address::ZERO), NewState::default());
+        Intent { what: "a call".into(), to, data: data.into(), value: U256::ZERO, new_state }
     }
 
     #[test]

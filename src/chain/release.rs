@@ -2,7 +2,8 @@
 
 use super::{
     ChainError, Node,
-    bindings::{IModelRegistry, IProofRegistry},
+    bindings::{IClaimRegistry, IModelRegistry, IProofRegistry},
+    claims::Terms,
     guard,
 };
 use crate::{
@@ -67,6 +68,49 @@ pub fn proof_registry_code(models: Address) -> Result<Bytes, ChainError> {
     let creation = [&artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat();
     // Its constructor does not ask for the chain.
     Ok(EmbeddedEvm::new(0).create(&creation.into())?)
+}
+
+/// The proof registry and the model registry that a claim registry stands beside, and its terms. The code of all three is what this
+/// release's creation code leaves behind with those terms.
+///
+/// # Errors
+/// As [`registries`].
+pub async fn claim_registry(node: &Node, registry: Address) -> Result<(Address, Address, Terms), ChainError> {
+    let code = node.code(registry).await?;
+    if code.is_empty() {
+        let what = "the look at the claim registry".into();
+        return Err(ChainError::Refused { what, refusal: Refusal::NoCode(registry) });
+    }
+    let other = |error| match error {
+        ChainError::Refused { .. } | ChainError::BadAnswer { .. } => other_release(node, registry, "ClaimRegistry"),
+        error => error,
+    };
+    let proofs = node.view(registry, &IClaimRegistry::proofRegistryCall {}).await.map_err(other)?;
+    let terms: Terms = node.view(registry, &IClaimRegistry::termsCall {}).await.map_err(other)?.into();
+    let models = registries(node, proofs).await?;
+    match claim_registry_code(proofs, models, &terms) {
+        Ok(expected) if expected == code => Ok((proofs, models, terms)),
+        // Terms that no registry of this release takes, too.
+        _ => Err(other_release(node, registry, "ClaimRegistry")),
+    }
+}
+
+/// What creates a claim registry with these terms beside a proof registry.
+#[must_use]
+pub fn claim_registry_creation(proofs: Address, terms: &Terms) -> Bytes {
+    let arguments = (proofs, IClaimRegistry::Terms::from(terms)).abi_encode_params();
+    Bytes::from([&artifacts::claim_registry().bytecode[..], &arguments].concat())
+}
+
+/// The run-time code of this release's ClaimRegistry: its terms are in it.
+///
+/// # Errors
+/// [`ChainError::Evm`] when no registry takes such terms.
+pub fn claim_registry_code(proofs: Address, models: Address, terms: &Terms) -> Result<Bytes, ChainError> {
+    // Its constructor asks the proof registry for its models.
+    let mut evm = EmbeddedEvm::new(0);
+    evm.install(proofs, &proof_registry_code(models)?, "the proof registry")?;
+    Ok(evm.create(&claim_registry_creation(proofs, terms))?)
 }
 
 /// Refuses a claim of a model that has no business on this chain. What its SRS is, the record says whose hash is the model id.

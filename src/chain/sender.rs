@@ -121,7 +121,7 @@ impl Sender {
         let what = &*intent.what;
         check_size(what, intent.data.len())?;
         let operator = &*self.operator;
-        unless_interrupted(operator, what, self.node.simulate(what, intent.request(self.address()))).await?;
+        unless_interrupted(operator, what, self.try_out(intent)).await?;
         let held = self.hold(entry.as_deref()).await?;
         let mut attempt = 1;
         let signed = loop {
@@ -146,6 +146,19 @@ impl Sender {
         };
         drop(held);
         self.wait_for(what, &signed).await
+    }
+
+    /// Simulates. An account that does not have what the transaction brings is told so in words that are the same for every node.
+    async fn try_out(&self, intent: &Intent) -> Result<(), ChainError> {
+        let (account, needed) = (self.address(), intent.value);
+        if !needed.is_zero() {
+            let available = self.node.balance(account).await?;
+            if available < needed {
+                let (chain_id, what) = (self.node.chain_id(), intent.what.clone());
+                return Err(ChainError::InsufficientFunds { chain_id, account, what, needed, available });
+            }
+        }
+        self.node.simulate(&intent.what, intent.request(account)).await.map(drop)
     }
 
     /// Hands a kept transaction over once more and waits for it. `None`: the node does not take it any more.

@@ -5,10 +5,8 @@ use super::{
     bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded},
     fork::NewState,
     operator::unless_interrupted,
-    outbox::Signed,
     plan::{Intent, check_size},
     release,
-    sender::mined,
 };
 use crate::proof::{Assignment, Bundle, Context, Statement, identity::batch_id};
 use alloy::{
@@ -20,8 +18,6 @@ use std::{collections::HashSet, time::Duration};
 
 /// How often a claim is looked for whose transaction is in a block.
 const READ_BACKS: u32 = 20;
-/// How often the transaction of a claim is looked for that is recorded.
-const EARLIER_LOOKS: u32 = 4;
 const READ_BACK_PAUSE: Duration = Duration::from_millis(250);
 
 /// A claim that is recorded now.
@@ -126,23 +122,16 @@ impl Client {
             self.are_recorded(call.registry, &call.ids).await
         };
         if unless_interrupted(&*self.sender.operator, call.what, look).await? {
-            return Ok(settled(self.earlier(&call, entry).await?, true));
+            return Ok(settled(self.sender.earlier(call.what, entry).await?, true));
         }
-        let kept = entry.transactions().to_vec();
+        let (kept, intent) = (entry.transactions().to_vec(), self.intent(&call));
         for signed in kept.iter().rev() {
-            if let Some(mined) = self.resume(&call, signed).await? {
+            if let Some(mined) = self.sender.resume(&intent, signed).await? {
                 self.confirm(&call, &mined).await?;
                 return Ok(settled(Some(mined), false));
             }
         }
-        // One that is lost has left its nonce to another transaction; one that nobody has keeps it, so that only one of both can
-        // be mined.
-        let mut nonce = None;
-        for signed in &kept {
-            if self.is_next(signed).await? {
-                nonce = Some(signed.nonce);
-            }
-        }
+        let nonce = self.sender.kept_nonce(&kept).await?;
         let mined = self.submit_call_at(&call, bundle.model_id(), Some(entry), nonce).await?;
         Ok(settled(Some(mined), false))
     }
@@ -164,51 +153,6 @@ impl Client {
     pub async fn has_recorded(&self, registry: Address, bundle: &Bundle) -> Result<bool, ChainError> {
         let ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
         self.are_recorded(registry, &ids).await
-    }
-
-    /// What became of a transaction of an earlier attempt. `None`: nothing, and nothing can.
-    async fn resume(&self, call: &Call, signed: &Signed) -> Result<Option<Mined>, ChainError> {
-        if let Some(receipt) = self.node().canonical_receipt(signed.hash).await? {
-            // A failed one is over.
-            return Ok(mined(call.what, receipt).ok());
-        }
-        if self.node().transaction(signed.hash).await?.is_some() {
-            return self.sender.wait_for(call.what, signed).await.map(Some);
-        }
-        if !self.is_next(signed).await? {
-            return Ok(None);
-        }
-        // What would be refused now is not sent again.
-        let request = self.intent(call).request(signed.from);
-        match self.node().simulate(call.what, request).await {
-            Err(ChainError::Refused { .. }) => Ok(None),
-            Err(error) => Err(error),
-            Ok(_) => self.sender.resend(call.what, signed).await,
-        }
-    }
-
-    /// Whether a transaction's nonce is free, and none before it is missing.
-    async fn is_next(&self, signed: &Signed) -> Result<bool, ChainError> {
-        let used = self.node().nonce(signed.from, false).await?;
-        Ok(used <= signed.nonce && signed.nonce <= self.node().nonce(signed.from, true).await?)
-    }
-
-    /// The transaction of an entry that is in a block, if one is. A node may have the claim before it has the receipt.
-    async fn earlier(&self, call: &Call, entry: &Entry) -> Result<Option<Mined>, ChainError> {
-        for _ in 0..EARLIER_LOOKS {
-            for signed in entry.transactions() {
-                if let Some(receipt) = self.node().canonical_receipt(signed.hash).await?
-                    && let Ok(mined) = mined(call.what, receipt)
-                {
-                    return Ok(Some(mined));
-                }
-            }
-            if entry.transactions().is_empty() {
-                break;
-            }
-            tokio::time::sleep(READ_BACK_PAUSE).await;
-        }
-        Ok(None)
     }
 
     async fn are_recorded(&self, registry: Address, ids: &[B256]) -> Result<bool, ChainError> {
@@ -264,7 +208,8 @@ impl Client {
 
     fn intent(&self, call: &Call) -> Intent {
         let new_state = NewState::claims(call.ids.len());
-        Intent { what: call.what.into(), to: Some(call.registry), data: call.data.clone(), new_state }
+        let (to, data) = (Some(call.registry), call.data.clone());
+        Intent { what: call.what.into(), to, data, value: U256::ZERO, new_state }
     }
 
     async fn submit_call(&self, call: &Call, model_id: B256, entry: Option<&mut Entry>) -> Result<Mined, ChainError> {

@@ -1,9 +1,14 @@
 //! Parse, call the library, report. One file per command.
 
 mod account;
+mod again;
+mod answer;
+mod assignment;
 mod audit;
 mod batch;
 mod bench;
+mod challenge;
+mod claim;
 mod compile;
 mod context;
 mod demo;
@@ -12,6 +17,7 @@ mod dims;
 mod doctor;
 mod entry;
 mod failure;
+mod finalize;
 mod form;
 mod hidden;
 mod index;
@@ -22,6 +28,7 @@ mod opening;
 mod operator;
 mod prove;
 mod register;
+mod registry;
 mod report;
 mod setup;
 mod submit;
@@ -48,7 +55,7 @@ Environment:
   ZKINFER_SOLC, ZKINFER_ANVIL  these programs (else those of the project directory, else those on PATH)
   ZKINFER_STATE_DIR  where what was sent is kept (else $XDG_STATE_HOME/zkinfer, else ~/.local/state/zkinfer)
   ETH_RPC_URL        the node, where a command takes --rpc and has none
-  ZKINFER_PRIVATE_KEY  the key that `verifier deploy`, `register` and `submit` sign with (64 hex digits)
+  ZKINFER_PRIVATE_KEY  the key that commands which write to a chain sign with (64 hex digits)
   ZKINFER_KEYSTORE_PASSWORD  the password of --keystore
   ZKINFER_PYTHON     the Python that `setup ezkl` uses (else python3)
   ZKINFER_INDEX      the directory of the index that `search` looks in, or `off` (else `index` in the cache directory)
@@ -107,6 +114,21 @@ enum Command {
     /// Submit a bundle's claim to a registry.
     #[command(after_help = submit::EXAMPLES)]
     Submit(submit::Args),
+    /// Claim at one of three prices: attested, optimistic (one or a batch, bonded), verified.
+    #[command(subcommand)]
+    Claim(claim::Command),
+    /// Object to an Optimistic claim.
+    #[command(after_help = challenge::EXAMPLES)]
+    Challenge(challenge::Args),
+    /// Prove an Optimistic claim that somebody objected to.
+    #[command(after_help = answer::EXAMPLES)]
+    Answer(answer::Args),
+    /// End an Optimistic claim whose time is over.
+    #[command(after_help = finalize::EXAMPLES)]
+    Finalize(finalize::Args),
+    /// A claim registry: its terms, its claims, what happens there.
+    #[command(subcommand)]
+    Registry(registry::Command),
     /// Install what a backend needs.
     #[command(subcommand)]
     Setup(setup::Command),
@@ -264,6 +286,11 @@ fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
         Command::Index(command) => index::manage(&command, session),
         Command::Opening(command) => opening::run(&command, session),
         Command::Verifier(command) => verifier::run(&command, session),
+        Command::Claim(command) => claim::run(&command, session),
+        Command::Challenge(args) => challenge::run(&args, session),
+        Command::Answer(args) => answer::run(&args, session),
+        Command::Finalize(args) => finalize::run(&args, session),
+        Command::Registry(command) => registry::run(&command, session),
         Command::Setup(command) => setup::run(&command, session),
         Command::Bench(args) => bench::run(&args, session),
         Command::BenchChild(args) => bench::run_child(&args, session),

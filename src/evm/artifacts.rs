@@ -62,6 +62,8 @@ artifacts! {
     model_registry = "ModelRegistry";
     /// The list of claims.
     proof_registry = "ProofRegistry";
+    /// Claims at three prices, beside the list of claims.
+    claim_registry = "ClaimRegistry";
 }
 
 /// The code hash of the EZKL adapter: the adapter id in the id of every EZKL model of this release.

@@ -6,6 +6,10 @@
 // The declarations are documented where they are defined, contracts/interfaces/, and have as many fields as there.
 #![allow(missing_docs, clippy::too_many_arguments)]
 
+mod claims;
+
+pub use claims::IClaimRegistry;
+
 use alloy::sol;
 
 sol! {
@@ -182,6 +186,7 @@ mod tests {
     use crate::evm::artifacts::{self, Artifact};
     use alloy::{
         json_abi::JsonAbi,
+        primitives::B256,
         sol_types::{SolEvent, SolInterface},
     };
     use std::collections::BTreeSet;
@@ -242,6 +247,29 @@ mod tests {
         assert_eq!(events(&abi), ours.iter().map(ToString::to_string).collect());
         for event in abi.events() {
             assert_eq!(event.inputs.iter().filter(|input| input.indexed).count(), 3, "{}", event.name);
+        }
+    }
+
+    #[test]
+    fn the_claim_registry_is_as_its_artifact_says() {
+        let abi = abi(artifacts::claim_registry());
+        assert_eq!(functions(&abi), IClaimRegistry::IClaimRegistryCalls::selectors().collect());
+        assert_eq!(errors(&abi), IClaimRegistry::IClaimRegistryErrors::selectors().collect());
+        let ours: BTreeSet<String> =
+            IClaimRegistry::IClaimRegistryEvents::SELECTORS.iter().map(|s| B256::from(*s).to_string()).collect();
+        assert_eq!(events(&abi), ours);
+        // A selector does not say which words of an event are indexed.
+        let indexed = |name: &str| {
+            let event = abi.events().find(|event| event.name == name).unwrap();
+            event.inputs.iter().map(|input| input.indexed).collect::<Vec<_>>()
+        };
+        assert_eq!(indexed("BatchSlashed"), [true, true, true, false]);
+        assert_eq!(indexed("ClaimChallenged"), [true, true]);
+        assert_eq!(indexed("AdapterBroken"), [true, true, true, false]);
+        assert_eq!(indexed("Credited"), [true, false]);
+        assert_eq!(indexed("Withdrawn"), [true, true, false]);
+        for name in ["ClaimAttested", "ClaimPosted", "ClaimVerified", "BatchPosted", "LeafChallenged", "LeafAnswered"] {
+            assert_eq!(indexed(name).iter().filter(|indexed| **indexed).count(), 3, "{name}");
         }
     }
 

@@ -15,6 +15,6 @@ pub mod verify;
 pub use compile::{CompiledContract, Compiler};
 pub use embedded::{Call, EmbeddedEvm, Gas, Outcome};
 pub use error::EvmError;
-pub use refusal::Refusal;
+pub use refusal::{ClaimRefusal, Refusal};
 pub use toolchain::{Tool, ToolKind, Toolchain};
 pub use verify::{EvmVerification, verify_batch_through_adapter, verify_ezkl, verify_through_adapter};

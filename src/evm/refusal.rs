@@ -1,8 +1,13 @@
 //! Why a contract refused a call: revert data as typed errors.
 
+mod claims;
+
+pub use claims::ClaimRefusal;
+
 use super::bindings::{
-    IModelRegistry::IModelRegistryErrors as OfModels, INativeVerifier::INativeVerifierErrors as OfNative,
-    IProofRegistry::IProofRegistryErrors as OfProofs, IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
+    IClaimRegistry::IClaimRegistryErrors as OfClaims, IModelRegistry::IModelRegistryErrors as OfModels,
+    INativeVerifier::INativeVerifierErrors as OfNative, IProofRegistry::IProofRegistryErrors as OfProofs,
+    IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
 };
 use crate::FailureClass;
 use alloy::{
@@ -112,6 +117,9 @@ pub enum Refusal {
         "precompiled contract {0} gave no answer: too little gas, or a chain with other prices; this says nothing of the proof"
     )]
     PrecompileFailed(U256),
+    /// A claim registry refused.
+    #[error(transparent)]
+    Claim(#[from] ClaimRefusal),
     /// A revert without data.
     #[error("the contract refused without giving a reason")]
     Silent,
@@ -166,6 +174,9 @@ impl Refusal {
         }
         if let Ok(error) = OfNative::abi_decode_validate(data) {
             return Self::of_native(error);
+        }
+        if let Some(refusal) = OfClaims::abi_decode_validate(data).ok().and_then(ClaimRefusal::decode) {
+            return Self::Claim(refusal);
         }
         match GenericContractError::abi_decode_validate(data) {
             Ok(GenericContractError::Revert(error)) => Self::Text(error.reason),
@@ -253,7 +264,8 @@ mod tests {
         let selectors = OfAdapter::selectors()
             .chain(OfModels::selectors())
             .chain(OfProofs::selectors())
-            .chain(OfNative::selectors());
+            .chain(OfNative::selectors())
+            .chain(OfClaims::selectors());
         for selector in selectors {
             // Two words of arguments, or one, or none: whichever it takes.
             let known = (0..3).any(|words| {

@@ -16,7 +16,7 @@ use zkinfer::{
 };
 
 /// The second account of development nodes.
-const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+pub(crate) const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 
 pub(crate) struct Chain {
     pub(crate) devnet: Devnet,
@@ -52,7 +52,7 @@ impl Chain {
     }
 
     /// With the development account.
-    fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
+    pub(crate) fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
         native(dir, &[args, &["--rpc", &self.devnet.endpoint(), "--dev-account", "--json"]].concat())
     }
 

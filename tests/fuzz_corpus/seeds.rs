@@ -36,6 +36,8 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("native_pk", native_pk()),
         ("native_weights", native_weights()),
         ("native_opening", native_opening()),
+        ("network_program", network_program()),
+        ("network_key", network_key()),
         ("openings", openings()),
         ("ptau", ptau()),
         ("srs_excerpt", srs_excerpt()),
@@ -126,6 +128,46 @@ fn native_vk() -> Seeds {
         ("bad-layers", changed(&single, 4, &[0xff, 0xff])),
         ("bad-width", changed(&single, 6, &[0xff; 4])),
         ("bad-commitment", changed(&single, single.len() - 64, &[0; 64])),
+    ]
+}
+
+/// Key and program of a known-answer vector of general networks.
+fn network(json: &str) -> (Vec<u8>, Vec<u8>) {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let hex = |name: &str| alloy::hex::decode(json[name].as_str().unwrap()).unwrap();
+    (hex("vk"), hex("program"))
+}
+
+const NETWORK_MLP: &str = include_str!("../fixtures/networks/mlp.json");
+const NETWORK_TREE: &str = include_str!("../fixtures/networks/tree.json");
+const NETWORK_LANES: &str = include_str!("../fixtures/networks/lanes-committed.json");
+
+fn network_program() -> Seeds {
+    let [mlp, tree, lanes] = [NETWORK_MLP, NETWORK_TREE, NETWORK_LANES].map(|json| network(json).1);
+    vec![
+        ("ok-mlp", with_first(0, &mlp)),
+        ("ok-tree", with_first(1, &tree)),
+        ("ok-lanes", with_first(3, &lanes)),
+        ("ok-of-another-key", with_first(0, &tree)),
+        ("bad-limbs", with_first(0, &changed(&mlp, 0, &[3]))),
+        ("bad-positions", with_first(0, &changed(&mlp, 17, &[0xff; 4]))),
+        ("bad-longer", with_first(0, &[&mlp[..], &[0]].concat())),
+        ("bad-shorter", with_first(0, &mlp[..mlp.len() - 1])),
+    ]
+}
+
+fn network_key() -> Seeds {
+    let seed = |key: &[u8], program: &[u8]| [&(key.len() as u16).to_be_bytes(), key, program].concat();
+    let [(mlp, mlp_program), (tree, tree_program)] = [NETWORK_MLP, NETWORK_TREE].map(network);
+    vec![
+        ("ok-mlp", seed(&mlp, &mlp_program)),
+        ("ok-tree", seed(&tree, &tree_program)),
+        ("bad-program", seed(&mlp, &tree_program)),
+        ("bad-version", seed(&changed(&mlp, 1, &[1]), &mlp_program)),
+        ("bad-flags", seed(&changed(&mlp, 2, &[1]), &mlp_program)),
+        ("bad-levels", seed(&changed(&mlp, 3, &[30]), &mlp_program)),
+        ("bad-commitment", seed(&changed(&mlp, 36, &[0xff; 64]), &mlp_program)),
+        ("bad-length", changed(&seed(&mlp, &mlp_program), 0, &[0xff; 2])),
     ]
 }
 

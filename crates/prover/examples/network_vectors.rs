@@ -8,7 +8,9 @@ use std::path::Path;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ff::{BigInteger, PrimeField};
-use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
+use zkinfer_prover::network::{
+    Elements, Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, Slope, Table, generate,
+};
 use zkinfer_prover::srs::{Srs, test_srs};
 use zkinfer_prover::{Level, ModelSecret, Request};
 
@@ -67,6 +69,48 @@ fn convolutions(seed: &mut u64) -> Result<Graph, Failure> {
     ])?)
 }
 
+/// A tree of depth 2 on six features, with secret thresholds and leaves.
+fn choices(seed: &mut u64) -> Result<Graph, Failure> {
+    let of = |from, indices: &[u32]| Elements { from, indices: indices.to_vec() };
+    let mut constants = |count: u32, signed: bool| {
+        let biases = (0..count).map(|_| (xorshift(seed) % 256) as i32 - if signed { 128 } else { 0 }).collect();
+        Layer::Constant { dims: vec![count], values: Parameters { weights: Vec::new(), biases }, signed }
+    };
+    let layers = vec![
+        Layer::Input { dims: vec![6] },
+        constants(3, false),
+        constants(4, true),
+        Layer::Compare { from: [of(0, &[4, 0, 5]), of(1, &[0, 1, 2])], dims: vec![3] },
+        Layer::Choose { from: Box::new([of(3, &[1, 2]), of(2, &[0, 2]), of(2, &[1, 3])]), dims: vec![2], signed: true },
+        Layer::Choose { from: Box::new([of(3, &[0]), of(4, &[0]), of(4, &[1])]), dims: vec![1], signed: true },
+        linear(5, Linear::Dense { outputs: 2 }, 1, None, seed),
+    ];
+    Ok(Graph::new(layers)?)
+}
+
+/// Functions of 16 bits that rise, fall, and do both.
+fn functions(seed: &mut u64) -> Result<Graph, Failure> {
+    let samples = |f: &dyn Fn(i32) -> i32| Table::Samples(core::array::from_fn(|i| f(i as i32)));
+    let tables =
+        vec![samples(&|i| i * i), samples(&|i| 65_000 - 250 * i), samples(&|i| (i - 128) * (i - 128) - 16_000)];
+    let tables = tables.into_iter().map(|t| match t {
+        Table::Samples(s) => Table::Samples(s.map(|v| v.min(65_535))),
+        other => other,
+    });
+    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed };
+    let layers = vec![
+        Layer::Input { dims: vec![6] },
+        linear(0, Linear::Dense { outputs: 5 }, 6, Some(Gadget::Requantize { shift: 8 }), seed),
+        Layer::Activation { from: 1, activation: function(1, Slope::Rising, [true, false]) },
+        Layer::Activation { from: 2, activation: function(2, Slope::Falling, [false, false]) },
+        Layer::MulUnsigned { from: [2, 3], shift: 16 },
+        Layer::Activation { from: 1, activation: function(3, Slope::Signed, [true, true]) },
+        Layer::Mul { from: [4, 5], shift: 16 },
+        linear(6, Linear::Dense { outputs: 3 }, 5, None, seed),
+    ];
+    Ok(Graph::with_functions(layers, tables.collect())?)
+}
+
 /// The points that a verifier takes from the table of its SRS.
 fn table(srs: &Srs) -> serde_json::Value {
     let g1 = |p: G1Affine| [p.x, p.y].map(|c| number(&c));
@@ -122,6 +166,8 @@ fn main() -> Result<(), Failure> {
         ("perceptron-batch-two-levels", perceptron(&mut seed)?, Level::Two { rho2: 1 }, 3),
         ("convolutions", convolutions(&mut seed)?, Level::One, 1),
         ("convolutions-batch", convolutions(&mut seed)?, Level::One, 3),
+        ("choices", choices(&mut seed)?, Level::One, 2),
+        ("functions", functions(&mut seed)?, Level::One, 1),
     ];
     for (name, graph, level, samples) in cases {
         let path = Path::new(&directory).join(format!("{name}.json"));

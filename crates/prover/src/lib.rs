@@ -89,6 +89,7 @@ mod sumcheck;
 mod tensor;
 mod transcript;
 mod verify;
+mod wide;
 mod witness;
 
 #[cfg(test)]

@@ -81,6 +81,8 @@ pub(crate) enum Rule {
     CopySum,
     /// The samples of `Y_L, Y_R` are separated by `psi`, which is drawn after them, and not by `mu`.
     Psi,
+    /// `theta` is drawn after the hats that it links, and not known before.
+    Theta,
     /// `SLK_i` is 0 where nothing is looked up.
     LookupRows,
     /// The sample is in the tuple of a copy.

@@ -9,6 +9,7 @@ mod documents;
 mod journal;
 mod model;
 mod native;
+mod network;
 mod outside;
 mod srs;
 
@@ -31,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_pk", run: native::proving_key, mutations: 400 },
     Target { name: "native_weights", run: native::weights, mutations: 600 },
     Target { name: "native_opening", run: native::opening, mutations: 300 },
+    Target { name: "network_program", run: network::program, mutations: 300 },
+    Target { name: "network_key", run: network::key, mutations: 300 },
     Target { name: "openings", run: documents::openings, mutations: 600 },
     Target { name: "ptau", run: srs::ptau, mutations: 300 },
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },

@@ -4,7 +4,7 @@ mod enter;
 mod manage;
 mod notes;
 mod search;
-mod time;
+pub(crate) mod time;
 
 pub(crate) use enter::{Entering, IndexArgs};
 pub(crate) use manage::{Command, run as manage};

@@ -57,7 +57,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 }
 
 /// `2026-11-27 07:20:03`.
-pub(super) fn show(ms: u64) -> String {
+pub(crate) fn show(ms: u64) -> String {
     let seconds = ms / 1000;
     let ((year, month, day), second) = (civil((seconds / DAY).min(4_000_000)), seconds % DAY);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)

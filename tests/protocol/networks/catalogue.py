@@ -160,18 +160,33 @@ def score():
     return gadget("score", {"t": t, "z": scaled(t, 8), "D": D, "sel": sel}, [("sel", sel, D, ZERO)])
 
 
-def exponential(table_id, table):
-    """e = exp(-D): hi L2 is looked up as A + 2^16 B, lo L1 interpolates."""
-    A, B, e, lo = limbs(3, 4), limbs(5, 6), limbs(7, 8), limbs(1, 1)
-    gate = ("interpolate", B, lo, 256 * A + 128 * ONE - 256 * e - U)
+def function16(table_id, slope, signed, name):
+    """hi L2 is looked up as A + 2^16 B, lo L1 interpolates with the slope s B: "rising" B, "falling" -B, "signed" B - 2^15.
+    signed: whether argument and value are from -2^15 on."""
+    half = lambda on: -(1 << 15) if on else 0
+    A, B, out, lo = limbs(3, 4), limbs(5, 6), limbs(7, 8, half(signed[1])), limbs(1, 1)
+    rest = 256 * A + 128 * ONE - 256 * limbs(7, 8) - U
+    step, rest = {"falling": (B, rest), "rising": (B, -1 * rest), "signed": (limbs(5, 6, -(1 << 15)), -1 * rest)}[slope]
     lookup = (table_id, limbs(2, 2), A + 65536 * B)
-    return gadget("exp", {"e": e, "D": limbs(1, 2)}, [gate], [lookup], default=exponential_row(0, table))
+    return gadget(name, {"e": out, "D": limbs(1, 2, half(signed[0]))}, [("interpolate", step, lo, rest)], [lookup])
+
+
+def function16_row(a, table, slope, signed):
+    a += (1 << 15) * signed[0]
+    A, B, lo = table[a >> 8] & 65535, table[a >> 8] >> 16, a & 255
+    v = 256 * A + 128 + lo * {"falling": -B, "rising": B, "signed": B - (1 << 15)}[slope]
+    return {**split(a, 1, 2), **split(A, 3, 4), **split(B, 5, 6), "L0": v & 255, **split(v >> 8, 7, 8)}
+
+
+def exponential(table_id, table):
+    """e = exp(-D)."""
+    kind = function16(table_id, "falling", (False, False), "exp")
+    kind.default = exponential_row(0, table)
+    return kind
 
 
 def exponential_row(D, table):
-    A, B, lo = table[D >> 8] & 65535, table[D >> 8] >> 16, D & 255
-    v = 256 * A + 128 - B * lo
-    return {**split(D, 1, 2), **split(A, 3, 4), **split(B, 5, 6), "L0": v & 255, **split(v >> 8, 7, 8)}
+    return function16_row(D, table, "falling", (False, False))
 
 
 def reciprocal():
@@ -230,8 +245,8 @@ def compare_row(a, b):
     return {"X1": a, "X2": b, "L0": c, **split(a - b if c else 0, 1, 2), **split(0 if c else b - a - 1, 3, 4)}
 
 
-def choose():
-    y = limbs(0, 1)
+def choose(signed=False):
+    y = limbs(0, 1, -(1 << 15) if signed else 0)
     return gadget("where", {"y": y}, [("choice", X1, X2 - X3, y - X3)], reads=(1, 2, 3))
 
 
@@ -256,6 +271,6 @@ def copied_row(value):
     return {"X1": value, **split(value + (1 << 15), 0, 1)}
 
 
-def constant(name="const"):
+def constant(name="const", signed=False):
     """A constant that belongs to the model: tied by a linear op whose only hat is public."""
-    return gadget(name, {"y": limbs(0, 1)})
+    return gadget(name, {"y": limbs(0, 1, -(1 << 15) if signed else 0)})

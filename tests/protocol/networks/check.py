@@ -13,7 +13,7 @@ from program import LANE, box, need
 ROWS = {
     cat.requantize: [(("z",), ("t",))], cat.relu: [(("z",), ("y",))], cat.clamp: [(("z",), ("y",))],
     cat.function8: [(("z",), ("o",))], cat.divide: [(("z",), ("y",))], cat.multiply: [(("a", "b"), ("t",))],
-    cat.exponential: [(("D",), ("e",))], cat.reciprocal: [(("S",), ("r",))], cat.variance: [(("S", "Q"), ("v",))],
+    cat.exponential: [(("D",), ("e",))], cat.function16: [(("D",), ("e",))], cat.reciprocal: [(("S",), ("r",))], cat.variance: [(("S", "Q"), ("v",))],
     cat.inputs: [(("y",), ("t",)), (("t",), ("y",))], cat.compare: [(("X1", "X2"), ("c",))], cat.choose: [(("X1", "X2", "X3"), ("y",))],
     cat.score: [(("z",), ("t",))], cat.constant: [], cat.copied: [(("X1",), ("t",))],
 }

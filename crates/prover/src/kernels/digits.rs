@@ -72,7 +72,13 @@ impl Windows {
 
 /// The window width that needs the fewest point additions for `n` scalars of `bits` bits.
 pub(crate) fn window_bits(n: usize, bits: usize) -> usize {
-    // A window costs one addition per scalar, then half of its buckets once per bit.
-    let cost = |c: usize| ((bits + 1) / c + 1) * (n + c * (1 << (c - 1)) / 2);
+    // A window costs one addition per scalar, then what its buckets cost.
+    let cost = |c: usize| ((bits + 1) / c + 1) * (n + bucket_cost(c));
     (2..=16).min_by_key(|c| cost(*c)).unwrap_or(2)
+}
+
+/// The additions that weigh the buckets of a row with digits of `c` bits: each enters two sums, which are summed up by
+/// bits.
+pub(crate) fn bucket_cost(c: usize) -> usize {
+    (2 << (c - 1)) + c / 2 * (1 << (c / 2))
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     backend::Backend,
-    digits::{SCALAR_BITS, Shifted, Windows},
+    digits::{SCALAR_BITS, Shifted, Windows, bucket_cost},
     grid,
     point::{Base, RAW_IDENTITY, RawPoint, Ref},
     scalar,
@@ -38,7 +38,7 @@ impl FixedBase {
     /// Takes 254 doublings per base.
     #[must_use]
     pub fn new<B: Base>(bases: &[B]) -> Self {
-        let cost = |c: usize| ((SCALAR_BITS + 1) / c + 1) * bases.len() + c * (1 << (c - 1)) / 2;
+        let cost = |c: usize| ((SCALAR_BITS + 1) / c + 1) * bases.len() + bucket_cost(c);
         Self::with_width(bases, (2..=16).min_by_key(|c| cost(*c)).unwrap_or(2))
     }
 

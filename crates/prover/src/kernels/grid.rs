@@ -1,7 +1,8 @@
 //! Rows of buckets: `sum_v v B_v` for every row, where B_v sums the points with digit v.
 //!
 //! Instead of a running sum over the buckets, which is serial, the buckets whose number has bit
-//! j set are summed up for every j, all in one batch: `sum_v v B_v = sum_j 2^j sum_{v: bit j} B_v`.
+//! j set are summed up for every j, all in one batch: `sum_v v B_v = sum_j 2^j sum_{v: bit j} B_v`;
+//! before that, the buckets with one low half of v, and those with one high half, are summed up.
 //! What is left is one chain of doublings over all bits of the scalar.
 
 use std::ops::Range;
@@ -99,16 +100,38 @@ where
         })
     });
     let buckets = lists.sum(backend, src, scratch);
+    // v = high * 2^low + rest: twice as many additions as buckets give the sums by rest and by high, and the bits of v
+    // are bits of one of them.
+    let low = bits / 2;
+    let (rests, highs) = (1usize << low, (1usize << (bits - 1 - low)) + 1);
     let mut lists = Lists::default();
     for (row, range) in rows.iter().enumerate() {
-        for bit in 0..bits {
-            lists.push(range.clone().filter(|b| (b + 1) >> bit & 1 == 1).filter_map(|b| {
-                let at = row * width + b - range.start;
-                (buckets[at] != RAW_IDENTITY).then_some((at as Ref) << 1)
-            }));
+        let filled = |v: usize| {
+            let at = row * width + v.wrapping_sub(1 + range.start);
+            (range.contains(&v.wrapping_sub(1)) && buckets[at] != RAW_IDENTITY).then_some((at as Ref) << 1)
+        };
+        let end = range.end + 1;
+        for rest in 0..rests {
+            let first = if rest == 0 { end } else { range.start / rests * rests + rest };
+            lists.push((first..end).step_by(rests).filter_map(filled));
+        }
+        for high in 0..highs {
+            let values = if high == 0 { 0..0 } else { high * rests..((high + 1) * rests).min(end) };
+            lists.push(values.filter_map(filled));
         }
     }
-    lists.sum(backend, &buckets, scratch)
+    let groups = lists.sum(backend, &buckets, scratch);
+    let mut lists = Lists::default();
+    for at in (0..rows.len()).map(|row| row * (rests + highs)) {
+        let filled = |i: usize| (groups[at + i] != RAW_IDENTITY).then_some(((at + i) as Ref) << 1);
+        for bit in 0..low {
+            lists.push((0..rests).filter(|rest| rest >> bit & 1 == 1).filter_map(filled));
+        }
+        for bit in 0..bits - low {
+            lists.push((0..highs).filter(|high| high >> bit & 1 == 1).map(|high| rests + high).filter_map(filled));
+        }
+    }
+    lists.sum(backend, &groups, scratch)
 }
 
 impl BitSums {

@@ -14,6 +14,7 @@ pub(crate) mod grid;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod invert;
+mod limbs;
 pub(crate) mod lists;
 mod msm;
 mod multiples;

@@ -183,6 +183,12 @@ impl NetworkColumns {
         self.size.row(TABLE_START + entry)
     }
 
+    /// The entry of the tables on a row, if it has one.
+    pub(crate) fn entry(&self, row: usize) -> Option<usize> {
+        let (p, k) = (row >> self.size.rows.kappa, row & (self.size.rows.k() - 1));
+        p.checked_sub(TABLE_START).filter(|entry| k == 0 && *entry < self.counts.len())
+    }
+
     /// M2: `C_H, C_HT, C_J, C_HX, C_HV`, then `C_YL, C_YR`, then `C_S1, C_S2, C_S3, C_S0`.
     pub(crate) fn m2(
         &self,
@@ -229,9 +235,7 @@ impl NetworkColumns {
                     out[order.limbs + j] = crate::encoding::signed(column[row]);
                 }
             }
-            let (p, k) = (row >> self.size.rows.kappa, row & (self.size.rows.k() - 1));
-            let entry = p.wrapping_sub(TABLE_START);
-            if k == 0 && entry < self.counts.len() {
+            if let Some(entry) = self.entry(row) {
                 out[order.m()] = Fr::from(self.counts[entry]);
                 out[order.table()] = helpers.table[entry];
             }

@@ -124,7 +124,9 @@ impl<'a> Functions<'a> {
         values: &[Vec<&[i64]>],
         rules: Rules,
     ) -> Option<Self> {
-        let bases = Bases::new(c1.alpha, c1.chi, c2.theta)?;
+        // Without the rule, `theta` is what is known when hats are sent.
+        let theta = if rules.on(Rule::Theta) { c2.theta } else { c1.gamma };
+        let bases = Bases::new(c1.alpha, c1.chi, theta)?;
         let lambda = Lambda::new(p, c2.lambda);
         let on = |rule, value: Fr| if rules.on(rule) { value } else { Fr::ZERO };
         let mut this = Self {
@@ -159,7 +161,7 @@ impl<'a> Functions<'a> {
             this.hats.segments.push(op.segment.0 as usize, op.segment.1 as usize, weight, Fr::ONE);
             op.public_hats.iter().for_each(|hat| this.public_hat(hat, weight, values));
         }
-        this.hats.link.push(FIRST, p.hat_end as usize, link, c2.theta);
+        this.hats.link.push(FIRST, p.hat_end as usize, link, theta);
         let [left, right] = this.product_links();
         for op in &p.product_ops {
             let weight = weight(&this, Rule::Product);
@@ -168,7 +170,7 @@ impl<'a> Functions<'a> {
             this.read(&op.right, -right, Samples::Psi);
             this.hats.products.push(op.segment.0 as usize, op.segment.1 as usize, weight, Fr::ONE);
         }
-        this.hats.product_link.push(FIRST, p.product_end as usize, Fr::ONE, c2.theta);
+        this.hats.product_link.push(FIRST, p.product_end as usize, Fr::ONE, theta);
         Some(this)
     }
 

@@ -2,10 +2,10 @@
 //! (`docs/protocol-networks.md`).
 //!
 //! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
-//! the gadgets requantize, ReLU, clamp, maximum, division, product, function and copy, relations, linear and
-//! product operators, public and committed ports, batches. What is specified and refused by the check with a
-//! typed error: index ports, lanes, kinds of other gadgets. No contract verifies these proofs, and nothing
-//! outside this crate makes them yet.
+//! the gadgets requantize, ReLU, clamp, maximum, division, product, function of 8 and of 16 bits, copy,
+//! comparison, choice and constant, relations, linear and product operators, public and committed ports,
+//! batches. What is specified and refused by the check with a typed error: index ports, lanes, kinds of other
+//! gadgets.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
@@ -68,8 +68,8 @@ mod weights;
 
 pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
 pub use fixed::{Copied, Fixed};
-pub use gadget::Gadget;
-pub use graph::{Graph, Layer, Linear, Parameters};
+pub use gadget::{Gadget, Slope};
+pub use graph::{Elements, Graph, Layer, Linear, Parameters, Table};
 pub use keys::{NetworkProvingKey, NetworkVerifyingKey, check_key, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;

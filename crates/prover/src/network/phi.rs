@@ -162,11 +162,6 @@ impl FieldForm {
     pub(crate) fn evaluate(&self, row: &[Fr]) -> Fr {
         self.linear(row) + self.constant
     }
-
-    /// Whether it is the constant 0.
-    pub(crate) fn is_zero(&self) -> bool {
-        self.terms.is_empty() && self.constant == Fr::ZERO
-    }
 }
 
 /// `Phi` from the M4 evaluations and the public functions at the same point.

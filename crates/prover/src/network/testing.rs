@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::circuit::Committed;
     use crate::network::gadget::Gadget;
-    use crate::network::graph::samples::{cnn, mixed, mlp};
+    use crate::network::graph::samples::{cnn, mixed, mlp, smooth, tree};
     use crate::tensor::CommittedTensor;
 
     fn accepted(graph: Graph, level: Level, samples: usize) {
@@ -224,6 +224,14 @@ mod tests {
     fn honest_proofs_with_products_functions_and_copies_verify() {
         accepted(mixed(4), Level::One, 1);
         accepted(mixed(5), Level::One, 3);
+    }
+
+    #[test]
+    fn honest_proofs_with_comparisons_and_functions_of_16_bits_verify() {
+        accepted(tree(4), Level::One, 1);
+        accepted(tree(7), Level::One, 3);
+        accepted(smooth(4), Level::One, 1);
+        accepted(smooth(5), Level::One, 2);
     }
 
     #[test]

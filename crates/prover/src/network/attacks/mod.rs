@@ -9,15 +9,18 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 
+mod choices;
 mod copies;
+mod interpolation;
+mod leftovers;
 mod lookups;
 mod products;
 mod tensors;
 
 use super::columns::NetworkColumns;
-use super::gadget::{Gadget, Row};
+use super::gadget::{Gadget, Row, Slope};
 use super::graph::samples::{mlp, parameters};
-use super::graph::{Graph, Layer, Linear};
+use super::graph::{Elements, Graph, Layer, Linear, Parameters, Table};
 use super::helpers::Helpers;
 use super::layout::block;
 use super::statement::{NetworkStatement, PortValue};
@@ -72,6 +75,11 @@ fn needed_for(samples: usize, rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) 
 
 /// A layer between the input `[n, 1]` or `[2, 2]` and two outputs.
 fn between(dims: Vec<u32>, layer: Layer, tables: &[[i16; 256]], outputs_of: usize, samples: usize) -> Fixture {
+    between_with(dims, layer, tables.iter().map(|t| Table::Values(*t)).collect(), outputs_of, samples)
+}
+
+/// The same with tables of any sort.
+fn between_with(dims: Vec<u32>, layer: Layer, tables: Vec<Table>, outputs_of: usize, samples: usize) -> Fixture {
     let mut rng = Xorshift(5);
     let dense = Layer::Linear {
         from: 1,
@@ -79,7 +87,7 @@ fn between(dims: Vec<u32>, layer: Layer, tables: &[[i16; 256]], outputs_of: usiz
         parameters: parameters(2, outputs_of, 100, &mut rng),
         activation: None,
     };
-    let graph = Graph::with_tables(vec![Layer::Input { dims }, layer, dense], tables).unwrap();
+    let graph = Graph::with_functions(vec![Layer::Input { dims }, layer, dense], tables).unwrap();
     Fixture::new(graph, Level::One, samples)
 }
 
@@ -100,7 +108,7 @@ impl NewRows<'_> {
     fn position(&self, element: usize) -> usize {
         let graph = self.fixture.graph();
         let tensor = graph.tensor_layers().iter().position(|l| *l == 1).unwrap();
-        self.fixture.verifier.key().program().parts().tensors[tensor].positions().nth(element).unwrap()
+        graph.positions(&self.fixture.verifier.key().program().parts().tensors[tensor], 1)[element]
     }
 }
 
@@ -159,7 +167,7 @@ impl FalseRow<'_> {
     fn position(&self) -> usize {
         let graph = self.fixture.graph();
         let tensor = graph.tensor_layers().iter().position(|l| *l == self.layer).unwrap();
-        self.fixture.verifier.key().program().parts().tensors[tensor].positions().nth(self.element).unwrap()
+        graph.positions(&self.fixture.verifier.key().program().parts().tensors[tensor], self.layer)[self.element]
     }
 
     fn change(&self, row: &mut Row) {
@@ -172,7 +180,7 @@ impl FalseRow<'_> {
         }
         if self.maximum {
             let d = |i: usize| value(row, 2 + 2 * i, 2);
-            row.operands = [d(0) * d(1), d(2) * d(3)];
+            row.operands = [d(0) * d(1), d(2) * d(3), 0];
         }
     }
 }
@@ -345,6 +353,28 @@ impl Cheat for FalseHat<'_> {
 fn hats_are_what_the_columns_say() {
     let f = fixture();
     needed(Rule::Link, &f, &FalseHat(&f));
+}
+
+/// Two entries of `Y` whose errors cancel under a `theta` that is known when they are sent.
+#[derive(Debug)]
+struct CancellingHats<'a>(&'a Fixture);
+impl Cheat for CancellingHats<'_> {
+    fn statement(&self, statements: &mut Vec<NetworkStatement>) {
+        elements(statements, 1)[0] += 1;
+    }
+    fn hats(&self, y: &mut [Fr], model: &FoldedModel, c1: &NetworkChallenges1) {
+        let q = self.0.verifier.key().program().parts().linear_ops.last().unwrap().segment.0 as usize;
+        let ratio = c1.gamma.inverse().unwrap();
+        let e = (model.g[q] - model.g[q + 1] * ratio).inverse().unwrap();
+        y[q] += e;
+        y[q + 1] -= e * ratio;
+    }
+}
+
+#[test]
+fn theta_is_drawn_after_the_hats() {
+    let f = fixture();
+    needed(Rule::Theta, &f, &CancellingHats(&f));
 }
 
 /// Hides the difference between two models in `D`.

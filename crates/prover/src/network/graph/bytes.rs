@@ -3,11 +3,11 @@
 
 use zeroize::Zeroizing;
 
-use super::{Graph, Layer, Linear, Parameters};
+use super::{Elements, Graph, Layer, Linear, Parameters, Table};
 use crate::circuit::Committed;
 use crate::encoding::Reader;
 use crate::error::{EncodingError, KeyError};
-use crate::network::gadget::Gadget;
+use crate::network::gadget::{Gadget, Slope};
 
 /// Most layers.
 const MAX_LAYERS: u32 = 256;
@@ -42,7 +42,31 @@ fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
         Gadget::Product { shift } => out.extend([6, shift]),
         Gadget::Function { table, bytes } => out.extend([7, table, bytes]),
         Gadget::Copy => out.push(8),
+        Gadget::Interpolate { table, slope, signed } => {
+            let slope = match slope {
+                Slope::Rising => 0,
+                Slope::Falling => 1,
+                Slope::Signed => 2,
+            };
+            out.extend([9, table, slope, u8::from(signed[0]) | u8::from(signed[1]) << 1]);
+        }
+        Gadget::Compare => out.push(10),
+        Gadget::Choose { signed } => out.extend([11, signed.into()]),
+        Gadget::Constant { signed } => out.extend([12, signed.into()]),
+        Gadget::UnsignedProduct { shift } => out.extend([13, shift]),
     }
+}
+
+fn elements(out: &mut Vec<u8>, elements: &Elements) {
+    // At most 256 layers.
+    u32s(out, &[elements.from as u32]);
+    list(out, &elements.indices);
+}
+
+fn parameters(out: &mut Vec<u8>, parameters: &Parameters) {
+    u32s(out, &[parameters.biases.len() as u32, parameters.weights.len() as u32]);
+    parameters.biases.iter().for_each(|b| out.extend(b.to_be_bytes()));
+    out.extend(parameters.weights.iter().map(|w| w.cast_unsigned()));
 }
 
 /// No gadget.
@@ -77,9 +101,7 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
                 None => out.push(NONE),
                 Some(activation) => gadget(out, *activation),
             }
-            u32s(out, &[parameters.biases.len() as u32, parameters.weights.len() as u32]);
-            parameters.biases.iter().for_each(|b| out.extend(b.to_be_bytes()));
-            out.extend(parameters.weights.iter().map(|w| w.cast_unsigned()));
+            self::parameters(out, parameters);
         }
         Layer::MaxPool { from, window } => {
             out.push(2);
@@ -115,6 +137,26 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
             u32s(out, &from.map(at));
             gadget(out, *activation);
         }
+        Layer::Compare { from, dims } => {
+            out.push(9);
+            from.iter().for_each(|e| elements(out, e));
+            list(out, dims);
+        }
+        Layer::Choose { from, dims, signed } => {
+            out.extend([10, u8::from(*signed)]);
+            from.iter().for_each(|e| elements(out, e));
+            list(out, dims);
+        }
+        Layer::Constant { dims, values, signed } => {
+            out.extend([11, u8::from(*signed)]);
+            list(out, dims);
+            parameters(out, values);
+        }
+        Layer::MulUnsigned { from, shift } => {
+            out.push(12);
+            u32s(out, &from.map(at));
+            out.push(*shift);
+        }
     }
 }
 
@@ -124,9 +166,12 @@ impl Graph {
         let of = |layer: &Layer| match layer {
             Layer::Linear { parameters, .. } => 64 + 4 * parameters.biases.len() + parameters.weights.len(),
             Layer::Gather { dims, indices, .. } => 64 + 4 * (dims.len() + indices.len()),
+            Layer::Compare { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
+            Layer::Choose { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
+            Layer::Constant { values, .. } => 64 + 4 * values.biases.len(),
             _ => 64,
         };
-        16 + 512 * self.table_values.len() + self.layers.iter().map(of).sum::<usize>()
+        16 + 1029 * self.functions.len() + self.layers.iter().map(of).sum::<usize>()
     }
 
     /// The canonical bytes: flags of committed ports, tables, layers. Secret.
@@ -136,8 +181,19 @@ impl Graph {
         let mut out = Zeroizing::new(Vec::with_capacity(self.capacity()));
         out.push(u8::from(self.committed.inputs) | u8::from(self.committed.outputs) << 1);
         // At most 253 tables and 256 layers.
-        out.push(self.table_values.len() as u8);
-        self.table_values.as_flattened().iter().for_each(|v| out.extend(v.to_be_bytes()));
+        out.push(self.functions.len() as u8);
+        for function in &self.functions {
+            match function {
+                Table::Values(values) => {
+                    out.push(0);
+                    values.iter().for_each(|v| out.extend(v.to_be_bytes()));
+                }
+                Table::Samples(samples) => {
+                    out.push(1);
+                    samples.iter().for_each(|v| out.extend(v.to_be_bytes()));
+                }
+            }
+        }
         out.extend((self.layers.len() as u32).to_be_bytes());
         self.layers.iter().for_each(|l| layer(&mut out, l));
         out
@@ -155,11 +211,7 @@ impl Graph {
         }
         let mut tables = Vec::new();
         for _ in 0..reader.u8()? {
-            let mut table = [0i16; 256];
-            for v in &mut table {
-                *v = i16::from_be_bytes(reader.bytes()?);
-            }
-            tables.push(table);
+            tables.push(reader.table()?);
         }
         let count = reader.u32()?;
         if count > MAX_LAYERS {
@@ -168,7 +220,7 @@ impl Graph {
         let layers = (0..count).map(|_| reader.layer()).collect::<Result<Vec<_>, _>>()?;
         reader.end()?;
         let committed = Committed { inputs: flags & 1 != 0, outputs: flags & 2 != 0 };
-        Ok(Self::with_tables(layers, &tables).map_err(KeyError::from)?.with_committed(committed))
+        Ok(Self::with_functions(layers, tables).map_err(KeyError::from)?.with_committed(committed))
     }
 }
 
@@ -183,6 +235,45 @@ impl Reader<'_> {
         }
         let words = self.slice(4 * count as usize)?.as_chunks::<4>().0;
         Ok(words.iter().map(|w| u32::from_be_bytes(*w)).collect())
+    }
+
+    fn bit(&mut self) -> Read<bool> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(EncodingError::Flags(other)),
+        }
+    }
+
+    fn elements(&mut self) -> Read<Elements> {
+        Ok(Elements { from: self.source()?, indices: self.u32_list(u32::MAX)? })
+    }
+
+    fn parameters(&mut self) -> Read<Parameters> {
+        let (rows, weights) = (self.u32()? as usize, self.u32()? as usize);
+        let biases = self.slice(rows.saturating_mul(4))?.as_chunks::<4>().0;
+        let biases = biases.iter().map(|b| i32::from_be_bytes(*b)).collect();
+        let weights = self.slice(weights)?.iter().map(|w| w.cast_signed()).collect();
+        Ok(Parameters { weights, biases })
+    }
+
+    fn table(&mut self) -> Read<Table> {
+        Ok(match self.bit()? {
+            false => {
+                let mut values = [0i16; 256];
+                for v in &mut values {
+                    *v = i16::from_be_bytes(self.bytes()?);
+                }
+                Table::Values(values)
+            }
+            true => {
+                let mut samples = [0i32; 257];
+                for v in &mut samples {
+                    *v = i32::from_be_bytes(self.bytes()?);
+                }
+                Table::Samples(samples)
+            }
+        })
     }
 
     fn source(&mut self) -> Read<usize> {
@@ -212,6 +303,24 @@ impl Reader<'_> {
             6 => Gadget::Product { shift: self.u8()? },
             7 => Gadget::Function { table: self.u8()?, bytes: self.u8()? },
             8 => Gadget::Copy,
+            9 => {
+                let table = self.u8()?;
+                let slope = match self.u8()? {
+                    0 => Slope::Rising,
+                    1 => Slope::Falling,
+                    2 => Slope::Signed,
+                    other => return Err(EncodingError::Flags(other)),
+                };
+                let flags = self.u8()?;
+                if flags > 3 {
+                    return Err(EncodingError::Flags(flags));
+                }
+                Gadget::Interpolate { table, slope, signed: [flags & 1 != 0, flags & 2 != 0] }
+            }
+            10 => Gadget::Compare,
+            11 => Gadget::Choose { signed: self.bit()? },
+            12 => Gadget::Constant { signed: self.bit()? },
+            13 => Gadget::UnsignedProduct { shift: self.u8()? },
             NONE => return Ok(None),
             other => return Err(EncodingError::Flags(other)),
         }))
@@ -238,11 +347,7 @@ impl Reader<'_> {
                 let (from, op) = (self.source()?, self.linear()?);
                 let tag = self.u8()?;
                 let activation = self.gadget_of(tag)?;
-                let (rows, weights) = (self.u32()? as usize, self.u32()? as usize);
-                let biases = self.slice(rows.saturating_mul(4))?.as_chunks::<4>().0;
-                let biases = biases.iter().map(|b| i32::from_be_bytes(*b)).collect();
-                let weights = self.slice(weights)?.iter().map(|w| w.cast_signed()).collect();
-                Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
+                Layer::Linear { from, op, parameters: self.parameters()?, activation }
             }
             2 => Layer::MaxPool { from: self.source()?, window: self.u32()? },
             3 => Layer::MeanPool { from: self.source()?, window: self.u32()? },
@@ -255,6 +360,17 @@ impl Reader<'_> {
                 indices: self.u32_list(u32::MAX)?,
             },
             8 => Layer::Add { from: self.sources()?, activation: self.gadget()? },
+            9 => Layer::Compare { from: [self.elements()?, self.elements()?], dims: self.u32_list(MAX_AXES)? },
+            10 => {
+                let signed = self.bit()?;
+                let from = Box::new([self.elements()?, self.elements()?, self.elements()?]);
+                Layer::Choose { from, dims: self.u32_list(MAX_AXES)?, signed }
+            }
+            11 => {
+                let signed = self.bit()?;
+                Layer::Constant { dims: self.u32_list(MAX_AXES)?, values: self.parameters()?, signed }
+            }
+            12 => Layer::MulUnsigned { from: self.sources()?, shift: self.u8()? },
             other => return Err(EncodingError::Flags(other)),
         })
     }

@@ -34,12 +34,11 @@ struct Cut {
 
 impl Cut {
     fn new(graph: &Graph, layer: usize, r: usize) -> Option<Self> {
-        let Layer::Linear { op, parameters, .. } = &graph.layers[layer] else {
-            return None;
-        };
-        let groups = match op {
-            Linear::Dense { .. } => 1,
-            Linear::Conv { groups, .. } => *groups as usize,
+        let (groups, parameters) = match &graph.layers[layer] {
+            Layer::Linear { op: Linear::Dense { .. }, parameters, .. } => (1, parameters),
+            Layer::Linear { op: Linear::Conv { groups, .. }, parameters, .. } => (*groups as usize, parameters),
+            Layer::Constant { values, .. } => (1, values),
+            _ => return None,
         };
         let total = parameters.biases.len();
         let (rows, inputs) = (total / groups, parameters.weights.len() / total);
@@ -67,6 +66,24 @@ fn blocks(graph: &Graph) -> usize {
     let widest = (0..graph.layers.len()).filter_map(|layer| Cut::new(graph, layer, 1)).map(|cut| cut.rows);
     let cost = |r: &usize| (hat_end(graph, *r).next_power_of_two().max(1 << MIN_NU), *r);
     (1..=widest.max().unwrap_or(1)).min_by_key(cost).unwrap_or(1)
+}
+
+/// The axis of a layer's values that is the first one of its tensor: only the other axes are padded to powers of two.
+fn first_axis(dims: &[u32]) -> usize {
+    let positions = |first: &usize| {
+        let padded = |(axis, d): (usize, &u32)| u64::from(if axis == *first { *d } else { d.next_power_of_two() });
+        dims.iter().enumerate().map(padded).product::<u64>()
+    };
+    (0..dims.len()).min_by_key(positions).unwrap_or(0)
+}
+
+/// The axis of the tensor that an axis of the layer's values is: the first one moves to the front.
+fn axis_of(first: usize, axis: usize) -> usize {
+    match axis.cmp(&first) {
+        core::cmp::Ordering::Less => axis + 1,
+        core::cmp::Ordering::Equal => 0,
+        core::cmp::Ordering::Greater => axis,
+    }
 }
 
 fn var(size: u32, weight: Monomial, target: Option<(u8, u32)>) -> Var {
@@ -120,6 +137,22 @@ impl Graph {
         layers.into_iter().map(|(_, layer)| layer).collect()
     }
 
+    /// The positions of the elements of a layer, which are in row-major order of its dimensions.
+    pub(crate) fn positions(&self, tensor: &Tensor, layer: usize) -> Vec<usize> {
+        let dims = &self.dims[layer];
+        let first = first_axis(dims);
+        let position = |mut rest: u32| {
+            let mut position = tensor.base as usize;
+            for (axis, d) in dims.iter().enumerate().rev() {
+                position += ((rest % d) as usize) << tensor.shift(axis_of(first, axis));
+                rest /= d;
+            }
+            position
+        };
+        // At most 2^22.
+        (0..self.elements(layer) as u32).map(position).collect()
+    }
+
     /// Kinds, tensors, ports and sizes.
     fn layout(&self, r: usize) -> Parts {
         let layers = self.tensor_layers();
@@ -129,7 +162,7 @@ impl Graph {
             limbs,
             operands: gadgets.clone().map(Gadget::operands).max().unwrap_or(0),
             lookups: u8::from(!self.tables().is_empty()),
-            reads: u8::from(gadgets.clone().any(Gadget::is_copy)),
+            reads: gadgets.clone().map(Gadget::reads).max().unwrap_or(0),
             // At most 253.
             tables: self.tables().len() as u8,
             blocks: r as u32,
@@ -145,7 +178,9 @@ impl Graph {
         let mut last = None;
         for gadget_and_layer in layers.iter().filter_map(|layer| Some((self.gadget(*layer)?, *layer))) {
             let (gadget, layer) = gadget_and_layer;
-            let mut tensor = Tensor { kind: 0, base: 0, dims: self.dims[layer].clone() };
+            let mut dims = self.dims[layer].clone();
+            dims[..=first_axis(&self.dims[layer])].rotate_right(1);
+            let mut tensor = Tensor { kind: 0, base: 0, dims };
             // Positions are below 2^32: at most 256 layers of at most 2^22 elements, padded to 2^24.
             tensor.base = next.next_multiple_of(tensor.unit()) as u32;
             if last != Some(gadget) {
@@ -184,8 +219,21 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// An access to a view of a layer's tensor from index 0.
+    /// An access to a view of a layer's tensor from index 0; targets are axes of the layer's values.
     fn access(&self, layer: usize, view: u8, coefficient: i64, vars: Vec<Var>) -> Access {
+        let offsets = vec![0; self.graph.dims[layer].len()];
+        self.access_from(layer, view, coefficient, vars, offsets)
+    }
+
+    /// The same from any index.
+    fn access_from(&self, layer: usize, view: u8, coefficient: i64, mut vars: Vec<Var>, offsets: Vec<i32>) -> Access {
+        let first = first_axis(&self.graph.dims[layer]);
+        for (axis, _) in vars.iter_mut().filter_map(|v| v.target.as_mut()) {
+            // At most six axes.
+            *axis = axis_of(first, usize::from(*axis)) as u8;
+        }
+        let mut own = offsets;
+        own[..=first].rotate_right(1);
         let tensor = self.graph.tensor_layers().iter().position(|l| *l == layer).unwrap_or_default() as u16;
         Access {
             tensor,
@@ -193,7 +241,7 @@ impl Lowering<'_> {
             view2: None,
             coefficient,
             monomial: Monomial::default(),
-            offsets: vec![0; self.graph.dims[layer].len()],
+            offsets: own,
             triangle: None,
             vars,
         }
@@ -217,8 +265,7 @@ impl Lowering<'_> {
                 for (i, (a, b)) in (0..*window).flat_map(|a| (0..*window).map(move |b| (a, b))).enumerate() {
                     let d = self.access(layer, 1 + i as u8, 1, whole(&dims, Monomial::theta));
                     let y = self.access(layer, 0, -1, whole(&dims, Monomial::theta));
-                    let mut x = self.access(*from, 0, 1, strided.clone());
-                    x.offsets = vec![0, a as i32, b as i32];
+                    let x = self.access_from(*from, 0, 1, strided.clone(), vec![0, a as i32, b as i32]);
                     self.relation(vec![d, y, x], vec![]);
                 }
             }
@@ -235,7 +282,7 @@ impl Lowering<'_> {
                 let x = self.access(*from, 0, factor, whole(&dims, Monomial::theta));
                 self.relation(vec![z, x], vec![]);
             }
-            Layer::Mul { from, .. } => {
+            Layer::Mul { from, .. } | Layer::MulUnsigned { from, .. } => {
                 for (view, side) in [(1, from[0]), (2, from[1])] {
                     let factor = self.access(layer, view, 1, whole(&dims, Monomial::theta));
                     let x = self.access(side, 0, -1, whole(&dims, Monomial::theta));
@@ -243,7 +290,8 @@ impl Lowering<'_> {
                 }
             }
             Layer::MatMul { from, .. } => self.matmul(layer, *from),
-            Layer::Gather { .. } => {}
+            Layer::Gather { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {}
+            Layer::Constant { .. } => self.constant(layer, &dims),
             Layer::Add { from, activation } => {
                 let factor = -(1i64 << activation.shift().unwrap_or(0));
                 let mut sides = vec![self.access(layer, 1, 1, whole(&dims, Monomial::theta))];
@@ -279,20 +327,49 @@ impl Lowering<'_> {
     /// What every row of a layer that gathers reads. Rows that hold no element read themselves.
     fn copies(&self) -> Vec<Copied> {
         let layers = self.graph.tensor_layers();
-        let tensor = |layer: usize| layers.iter().position(|l| *l == layer).map(|at| &self.parts.tensors[at]);
+        let positions = |layer: usize| {
+            let at = layers.iter().position(|l| *l == layer)?;
+            Some(self.graph.positions(&self.parts.tensors[at], layer))
+        };
         let mut addresses = std::collections::BTreeMap::new();
         for kind in self.parts.kinds.iter().filter(|kind| kind.reads > 0) {
-            addresses.extend((kind.lo..kind.hi).map(|position| (position, position)));
+            // `j` is at most 8.
+            let of = |position| kind.read_columns().map(move |j| ((position, j as u8), position));
+            addresses.extend((kind.lo..kind.hi).flat_map(of));
         }
-        for (layer, own) in self.graph.layers.iter().enumerate() {
-            let Layer::Gather { from, indices, .. } = own else { continue };
-            let (Some(to), Some(from)) = (tensor(layer), tensor(*from)) else { continue };
-            let sources: Vec<usize> = from.positions().collect();
-            // Positions are below 2^26.
-            let read = to.positions().zip(indices).map(|(p, i)| (p as u32, sources[*i as usize] as u32));
-            addresses.extend(read);
+        for layer in 0..self.graph.layers.len() {
+            for (j, (from, indices)) in (1u8..).zip(self.graph.reads(layer)) {
+                let (Some(to), Some(sources)) = (positions(layer), positions(from)) else { continue };
+                // Positions are below 2^26.
+                let read = to.into_iter().zip(indices).map(|(p, i)| ((p as u32, j), sources[*i as usize] as u32));
+                addresses.extend(read);
+            }
         }
-        addresses.into_iter().map(|(position, address)| Copied { position, column: 1, address }).collect()
+        let copied = |((position, column), address)| Copied { position, column, address };
+        addresses.into_iter().map(copied).collect()
+    }
+
+    /// Constants are hats without activations: element `i` has the exponent `i` of `alpha`.
+    fn constant(&mut self, layer: usize, dims: &[u32]) {
+        let Some(cut) = Cut::new(self.graph, layer, self.r) else { return };
+        let start = self.next;
+        self.next += cut.positions();
+        self.units(layer, &cut, start, start);
+        let hat = PublicHat::Geometric {
+            start: start as u32,
+            count: cut.chunks as u32,
+            step: Monomial::alpha(self.r as u32),
+            monomial: Monomial::default(),
+            sums: Vec::new(),
+        };
+        let op = LinearOp {
+            z: vec![self.access(layer, 0, 1, whole(dims, Monomial::alpha))],
+            terms: Vec::new(),
+            segment: (start as u32, start as u32),
+            hats: Vec::new(),
+            public_hats: vec![hat],
+        };
+        self.parts.linear_ops.push(op);
     }
 
     fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool) {
@@ -336,9 +413,8 @@ impl Lowering<'_> {
         }
         vars.retain(|v| v.size > 1);
         z.retain(|v| v.size > 1);
-        let mut hat = self.access(from, 0, 1, vars);
+        let mut hat = self.access_from(from, 0, 1, vars, offsets);
         hat.monomial = Monomial::theta(start as u32);
-        hat.offsets = offsets;
         let group_rows = cut.rows as u32;
         let public_hats = match (cut.groups, cut.chunks) {
             (1, _) => vec![(bias, cut.chunks, Monomial::alpha(r), 0)],
@@ -366,7 +442,10 @@ impl Lowering<'_> {
 
     /// The coefficients of `f`.
     fn units(&mut self, layer: usize, cut: &Cut, start: usize, bias: usize) {
-        let Layer::Linear { parameters, .. } = &self.graph.layers[layer] else { return };
+        let (Layer::Linear { parameters, .. } | Layer::Constant { values: parameters, .. }) = &self.graph.layers[layer]
+        else {
+            return;
+        };
         for unit in 0..cut.units() {
             let (group, chunk) = (unit / cut.chunks, unit % cut.chunks);
             let first = group * cut.rows + chunk * self.r;

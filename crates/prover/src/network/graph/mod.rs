@@ -6,11 +6,14 @@
 
 mod bytes;
 mod compile;
+mod dims;
 mod run;
 #[cfg(test)]
 pub(crate) mod samples;
+mod tables;
 
 pub use compile::Compiled;
+pub use tables::Table;
 
 use core::fmt;
 
@@ -64,6 +67,15 @@ impl Drop for Parameters {
         self.weights.zeroize();
         self.biases.zeroize();
     }
+}
+
+/// Elements of a layer in any order, as often as one likes; its values are in `[-2^15, 2^16)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elements {
+    /// Source layer.
+    pub from: usize,
+    /// The element of the source for every element of the result, both in row-major order.
+    pub indices: Vec<u32>,
 }
 
 /// A layer of a [`Graph`].
@@ -130,6 +142,38 @@ pub enum Layer {
         /// The element of the source for every element of the result, both in row-major order.
         indices: Vec<u32>,
     },
+    /// `[a >= b]`, element by element: 1 or 0.
+    Compare {
+        /// `a` and `b`.
+        from: [Elements; 2],
+        /// Dimensions of the result.
+        dims: Vec<u32>,
+    },
+    /// `a` where a comparison gave 1, and `b` where it gave 0.
+    Choose {
+        /// Elements of a comparison, `a` and `b`.
+        from: Box<[Elements; 3]>,
+        /// Dimensions of the result.
+        dims: Vec<u32>,
+        /// Whether the values are in `[-2^15, 2^15)`; in `[0, 2^16)` otherwise.
+        signed: bool,
+    },
+    /// Constants that belong to the model, and are as secret as its weights.
+    Constant {
+        /// Dimensions.
+        dims: Vec<u32>,
+        /// The constants, as biases without weights.
+        values: Parameters,
+        /// Whether they are in `[-2^15, 2^15)`; in `[0, 2^16)` otherwise.
+        signed: bool,
+    },
+    /// The product of two layers, element by element: `y = floor((a b + 2^{s-1}) / 2^s)` in `[0, 2^16)`.
+    MulUnsigned {
+        /// Source layers with the same dimensions.
+        from: [usize; 2],
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
     /// The sum of two layers; the gadget reads `2^s` times the sum, `s` its shift.
     Add {
         /// Source layers with the same dimensions.
@@ -145,8 +189,8 @@ pub struct Graph {
     layers: Vec<Layer>,
     dims: Vec<Vec<u32>>,
     committed: Committed,
-    /// The values of the tables, by number from 1, and what they give for each byte; 0 for a table without a reader.
-    table_values: Vec<[i16; 256]>,
+    /// The tables, by number from 1, and what they give for each byte; 0 for a table without a reader.
+    functions: Vec<Table>,
     tables: Vec<[i64; 256]>,
 }
 
@@ -172,12 +216,20 @@ impl Graph {
     /// # Errors
     /// Names the layer that does not fit, or the table with a value that its gadget has no bytes for.
     pub fn with_tables(layers: Vec<Layer>, tables: &[[i16; 256]]) -> Result<Self, CircuitError> {
+        Self::with_functions(layers, tables.iter().map(|values| Table::Values(*values)).collect())
+    }
+
+    /// The same with tables of any sort: `functions[f - 1]` is table `f`.
+    ///
+    /// # Errors
+    /// Names the layer that does not fit, or the table with a value or a slope that its gadget has no bytes for.
+    pub fn with_functions(layers: Vec<Layer>, functions: Vec<Table>) -> Result<Self, CircuitError> {
         bound("number of layers", layers.len(), 2, 256)?;
-        bound("number of tables", tables.len(), 0, 253)?;
+        bound("number of tables", functions.len(), 0, 253)?;
         let mut dims: Vec<Vec<u32>> = Vec::new();
         for (index, layer) in layers.iter().enumerate() {
             let last = index + 1 == layers.len();
-            let of = layer_dims(&dims, index, layer, last)?;
+            let of = dims::of_layer(&layers, &dims, index, layer, last)?;
             bound("axes of a layer", of.len(), 1, 3)?;
             for d in &of {
                 bound("dimension of a layer", *d as usize, 1, 1 << 16)?;
@@ -186,25 +238,24 @@ impl Graph {
             bound("elements of a layer", usize::try_from(elements).unwrap_or(usize::MAX), 1, 1 << 22)?;
             dims.push(of);
         }
-        let mut this = Self {
-            layers,
-            dims,
-            committed: Committed::default(),
-            table_values: tables.to_vec(),
-            tables: vec![[0; 256]; tables.len()],
-        };
-        let mut widths = vec![None; tables.len()];
+        let tables = vec![[0; 256]; functions.len()];
+        let mut this = Self { layers, dims, committed: Committed::default(), functions, tables };
+        let mut read = vec![false; this.functions.len()];
         for layer in 0..this.layers.len() {
-            if let Some(Gadget::Function { table, bytes }) = this.gadget(layer) {
-                let at = usize::from(table).wrapping_sub(1);
-                let (Some(values), Some(width)) = (tables.get(at), widths.get_mut(at)) else {
-                    return Err(unsupported(layer, "Function", "there is no such table"));
-                };
-                if width.replace(bytes).is_some_and(|known| known != bytes) {
-                    return Err(unsupported(layer, "Function", "the values of a table have one width"));
-                }
-                this.tables[at] = outputs(layer, values, bytes)?;
+            let Some((gadget, table)) = this.gadget(layer).and_then(|g| Some((g, g.table()?))) else { continue };
+            let at = usize::from(table).wrapping_sub(1);
+            let Some(function) = this.functions.get(at) else {
+                return Err(unsupported(layer, "Function", "there is no such table"));
+            };
+            let entries = tables::outputs(layer, function, gadget)?;
+            if core::mem::replace(&mut read[at], true) && this.tables[at] != entries {
+                return Err(unsupported(
+                    layer,
+                    "Function",
+                    "the values of a table have one width, and one sort of slopes",
+                ));
             }
+            this.tables[at] = entries;
         }
         Ok(this)
     }
@@ -245,6 +296,19 @@ impl Graph {
         self.dims[layer].iter().map(|d| *d as usize).product()
     }
 
+    /// What a layer reads by copy: the source and the elements of `X_1, X_2, ..`.
+    pub(crate) fn reads(&self, layer: usize) -> Vec<(usize, &[u32])> {
+        fn each(elements: &[Elements]) -> Vec<(usize, &[u32])> {
+            elements.iter().map(|e| (e.from, &e.indices[..])).collect()
+        }
+        match &self.layers[layer] {
+            Layer::Gather { from, indices, .. } => vec![(*from, &indices[..])],
+            Layer::Compare { from, .. } => each(from),
+            Layer::Choose { from, .. } => each(&from[..]),
+            _ => Vec::new(),
+        }
+    }
+
     /// The gadget of a layer's tensor; `None` for the outputs, which are no tensor.
     pub(crate) fn gadget(&self, layer: usize) -> Option<Gadget> {
         match &self.layers[layer] {
@@ -257,107 +321,11 @@ impl Graph {
                 Some(*activation)
             }
             Layer::Mul { shift, .. } => Some(Gadget::Product { shift: *shift }),
+            Layer::MulUnsigned { shift, .. } => Some(Gadget::UnsignedProduct { shift: *shift }),
             Layer::Gather { .. } => Some(Gadget::Copy),
-        }
-    }
-}
-
-/// What the rows of a layer look up: the values of its table as bytes.
-fn outputs(layer: usize, values: &[i16; 256], bytes: u8) -> Result<[i64; 256], CircuitError> {
-    let half = 1i64 << (8 * bytes - 1);
-    let outputs = values.map(|v| i64::from(v) + half);
-    match outputs.iter().all(|v| (0..2 * half).contains(v)) {
-        true => Ok(outputs),
-        false => Err(unsupported(layer, "Function", "its table has values of more bytes")),
-    }
-}
-
-/// The dimensions of a layer's values.
-fn layer_dims(dims: &[Vec<u32>], index: usize, layer: &Layer, last: bool) -> Result<Vec<u32>, CircuitError> {
-    let source = |from: usize| dims.get(from).ok_or(unsupported(index, "layer", "it reads a layer that comes later"));
-    let pooled = |from: usize, window: u32| match source(from)?[..] {
-        [c, h, w] if h % window == 0 && w % window == 0 => Ok(vec![c, h / window, w / window]),
-        _ => Err(unsupported(index, "pool", "squares have to tile [channels, height, width]")),
-    };
-    if last && !matches!(layer, Layer::Linear { op: Linear::Dense { .. }, activation: None, .. }) {
-        return Err(unsupported(index, "layer", "the last layer is dense, without an activation"));
-    }
-    match layer {
-        Layer::Input { dims } if index == 0 => Ok(dims.clone()),
-        Layer::Input { .. } => Err(unsupported(index, "Input", "the input is the first layer and no other")),
-        _ if index == 0 => Err(unsupported(index, "layer", "the first layer is the input")),
-        Layer::Linear { from, op, parameters, activation } => {
-            if activation.is_none() != last || activation.is_some_and(|g| !g.is_linear() || !g.is_valid()) {
-                return Err(unsupported(
-                    index,
-                    "activation",
-                    "exactly the layers before the last have a linear gadget",
-                ));
-            }
-            let (out, inputs) = linear_dims(source(*from)?, *op, index)?;
-            let rows = out[0] as usize;
-            expect("weights of a layer", parameters.weights.len(), rows * inputs)?;
-            expect("biases of a layer", parameters.biases.len(), rows)?;
-            if let Some(at) = parameters.weights.iter().position(|w| *w == i8::MIN) {
-                return Err(CircuitError::Weight { layer: index, neuron: at / inputs });
-            }
-            Ok(out)
-        }
-        Layer::MaxPool { from, window: 2 } => pooled(*from, 2),
-        Layer::MaxPool { .. } => Err(unsupported(index, "MaxPool", "windows are 2 x 2")),
-        Layer::MeanPool { from, window } if (2..=16).contains(window) => pooled(*from, *window),
-        Layer::MeanPool { .. } => Err(unsupported(index, "MeanPool", "windows are from 2 x 2 to 16 x 16")),
-        Layer::Activation { from, activation } => {
-            if activation.shift().is_none() || !activation.is_valid() {
-                return Err(unsupported(index, "Activation", "its gadget has a shift"));
-            }
-            source(*from).cloned()
-        }
-        Layer::Mul { from: [a, b], shift } => match (source(*a)?, source(*b)?) {
-            (a, b) if a == b && Gadget::is_valid(Gadget::Product { shift: *shift }) => Ok(a.clone()),
-            _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
-        },
-        Layer::MatMul { from: [a, b], activation } => match (&source(*a)?[..], &source(*b)?[..]) {
-            (&[m, k], &[l, n]) if k == l && activation.is_linear() && activation.is_valid() => Ok(vec![m, n]),
-            _ => Err(unsupported(index, "MatMul", "its sources are [m, k] and [k, n], and its gadget is linear")),
-        },
-        Layer::Gather { from, dims: own, indices } => {
-            let elements = source(*from)?.iter().map(|d| u64::from(*d)).product::<u64>();
-            let count = own.iter().try_fold(1u64, |n, d| n.checked_mul(u64::from(*d)));
-            if count != Some(indices.len() as u64) || indices.iter().any(|i| u64::from(*i) >= elements) {
-                return Err(unsupported(index, "Gather", "every element is one of the source"));
-            }
-            Ok(own.clone())
-        }
-        Layer::Add { from: [a, b], activation } => {
-            if activation.shift().is_none() || !activation.is_valid() {
-                return Err(unsupported(index, "Add", "its gadget has a shift"));
-            }
-            match (source(*a)?, source(*b)?) {
-                (a, b) if a == b => Ok(a.clone()),
-                _ => Err(unsupported(index, "Add", "both sources have the same dimensions")),
-            }
-        }
-    }
-}
-
-/// Dimensions of the sums, and the number of weights of a row.
-fn linear_dims(source: &[u32], op: Linear, index: usize) -> Result<(Vec<u32>, usize), CircuitError> {
-    match op {
-        Linear::Dense { outputs } => Ok((vec![outputs], source.iter().map(|d| *d as usize).product())),
-        Linear::Conv { channels, kernel, stride, padding, groups } => {
-            let &[c, h, w] = source else {
-                return Err(unsupported(index, "Conv", "its source has [channels, height, width]"));
-            };
-            let small = (1..=64).contains(&kernel) && (1..=64).contains(&stride) && padding < kernel;
-            let grouped = groups > 0 && c % groups == 0 && channels % groups == 0;
-            let (h, w) = (h + 2 * padding.min(64), w + 2 * padding.min(64));
-            if !small || !grouped || h < kernel || w < kernel {
-                return Err(unsupported(index, "Conv", "kernel, stride, padding or groups do not fit its source"));
-            }
-            let out = |d: u32| (d - kernel) / stride + 1;
-            let inputs = (c / groups) as usize * (kernel * kernel) as usize;
-            Ok((vec![channels, out(h), out(w)], inputs))
+            Layer::Compare { .. } => Some(Gadget::Compare),
+            Layer::Choose { signed, .. } => Some(Gadget::Choose { signed: *signed }),
+            Layer::Constant { signed, .. } => Some(Gadget::Constant { signed: *signed }),
         }
     }
 }

@@ -80,13 +80,17 @@ impl Graph {
             Layer::MeanPool { from, window } => {
                 squares(&self.dims[*from], &values[*from], *window).iter().map(|s| s.iter().sum()).collect()
             }
-            Layer::Mul { from: [a, b], shift } => {
-                let factors = values[*a].iter().zip(values[*b].iter()).enumerate();
-                let rows = factors.map(|(i, (a, b))| Gadget::product_row(*shift, [*a, *b]).map_err(|e| (i, e)));
-                return Ok((rows.collect::<Result<_, _>>()?, Vec::new()));
+            Layer::Mul { from: [a, b], .. } | Layer::MulUnsigned { from: [a, b], .. } => {
+                let factors = values[*a].iter().zip(values[*b].iter()).map(|(a, b)| vec![*a, *b]);
+                return self.operand_rows(layer, factors);
             }
+            Layer::Gather { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {
+                let reads = self.reads(layer);
+                let operands = |i: usize| reads.iter().map(|(from, at)| values[*from][at[i] as usize]).collect();
+                return self.operand_rows(layer, (0..self.elements(layer)).map(operands));
+            }
+            Layer::Constant { values, .. } => values.biases.iter().map(|v| i64::from(*v)).collect(),
             Layer::MatMul { from: [a, b], .. } => matmul(&self.dims[*a], &values[*a], dims[1], &values[*b]),
-            Layer::Gather { from, indices, .. } => indices.iter().map(|i| values[*from][*i as usize]).collect(),
             Layer::Activation { from, activation } => {
                 let shift = activation.shift().unwrap_or(0);
                 values[*from].iter().map(|x| x << shift).collect()
@@ -103,6 +107,18 @@ impl Graph {
         Ok((rows.collect::<Result<_, _>>()?, Vec::new()))
     }
 
+    /// The rows of a layer with these operands.
+    fn operand_rows(
+        &self,
+        layer: usize,
+        operands: impl Iterator<Item = Vec<i64>>,
+    ) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
+        // Layers with operands are tensors.
+        let gadget = self.gadget(layer).unwrap_or(Gadget::Input);
+        let row = |(i, x): (usize, Vec<i64>)| gadget.operand_row(&Zeroizing::new(x)).map_err(|e| (i, e));
+        Ok((operands.enumerate().map(row).collect::<Result<_, _>>()?, Vec::new()))
+    }
+
     /// The rows by position, with defaults where a kind has no element.
     pub(crate) fn place(&self, program: &Program, gadgets: &[Gadget], run: &Run) -> Zeroizing<Vec<(usize, Row)>> {
         let p = program.parts();
@@ -114,7 +130,7 @@ impl Graph {
             }
         }
         for (tensor, layer) in p.tensors.iter().zip(self.tensor_layers()) {
-            out.extend(tensor.positions().zip(run.rows[layer].iter().copied()));
+            out.extend(self.positions(tensor, layer).into_iter().zip(run.rows[layer].iter().copied()));
         }
         out
     }

@@ -1,8 +1,8 @@
 //! Networks for tests.
 
-use super::{Graph, Layer, Linear, Parameters};
+use super::{Elements, Graph, Layer, Linear, Parameters, Table};
 use crate::circuit::Committed;
-use crate::network::gadget::Gadget;
+use crate::network::gadget::{Gadget, Slope};
 use crate::network::program::Program;
 use crate::testing::Xorshift;
 
@@ -78,12 +78,56 @@ pub(crate) fn mixed(seed: u64) -> Graph {
     Graph::with_tables(layers, &tables).unwrap()
 }
 
+/// A tree of depth 2 on six features, with secret thresholds and leaves, and its sum with another.
+pub(crate) fn tree(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let of = |from, indices: &[u32]| Elements { from, indices: indices.to_vec() };
+    let mut constant = |count: u32, signed: bool| {
+        let biases = (0..count).map(|_| rng.below(250) as i32 - if signed { 125 } else { 0 }).collect();
+        Layer::Constant { dims: vec![count], values: Parameters { weights: Vec::new(), biases }, signed }
+    };
+    let layers = vec![
+        Layer::Input { dims: vec![6] },
+        constant(3, false),
+        constant(4, true),
+        Layer::Compare { from: [of(0, &[4, 0, 5]), of(1, &[0, 1, 2])], dims: vec![3] },
+        Layer::Choose { from: Box::new([of(3, &[1, 2]), of(2, &[0, 2]), of(2, &[1, 3])]), dims: vec![2], signed: true },
+        Layer::Choose { from: Box::new([of(3, &[0]), of(4, &[0]), of(4, &[1])]), dims: vec![1], signed: true },
+        linear(5, Linear::Dense { outputs: 2 }, 1, None, &mut Xorshift(3)),
+    ];
+    Graph::new(layers).unwrap()
+}
+
+/// Functions of 16 bits of every sort.
+pub(crate) fn smooth(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let sigmoid = |i: usize| 65_535.0 / (1.0 + (-(i as f64 - 128.0) / 16.0).exp());
+    let samples = |f: &dyn Fn(usize) -> f64| Table::Samples(core::array::from_fn(|i| f(i) as i32));
+    let tables = vec![
+        samples(&sigmoid),
+        samples(&|i| 65_535.0 * (-(i as f64) / 16.0).exp()),
+        samples(&|i| ((i as f64 - 128.0) / 9.0).sin() * 20_000.0),
+    ];
+    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed };
+    let layers = vec![
+        Layer::Input { dims: vec![3, 2] },
+        linear(0, Linear::Dense { outputs: 5 }, 6, Some(Gadget::Requantize { shift: 8 }), &mut rng),
+        Layer::Activation { from: 1, activation: function(1, Slope::Rising, [true, false]) },
+        Layer::Activation { from: 2, activation: function(2, Slope::Falling, [false, false]) },
+        Layer::MulUnsigned { from: [2, 3], shift: 16 },
+        Layer::Activation { from: 1, activation: function(3, Slope::Signed, [true, true]) },
+        Layer::Mul { from: [4, 5], shift: 16 },
+        linear(6, Linear::Dense { outputs: 3 }, 5, None, &mut rng),
+    ];
+    Graph::with_functions(layers, tables).unwrap()
+}
+
 /// Graphs of several shapes.
 pub(crate) fn graphs() -> Vec<Graph> {
     let relu = Gadget::Relu { shift: 8 };
     let hidden = Committed { inputs: true, outputs: true };
     let wide = mlp(&[5, 7, 9, 3], &[relu, Gadget::Requantize { shift: 16 }], 2);
-    vec![mlp(&[4, 2], &[], 1), wide.clone(), cnn(3), mixed(4), wide.with_committed(hidden)]
+    vec![mlp(&[4, 2], &[], 1), wide.clone(), cnn(3), mixed(4), tree(5), smooth(6), wide.with_committed(hidden)]
 }
 
 /// Their programs.

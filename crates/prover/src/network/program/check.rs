@@ -43,7 +43,7 @@ impl Program {
         Definitions {
             p,
             gadgets: &gadgets,
-            sources: sources(p, fixed)?,
+            sources: sources(p, fixed, &gadgets)?,
             defined: vec![false; p.tensors.len()],
             tied: vec![0; p.tensors.len()],
             ports: vec![false; p.ports.len()],
@@ -194,7 +194,9 @@ impl Definitions<'_> {
         let open: Vec<&Access> = r.accesses.iter().filter(|a| !self.is_defined(a)).collect();
         match (&open[..], &r.terms[..]) {
             ([], [term]) => self.tie_output(term, of_relation),
-            ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. }) => self.factor(a),
+            ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. } | Gadget::UnsignedProduct { .. }) => {
+                self.factor(a)
+            }
             ([a], []) => {
                 self.define(a, of_relation)?;
                 self.defined[usize::from(a.tensor)] = true;
@@ -258,7 +260,11 @@ impl Definitions<'_> {
         if self.is_defined(a) {
             return Err("a tensor is defined twice");
         }
-        if !gadget.is_linear() || a.view != 1 || a.coefficient.unsigned_abs() != 1 {
+        let defining = match gadget {
+            Gadget::Constant { .. } => a.view == 0,
+            linear => linear.is_linear() && a.view == 1,
+        };
+        if !defining || a.coefficient.unsigned_abs() != 1 {
             return Err("what is defined is not the linear view of a gadget, with coefficient 1 or -1");
         }
         covers(a, t, exponents)
@@ -306,7 +312,7 @@ impl Definitions<'_> {
 
 /// The tensors that the copies of every tensor read. Every address of an element is an element; rows that hold none
 /// may read anything, because nothing reads them.
-fn sources(p: &Parts, fixed: &Fixed) -> Result<Vec<Option<Vec<usize>>>, ProgramError> {
+fn sources(p: &Parts, fixed: &Fixed, gadgets: &[Gadget]) -> Result<Vec<Option<Vec<usize>>>, ProgramError> {
     let mut spans: Vec<(u32, usize)> = p.tensors.iter().enumerate().map(|(i, t)| (t.base, i)).collect();
     spans.sort_unstable();
     let owner = |position: u32| {
@@ -317,9 +323,14 @@ fn sources(p: &Parts, fixed: &Fixed) -> Result<Vec<Option<Vec<usize>>>, ProgramE
     let reads = |t: &Tensor| p.kinds[usize::from(t.kind)].reads > 0;
     let mut out: Vec<Option<Vec<usize>>> = p.tensors.iter().map(|t| reads(t).then(Vec::new)).collect();
     for (index, c) in fixed.copies().iter().enumerate() {
-        let Some(Some(sources)) = owner(c.position).map(|t| &mut out[t]) else { continue };
+        let Some(reader) = owner(c.position) else { continue };
+        let Some(sources) = &mut out[reader] else { continue };
         let source = owner(c.address).filter(|t| p.kinds[usize::from(p.tensors[*t].kind)].value.is_some());
         let source = source.ok_or(ProgramError::Undetermined { what: "a copy reads no element", index })?;
+        let gadget = |t: usize| gadgets[usize::from(p.tensors[t].kind)];
+        if matches!(gadget(reader), Gadget::Choose { .. }) && c.column == 1 && gadget(source) != Gadget::Compare {
+            return Err(ProgramError::Undetermined { what: "a choice by what is no comparison", index });
+        }
         if !sources.contains(&source) {
             sources.push(source);
         }
@@ -388,7 +399,7 @@ mod tests {
     use super::super::{Form, Var};
     use super::*;
     use crate::network::fixed::Copied;
-    use crate::network::graph::samples::{cnn, mixed, mlp};
+    use crate::network::graph::samples::{cnn, mixed, mlp, tree};
 
     fn program() -> Parts {
         let relu = Gadget::Relu { shift: 8 };
@@ -620,5 +631,23 @@ mod tests {
             p.linear_ops[0].hats[0].vars.extend([wide; 6]);
         });
         assert!(matches!(error, ProgramError::Wraps { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_choice_is_made_by_a_comparison() {
+        let compiled = tree(5).compile().unwrap();
+        compiled.program.check(&compiled.fixed).unwrap();
+        let p = &compiled.program.parts;
+        let choices = p.kinds.iter().find(|k| k.reads == 0b111).unwrap();
+        let mut copies = compiled.fixed.copies().to_vec();
+        let first = copies.iter_mut().find(|c| c.position == choices.lo && c.column == 1).unwrap();
+        // A feature, which may be neither 0 nor 1.
+        first.address = p.tensors[0].base;
+        let fixed = Fixed::new(vec![], copies).unwrap();
+        let error = compiled.program.check(&fixed).unwrap_err();
+        assert!(
+            matches!(error, ProgramError::Undetermined { what: "a choice by what is no comparison", .. }),
+            "{error:?}"
+        );
     }
 }

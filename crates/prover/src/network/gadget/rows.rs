@@ -1,0 +1,189 @@
+//! The rows that an honest prover fills.
+
+use super::{Gadget, Row, Slope, Tables};
+use crate::error::RangeKind;
+
+impl Gadget {
+    /// The row of a linear gadget for `z`, and of an input or a copy for its value.
+    pub(crate) fn row(self, z: i64, tables: Tables<'_>) -> Result<Row, RangeKind> {
+        let mut cells = Writer::default();
+        match self {
+            Self::Input => cells.put(z, 2, RangeKind::Activation)?,
+            Self::Requantize { shift } => {
+                let t = cells.divide(z, shift)?;
+                cells.put(t + (1 << 15), 2, RangeKind::Activation)?;
+            }
+            Self::Relu { shift } => {
+                let t = cells.divide(z, shift)?;
+                cells.put(t.max(0), 2, RangeKind::Activation)?;
+                cells.put((-t).max(0), 3, RangeKind::Under)?;
+            }
+            Self::Clamp { shift, lo, hi } => {
+                let (lo, hi) = (i64::from(lo), i64::from(hi));
+                let t = cells.divide(z, shift)?;
+                let y = t.clamp(lo, hi) - lo;
+                cells.put(y, if hi - lo == 255 { 1 } else { 2 }, RangeKind::Activation)?;
+                cells.put((lo - t).max(0), 3, RangeKind::Under)?;
+                cells.put((t - hi).max(0), 3, RangeKind::Over)?;
+                if hi - lo != 255 && hi - lo != 65535 {
+                    cells.put(hi - lo - y, 2, RangeKind::Activation)?;
+                }
+            }
+            Self::Divide { by } => {
+                let m = i64::from(by);
+                let shifted = z.checked_add(m / 2).ok_or(RangeKind::Activation)?;
+                let u = shifted.rem_euclid(m);
+                cells.put(u, 1, RangeKind::Activation)?;
+                cells.put(m - 1 - u, 1, RangeKind::Activation)?;
+                cells.put(shifted.div_euclid(m), 2, RangeKind::Activation)?;
+            }
+            Self::Function { table, bytes } => {
+                let t = cells.divide(z, 8)?;
+                let y = t.clamp(-128, 127) + 128;
+                let out = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[y as usize]);
+                cells.put(y, 1, RangeKind::Activation)?;
+                cells.put(out, bytes.into(), RangeKind::Activation)?;
+                cells.put((-128 - t).max(0), 3, RangeKind::Under)?;
+                cells.put((t - 127).max(0), 3, RangeKind::Over)?;
+            }
+            Self::Copy => {
+                cells.put(z + (1 << 15), 2, RangeKind::Activation)?;
+                cells.row.operands[0] = z;
+            }
+            Self::Interpolate { table, slope, signed } => {
+                let half = |signed: bool| if signed { 1i64 << 15 } else { 0 };
+                let argument = z.checked_add(half(signed[0])).filter(|a| (0..1 << 16).contains(a));
+                let argument = argument.ok_or(RangeKind::Activation)?;
+                let (lo, hi) = (argument & 255, argument >> 8);
+                let entry = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[hi as usize]);
+                let (a, b) = (entry & 0xffff, entry >> 16);
+                let step = match slope {
+                    Slope::Rising => b,
+                    Slope::Falling => -b,
+                    Slope::Signed => b - (1 << 15),
+                };
+                let value = (a << 8) + step * lo + (1 << 7);
+                cells.put(value & 255, 1, RangeKind::Activation)?;
+                cells.put(lo, 1, RangeKind::Activation)?;
+                cells.put(hi, 1, RangeKind::Activation)?;
+                cells.put(a, 2, RangeKind::Activation)?;
+                cells.put(b, 2, RangeKind::Activation)?;
+                cells.put(value >> 8, 2, RangeKind::Activation)?;
+            }
+            Self::Constant { signed } => {
+                let value = if signed { z.checked_add(1 << 15).ok_or(RangeKind::Activation)? } else { z };
+                cells.put(value, 2, RangeKind::Activation)?;
+            }
+            Self::Max { .. } | Self::Product { .. } | Self::UnsignedProduct { .. } => {
+                return Err(RangeKind::Activation);
+            }
+            Self::Compare | Self::Choose { .. } => return Err(RangeKind::Activation),
+        }
+        Ok(cells.row)
+    }
+
+    /// The row of a gadget for all of its operands: products, and what reads by copy.
+    pub(crate) fn operand_row(self, x: &[i64]) -> Result<Row, RangeKind> {
+        let mut cells = Writer::default();
+        match (self, x) {
+            (Self::Product { shift }, [a, b]) => return Self::product_row(shift, [*a, *b]),
+            (Self::UnsignedProduct { shift }, [a, b]) => {
+                let y = cells.divide(a.checked_mul(*b).ok_or(RangeKind::Over)?, shift)?;
+                cells.put(y, 2, RangeKind::Activation)?;
+            }
+            (Self::Copy, [x]) => return self.row(*x, &[]),
+            (Self::Compare, [a, b]) => {
+                let (c, by) = (a >= b, a.checked_sub(*b).ok_or(RangeKind::Over)?);
+                cells.put(c.into(), 1, RangeKind::Activation)?;
+                cells.put(if c { by } else { 0 }, 2, RangeKind::Over)?;
+                cells.put(if c { 0 } else { -by - 1 }, 2, RangeKind::Under)?;
+            }
+            (Self::Choose { signed }, [c, a, b]) => {
+                let value = if *c == 1 { *a } else { *b };
+                cells.put(if signed { value + (1 << 15) } else { value }, 2, RangeKind::Activation)?;
+            }
+            _ => return Err(RangeKind::Activation),
+        }
+        cells.row.operands[..x.len()].copy_from_slice(x);
+        Ok(cells.row)
+    }
+
+    /// The row of a product with this shift.
+    pub(crate) fn product_row(shift: u8, factors: [i64; 2]) -> Result<Row, RangeKind> {
+        let product = factors[0].checked_mul(factors[1]).ok_or(RangeKind::Over)?;
+        let mut row = Self::Requantize { shift }.row(product, &[])?;
+        row.operands[..2].copy_from_slice(&factors);
+        Ok(row)
+    }
+
+    /// The row of a maximum.
+    pub(crate) fn max_row(values: &[i64]) -> Result<Row, RangeKind> {
+        let mut cells = Writer::default();
+        let y = values.iter().copied().max().unwrap_or_default();
+        cells.put(y, 2, RangeKind::Activation)?;
+        let d: Vec<i64> = values.iter().map(|x| y - x).collect();
+        for d in &d {
+            cells.put(*d, 2, RangeKind::Activation)?;
+        }
+        match d[..] {
+            [a, b, _] => cells.row.operands[0] = a * b,
+            [a, b, c, d] => cells.row.operands[..2].copy_from_slice(&[a * b, c * d]),
+            _ => {}
+        }
+        Ok(cells.row)
+    }
+
+    /// A row that meets the gates, for positions that hold no element.
+    pub(crate) fn default_row(self, tables: Tables<'_>) -> Row {
+        let mut row = Row::default();
+        match self {
+            // 0 is in their range.
+            Self::Copy | Self::Interpolate { .. } | Self::Constant { .. } => {
+                row = self.row(0, tables).unwrap_or_default()
+            }
+            Self::UnsignedProduct { .. } => row = self.operand_row(&[0; 2]).unwrap_or_default(),
+            // Such a row reads itself.
+            Self::Compare => row = self.operand_row(&[1; 2]).unwrap_or_default(),
+            Self::Choose { .. } => row = self.operand_row(&[0; 3]).unwrap_or_default(),
+            Self::Product { shift } => row = Self::product_row(shift, [0, 0]).unwrap_or_default(),
+            Self::Function { table, .. } => {
+                let out = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[0]).to_le_bytes();
+                row.limbs[2..4].copy_from_slice(&out[..2]);
+            }
+            // `u + (m - 1 - u) = m - 1`
+            Self::Divide { by } => row.limbs[0] = (by - 1) as u8,
+            Self::Clamp { shift, lo, hi } if hi - lo != 255 && hi - lo != 65535 => {
+                let slack = (hi - lo).to_le_bytes();
+                let at = usize::from(shift / 8) + 8;
+                row.limbs[at..at + 2].copy_from_slice(&slack[..2]);
+            }
+            _ => {}
+        }
+        row
+    }
+}
+
+/// Cells in the order of [`Cells`].
+#[derive(Default)]
+struct Writer {
+    row: Row,
+    at: usize,
+}
+
+impl Writer {
+    fn put(&mut self, value: i64, bytes: usize, kind: RangeKind) -> Result<(), RangeKind> {
+        if value < 0 || value >> (8 * bytes) != 0 {
+            return Err(kind);
+        }
+        self.row.limbs[self.at..self.at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
+        self.at += bytes;
+        Ok(())
+    }
+
+    /// Writes the remainder of the rounded division by `2^shift`; returns the quotient.
+    fn divide(&mut self, z: i64, shift: u8) -> Result<i64, RangeKind> {
+        let shifted = z.checked_add(1 << (shift - 1)).ok_or(RangeKind::Over)?;
+        self.put(shifted & ((1 << shift) - 1), usize::from(shift / 8), RangeKind::Activation)?;
+        Ok(shifted >> shift)
+    }
+}

@@ -1,0 +1,134 @@
+//! The dimensions of layers, and what a layer may be.
+
+use super::{Gadget, Layer, Linear, expect, unsupported};
+use crate::error::CircuitError;
+
+/// The dimensions of a layer's values.
+pub(super) fn of_layer(
+    layers: &[Layer],
+    dims: &[Vec<u32>],
+    index: usize,
+    layer: &Layer,
+    last: bool,
+) -> Result<Vec<u32>, CircuitError> {
+    let source = |from: usize| dims.get(from).ok_or(unsupported(index, "layer", "it reads a layer that comes later"));
+    let pooled = |from: usize, window: u32| match source(from)?[..] {
+        [c, h, w] if h % window == 0 && w % window == 0 => Ok(vec![c, h / window, w / window]),
+        _ => Err(unsupported(index, "pool", "squares have to tile [channels, height, width]")),
+    };
+    if last && !matches!(layer, Layer::Linear { op: Linear::Dense { .. }, activation: None, .. }) {
+        return Err(unsupported(index, "layer", "the last layer is dense, without an activation"));
+    }
+    match layer {
+        Layer::Input { dims } if index == 0 => Ok(dims.clone()),
+        Layer::Input { .. } => Err(unsupported(index, "Input", "the input is the first layer and no other")),
+        _ if index == 0 => Err(unsupported(index, "layer", "the first layer is the input")),
+        Layer::Linear { from, op, parameters, activation } => {
+            if activation.is_none() != last || activation.is_some_and(|g| !g.is_linear() || !g.is_valid()) {
+                return Err(unsupported(
+                    index,
+                    "activation",
+                    "exactly the layers before the last have a linear gadget",
+                ));
+            }
+            let (out, inputs) = linear_dims(source(*from)?, *op, index)?;
+            let rows = out[0] as usize;
+            expect("weights of a layer", parameters.weights.len(), rows * inputs)?;
+            expect("biases of a layer", parameters.biases.len(), rows)?;
+            if let Some(at) = parameters.weights.iter().position(|w| *w == i8::MIN) {
+                return Err(CircuitError::Weight { layer: index, neuron: at / inputs });
+            }
+            Ok(out)
+        }
+        Layer::MaxPool { from, window: 2 } => pooled(*from, 2),
+        Layer::MaxPool { .. } => Err(unsupported(index, "MaxPool", "windows are 2 x 2")),
+        Layer::MeanPool { from, window } if (2..=16).contains(window) => pooled(*from, *window),
+        Layer::MeanPool { .. } => Err(unsupported(index, "MeanPool", "windows are from 2 x 2 to 16 x 16")),
+        Layer::Activation { from, activation } => {
+            if activation.shift().is_none() || !activation.is_valid() {
+                return Err(unsupported(index, "Activation", "its gadget has a shift"));
+            }
+            source(*from).cloned()
+        }
+        Layer::Mul { from: [a, b], shift } => match (source(*a)?, source(*b)?) {
+            (a, b) if a == b && Gadget::is_valid(Gadget::Product { shift: *shift }) => Ok(a.clone()),
+            _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
+        },
+        Layer::MatMul { from: [a, b], activation } => match (&source(*a)?[..], &source(*b)?[..]) {
+            (&[m, k], &[l, n]) if k == l && activation.is_linear() && activation.is_valid() => Ok(vec![m, n]),
+            _ => Err(unsupported(index, "MatMul", "its sources are [m, k] and [k, n], and its gadget is linear")),
+        },
+        Layer::MulUnsigned { from: [a, b], shift } => match (source(*a)?, source(*b)?) {
+            (a, b) if a == b && Gadget::is_valid(Gadget::UnsignedProduct { shift: *shift }) => Ok(a.clone()),
+            _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
+        },
+        Layer::Gather { from, dims: own, indices } => {
+            elements_of(source(*from)?, own, indices, index, "Gather")?;
+            Ok(own.clone())
+        }
+        Layer::Compare { from, dims: own } => {
+            from.iter().try_for_each(|e| elements_of(source(e.from)?, own, &e.indices, index, "Compare"))?;
+            Ok(own.clone())
+        }
+        Layer::Choose { from, dims: own, .. } => {
+            from.iter().try_for_each(|e| elements_of(source(e.from)?, own, &e.indices, index, "Choose"))?;
+            match layers[from[0].from] {
+                Layer::Compare { .. } => Ok(own.clone()),
+                _ => Err(unsupported(index, "Choose", "what decides is the result of a comparison")),
+            }
+        }
+        Layer::Constant { dims: own, values, .. } => {
+            let count = own.iter().try_fold(1u64, |n, d| n.checked_mul(u64::from(*d)));
+            if count != Some(values.biases.len() as u64) || !values.weights.is_empty() {
+                return Err(unsupported(index, "Constant", "every element has one bias, and there are no weights"));
+            }
+            Ok(own.clone())
+        }
+        Layer::Add { from: [a, b], activation } => {
+            if activation.shift().is_none() || !activation.is_valid() {
+                return Err(unsupported(index, "Add", "its gadget has a shift"));
+            }
+            match (source(*a)?, source(*b)?) {
+                (a, b) if a == b => Ok(a.clone()),
+                _ => Err(unsupported(index, "Add", "both sources have the same dimensions")),
+            }
+        }
+    }
+}
+
+/// Whether every element of a result is one of a source.
+fn elements_of(
+    source: &[u32],
+    own: &[u32],
+    indices: &[u32],
+    index: usize,
+    name: &'static str,
+) -> Result<(), CircuitError> {
+    let elements = source.iter().map(|d| u64::from(*d)).product::<u64>();
+    let count = own.iter().try_fold(1u64, |n, d| n.checked_mul(u64::from(*d)));
+    match count == Some(indices.len() as u64) && indices.iter().all(|i| u64::from(*i) < elements) {
+        true => Ok(()),
+        false => Err(unsupported(index, name, "every element is one of the source")),
+    }
+}
+
+/// Dimensions of the sums, and the number of weights of a row.
+fn linear_dims(source: &[u32], op: Linear, index: usize) -> Result<(Vec<u32>, usize), CircuitError> {
+    match op {
+        Linear::Dense { outputs } => Ok((vec![outputs], source.iter().map(|d| *d as usize).product())),
+        Linear::Conv { channels, kernel, stride, padding, groups } => {
+            let &[c, h, w] = source else {
+                return Err(unsupported(index, "Conv", "its source has [channels, height, width]"));
+            };
+            let small = (1..=64).contains(&kernel) && (1..=64).contains(&stride) && padding < kernel;
+            let grouped = groups > 0 && c % groups == 0 && channels % groups == 0;
+            let (h, w) = (h + 2 * padding.min(64), w + 2 * padding.min(64));
+            if !small || !grouped || h < kernel || w < kernel {
+                return Err(unsupported(index, "Conv", "kernel, stride, padding or groups do not fit its source"));
+            }
+            let out = |d: u32| (d - kernel) / stride + 1;
+            let inputs = (c / groups) as usize * (kernel * kernel) as usize;
+            Ok((vec![channels, out(h), out(w)], inputs))
+        }
+    }
+}
