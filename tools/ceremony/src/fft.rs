@@ -1,7 +1,7 @@
 //! Fast Fourier transforms over the scalars and over points: `out[i] = sum_j w^(ij) in[j]`.
 
 use ark_bn254::Fr;
-use ark_ff::{Field, FftField};
+use ark_ff::{FftField, Field};
 use rayon::prelude::*;
 use std::ops::{AddAssign, Mul, SubAssign};
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ceremony OUT POWERS EXPONENTS small.ptau g1 KEY[,KEY]… g2 KEY[,KEY]…
+//! ceremony rank g1|g2 KEY[,KEY]…         how much keys say, to choose them by
 //! ```
 //!
 //! A proving key holds, for every wire, a known linear combination of Lagrange points `[L_j(tau)]` of its domain. Keys
@@ -18,6 +19,7 @@ mod key;
 mod powers;
 mod solve;
 
+use ark_bn254::{G1Affine, G2Affine};
 use powers::{Powers, Raw};
 use std::{fs, time::Instant};
 use zkinfer_prover::srs::{HEZ_FINAL, Srs};
@@ -26,11 +28,17 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["rank", "g1", ref steps @ ..] => return steps.iter().try_for_each(|keys| rank::<G1Affine>(keys)),
+        ["rank", "g2", ref steps @ ..] => return steps.iter().try_for_each(|keys| rank::<G2Affine>(keys)),
+        _ => {}
+    }
     let [out, count, exponents, ptau, steps @ ..] = arguments.as_slice() else {
         return Err("usage: ceremony OUT POWERS EXPONENTS FILE.ptau g1 KEY[,KEY]… g2 KEY[,KEY]…".into());
     };
     let (count, exponents): (usize, u32) = (count.parse()?, exponents.parse()?);
-    let Some(at) = steps.iter().position(|word| word == "g2").filter(|_| steps.first().is_some_and(|word| word == "g1"))
+    let Some(at) =
+        steps.iter().position(|word| word == "g2").filter(|_| steps.first().is_some_and(|word| word == "g1"))
     else {
         return Err("the steps are `g1 KEY… g2 KEY…`".into());
     };
@@ -45,19 +53,19 @@ fn main() -> Result<(), Failure> {
     write(out, &g1, &g2, count, exponents)
 }
 
+/// How much the keys of a step say, without any point: for choosing keys.
+fn rank<P: Powers>(keys: &str) -> Result<(), Failure> {
+    let (size, equations) = read::<P>(keys)?;
+    let nothing = equations.into_iter().map(|(row, _)| (row, P::zero())).collect();
+    let (rank, open) = solve::rank(size, nothing)?;
+    println!("{keys}: domain {size}, rank {rank}, {open} points stay open");
+    Ok(())
+}
+
 /// One step: `keys`, with commas between them, are of one domain.
 fn extend<P: Powers>(known: &mut Vec<P>, keys: &str, tau: &P::Other) -> Result<(), Failure> {
     let start = Instant::now();
-    let mut equations = Vec::new();
-    let mut size = 0;
-    for path in keys.split(',') {
-        let key = key::read(&fs::read(path)?).map_err(|error| format!("{path}: {error}"))?;
-        if size != 0 && size != key.domain {
-            return Err(format!("{path} is of another domain than the key before it").into());
-        }
-        size = key.domain;
-        equations.extend(P::equations(key));
-    }
+    let (size, equations) = read::<P>(keys)?;
     let all = solve::powers(size, equations, known)?;
     let all = P::normalize(&all);
     if all.get(..known.len()) != Some(&known[..]) {
@@ -71,14 +79,22 @@ fn extend<P: Powers>(known: &mut Vec<P>, keys: &str, tau: &P::Other) -> Result<(
     Ok(())
 }
 
+/// The equations of keys of one domain, and its size.
+fn read<P: Powers>(keys: &str) -> Result<(usize, Vec<(key::Row, P)>), Failure> {
+    let (mut size, mut equations) = (0, Vec::new());
+    for path in keys.split(',') {
+        let key = key::read(&fs::read(path)?).map_err(|error| format!("{path}: {error}"))?;
+        if size != 0 && size != key.domain {
+            return Err(format!("{path} is of another domain than the key before it").into());
+        }
+        size = key.domain;
+        equations.extend(P::equations(key));
+    }
+    Ok((size, equations))
+}
+
 /// Writes the first powers as they ship, once the prover's reader has accepted them.
-fn write(
-    out: &str,
-    g1: &[ark_bn254::G1Affine],
-    g2: &[ark_bn254::G2Affine],
-    count: usize,
-    exponents: u32,
-) -> Result<(), Failure> {
+fn write(out: &str, g1: &[G1Affine], g2: &[G2Affine], count: usize, exponents: u32) -> Result<(), Failure> {
     let pinned = 0..exponents;
     let (Some(powers), Some(_)) = (g1.get(..count), g2.get(1 << (exponents - 1))) else {
         return Err(format!("the steps gave {} powers in G1 and {} in G2", g1.len(), g2.len()).into());

@@ -132,7 +132,9 @@ pub fn read_ptau(bytes: &[u8]) -> Result<(Vec<G1Affine>, Vec<G2Affine>), String>
     let g1: Vec<G1Affine> = points(2)?.chunks_exact(64).map(Raw::read).collect::<Result<_, _>>()?;
     let g2: Vec<G2Affine> = points(3)?.chunks_exact(128).map(Raw::read).collect::<Result<_, _>>()?;
     match (g1.get(1), g2.get(1)) {
-        (Some(tau_g1), Some(tau_g2)) if G1Affine::are_consecutive(&g1, tau_g2) && G2Affine::are_consecutive(&g2, tau_g1) => {
+        (Some(tau_g1), Some(tau_g2))
+            if G1Affine::are_consecutive(&g1, tau_g2) && G2Affine::are_consecutive(&g2, tau_g1) =>
+        {
             Ok((g1, g2))
         }
         _ => Err("the .ptau file does not have the powers of one tau".into()),
