@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "cli/answers.rs"]
+mod answers;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 #[path = "cli/boundary.rs"]
@@ -22,6 +24,8 @@ mod ezkl;
 mod hidden;
 #[path = "cli/index.rs"]
 mod index;
+#[path = "cli/inputs.rs"]
+mod inputs;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/native.rs"]

@@ -1,13 +1,13 @@
 //! Running and proving again what was stated: for another context, or because somebody objected.
 
-use super::{Backend, Failure, context, context::Session, entry, hidden, inspect};
+use super::{Backend, Failure, context, context::Session, entry, hidden};
 use alloy::primitives::B256;
 use std::path::Path;
 use zkinfer::{
     backend::{Control, Opening, Openings, Witness},
     evm,
     model::Input,
-    pipeline::{EZKLIntegration, PipelineError, Prepared, ProofGenerator},
+    pipeline::{EZKLIntegration, PipelineError, Prepared, ProofGenerator, answer::numbers},
     proof::{Bundle, Context, Schema, Statement, schema::Direction},
 };
 
@@ -132,7 +132,7 @@ fn schema(prepared: &Prepared) -> Result<Schema, Failure> {
 
 /// The real numbers that the inputs mean. Scales are powers of two, so that they are exact.
 fn inputs(schema: &Schema, statement: &Statement, opening: Option<&Opening>) -> Result<Input, Failure> {
-    let tensors = inspect::numbers(schema, &statement.public_values, opening)?.into_iter();
+    let tensors = numbers(schema, &statement.public_values, opening).map_err(PipelineError::from)?.into_iter();
     let inputs = tensors.filter(|(tensor, _)| tensor.direction == Direction::Input);
     Ok(Input::new(inputs.filter_map(|(_, numbers)| numbers).collect())?)
 }

@@ -1,5 +1,7 @@
 use super::{
-    Backend, Failure, Outcome, context,
+    Backend, Failure, Outcome,
+    answers::{Answers, LabelArgs, Labels},
+    context,
     context::Session,
     dims::DimArgs,
     index::{Entering, IndexArgs},
@@ -20,8 +22,11 @@ use zkinfer::{
     },
     evm, index,
     model::Model,
-    pipeline::{EZKLIntegration, Reverifier},
-    proof::{Verdict, srs::SrsKind},
+    pipeline::{
+        EZKLIntegration, Reverifier,
+        answer::{OutputTensor, Outputs},
+    },
+    proof::{Verdict, schema::Visibility, srs::SrsKind},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -71,6 +76,9 @@ pub(crate) struct Args {
     accept: Vec<ObjectionKind>,
 
     #[command(flatten)]
+    labels: LabelArgs,
+
+    #[command(flatten)]
     index: IndexArgs,
 }
 
@@ -98,6 +106,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
     let model = args.model.as_deref().map(|path| args.dims.read(path)).transpose()?;
+    let labels = args.labels.read(model.as_ref())?;
     let verifier = Arc::new(ByAdapter { model, control: session.control().clone(), found: OnceLock::new() });
     session.control().stage("audit");
     let audit = match args.statement {
@@ -119,7 +128,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         refused.retain(|objection| !args.accept.contains(&objection.kind));
         object["strict"] = json!({ "passed": refused.is_empty() && audit.is_valid(), "objections": refused });
     }
-    report::result(session, &object, &text(&audit, &refused, args.model_opening.is_some().then_some(&opened)));
+    let mut text = text(&audit, &refused, args.model_opening.is_some().then_some(&opened));
+    // What is not valid is no answer.
+    if audit.is_valid() && opened.is_valid() {
+        let answers = answers(&audit, labels)?;
+        object["answers"] = answers.object();
+        text.push_str(&answers.text());
+    }
+    report::result(session, &object, &text);
     Entering::new(&args.index).claims(index::audited_claims(&audit), &index::NoteFile::new(vec![]));
     Ok(match audit.verdict {
         AuditVerdict::Unknown if opened.is_valid() => Outcome::Missing,
@@ -128,13 +144,43 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     })
 }
 
+/// The outputs of the claims, as far as the model's registration tells how to read them.
+fn answers(audit: &AuditReport, labels: Labels) -> Result<Answers, Failure> {
+    let mut answers = Answers::new(labels);
+    for claim in &audit.facts.claims {
+        let of = |direction: &'static str| claim.tensors.iter().filter(move |tensor| tensor.direction == direction);
+        let inputs: Vec<&[u64]> = of("input").map(|tensor| tensor.shape.as_slice()).collect();
+        let outputs = of("output").map(|tensor| OutputTensor {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            visibility: Visibility::Public,
+            values: Some(tensor.values.clone()),
+            comparison: None,
+            scores: None,
+        });
+        // A side of a model is hidden as a whole.
+        let hidden = claim.committed.iter().filter(|tensor| tensor.direction == "output").map(|tensor| OutputTensor {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            visibility: Visibility::Committed,
+            values: None,
+            comparison: None,
+            scores: None,
+        });
+        let tensors = outputs.chain(hidden).collect();
+        answers.push_read(claim.statement_id.to_string(), Outputs::new(tensors, &inputs));
+    }
+    answers.expect_labels()?;
+    Ok(answers)
+}
+
 /// Compares an opening with the key that the claim's model id binds. Which file it is of, `zkinfer opening check` tells.
 fn open(path: &Path, audit: &AuditReport, session: &Session) -> Result<(ModelOpening, Verdict), Failure> {
     if !audit.facts.adapter_id.is_some_and(evm::artifacts::is_native_verifier) {
         return Err(Failure::Input("--model-opening is for claims of native models".into()));
     }
     let (opening, expected) = (opening::read(path)?, audit.facts.vk_digest.unwrap_or_default());
-    let verdict = opening::judge(&context::native(None, None)?, &opening, expected, None, session.control())?;
+    let verdict = opening::judge(&context::native_with(None, None)?, &opening, expected, None, session.control())?;
     Ok((opening, verdict))
 }
 

@@ -1,4 +1,4 @@
-use super::{Failure, ModelArgs, Outcome, context, context::Session, report};
+use super::{Failure, ModelArgs, Outcome, choice, context, context::Session, report};
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
@@ -24,12 +24,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
+    let chosen = choice::prepare(&args.model, &model, session)?;
+    let prepared = &chosen.prepared;
     let mut object = object(&prepared.artifacts, prepared.srs);
+    object["backend_choice"] = chosen.object();
     object["built"] = json!(prepared.built);
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
     let word = if prepared.built { "Built" } else { "Found" };
-    let text = format!("{word} {}\n{}", prepared.artifacts.dir().display(), rows(&prepared.artifacts, prepared.srs));
+    let text = format!(
+        "{word} {}\n{}{}",
+        prepared.artifacts.dir().display(),
+        report::rows(&[chosen.row()]),
+        rows(&prepared.artifacts, prepared.srs)
+    );
     report::result(session, &object, &text);
     Ok(Outcome::True)
 }
@@ -63,7 +70,7 @@ pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
 pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
     let identity = artifacts.identity();
     report::rows(&[
-        ("backend".into(), format!("{} {}", identity.backend, identity.backend_version)),
+        ("version".into(), format!("{} {}", identity.backend, identity.backend_version)),
         ("model id".into(), identity.model_id().to_string()),
         ("parameters".into(), identity.parameters.to_string()),
         ("proof".into(), format!("{} bytes", identity.proof_bytes)),

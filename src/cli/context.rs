@@ -64,6 +64,11 @@ impl Session {
         self.spinner.finish_and_clear();
     }
 
+    /// Says something on standard error, beside the progress line.
+    pub(crate) fn say(&self, text: &str) {
+        self.spinner.suspend(|| eprintln!("zkinfer: {text}"));
+    }
+
     /// The progress line, for whoever writes beside it.
     pub(crate) fn spinner(&self) -> ProgressBar {
         self.spinner.clone()
@@ -102,21 +107,24 @@ impl Session {
     }
 }
 
-/// The backend that was asked for, as it was asked for.
-pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failure> {
+/// A backend as it was asked for.
+pub(crate) fn integration_for(
+    args: &ModelArgs,
+    samples: Option<Input>,
+    backend: Backend,
+) -> Result<EZKLIntegration, Failure> {
     let for_ezkl = args.optimize.is_some() || args.memory_limit_mb.is_some() || args.batch.is_some();
-    if args.backend != Backend::Ezkl && for_ezkl {
+    if backend != Backend::Ezkl && for_ezkl {
         return Err(Failure::Input("only EZKL takes --optimize, --batch and --memory-limit-mb".into()));
     }
-    if args.backend == Backend::Mock && args.srs.is_some() {
+    if backend == Backend::Mock && args.srs.is_some() {
         return Err(Failure::Input("only the native backend and EZKL take --srs".into()));
     }
-    if args.backend != Backend::Native && !args.hide.is_empty() {
+    if backend != Backend::Native && !args.hide.is_empty() {
         return Err(Failure::Input("only the native backend takes --hide".into()));
     }
-    let samples = args.calibration.as_deref().map(Input::read).transpose()?;
     let cache = Cache::from_env()?;
-    let backend: Arc<dyn ProvingBackend> = match (args.backend, samples) {
+    let backend: Arc<dyn ProvingBackend> = match (backend, samples) {
         (Backend::Native, samples) => {
             let hidden = |side| args.hide.contains(&side);
             let hidden = Committed { inputs: hidden(Side::Inputs), outputs: hidden(Side::Outputs) };
@@ -129,12 +137,8 @@ pub(crate) fn integration_for(args: &ModelArgs) -> Result<EZKLIntegration, Failu
     Ok(EZKLIntegration::new(backend, cache))
 }
 
-/// The native backend with the files that it is to use.
-pub(crate) fn native(srs: Option<&Path>, calibration: Option<&Path>) -> Result<NativeBackend, Failure> {
-    native_with(srs, calibration.map(Input::read).transpose()?)
-}
-
-fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBackend, Failure> {
+/// The native backend with the files that it is to use, and samples of the model's inputs.
+pub(crate) fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBackend, Failure> {
     let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
     let backend = backend.with_cache(&Cache::from_env()?);
     Ok(match srs.map(named_srs) {
@@ -146,13 +150,13 @@ fn native_with(srs: Option<&Path>, samples: Option<Input>) -> Result<NativeBacke
 }
 
 /// What --srs names. A file of that name is given as `./test`.
-enum NamedSrs<'a> {
+pub(crate) enum NamedSrs<'a> {
     Test,
     Id(B256),
     File(&'a Path),
 }
 
-fn named_srs(srs: &Path) -> NamedSrs<'_> {
+pub(crate) fn named_srs(srs: &Path) -> NamedSrs<'_> {
     match srs.to_str() {
         Some("test") => NamedSrs::Test,
         text => text.and_then(|text| text.parse().ok()).map_or(NamedSrs::File(srs), NamedSrs::Id),
@@ -187,7 +191,7 @@ pub(crate) fn integration(backend: Backend) -> Result<EZKLIntegration, Failure> 
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match backend {
         Backend::Ezkl => Arc::new(EzklBackend::new(&cache)?),
-        Backend::Native => Arc::new(native(None, None)?),
+        Backend::Native => Arc::new(native_with(None, None)?),
         Backend::Mock => Arc::new(MockBackend::default()),
     };
     Ok(EZKLIntegration::new(backend, cache))

@@ -17,8 +17,10 @@ use zkinfer::{
         devnet::DevnetOptions,
     },
     evm::{self, Toolchain},
-    model::Model,
-    pipeline::{EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport},
+    model::{Input, Model},
+    pipeline::{
+        EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport, answer::Reference,
+    },
     proof::{Assignment, Bundle, Context, PublicValues, schema::Direction, srs::srs_kind},
 };
 
@@ -156,7 +158,10 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
             format!("{circuit}{}", if prepared.built { "" } else { ", from the cache" })
         },
     )?;
-    let generator = ProofGenerator::new(integration.backend(), &prepared);
+    // What is not the model's answer is not proven.
+    let samples = Input::from_json(digits::SAMPLES)?;
+    let reference = Reference::new(model.clone(), Some(&samples))?;
+    let generator = ProofGenerator::new(integration.backend(), &prepared).against(reference);
     let witness: Witness =
         table.step("witness", || Ok(generator.witness(&image.input, control)?), |_| String::new())?;
     let quantized = digit(&prepared, &witness.public_values)?;

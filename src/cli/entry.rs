@@ -1,6 +1,6 @@
 //! What a chain has to hold of a model, from a bundle or from artifacts.
 
-use super::{Backend, Failure, ModelArgs, context, context::Session, form};
+use super::{Backend, Failure, ModelArgs, choice, context, context::Session, form};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use std::path::PathBuf;
 use zkinfer::{
@@ -44,8 +44,7 @@ impl EntryArgs {
             Some(path) => of_bundle(&form::read_bundle(path)?),
             None => {
                 let model = context::model(&self.model)?;
-                let integration = context::integration_for(&self.model)?;
-                of_artifacts(integration.prepare(&model, session.control())?)
+                of_artifacts(choice::prepare(&self.model, &model, session)?.prepared)
             }
         }
     }

@@ -5,7 +5,7 @@ use zkinfer::{
     evm::EvmError,
     index::IndexError,
     model::ModelError,
-    pipeline::PipelineError,
+    pipeline::{PipelineError, answer::Outputs},
     proof::BundleError,
     storage::StorageError,
 };
@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     Index(#[from] IndexError),
     #[error(transparent)]
     Srs(#[from] SrsStoreError),
+    /// One of several inputs is to blame.
+    #[error("{name}: {source}")]
+    Named { name: String, source: Box<PipelineError> },
     /// What was asked for makes no sense, or a file is not what it should be.
     #[error("{0}")]
     Input(String),
@@ -42,6 +45,7 @@ impl Failure {
     pub(crate) const fn class(&self) -> FailureClass {
         match self {
             Self::Pipeline(error) => error.class(),
+            Self::Named { source, .. } => source.class(),
             Self::Chain(error) => error.class(),
             Self::Index(error) => error.class(),
             Self::Srs(error) => error.class(),
@@ -49,6 +53,15 @@ impl Failure {
             Self::Input(_) => FailureClass::BadInput,
             Self::Environment(_) => FailureClass::Environment,
             Self::Disagreement(_) | Self::Internal(_) => FailureClass::Internal,
+        }
+    }
+
+    /// The answer that was refused because it is not the model's.
+    pub(crate) fn other_answer(&self) -> Option<&Outputs> {
+        match self {
+            Self::Pipeline(error) => error.other_answer(),
+            Self::Named { source, .. } => source.other_answer(),
+            _ => None,
         }
     }
 

@@ -3,11 +3,13 @@
 mod account;
 mod again;
 mod answer;
+mod answers;
 mod assignment;
 mod audit;
 mod batch;
 mod bench;
 mod challenge;
+mod choice;
 mod claim;
 mod compile;
 mod context;
@@ -35,11 +37,12 @@ mod submit;
 mod verifier;
 mod verify;
 
+use choice::{Asked, Backend};
 use clap::{Parser, Subcommand, ValueEnum};
 use context::Session;
 use failure::Failure;
 use std::{path::PathBuf, process::ExitCode};
-use zkinfer::{backend::ezkl::Objective, proof::bundle::BackendName};
+use zkinfer::backend::ezkl::Objective;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -143,27 +146,6 @@ enum Command {
     Doctor(doctor::Args),
 }
 
-/// The backends that can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Backend {
-    /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
-    Native,
-    /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
-    Ezkl,
-    /// Proves NOTHING: for tests of programs that call this one.
-    Mock,
-}
-
-impl From<Backend> for BackendName {
-    fn from(backend: Backend) -> Self {
-        match backend {
-            Backend::Ezkl => Self::Ezkl,
-            Backend::Native => Self::Native,
-            Backend::Mock => Self::Mock,
-        }
-    }
-}
-
 /// Which model to use.
 #[derive(Debug, clap::Args)]
 struct ModelArgs {
@@ -175,12 +157,12 @@ struct ModelArgs {
     dims: dims::DimArgs,
 
     /// What proves.
-    #[arg(long, value_enum, default_value = "native")]
-    backend: Backend,
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: Asked,
 
-    /// Samples that show which values to expect, in an input file whose lists hold several inputs, one after the other
-    /// [default: native takes those that come with the digits model, else any input in 0 to 1].
-    #[arg(long, value_name = "FILE")]
+    /// Samples that show which values to expect: input files as for --input, whose flat lists may also hold several inputs, one
+    /// after the other [default: native takes those that come with the digits model, else any input in 0 to 1].
+    #[arg(long, value_name = "FILE|DIR")]
     calibration: Option<PathBuf>,
 
     /// Powers of tau that the model is set up with: a file of a ceremony (native: .ptau, EZKL: kzgK.srs), the id under which

@@ -1,6 +1,6 @@
 //! Showing somebody the weights behind a model commitment, and checking what was shown.
 
-use super::{Failure, Outcome, context, context::Session, form, report};
+use super::{Failure, Outcome, context, context::Session, form, inputs, report};
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::{
@@ -105,10 +105,13 @@ fn export(args: &ExportArgs, session: &Session) -> Result<Outcome, Failure> {
 
 fn check(args: &CheckArgs, session: &Session) -> Result<Outcome, Failure> {
     let bundle = form::read_bundle(&args.bundle)?;
-    let backend = context::native(args.srs.as_deref(), args.calibration.as_deref())?;
+    let model = args.model.as_deref().map(Model::read).transpose()?;
+    let samples = args.calibration.as_deref().zip(model.as_ref());
+    let samples = samples.map(|(path, model)| inputs::samples(path, model)).transpose()?;
+    let backend = context::native_with(args.srs.as_deref(), samples)?;
     let opening = read(&args.opening)?;
     let expected = bundle.manifest().vk_digest;
-    let verdict = judge(&backend, &opening, expected, args.model.as_deref(), session.control())?;
+    let verdict = judge(&backend, &opening, expected, model.as_ref(), session.control())?;
     let mut object = object(&opening, &verdict);
     object["model_id"] = json!(bundle.model_id());
     report::result(session, &object, &text(&opening, &verdict));
@@ -120,7 +123,7 @@ pub(crate) fn judge(
     backend: &NativeBackend,
     opening: &ModelOpening,
     expected: B256,
-    model: Option<&Path>,
+    model: Option<&Model>,
     control: &Control,
 ) -> Result<Verdict, Failure> {
     let found = opening.vk_digest();
@@ -129,9 +132,7 @@ pub(crate) fn judge(
     }
     let opened = backend.check_opening(opening, control).map_err(PipelineError::from)?;
     match model {
-        Some(path) if opened.is_valid() => {
-            Ok(backend.compare_opening(opening, &Model::read(path)?).map_err(PipelineError::from)?)
-        }
+        Some(model) if opened.is_valid() => Ok(backend.compare_opening(opening, model).map_err(PipelineError::from)?),
         _ => Ok(opened),
     }
 }

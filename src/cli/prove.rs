@@ -1,5 +1,7 @@
 use super::{
-    Failure, ModelArgs, Outcome, account, context,
+    Failure, ModelArgs, Outcome, account,
+    answers::{AnswerArgs, Answers},
+    choice, context,
     context::Session,
     digits,
     form::FormArgs,
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use zkinfer::{
     FailureClass,
     backend::{Opening, Openings},
+    model::{Input, TensorInfo},
     pipeline::{
         PipelineError, Prepared, ProofGenerator, ProofRequest,
         proof_creation::{IncrementalResult, ProofMetrics, TogetherResponse},
@@ -30,16 +33,24 @@ Examples:
   zkinfer prove --backend ezkl --model model.onnx --input input.json --out answer.bundle.json
   zkinfer prove --model mlp.onnx --input a.json --input b.json --out both.bundle.json     one proof of both
   zkinfer prove --model mlp.onnx --input inputs/ --input more.jsonl --out all.bundle.json
+  zkinfer prove --model mlp.onnx --input rows.npy --out rows.bundle.json     one proof of every row
   zkinfer prove --model step.onnx --input start.json --chain 10 --out chain.bundle.json     each on the answer before
   zkinfer prove --registry 0x… --chain-id 8453 --submitter 0x… --deadline 1800000000 --out claim.bundle.json
   zkinfer prove --model mlp.onnx --hide inputs --input secret.json --out answer.bundle.json --openings answer.openings.json
 
-An input file is {\"input_data\": [[numbers of the first input tensor, row-major], …]}.
-A .jsonl file has one such object per line; of a directory, its .json and .jsonl files are read in the order of their
-names. All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
+An input file is JSON as EZKL has it, {\"input_data\": [[numbers of the first input tensor, row-major], …]}, or with the
+tensors' names, {\"x\": [numbers]}; lists may be nested as the tensor's shape. Or it is a .npy or .npz file of NumPy, or for
+models that take a row of numbers a .csv table whose first line names the columns. Several inferences in one file are rows: a
+batch axis of N where the model has one of 1, or N in front of its shape. A .jsonl file has one JSON object per line; of a
+directory, the files that end in .json, .jsonl, .npy, .npz or .csv are read in the order of their names.
+
+All inputs go into one proof: native takes 4096, or as many as there are powers of tau for (256 of a small model, with
 those that come with zkinfer); an EZKL circuit as many as it was made for; what is left of it is filled up with zeros. The bundle is made for no chain, or with
 --registry for one that need not be asked: nobody but the submitter can submit it then. It replaces FILE only when it is complete. `--json` tells what the
 witness, the proof and the rest took: together they are the total.
+
+The answer is shown in the model's units beside the floating-point model's. An answer that is not the model's, because its class
+is another one or a number is too far off, is not proven: the exit code is 2, and both answers are shown.
 
 The bundle is entered into the index of `zkinfer search`, with what --meta, --label and --embedding say; never an input.
 
@@ -52,7 +63,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// An input file, or a directory of them; may be given several times [default: an image of a seven, for the digits
+    /// An input file with one or several inferences, or a directory of them; may be given several times [default: an image of a seven, for the digits
     /// model only].
     #[arg(long, value_name = "FILE|DIR")]
     input: Vec<PathBuf>,
@@ -69,6 +80,9 @@ pub(crate) struct Args {
     /// `zkinfer verify` checks the links.
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u16).range(1..=MAX_BUNDLES as i64))]
     chain: Option<u16>,
+
+    #[command(flatten)]
+    answers: AnswerArgs,
 
     #[command(flatten)]
     destination: Destination,
@@ -147,54 +161,67 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    args.expect_openings()?;
+    let annotation = args.note.annotation()?;
+    check_writable(&args.out)?;
+    args.openings.as_deref().map(check_writable).transpose()?;
+    let model = context::model(&args.model)?;
     let inputs = match (args.input.is_empty(), &args.model.model) {
-        (false, _) => inputs::read(&args.input, MAX_STATEMENTS)?,
+        (false, _) => inputs::read(&args.input, MAX_STATEMENTS, &model)?,
         (true, None) => {
             let image = digits::image(None)?;
             vec![Named { name: image.name.into(), input: image.input }]
         }
         (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
     };
-    args.expect_openings()?;
-    let annotation = args.note.annotation()?;
     if args.chain.is_some() && inputs.len() != 1 {
         return Err(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
     }
-    check_writable(&args.out)?;
-    args.openings.as_deref().map(check_writable).transpose()?;
-    let model = context::model(&args.model)?;
-    for Named { name, input } in &inputs {
-        input.check(model.inputs()).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
-    }
+    let labels = args.answers.labels.read(Some(&model))?;
+    labels.expect_one_of(model.outputs().iter().map(TensorInfo::elements))?;
     let _runtime = session.runtime()?;
-    let integration = context::integration_for(&args.model)?;
-    let prepared = integration.prepare(&model, session.control())?;
+    let chosen = choice::prepare(&args.model, &model, session)?;
+    let (integration, prepared) = (&chosen.integration, &chosen.prepared);
     let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
     index::check(&annotation, &schema, args.chain.map_or(inputs.len(), usize::from))?;
-    let generator = ProofGenerator::new(integration.backend(), &prepared);
+    // What is the next input is no list of scores.
+    let reference = args.answers.reference(&model, chosen.samples.as_ref(), &labels, args.chain.is_some())?;
+    let mut answers = Answers::new(labels);
+    let generator = ProofGenerator::new(integration.backend(), prepared).against(reference);
     let context = args.destination.context();
     let request = |input| ProofRequest { context, ..ProofRequest::new(model.hash(), input) };
     let (mut object, text, structure, bytes) = if let Some(steps) = args.chain {
         let first = inputs.into_iter().map(|named| named.input).next().map(request);
         let first = first.ok_or_else(|| Failure::Input("a chain begins with an input".into()))?;
+        let input = first.input.clone();
         let chain = chain(&generator, first, steps.into(), session)?;
+        answers_of_chain(&generator, &chain.structure, input, &mut answers)?;
         let bytes = args.write(&chain.structure, prepared.artifacts.model_id(), &chain.openings)?;
-        let (object, text) = of_chain(&chain);
+        let (object, text) = of_chain(&chain, chosen.row());
         (object, text, chain.structure, bytes)
     } else {
         let (names, requests): (Vec<String>, Vec<ProofRequest>) =
             inputs.into_iter().map(|named| (named.name, request(named.input))).unzip();
         let response =
-            generator.generate_together(&requests, session.control()).map_err(|error| named(&names, error))?;
-        let (object, text) = of_bundle(&response);
+            generator.generate_together(&requests, session.control()).map_err(|error| blamed(&names, error))?;
+        for (at, (name, request)) in names.into_iter().zip(&requests).enumerate() {
+            // In a circuit that takes several inputs they are in one statement.
+            let statements = response.bundle.statements();
+            let (statement, place) = if statements.len() == 1 { (0, at) } else { (at, 0) };
+            let Some(statement) = statements.get(statement) else { continue };
+            answers.push(name, generator.outputs(&statement.public_values, place, None, &request.input)?);
+        }
+        let (object, text) = of_bundle(&response, chosen.row());
         let structure = response.bundle.into();
         let bytes = args.write(&structure, prepared.artifacts.model_id(), &response.openings)?;
         (object, text, structure, bytes)
     };
     object["transferable"] = json!(!integration.backend().capabilities().binds_statement);
-    describe(&mut object, args, &prepared);
+    object["answers"] = answers.object();
+    object["backend_choice"] = chosen.object();
+    describe(&mut object, args, prepared);
     let openings = args.openings.as_ref().map(|path| format!("  {}: SECRET; nothing makes it again\n", path.display()));
-    let text = format!("Wrote {}: {text}{}", args.out.display(), openings.unwrap_or_default());
+    let text = format!("Wrote {}: {text}{}{}", args.out.display(), openings.unwrap_or_default(), answers.text());
     let notes = index::write_notes(&annotation, &structure, &args.out);
     report::result(session, &object, &text);
     Entering::new(&args.note.index).file(&structure, &bytes, &args.out, &notes);
@@ -211,7 +238,7 @@ fn chain(
     let mut chain = generator.start_incremental(first)?;
     for step in 0..steps {
         chain.step(session.control()).map_err(|error| match error.class() {
-            FailureClass::BadInput => Failure::Input(format!("step {step}: {error}")),
+            FailureClass::BadInput => Failure::Named { name: format!("step {step}"), source: Box::new(error) },
             _ => error.into(),
         })?;
         bar.inc(1);
@@ -219,7 +246,7 @@ fn chain(
     Ok(chain.finalize()?)
 }
 
-fn of_chain(chain: &IncrementalResult) -> (Value, String) {
+fn of_chain(chain: &IncrementalResult, backend: (String, String)) -> (Value, String) {
     let (structure, steps) = (&chain.structure, chain.structure.bundles().len());
     let ids = structure.statement_ids();
     let object = json!({
@@ -230,11 +257,12 @@ fn of_chain(chain: &IncrementalResult) -> (Value, String) {
         "inferences": steps,
         "metadata": [chain.metadata],
     });
-    let rows = [("statements".into(), report::listed(&ids)), ("Merkle root".into(), structure.root().to_string())];
+    let rows =
+        [backend, ("statements".into(), report::listed(&ids)), ("Merkle root".into(), structure.root().to_string())];
     (object, format!("a chain of {steps} proofs\n{}", report::rows(&rows)))
 }
 
-fn of_bundle(response: &TogetherResponse) -> (Value, String) {
+fn of_bundle(response: &TogetherResponse, backend: (String, String)) -> (Value, String) {
     let (bundle, manifest) = (&response.bundle, response.bundle.manifest());
     let ids = Structure::from(bundle.clone()).statement_ids();
     let prove_ms = response.metrics.total.as_secs_f64() * 1e3;
@@ -250,6 +278,7 @@ fn of_bundle(response: &TogetherResponse) -> (Value, String) {
         "metadata": response.metadata,
     });
     let mut rows = vec![
+        backend,
         ("model id".to_owned(), bundle.model_id().to_string()),
         ("statement id".to_owned(), report::listed(&ids)),
         ("proof".to_owned(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
@@ -285,12 +314,30 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
 }
 
 /// Of several inputs, the one that is refused is named.
-fn named(names: &[String], error: PipelineError) -> Failure {
+fn blamed(names: &[String], error: PipelineError) -> Failure {
     match error {
         PipelineError::Request { index, source } if source.class() == FailureClass::BadInput => {
-            Failure::Input(format!("{}: {source}", names.get(index).map_or("", String::as_str)))
+            Failure::Named { name: names.get(index).cloned().unwrap_or_default(), source }
         }
         PipelineError::Request { source, .. } => (*source).into(),
         error => error.into(),
     }
+}
+
+/// The answer of every step, which is the input of the next one.
+fn answers_of_chain(
+    generator: &ProofGenerator<'_>,
+    chain: &Structure,
+    mut input: Input,
+    answers: &mut Answers,
+) -> Result<(), Failure> {
+    for (step, bundle) in chain.bundles().into_iter().enumerate() {
+        let outputs = generator.outputs(&bundle.statement().public_values, 0, None, &input)?;
+        // Of hidden answers nothing is shown, so that no input is needed.
+        if let Some(values) = outputs.tensors.iter().map(|tensor| tensor.values.clone()).collect() {
+            input = Input::new(values)?;
+        }
+        answers.push(format!("step {step}"), outputs);
+    }
+    Ok(())
 }

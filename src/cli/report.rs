@@ -1,6 +1,10 @@
 //! What is printed, and where: results on standard output, everything else on standard error.
 
-use super::{Failure, context::Session};
+use super::{
+    Failure,
+    answers::{self, Labels},
+    context::Session,
+};
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -35,11 +39,17 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
         FailureClass::Internal => "internal",
     };
     if json {
-        let object =
+        let mut object =
             json!({ "error": { "class": class, "message": failure.to_string() }, "exit_code": failure.exit_code() });
+        if let Some(outputs) = failure.other_answer() {
+            object["error"]["outputs"] = answers::objects(outputs, &Labels::default());
+        }
         print(&format!("{object:#}\n"));
     }
     eprintln!("zkinfer: {failure}");
+    if let Some(outputs) = failure.other_answer() {
+        eprint!("{}", answers::tables(outputs, &Labels::default()));
+    }
 }
 
 /// Rows of two columns, the first one padded.

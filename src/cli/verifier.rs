@@ -1,7 +1,7 @@
 use super::{
     Failure, ModelArgs, Outcome,
     account::{self, AccountArgs},
-    context,
+    choice, context,
     context::Session,
     entry::{Entry, EntryArgs, expect_code},
     report,
@@ -113,7 +113,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
 fn generate(args: &GenerateArgs, session: &Session) -> Result<Outcome, Failure> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
-    let prepared = context::integration_for(&args.model)?.prepare(&model, session.control())?;
+    let prepared = choice::prepare(&args.model, &model, session)?.prepared;
     let (Some(contract), Some(compiled)) = (&prepared.verifier, prepared.verifier_json()) else {
         return Err(Failure::Input(
             "models of this backend have no code of their own: no contract verifies them".into(),

@@ -1,3 +1,4 @@
+use super::answer::Outputs;
 use crate::{
     FailureClass,
     backend::{ArtifactsError, BackendError},
@@ -114,6 +115,17 @@ pub enum PipelineError {
         /// What the backend said.
         reason: String,
     },
+    /// The circuit's answer is not the floating-point model's. Nothing was proven.
+    #[error(
+        "the circuit's answer is not the model's, and is not proven: {objection}. Quantize the model with samples of such inputs \
+         (--calibration), or admit more (--max-error, --numbers)"
+    )]
+    OtherAnswer {
+        /// What differs.
+        objection: String,
+        /// Both answers.
+        outputs: Box<Outputs>,
+    },
     /// The circuit has more constraints than were allowed.
     #[error("the circuit has {constraints} constraints; at most {limit} are allowed")]
     CircuitTooLarge {
@@ -168,6 +180,16 @@ impl PipelineError {
         Self::InvalidInput { field: field.into(), reason: reason.into() }
     }
 
+    /// The circuit's answer beside the model's, where it is refused because they are not the same.
+    #[must_use]
+    pub fn other_answer(&self) -> Option<&Outputs> {
+        match self {
+            Self::OtherAnswer { outputs, .. } => Some(outputs),
+            Self::Request { source, .. } => source.other_answer(),
+            _ => None,
+        }
+    }
+
     /// Whether the caller stopped it.
     #[must_use]
     pub const fn is_cancellation(&self) -> bool {
@@ -203,6 +225,7 @@ impl PipelineError {
             | Self::InvalidInput { .. }
             | Self::UnsupportedOperators { .. }
             | Self::CircuitTooLarge { .. }
+            | Self::OtherAnswer { .. }
             | Self::HiddenTensors
             | Self::Mock
             | Self::UnknownModel(_)

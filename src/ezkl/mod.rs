@@ -1,5 +1,6 @@
 //! The pipeline: from a model and an input to a verified bundle. Works with every backend; its name is historic.
 
+pub mod answer;
 pub mod batch_proofs;
 mod carried;
 pub mod clock;

@@ -1,13 +1,18 @@
 //! From a canonical graph to a multi-layer perceptron.
 //!
 //! The graph has to be a chain: every node reads what the one before it made, and constants. Row-major order is all that
-//! matters, so that reshaping does nothing; shapes were checked when the model was read.
+//! matters, so that reshaping does nothing; shapes were checked when the model was read. Before the chain begins, numbers of
+//! several inputs may be moved about and put together; at its end, several outputs may be made of the same hidden layers.
+
+mod moved;
 
 use super::{
     Mlp,
     graph::{Graph, Node, Numbers, Operand, Operator, Tensor, ValueId},
     mlp::{Dense, Hidden},
 };
+use moved::Moved;
+use std::collections::HashSet;
 
 /// Multiplications that fusing two layers may take.
 const MAX_FUSION: usize = 1 << 32;
@@ -50,21 +55,69 @@ struct Chain<'g> {
     affine: Option<Affine>,
 }
 
-/// Reads a graph with one input.
+/// Outputs of one graph.
+const MAX_OUTPUTS: usize = 64;
+
+/// Reads a graph. Its inputs are one after the other in what the network reads, and its outputs in what it makes.
 pub(super) fn lower(graph: &Graph) -> Result<Mlp, LowerError> {
-    let ([input], [output]) = (graph.inputs(), graph.outputs()) else {
-        return Err(LowerError::Graph("it has more than one input or output tensor".into()));
-    };
-    let kind = &graph.value(input.value).kind;
-    if !kind.element.is_float() {
-        return Err(LowerError::Graph(format!("its input `{}` is of {}", graph.value(input.value).name, kind.element)));
+    let moved = Moved::of(graph)?;
+    if graph.outputs().len() > MAX_OUTPUTS {
+        return Err(LowerError::Graph(format!("it has more than {MAX_OUTPUTS} output tensors")));
     }
-    let (wire, width) = (input.value, kind.elements());
-    let mut chain = Chain { graph, wire, width, hidden: Vec::new(), pending: None, affine: None };
-    for node in graph.nodes() {
+    let mut whole: Option<Mlp> = None;
+    for &output in graph.outputs() {
+        let next = lower_output(graph, &moved, output)?;
+        whole = Some(match whole {
+            None => next,
+            Some(before) => beside(before, &next)?,
+        });
+    }
+    whole.ok_or_else(|| LowerError::Graph("it has no output".into()))
+}
+
+/// The network that makes one of the outputs.
+fn lower_output(graph: &Graph, moved: &Moved<'_>, output: ValueId) -> Result<Mlp, LowerError> {
+    let nodes = nodes_before(graph, moved, output);
+    let reads_moved = |node: &&Node| values(node).find(|&value| moved.has(value));
+    let start = nodes.iter().find_map(reads_moved).unwrap_or(output);
+    let width = graph.value(start).kind.elements();
+    let mut chain = Chain { graph, wire: start, width, hidden: Vec::new(), pending: None, affine: None };
+    for node in nodes {
         chain.read(node)?;
     }
-    chain.finish(*output)
+    moved.reading_all(start, chain.finish(output)?)
+}
+
+fn values(node: &Node) -> impl Iterator<Item = ValueId> {
+    node.inputs.iter().flatten().filter_map(|operand| match operand {
+        Operand::Value(id) => Some(*id),
+        Operand::Constant(_) => None,
+    })
+}
+
+/// The nodes that compute a value, in order, without those that move inputs.
+fn nodes_before<'g>(graph: &'g Graph, moved: &Moved<'_>, output: ValueId) -> Vec<&'g Node> {
+    let mut needed = HashSet::from([output]);
+    let mut nodes = Vec::new();
+    for node in graph.nodes().iter().rev() {
+        if node.outputs.iter().any(|value| needed.contains(value) && !moved.has(*value)) {
+            needed.extend(values(node));
+            nodes.push(node);
+        }
+    }
+    nodes.reverse();
+    nodes
+}
+
+/// Both networks in one, the second one's outputs after those of the first.
+fn beside(mut first: Mlp, second: &Mlp) -> Result<Mlp, LowerError> {
+    if first.hidden != second.hidden || first.last.inputs != second.last.inputs {
+        return Err(LowerError::Graph("its output tensors are not made of the same hidden layers".into()));
+    }
+    first.last.weights.extend_from_slice(&second.last.weights);
+    first.last.bias.extend_from_slice(&second.last.bias);
+    first.last.outputs += second.last.outputs;
+    Ok(first)
 }
 
 fn refuse(node: &Node, reason: impl Into<String>) -> LowerError {

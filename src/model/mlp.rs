@@ -1,6 +1,6 @@
 //! Multi-layer perceptrons in floating point: what the native backend quantizes.
 
-use super::{LowerError, Model, ModelError, lower};
+use super::{LowerError, Model, ModelError, TensorInfo, lower};
 use zeroize::Zeroize;
 
 /// A dense layer `z = W y + bias` in real numbers. Wiped when dropped.
@@ -82,7 +82,8 @@ impl Hidden {
     }
 }
 
-/// A multi-layer perceptron: hidden layers, then a dense layer without activation.
+/// A multi-layer perceptron: hidden layers, then a dense layer without activation. Of a model with several input or output
+/// tensors it reads and makes all numbers, one tensor after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
     /// The hidden layers, in order.
@@ -97,12 +98,10 @@ impl Mlp {
     /// # Errors
     /// [`LowerError`] when it is no multi-layer perceptron of the operators that are read.
     pub fn from_model(model: &Model) -> Result<Self, LowerError> {
-        let ([_], [output]) = (model.inputs(), model.outputs()) else {
-            return Err(LowerError::Graph("it has more than one input or output tensor".into()));
-        };
         let mlp = lower::lower(model.graph())?;
-        if mlp.outputs() != output.elements() {
-            return Err(LowerError::Graph(format!("its output has {} elements", output.elements())));
+        let elements: usize = model.outputs().iter().map(TensorInfo::elements).sum();
+        if mlp.outputs() != elements {
+            return Err(LowerError::Graph(format!("its outputs have {elements} elements")));
         }
         mlp.compare(model)?;
         Ok(mlp)
@@ -151,8 +150,8 @@ impl Mlp {
         ];
         for input in inputs {
             let found = self.run(&input);
-            let run = |input| model.run(&super::Input::new(vec![input])?);
-            let expected = run(input).map_err(|error: ModelError| LowerError::Graph(error.to_string()))?;
+            let run = |input: &[f64]| model.run(&super::Input::new(split(input, model.inputs()))?);
+            let expected = run(&input).map_err(|error: ModelError| LowerError::Graph(error.to_string()))?;
             let expected: Vec<f64> = expected.into_iter().flatten().map(f64::from).collect();
             let greatest = expected.iter().fold(1.0f64, |most, x| most.max(x.abs()));
             let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * greatest;
@@ -164,6 +163,12 @@ impl Mlp {
         }
         Ok(())
     }
+}
+
+/// The tensors whose numbers are one after the other in `numbers`.
+fn split(numbers: &[f64], tensors: &[TensorInfo]) -> Vec<Vec<f64>> {
+    let mut numbers = numbers.iter().copied();
+    tensors.iter().map(|tensor| numbers.by_ref().take(tensor.elements()).collect()).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Models as users have them: ONNX files, their inputs, and the float answer everything else is compared with.
 
+mod extent;
 pub mod graph;
 mod input;
 mod lower;
@@ -11,7 +12,8 @@ pub mod synthetic;
 mod tests;
 mod trace;
 
-pub use input::{Input, MAX_INPUT_BYTES};
+pub use extent::Extent;
+pub use input::{Input, InputError, InputForm, InputTensor, Inputs, MAX_INPUT_BYTES, MAX_NUMBERS};
 pub use lower::LowerError;
 pub use mlp::Mlp;
 pub use onnx::{Model, ReadOptions, TensorInfo};
@@ -61,6 +63,9 @@ pub enum ModelError {
     /// The input is not the JSON that is asked for.
     #[error("the input is not `{{\"input_data\": [[number, …], …]}}`: {0}")]
     MalformedInput(String),
+    /// A file of inputs was refused.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The input has other tensors or lengths than the model.
     #[error("the input has {found} {unit}, the model takes {expected}")]
     InputLength {

@@ -1,5 +1,5 @@
 use super::{
-    Input, MAX_MODEL_BYTES, ModelError,
+    Input, InputForm, InputTensor, MAX_MODEL_BYTES, ModelError,
     graph::{self, Element, Graph, Numbers},
     read_bounded,
 };
@@ -147,10 +147,15 @@ impl Model {
         &self.0.inputs
     }
 
-    /// The element types that the file gives the tensors that enter it.
+    /// What its input files have to be.
     #[must_use]
-    pub fn input_elements(&self) -> Vec<Element> {
-        self.0.graph.inputs().iter().map(|input| input.declared).collect()
+    pub fn input_form(&self) -> InputForm {
+        let tensors = self.0.graph.inputs().iter().zip(&self.0.inputs).map(|(input, info)| {
+            // A file whose first axis is 1 was exported with a sample that is a batch of one.
+            let batch = input.batch || (info.shape.len() > 1 && info.shape[0] == 1);
+            InputTensor { info: info.clone(), element: input.declared, batch }
+        });
+        InputForm::new(tensors.collect())
     }
 
     /// The tensors that leave it.

@@ -67,6 +67,11 @@ impl Graph {
         Self { opset, graph }
     }
 
+    /// Adds another input.
+    pub fn input(&mut self, name: &str, shape: &[i64]) {
+        self.graph.input.push(value(name, shape));
+    }
+
     /// Adds an initializer and returns its name.
     pub fn constant(&mut self, shape: &[i64], data: &[f32]) -> String {
         let name = format!("c{}", self.graph.initializer.len());
@@ -120,8 +125,14 @@ impl Graph {
 
     /// The file, with `output` as the only output.
     #[must_use]
-    pub fn finish(mut self, output: &str, shape: &[i64]) -> Vec<u8> {
-        self.graph.output = vec![value(output, shape)];
+    pub fn finish(self, output: &str, shape: &[i64]) -> Vec<u8> {
+        self.finish_with(&[(output, shape)])
+    }
+
+    /// The file, with these outputs.
+    #[must_use]
+    pub fn finish_with(mut self, outputs: &[(&str, &[i64])]) -> Vec<u8> {
+        self.graph.output = outputs.iter().map(|(name, shape)| value(name, shape)).collect();
         let opset = pb::OperatorSetIdProto { domain: String::new(), version: self.opset };
         let model = pb::ModelProto {
             ir_version: 4,

@@ -153,7 +153,7 @@ fn integers_that_become_floats_are_floats() {
     let file = file.node_with("Cast", &["x"], &["f"], |writer| attribute(writer, "to", 1));
     let model = read(dense(file, "f", "y").output("y")).unwrap();
     assert_eq!(operators(&model), ["Gemm"]);
-    assert_eq!(model.input_elements(), [Element::Int64]);
+    assert_eq!(model.input_form().tensors()[0].element, Element::Int64);
     close(&run(&model, &[&[3.0, 1.0]]), &[5.5, -3.0]);
     let index = File::of(17).input("x", 7, &["1"]).weights("table", &[3, 1], &[5.0, 6.0, 7.0]);
     let model = read(index.node("Gather", &["table", "x"], "y").output("y")).unwrap();
@@ -446,4 +446,45 @@ fn names_of_classes_may_be_metadata() {
     let model = read(small(&["1", "2"]).metadata("names", "{0: 'no', 1: 'yes'}")).unwrap();
     assert_eq!(model.labels().unwrap(), ["no", "yes"]);
     assert_eq!(model.graph().nodes()[0].operator, Operator::Gemm);
+}
+
+/// Two towers that are put together, and two heads on the same hidden layer.
+#[test]
+fn several_inputs_and_outputs_are_one_network() {
+    let towers = || {
+        let file = File::of(17).floats("left", &["1", "1", "2"]).floats("right", &["1", "2"]);
+        let file = file.list("row", &[1, 2]).node("Reshape", &["left", "row"], "flat");
+        let file = file.node_with("Concat", &["right", "flat"], &["x"], |writer| attribute(writer, "axis", 1));
+        let hidden: Vec<f32> = (0..12).map(|i| (i * 5 % 7) as f32 / 4.0 - 0.5).collect();
+        let file = file.weights("v", &[4, 3], &hidden).node("MatMul", &["x", "v"], "z").node("Relu", &["z"], "h");
+        let file = file.weights("w", &[3, 2], &[1.0, 2.0, -1.0, 0.5, 0.0, 3.0]).node("MatMul", &["h", "w"], "scores");
+        file.output("scores")
+    };
+    let heads = towers().weights("u", &[3, 1], &[1.0, -2.0, 0.25]).node("MatMul", &["h", "u"], "value").output("value");
+    for file in [towers(), heads] {
+        let model = read(file).unwrap();
+        let mlp = Mlp::from_model(&model).unwrap();
+        assert_eq!((mlp.inputs(), mlp.hidden.len()), (4, 1));
+        let found: Vec<f32> = mlp.run(&[0.5, -1.0, 2.0, 0.25]).iter().map(|&x| x as f32).collect();
+        close(&found, &run(&model, &[&[0.5, -1.0], &[2.0, 0.25]]));
+    }
+    let deeper = towers().node("Relu", &["scores"], "more").output("more");
+    let refused = Mlp::from_model(&read(deeper).unwrap()).unwrap_err().to_string();
+    assert!(refused.contains("same hidden layers"), "{refused}");
+    // What enters in the middle is no part of a chain.
+    let file = towers().floats("late", &["1", "2"]).node("Add", &["scores", "late"], "sum");
+    let refused = Mlp::from_model(&read(file.output("sum")).unwrap()).unwrap_err().to_string();
+    assert!(refused.contains("`late`"), "{refused}");
+}
+
+#[test]
+fn inputs_may_be_transposed() {
+    let file = File::of(17).floats("x", &["1", "2", "3"]);
+    let file = file.node_with("Transpose", &["x"], &["t"], |writer| attribute(writer, "perm", vec![0i64, 2, 1]));
+    let file = file.list("row", &[1, 6]).node("Reshape", &["t", "row"], "flat");
+    let weights: Vec<f32> = (0..12).map(|i| i as f32 / 8.0).collect();
+    let model = read(file.weights("w", &[6, 2], &weights).node("MatMul", &["flat", "w"], "y").output("y")).unwrap();
+    let numbers = [0.5, 1.0, -2.0, 3.0, 0.25, 4.0];
+    let found: Vec<f32> = Mlp::from_model(&model).unwrap().run(&numbers).iter().map(|&x| x as f32).collect();
+    close(&found, &run(&model, &[&numbers]));
 }

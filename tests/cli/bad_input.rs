@@ -119,7 +119,11 @@ fn models_and_inputs_that_are_none_are_refused_and_the_old_bundle_stays() {
     let digits = model("digits.onnx");
     for (model, input, sentence) in [
         (file("no.onnx", b"this is no model"), model("inputs/test-1243-is-7.json"), "not an ONNX model"),
-        (digits.clone(), file("short.json", short.as_bytes()), "the model takes 64"),
+        (
+            digits.clone(),
+            file("short.json", short.as_bytes()),
+            "`image` (float32, shape [1, 64]) is given 63 numbers and takes 64",
+        ),
         (digits.clone(), file("nan.json", nan.as_bytes()), "input_data"),
         (digits.clone(), file("huge.json", huge.as_bytes()), "outside the range"),
         (digits.clone(), file("empty.json", b""), "input_data"),

@@ -48,7 +48,7 @@ fn ezkl_circuits_are_made_for_what_is_asked() {
     assert_eq!((&proved["model_id"], &proved["artifacts_built"]), (&compiled["model_id"], &json!(false)));
     zkinfer(&["verify", &out, "--model", &model("digits.onnx")]).expect(0);
     for option in [["--optimize", "gas"], ["--batch", "2"], ["--memory-limit-mb", "100"]] {
-        zkinfer(&[&["compile"], &option[..]].concat()).expect(2).says("only EZKL");
+        zkinfer(&[&["compile", "--backend", "native"], &option[..]].concat()).expect(2).says("only EZKL");
     }
 }
 

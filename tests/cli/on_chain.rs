@@ -102,6 +102,8 @@ async fn a_native_bundle_goes_on_chain_by_separate_commands() {
 
     let elsewhere = tempfile::tempdir().unwrap();
     let audit = chain.audit(&elsewhere, &submission, &[]).expect(0).json();
+    let answer = &audit["answers"][0]["outputs"][0];
+    assert_eq!((&answer["class"], answer["values"].as_array().map(Vec::len)), (&json!(7), Some(10)));
     let off_chain = audit["checks"].as_array().unwrap().iter().find(|check| check["name"] == "off-chain-verification");
     assert_eq!(off_chain.unwrap()["outcome"], "passed", "the key is on the chain");
     let strict = chain.audit(dir, &submission, &["--strict"]).expect(0).json();

@@ -15,14 +15,14 @@ use zkinfer::{
 /// Proves one input with the tuner's default and compares every output with tract's.
 fn proves(model: &Model) {
     let built = build(model, EzklOptions::new()).unwrap();
-    let elements = model.inputs()[0].elements();
-    let input = Input::new(vec![(0..elements).map(|i| ((i * 37 + 11) % 101) as f64 / 100.0).collect()]).unwrap();
+    let list = |elements: usize| (0..elements).map(|i| ((i * 37 + 11) % 101) as f64 / 100.0).collect();
+    let input = Input::new(model.inputs().iter().map(|tensor| list(tensor.elements())).collect()).unwrap();
     let statement = built.proves(&input);
-    let float = &model.run(&input).unwrap()[0];
+    let float = model.run(&input).unwrap().concat();
     let greatest = float.iter().fold(0.1f64, |most, x| most.max(f64::from(x.abs())));
     let outputs = built.outputs(&statement);
     assert_eq!(outputs.len(), float.len());
-    for (quantized, float) in outputs.iter().zip(float) {
+    for (quantized, float) in outputs.iter().zip(&float) {
         assert!((quantized - f64::from(*float)).abs() < 0.05 * greatest, "{quantized} against {float}");
     }
     let parity = zkinfer::backend::ezkl::EzklBackend::parity_of(&built.artifacts).unwrap().unwrap();
@@ -130,6 +130,19 @@ fn residual_and_concatenation() {
     let sum = graph.node("Add", &[&relu, "x"], vec![]);
     let y = graph.node("Concat", &[&sum, &relu], vec![int("axis", 1)]);
     proves(&finish(graph, &y, &[1, 8]));
+}
+
+/// Two towers put together, and two heads: all tensors are in the statement, in the graph's order.
+#[test]
+fn several_inputs_and_outputs() {
+    let mut graph = Graph::new(13, &[1, 3]);
+    graph.input("right", &[1, 2]);
+    let both = graph.node("Concat", &["right", "x"], vec![int("axis", 1)]);
+    let (v, w) = (graph.constant(&[5, 4], &weights(20)), graph.constant(&[4, 2], &weights(8)));
+    let z = graph.node("MatMul", &[&both, &v], vec![]);
+    let hidden = graph.node("Relu", &[&z], vec![]);
+    let scores = graph.node("MatMul", &[&hidden, &w], vec![]);
+    proves(&Model::from_onnx(graph.finish_with(&[(&scores, &[1, 2]), (&hidden, &[1, 4])])).unwrap());
 }
 
 #[test]

@@ -6,7 +6,10 @@ use zkinfer::{
         BackendError, Control, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Forecast, Objective, Tuning},
     },
-    model::Input,
+    model::{
+        Input, Model,
+        synthetic::{random_mlp, to_onnx},
+    },
     pipeline::ProofVerifier,
 };
 
@@ -100,6 +103,22 @@ fn samples_widen_the_range() {
     assert!(parity.out_of_domain() == 0 && parity.given, "{parity:?}");
     let twice = Input::new(vec![wide.tensors()[0][..4].iter().map(|x| 2.0 * x).collect()]).unwrap();
     built.backend.witness(&built.artifacts, &twice, &Control::default()).unwrap();
+}
+
+/// A network on raw pixels, whose first weights are hundreds of times smaller than seven fraction bits tell apart: nothing is left
+/// of it at those. With samples its weights are finer, also where nothing was asked for.
+#[test]
+fn samples_make_weights_finer() {
+    let mut mlp = random_mlp(&[4, 8, 3], 1).unwrap();
+    mlp.hidden[0].dense.weights.iter_mut().for_each(|weight| *weight /= 255.0);
+    let model = Model::from_onnx(to_onnx(&mlp)).unwrap();
+    let pixels: Vec<f64> = samples(255.0).tensors()[0].iter().map(|x| x.round()).collect();
+    let built = build(&model, EzklOptions::new().calibration(Input::new(vec![pixels]).unwrap())).unwrap();
+    let parity = EzklBackend::parity_of(&built.artifacts).unwrap().unwrap();
+    assert!(parity.given && parity.relative_error() <= 0.01, "{parity:?}");
+    let args = &built.artifacts.identity().details["run_args"];
+    assert_eq!(args["input_scale"], 2, "whole numbers need no fine inputs");
+    assert!(args["param_scale"].as_i64().unwrap() > 9, "{args}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use zkinfer::{
         synthetic::{random_mlp, to_onnx},
     },
     pipeline::{EZKLIntegration, Prepared, ProofGenerator},
-    proof::{Bundle, Context, Statement, bundle::BackendName},
+    proof::{Bundle, Context, Statement, bundle::BackendName, schema::Direction},
     storage::Cache,
 };
 
@@ -157,11 +157,12 @@ impl Built {
         statement
     }
 
-    /// The outputs of a statement, as real numbers.
+    /// The outputs of a statement, as real numbers, one tensor after the other.
     pub(crate) fn outputs(&self, statement: &Statement) -> Vec<f64> {
         let schema = self.artifacts.schema().unwrap();
         let values = schema.decode(&statement.public_values).unwrap();
-        let at = schema.tensors().len() - 1;
-        values[at].iter().enumerate().map(|(i, &q)| schema.tensors()[at].dequantize(i, q)).collect()
+        let outputs = schema.tensors().iter().zip(&values).filter(|(tensor, _)| tensor.direction == Direction::Output);
+        let real = outputs.flat_map(|(tensor, list)| list.iter().enumerate().map(|(i, &q)| tensor.dequantize(i, q)));
+        real.collect()
     }
 }

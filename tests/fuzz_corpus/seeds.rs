@@ -43,6 +43,10 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("srs_excerpt", srs_excerpt()),
         ("onnx", onnx()),
         ("input", input()),
+        ("input_json", input_json()),
+        ("input_npy", input_npy()),
+        ("input_npz", input_npz()),
+        ("input_csv", input_csv()),
         ("schema", schema()),
         ("bundle", bundle()),
         ("structure", structure()),
@@ -333,6 +337,89 @@ fn input() -> Seeds {
         ("bad-key-twice", r#"{"input_data": [[1]], "input_data": [[2]]}"#),
         ("bad-text", "PK\u{3}\u{4}"),
     ])
+}
+
+/// The first byte is the form: see the target.
+fn input_json() -> Seeds {
+    let field = format!(r#"{{"input_data": [["{}"]]}}"#, "4".repeat(64));
+    [
+        ("ok-ezkl", 0, r#"{"input_shapes": [[4]], "input_data": [[1, 2.5, -3e-7, true]], "output_data": [[1]]}"#),
+        ("ok-rows", 0, r#"{"x": [[1, 2, 3, 4], [5, 6, 7, 8]]}"#),
+        ("ok-mark", 0, "\u{feff}{\"input_data\": [1, 2, 3, 4]}"),
+        ("ok-named", 1, r#"{"b": [7], "a": [[1, 2]]}"#),
+        ("ok-image", 2, r#"{"input_data": [[[1, 2], [3, 255]]]}"#),
+        ("ok-samples", 4, r#"{"input_data": [[1, 2, 3, 4, 5, 6, 7, 8]]}"#),
+        ("bad-flat", 0, r#"{"input_data": [[1, 2, 3, 4, 5, 6, 7, 8]]}"#),
+        ("bad-field", 0, &field),
+        ("bad-ragged", 2, r#"{"image": [[1, 2], [3]]}"#),
+        ("bad-integer", 1, r#"{"a": [1, 2], "b": [0.5]}"#),
+        ("bad-truth", 3, r#"{"row": [1, 0, 2]}"#),
+        ("bad-nan", 3, r#"{"row": [1, 0, NaN]}"#),
+        ("bad-number-as-object", 3, r#"{"row": [1, 0, {"$serde_json::private::Number": "x"}]}"#),
+        ("bad-deep", 0, &format!("{{\"x\": {}", "[".repeat(200))),
+    ]
+    .map(|(name, form, json)| (name, with_first(form, json.as_bytes())))
+    .to_vec()
+}
+
+/// NumPy's file of one array.
+fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+fn input_npy() -> Seeds {
+    let floats: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_be_bytes()).collect();
+    vec![
+        ("ok-floats", with_first(0, &npy(">f4", "False", "(2, 4)", &floats))),
+        ("ok-columns", with_first(2, &npy("|u1", "True", "(3, 2, 2)", &[9; 12]))),
+        ("ok-truths", with_first(3, &npy("|b1", "False", "(3,)", &[1, 0, 1]))),
+        ("ok-half", with_first(0, &npy("<f2", "False", "(1, 4)", &[0, 0x3c, 0, 0xc0, 1, 0, 0xff, 0x7b]))),
+        ("bad-nan", with_first(0, &npy("<f2", "False", "(4,)", &[0, 0x7e, 0, 0, 0, 0, 0, 0]))),
+        ("bad-huge", with_first(0, &npy("<f4", "False", "(4294967296, 4294967296)", &floats))),
+        ("bad-objects", with_first(0, &npy("|O", "False", "(4,)", &floats))),
+        ("bad-cut", with_first(0, &npy(">f4", "False", "(2, 4)", &floats[..30]))),
+        ("bad-two-tensors", with_first(1, &npy(">f4", "False", "(2, 4)", &floats))),
+    ]
+}
+
+fn input_npz() -> Seeds {
+    let archive = |files: &[(&str, Vec<u8>)]| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, content) in files {
+            let options = zip::write::SimpleFileOptions::default();
+            // The date would be today's.
+            writer.start_file(*name, options.last_modified_time(zip::DateTime::default())).unwrap();
+            std::io::Write::write_all(&mut writer, content).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    };
+    let (a, b) = (npy("|u1", "False", "(1, 2)", &[1, 2]), npy("<i8", "False", "(1, 1)", &(-7i64).to_le_bytes()));
+    let both = archive(&[("b.npy", b.clone()), ("a.npy", a.clone())]);
+    vec![
+        ("ok-named", with_first(1, &both)),
+        ("ok-numbered", with_first(1, &archive(&[("arr_0.npy", a.clone()), ("arr_1.npy", b)]))),
+        ("bad-one-of-two", with_first(1, &archive(&[("a.npy", a)]))),
+        ("bad-no-arrays", with_first(0, &archive(&[("readme.txt", vec![1])]))),
+        ("bad-cut", with_first(1, &both[..both.len() / 2])),
+        ("bad-checksum", with_first(1, &changed(&both, 60, &[both[60] ^ 1]))),
+        ("bad-zeros", with_first(0, &archive(&[("x.npy", vec![0; 1 << 20])]))),
+    ]
+}
+
+fn input_csv() -> Seeds {
+    [
+        ("ok-table", 0, "a,b,c,d\n1,2.5,\"-3e-7\",true\r\n\n5,6,7,8"),
+        ("ok-names", 1, "b,id,a_1,a[0]\n7,0,2,1\n"),
+        ("ok-truths", 3, ",0,1,2\n0,1,0,1\n"),
+        ("bad-no-header", 0, "1,2,3,4\n"),
+        ("bad-twice", 1, "b,b,a_0,a_1\n1,2,3,4\n"),
+        ("bad-ragged", 0, "a,b,c,d\n1,2,3\n"),
+        ("bad-image", 2, "a,b,c,d\n1,2,3,4\n"),
+        ("bad-empty", 0, ""),
+    ]
+    .map(|(name, form, csv)| (name, with_first(form, csv.as_bytes())))
+    .to_vec()
 }
 
 fn tensors() -> Schema {

@@ -3,10 +3,13 @@
 use crate::world::{World, fresh_cache};
 use std::sync::Arc;
 use zkinfer::{
-    backend::{Control, ProvingBackend, native::NativeBackend},
+    backend::{
+        Control, ProvingBackend,
+        native::{Committed, NativeBackend},
+    },
     model::{
         Input, Model,
-        synthetic::{Graph, random_mlp, to_onnx},
+        synthetic::{Graph, int, random_mlp, to_onnx},
     },
     pipeline::{EZKLIntegration, PipelineError},
     proof::Context,
@@ -18,16 +21,28 @@ fn random_input(width: usize, low: f64, high: f64) -> Vec<f64> {
 
 /// Proves one input and compares the answer with tract's.
 fn proves(model: &Model, backend: NativeBackend, input: Vec<f64>) {
+    proves_lists(model, backend, vec![input]);
+}
+
+/// The same with a list per input tensor. The statement has all tensors, in the graph's order.
+fn proves_lists(model: &Model, backend: NativeBackend, lists: Vec<Vec<f64>>) {
     let world = World::of(model, backend);
-    let input = Input::new(vec![input]).unwrap();
+    let input = Input::new(lists.clone()).unwrap();
     let bundle = world.prove(&input, Context::Offchain {});
     let verdict =
         world.backend.verify(&world.prepared.artifacts, bundle.statements(), bundle.proof(), &Control::default());
     assert!(verdict.unwrap().is_valid());
-    let float = model.run(&input).unwrap();
-    let greatest = float[0].iter().fold(0.0f64, |most, x| most.max(f64::from(x.abs())));
-    for (quantized, float) in world.real(&bundle)[1].iter().zip(&float[0]) {
-        assert!((quantized - f64::from(*float)).abs() < 0.04 * greatest, "{quantized} against {float}");
+    let expected: Vec<Vec<f64>> =
+        model.run(&input).unwrap().iter().map(|list| list.iter().map(|&x| x.into()).collect()).collect();
+    let greatest = expected.iter().flatten().fold(0.0f64, |most, x| most.max(x.abs()));
+    let found = world.real(&bundle);
+    assert_eq!(found.len(), lists.len() + expected.len());
+    for (at, (found, expected)) in found.iter().zip(lists.iter().chain(&expected)).enumerate() {
+        let bound = if at < lists.len() { 0.02 } else { 0.04 * greatest };
+        assert_eq!(found.len(), expected.len());
+        for (quantized, float) in found.iter().zip(expected) {
+            assert!((quantized - float).abs() < bound, "{quantized} against {float}");
+        }
     }
 }
 
@@ -55,6 +70,30 @@ fn clipped_networks_are_proven() {
     let input = random_input(10, 0.0, 1.0);
     let samples = Input::new(vec![input.clone()]).unwrap();
     proves(&model, NativeBackend::with_calibration(samples), input);
+}
+
+/// Two towers put together, and two heads: four tensors in one statement. A side of two tensors cannot be hidden.
+#[test]
+fn several_inputs_and_outputs_are_in_the_statement() {
+    let mut graph = Graph::new(13, &[1, 3]);
+    graph.input("right", &[1, 2]);
+    let draw = |count: usize| random_input(count, -0.5, 0.5).iter().map(|&x| x as f32).collect::<Vec<f32>>();
+    let both = graph.node("Concat", &["right", "x"], vec![int("axis", 1)]);
+    let (v, w, u) =
+        (graph.constant(&[5, 6], &draw(30)), graph.constant(&[6, 2], &draw(12)), graph.constant(&[6, 1], &draw(6)));
+    let z = graph.node("MatMul", &[&both, &v], vec![]);
+    let hidden = graph.node("Relu", &[&z], vec![]);
+    let [value, scores] = [&u, &w].map(|weights| graph.node("MatMul", &[&hidden, weights], vec![]));
+    let model = Model::from_onnx(graph.finish_with(&[(&scores, &[1, 2]), (&value, &[1, 1])])).unwrap();
+    let lists = vec![random_input(3, -2.0, 2.0), random_input(2, 0.0, 1.0)];
+    let samples = Input::new(vec![random_input(9, -3.0, 3.0), random_input(6, -1.0, 1.0)]).unwrap();
+    proves_lists(&model, NativeBackend::with_calibration(samples), lists);
+    let hidden = Committed { inputs: true, outputs: false };
+    let backend = NativeBackend::new().with_hidden(hidden);
+    let (_dir, cache) = fresh_cache();
+    let integration = EZKLIntegration::new(Arc::new(backend), cache);
+    let error = integration.prepare(&model, &Control::default()).unwrap_err().to_string();
+    assert!(error.contains("2 input tensors, and only one can be hidden"), "{error}");
 }
 
 #[test]

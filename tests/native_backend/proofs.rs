@@ -72,7 +72,7 @@ fn the_shipped_images_get_the_float_models_digit() {
     let model = digits();
     let mut images = 0;
     for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models/digits/inputs")).unwrap() {
-        let input = Input::read(&entry.unwrap().path()).unwrap();
+        let input = Input::from_json(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
         let float: Vec<f64> = model.run(&input).unwrap()[0].iter().map(|&x| x.into()).collect();
         let bundle = WORLD.prove(&input, Context::Offchain {});
         let real = WORLD.real(&bundle);

@@ -6,6 +6,7 @@
 
 mod carried;
 mod documents;
+mod inputs;
 mod journal;
 mod model;
 mod native;
@@ -39,6 +40,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },
     Target { name: "onnx", run: model::onnx, mutations: 300 },
     Target { name: "input", run: model::input, mutations: 600 },
+    Target { name: "input_json", run: inputs::json, mutations: 600 },
+    Target { name: "input_npy", run: inputs::npy, mutations: 600 },
+    Target { name: "input_npz", run: inputs::npz, mutations: 600 },
+    Target { name: "input_csv", run: inputs::csv, mutations: 600 },
     Target { name: "schema", run: documents::schema, mutations: 600 },
     Target { name: "bundle", run: documents::bundle, mutations: 600 },
     Target { name: "structure", run: documents::structure, mutations: 600 },

@@ -25,7 +25,7 @@ pub(super) fn onnx(bytes: &[u8]) -> bool {
         assert_eq!(outputs.len(), model.outputs().len(), "as many outputs as it has");
     }
     let Ok(mlp) = Mlp::from_model(&model) else { return false };
-    assert_eq!(mlp.inputs(), widths[0], "its layers fit together");
+    assert_eq!(mlp.inputs(), widths.iter().sum::<usize>(), "its layers fit together");
     let Ok(quantized) = Quantized::new(&mlp, &Calibration::default()) else { return false };
     let most = f64::from(i8::MAX);
     let largest = quantized.layers.iter().flat_map(|layer| &layer.weights).map(|w| f64::from(*w).abs());
@@ -40,7 +40,7 @@ pub(super) fn input(bytes: &[u8]) -> bool {
     assert!(input.tensors().iter().flatten().all(|x| x.is_finite()), "numbers are finite");
     let again = Input::from_json(&input.to_json()).expect("what is written is read");
     assert_eq!(again, input, "and means the same");
-    if let Ok(Calibration::Samples(samples)) = Calibration::from_input(&input, 4) {
+    if let Ok(Calibration::Samples(samples)) = Calibration::from_input(&input, &[4]) {
         assert_eq!(samples.len() * 4, input.tensors()[0].len(), "no number is lost");
     }
     true

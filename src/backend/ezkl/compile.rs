@@ -24,6 +24,9 @@ const LOOKUP_MARGIN: i64 = 16;
 /// How often the admitted range is widened by [`WIDER_LOG2`] when samples turn out to need more than their float values say.
 const WIDENINGS: u32 = 4;
 const WIDER_LOG2: u32 = 3;
+/// How much larger the circuit of finer scales may be: 2^k rows with k greater by this, or of 2^17 rows.
+const FINER_K: u32 = 2;
+const FINER_MIN_K: u32 = 17;
 
 /// A model on its way to a circuit.
 struct Job<'a> {
@@ -83,32 +86,43 @@ impl Job<'_> {
     fn tune(&self, objective: Objective) -> Result<Details, BackendError> {
         let calibrated = self.samples.given;
         let needed = if calibrated { self.samples.magnitude_log2(&self.model)? } else { tuner::MAX_MAGNITUDE_LOG2 };
-        let (scales, magnitude_log2) = match objective {
-            Objective::Balanced => (vec![tuner::SCALES], needed.max(tuner::MAX_MAGNITUDE_LOG2)),
-            _ if calibrated => (self.samples.scales(), needed),
-            _ => (vec![tuner::SCALES], needed),
+        let magnitude_log2 = match objective {
+            Objective::Balanced => needed.max(tuner::MAX_MAGNITUDE_LOG2),
+            _ => needed,
         };
-        let mut found = None;
-        for scales in scales {
+        let bound = if calibrated { self.backend.options.error_bound() } else { self.backend.options.rough_bound() };
+        let mut found: Option<Details> = None;
+        for scales in self.samples.scales(objective) {
             let ask = Ask {
                 objective,
                 scales,
                 magnitude_log2,
                 batch: is_batch(self.backend.options.batch),
                 lookup_range: None,
+                // Finer scales are worth a circuit that is not much larger.
+                largest_k: found.as_ref().map_or(tuner::MAX_K, |found| (found.k + FINER_K).max(FINER_MIN_K)),
             };
-            let details = self.settle(ask)?;
-            let accurate = details
-                .figures
-                .parity
-                .as_ref()
-                .is_some_and(|parity| parity.relative_error() <= self.backend.options.error_bound());
-            found = Some(details);
-            if accurate {
-                break;
+            let details = match (self.settle(ask), found) {
+                (Ok(details), _) => details,
+                // What was found before is less accurate, and all there is.
+                (Err(BackendError::Unsupported { .. } | BackendError::OutOfDomain(_)), Some(before)) => {
+                    return self.again(before);
+                }
+                (Err(error), _) => return Err(error),
+            };
+            if details.figures.parity.as_ref().is_some_and(|parity| parity.relative_error() <= bound) {
+                return Ok(details);
             }
+            found = Some(details);
         }
         found.ok_or_else(no_circuit)
+    }
+
+    /// Settings and circuit of an earlier choice, which a later one overwrote.
+    fn again(&self, details: Details) -> Result<Details, BackendError> {
+        self.gen_settings(details.run_args)?;
+        self.compile(details.k)?;
+        Ok(details)
     }
 
     /// The best circuit at given scales, compiled, and shown by witnesses to hold the samples.

@@ -28,6 +28,7 @@ pub use error::{ArtifactFile, EzklError};
 pub use install::{Installation, LICENCE_NOTICE, PYTHON_ENV};
 pub use options::{EzklOptions, Objective, Tuning};
 pub use pool::PoolStatus;
+pub(crate) use samples::sample_inputs;
 pub use samples::{OutputParity, Parity};
 pub use srs::{ImportedSrs, SrsFileError, SrsStore, SrsStoreError};
 pub use tuner::Forecast;

@@ -10,13 +10,15 @@ const QUEUE: usize = 1024;
 
 /// The greatest error of an output that scales may cost, of the greatest output, unless the options say otherwise.
 const MAX_ERROR: f64 = 0.01;
+/// The same on made-up samples, which show little: as much as an answer may be off when it is proven.
+const MAX_ERROR_ROUGHLY: f64 = 0.02;
 
 /// What a circuit is to be good at. Every choice is another model, with another id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Objective {
-    /// A short circuit of two columns at 7 fraction bits: needs no samples, and is what models get that ask for nothing.
+    /// A short circuit of two columns at 7 fraction bits, more where that is too coarse: what models get that ask for nothing.
     #[default]
     Balanced,
     /// The least CPU time for a proof.
@@ -88,15 +90,17 @@ impl EzklOptions {
     }
 
     /// Gives samples of inputs: one list per input tensor that holds several inputs, one after the other. Without them,
-    /// values are taken to stay below 2^7, and inputs to lie between 0 and 1 where that says too little. With them, objectives
-    /// other than [`Objective::Balanced`] also choose the scales, and leave room for values four times as large.
+    /// values are taken to stay below 2^7, and inputs to lie between 0 and 1 where that says too little. With them, there is room
+    /// for values four times as large. Scales are made finer, weights up to 15 fraction bits, until the circuit is accurate enough on the
+    /// samples; objectives other than [`Objective::Balanced`] try coarser ones first.
     pub fn calibration(mut self, samples: Input) -> Self {
         self.calibration = Some(samples);
         self
     }
 
-    /// The greatest error that an output may have on the samples, as a part of the model's greatest output there. Larger scales
-    /// are tried until it is kept; a model that cannot keep it is refused. Without it, 1 % is aimed at.
+    /// The greatest error that an output may have on the samples, as a part of how far its numbers go there
+    /// ([`crate::model::Extent::measure`]). Finer scales are tried until it is kept; a model that cannot keep it is refused. Without
+    /// it, 1 % is aimed at, and 2 % on samples that are made up.
     pub const fn max_error(mut self, part: f64) -> Self {
         self.max_error = Some(part);
         self
@@ -140,6 +144,11 @@ impl EzklOptions {
         self
     }
 
+    /// As [`Self::error_bound`], on samples that are made up.
+    pub(super) fn rough_bound(&self) -> f64 {
+        self.max_error.unwrap_or(MAX_ERROR_ROUGHLY)
+    }
+
     pub(super) fn error_bound(&self) -> f64 {
         self.max_error.unwrap_or(MAX_ERROR)
     }
@@ -154,8 +163,17 @@ impl EzklOptions {
             Tuning::EzklDefault => "ezkl-default",
         };
         let (batch, error, srs) = (self.batch, self.max_error, self.srs);
-        let recipe = format!("{tuning} batch {batch} error {error:?} srs {srs:?} samples {}", self.samples_hash());
+        let recipe = format!(
+            "{tuning} batch {batch} error {error:?} srs {srs:?} samples {}{}",
+            self.samples_hash(),
+            self.tuner()
+        );
         if recipe == "balanced batch 1 error None srs None samples none" { String::new() } else { recipe }
+    }
+
+    /// What the tuner makes of samples has changed once.
+    const fn tuner(&self) -> &'static str {
+        if self.calibration.is_some() { " tuner 2" } else { "" }
     }
 
     fn samples_hash(&self) -> String {

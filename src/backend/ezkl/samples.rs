@@ -1,10 +1,16 @@
 //! Samples of inputs: what they say of a model, and how far its circuit is from it.
 
-use super::{EzklBackend, batch, circuit::Details, options::EzklOptions, tuner, worker::NAME};
+use super::{
+    EzklBackend, batch,
+    circuit::Details,
+    options::{EzklOptions, Objective},
+    tuner,
+    worker::NAME,
+};
 use crate::{
     backend::{BackendError, Control},
     model::{
-        Input, Model, TensorInfo,
+        Extent, Input, Model, TensorInfo,
         quantize::{Accuracy, Calibration},
     },
     proof::{Schema, schema::Direction},
@@ -18,6 +24,9 @@ const TRIED: usize = 16;
 const MAX_SAMPLES: usize = 1024;
 /// As many when they are made up, and tell little.
 const MADE_UP: usize = 4;
+/// Fraction bits of weights below those of [`tuner::SCALES`], and above.
+const COARSE: [i32; 3] = [4, 5, 6];
+const FINE: [i32; 4] = [9, 11, 13, 15];
 /// Values may be four times as large as the samples lead to.
 const HEADROOM_LOG2: u32 = 2;
 
@@ -51,15 +60,22 @@ pub struct OutputParity {
     pub greatest: f64,
     /// The circuit against it.
     pub accuracy: Accuracy,
+    /// The least and the greatest of the float model's numbers on the samples.
+    #[serde(default)]
+    pub extent: Option<Extent>,
 }
 
 impl Parity {
-    /// The greatest error, as a part of the greatest output; infinite when no sample could be computed.
+    /// The greatest error, as a part of how far the output's numbers go ([`Extent::measure`]); infinite when no sample could be
+    /// computed.
     #[must_use]
     pub fn relative_error(&self) -> f64 {
         let of = |output: &OutputParity| match output.accuracy {
             Accuracy { samples, out_of_range, .. } if samples == out_of_range => f64::INFINITY,
-            Accuracy { max_abs_error, .. } => max_abs_error / output.greatest.max(f64::MIN_POSITIVE),
+            Accuracy { max_abs_error, .. } => {
+                let measure = output.extent.map_or(output.greatest, |extent| extent.measure(self.given));
+                max_abs_error / measure.max(f64::MIN_POSITIVE)
+            }
         };
         self.outputs.iter().map(of).fold(0.0, f64::max)
     }
@@ -75,11 +91,7 @@ impl Samples {
     /// The caller's samples of `single`, else some that are made up, in batches that fill `tensors`.
     pub(super) fn of(options: &EzklOptions, single: &Model, tensors: &[TensorInfo]) -> Result<Self, BackendError> {
         let given = options.calibration.is_some();
-        let lists: Vec<Vec<f64>> = match &options.calibration {
-            Some(samples) => samples.tensors().to_vec(),
-            None => single.inputs().iter().map(|tensor| made_up(tensor.elements())).collect(),
-        };
-        let items = items(single.inputs(), &lists)?;
+        let items = sample_inputs(single, options.calibration.as_ref())?;
         let inputs = items.chunks(options.batch.get() as usize).take(MAX_SAMPLES);
         let inputs = inputs.map(|items| batch::fill(tensors, items)).collect::<Result<_, _>>()?;
         Ok(Self { inputs, given })
@@ -102,14 +114,33 @@ impl Samples {
         Ok(most.log2().ceil() as u32 + HEADROOM_LOG2)
     }
 
-    /// Fraction bits of inputs and weights that are worth trying, the cheapest first.
-    pub(super) fn scales(&self) -> Vec<(i32, i32)> {
+    /// Fraction bits of inputs and weights that are worth trying, the cheapest first. A circuit that is to be balanced begins with
+    /// those that need no samples.
+    pub(super) fn scales(&self, objective: Objective) -> Vec<(i32, i32)> {
         let exact = |bits: i32| {
             let all = self.inputs.iter().flat_map(|input| input.tensors().iter().flatten());
             all.map(|x| x * 2f64.powi(bits)).all(|x| x.fract() == 0.0)
         };
-        let inputs = (2..=6).find(|&bits| exact(bits)).unwrap_or(7);
-        vec![(inputs, 4), (inputs, 5), (inputs, 6), tuner::SCALES, (9, 9), (11, 11)]
+        let exact = if self.given { (2..=6).find(|&bits| exact(bits)) } else { None };
+        let mut scales = match (objective, self.given) {
+            (Objective::Balanced, _) | (_, false) => vec![],
+            (_, true) => COARSE.map(|weights| (exact.unwrap_or(tuner::SCALES.0), weights)).to_vec(),
+        };
+        scales.push(tuner::SCALES);
+        // Small weights before large inputs lose everything at coarse scales, however large the answer is.
+        scales.extend(FINE.map(|weights| (exact.unwrap_or(weights), weights)));
+        scales
+    }
+}
+
+/// The caller's samples of a model (one list per tensor, several inputs in each), else some that are made up, as inputs.
+pub(crate) fn sample_inputs(model: &Model, given: Option<&Input>) -> Result<Vec<Input>, BackendError> {
+    match given {
+        Some(samples) => items(model.inputs(), samples.tensors()),
+        None => {
+            let lists: Vec<_> = model.inputs().iter().map(|tensor| made_up(tensor.elements())).collect();
+            items(model.inputs(), &lists)
+        }
     }
 }
 
@@ -166,6 +197,7 @@ impl EzklBackend {
             name: tensor.name.clone(),
             greatest: 0.0,
             accuracy: Accuracy::default(),
+            extent: Some(Extent::EMPTY),
         };
         let mut outputs: Vec<OutputParity> = model.outputs().iter().map(of).collect();
         for input in samples.inputs.iter().take(TRIED) {
@@ -178,6 +210,7 @@ impl EzklBackend {
             let quantized = witness.map(|witness| real_outputs(schema, &witness.public_values)).transpose()?;
             for (at, (output, float)) in outputs.iter_mut().zip(&float).enumerate() {
                 let float: Vec<f64> = float.iter().map(|&x| f64::from(x)).collect();
+                output.extent = output.extent.map(|extent| extent.with(float.iter().copied()));
                 output.greatest = float.iter().fold(output.greatest, |most, x| most.max(x.abs()));
                 output.accuracy.add(quantized.as_ref().and_then(|outputs| outputs.get(at)).map(Vec::as_slice), &float);
             }
@@ -241,18 +274,27 @@ mod tests {
 
     #[test]
     fn inputs_that_are_exact_get_few_bits() {
-        let of = |x: f64| Samples { inputs: vec![Input::new(vec![vec![0.0, x]]).unwrap()], given: true }.scales()[0].0;
+        let samples = |x: f64, given| Samples { inputs: vec![Input::new(vec![vec![0.0, x]]).unwrap()], given };
+        let of = |x: f64| samples(x, true).scales(Objective::Gas)[0].0;
         assert_eq!((of(3.0 / 16.0), of(1.0), of(0.3)), (4, 2, 7));
+        let balanced = |x: f64, given| samples(x, given).scales(Objective::Balanced);
+        assert_eq!(balanced(255.0, true), [(7, 7), (2, 9), (2, 11), (2, 13), (2, 15)]);
+        assert_eq!(balanced(0.3, true), [(7, 7), (9, 9), (11, 11), (13, 13), (15, 15)]);
+        assert_eq!(balanced(1.0, false)[..2], [(7, 7), (9, 9)], "made-up samples do not show what inputs are");
     }
 
     #[test]
     fn errors_are_told_relative_to_the_greatest_output() {
         let mut accuracy = Accuracy::default();
         accuracy.add(None, &[2.0]);
-        let mut parity =
-            Parity { given: true, outputs: vec![OutputParity { name: "y".into(), greatest: 4.0, accuracy }] };
+        let mut parity = Parity {
+            given: true,
+            outputs: vec![OutputParity { name: "y".into(), greatest: 4.0, accuracy, extent: None }],
+        };
         assert_eq!((parity.relative_error(), parity.out_of_domain()), (f64::INFINITY, 1));
         parity.outputs[0].accuracy.add(Some(&[3.0]), &[4.0]);
         assert_eq!(parity.relative_error(), 0.25);
+        parity.outputs[0].extent = Some(Extent::EMPTY.with([2.0, 4.0]));
+        assert_eq!(parity.relative_error(), 0.5, "half of what there is between the least and the greatest");
     }
 }

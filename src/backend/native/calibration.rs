@@ -1,7 +1,7 @@
 //! Which samples a model is quantized with: those given, those that come with it, or a range.
 
 use crate::model::{
-    Input, Model,
+    Input, Model, TensorInfo,
     quantize::{Calibration, QuantizeError},
 };
 
@@ -21,19 +21,16 @@ pub enum Source {
     Range,
 }
 
-/// The calibration of a model that takes `width` numbers.
-pub(super) fn choose(
-    model: &Model,
-    given: Option<&Input>,
-    width: usize,
-) -> Result<(Calibration, Source), QuantizeError> {
+/// The calibration of a model.
+pub(super) fn choose(model: &Model, given: Option<&Input>) -> Result<(Calibration, Source), QuantizeError> {
+    let widths: Vec<usize> = model.inputs().iter().map(TensorInfo::elements).collect();
     if let Some(input) = given {
-        return Ok((Calibration::from_input(input, width)?, Source::Given));
+        return Ok((Calibration::from_input(input, &widths)?, Source::Given));
     }
     if model.hash() == DIGITS {
         // The file is part of the program; a test reads it.
         let shipped = Input::from_json(DIGITS_SAMPLES).map_err(|_| QuantizeError::NoScale)?;
-        return Ok((Calibration::from_input(&shipped, width)?, Source::Shipped));
+        return Ok((Calibration::from_input(&shipped, &widths)?, Source::Shipped));
     }
     Ok((Calibration::default(), Source::Range))
 }
@@ -45,10 +42,10 @@ mod tests {
     #[test]
     fn the_digits_model_has_its_samples() {
         let digits = Model::from_onnx(include_bytes!("../../../models/digits/digits.onnx").to_vec()).unwrap();
-        let (calibration, source) = choose(&digits, None, 64).unwrap();
+        let (calibration, source) = choose(&digits, None).unwrap();
         assert_eq!(source, Source::Shipped);
         assert!(matches!(calibration, Calibration::Samples(samples) if samples.len() == 64));
         let short = Input::new(vec![vec![0.5; 63]]).unwrap();
-        assert!(choose(&digits, Some(&short), 64).is_err());
+        assert!(choose(&digits, Some(&short)).is_err());
     }
 }

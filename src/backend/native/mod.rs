@@ -258,10 +258,12 @@ impl ProvingBackend for NativeBackend {
         let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
         let shape = Shape::new(widths, None).and_then(|shape| shape.with_committed(self.hidden));
         shape.map_err(|error| unsupported(&error))?;
+        schema::expect_one_tensor(model, self.hidden)
+            .map_err(|reason| BackendError::Unsupported { backend: NAME, reason })?;
         deadline.check("compile")?;
         control.stage("quantize");
         let (calibration, source) =
-            calibration::choose(model, self.calibration.as_ref(), mlp.inputs()).map_err(|error| refused(&error))?;
+            calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
         let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
         let float = |x: &[f64]| mlp.run(x);
         let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
@@ -476,16 +478,18 @@ fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier)
     verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
 }
 
-/// The integers that the input's numbers mean.
+/// The integers that the input's numbers mean, one tensor after the other.
 fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendError> {
     input.check(&super::input_tensors(schema))?;
-    let (Some(tensor), Some(numbers)) = (schema.tensors().first(), input.tensors().first()) else {
-        return Err(BackendError::OutOfDomain("the model has no input".into()));
-    };
-    let zero_point = u16::try_from(tensor.zero_point).unwrap_or_default();
-    let scale = InputScale { scale: tensor.scales.first().copied().unwrap_or(1.0), zero_point };
-    let advice = "quantize the model with samples of such inputs (--calibration)";
-    scale.quantize_all(numbers).map_err(|range| BackendError::OutOfDomain(format!("{range}; {advice}")))
+    let mut integers = Vec::new();
+    for (tensor, numbers) in schema.tensors().iter().zip(input.tensors()) {
+        let zero_point = u16::try_from(tensor.zero_point).unwrap_or_default();
+        let scale = InputScale { scale: tensor.scales.first().copied().unwrap_or(1.0), zero_point };
+        let advice = "quantize the model with samples of such inputs (--calibration)";
+        let outside = |range| BackendError::OutOfDomain(format!("{range}; {advice}"));
+        integers.append(&mut scale.quantize_all(numbers).map_err(outside)?);
+    }
+    Ok(integers)
 }
 
 fn weights_of(quantized: &Quantized, hidden: Committed) -> Result<Weights, CircuitError> {

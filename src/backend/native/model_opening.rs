@@ -138,7 +138,7 @@ impl NativeBackend {
     pub fn compare_opening(&self, opening: &ModelOpening, model: &Model) -> Result<Verdict, BackendError> {
         let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
         let (calibration, _) =
-            calibration::choose(model, self.calibration.as_ref(), mlp.inputs()).map_err(|error| refused(&error))?;
+            calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
         let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
         let weights = weights_of(&quantized, opening.key.shape().committed()).map_err(|error| unsupported(&error))?;
         Ok(if weights == opening.weights {

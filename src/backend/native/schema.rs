@@ -55,24 +55,64 @@ const fn visibility(committed: Committed, side: Side) -> Visibility {
     if hidden { Visibility::Committed } else { Visibility::Public }
 }
 
-/// `docs/protocol.md` section 10: the schema has one tensor per side of the shape, with as many elements and of the same
-/// integers, and says "committed" exactly where the key does. Neither the key nor a proof says so: a schema that differs
-/// would have a point read as numbers, or numbers as a point.
+/// What is hidden is one point, which is of one tensor.
+///
+/// # Errors
+/// That a hidden side has several.
+pub(super) fn expect_one_tensor(model: &Model, committed: Committed) -> Result<(), String> {
+    for (side, word, count) in
+        [(Side::Inputs, "input", model.inputs().len()), (Side::Outputs, "output", model.outputs().len())]
+    {
+        if committed.has(side) && count != 1 {
+            return Err(format!("it has {count} {word} tensors, and only one can be hidden"));
+        }
+    }
+    Ok(())
+}
+
+/// `docs/protocol.md` section 10: the schema has tensors for the inputs of the shape, then for its outputs, with as many
+/// elements together and of the same integers, and says "committed" exactly where the key does, of one tensor. Neither the key
+/// nor a proof says so: a schema that differs would have a point read as numbers, or numbers as a point.
 ///
 /// # Errors
 /// What differs.
 pub(super) fn agrees(schema: &Schema, shape: &Shape) -> Result<(), String> {
-    let [input, output] = schema.tensors() else {
+    let tensors = schema.tensors();
+    let outputs = tensors.iter().position(|tensor| tensor.direction == Direction::Output).unwrap_or(tensors.len());
+    let (inputs, outputs) = tensors.split_at(outputs);
+    if tensors.len() < 2 {
         return Err(format!(
-            "the schema has {} tensors, a native model one input and one output",
-            schema.tensors().len()
+            "the schema has {} tensors, a native model at least one input and one output",
+            tensors.len()
         ));
-    };
-    side_agrees(input, shape, Side::Inputs, Direction::Input, (2, false))?;
-    side_agrees(output, shape, Side::Outputs, Direction::Output, (8, true))
+    }
+    side_agrees(inputs, shape, Side::Inputs, Direction::Input, (2, false))?;
+    side_agrees(outputs, shape, Side::Outputs, Direction::Output, (8, true))
 }
 
 fn side_agrees(
+    tensors: &[TensorSchema],
+    shape: &Shape,
+    side: Side,
+    direction: Direction,
+    integer: (u8, bool),
+) -> Result<(), String> {
+    tensors.iter().try_for_each(|tensor| tensor_agrees(tensor, shape, side, direction, integer))?;
+    let word = if side == Side::Inputs { "inputs" } else { "outputs" };
+    let (elements, width) = (tensors.iter().map(TensorSchema::elements).sum::<usize>(), shape.width(side));
+    if elements != width {
+        return Err(format!("the {word} of the schema have {elements} elements, the key says {width}"));
+    }
+    if shape.committed().has(side) && tensors.len() != 1 {
+        return Err(format!(
+            "the {word} of the schema are {} tensors, the key says one that is committed",
+            tensors.len()
+        ));
+    }
+    Ok(())
+}
+
+fn tensor_agrees(
     tensor: &TensorSchema,
     shape: &Shape,
     side: Side,
@@ -86,10 +126,6 @@ fn side_agrees(
     }
     if found != expected {
         return refuse(format!("is {}, the key says {}", word(found), word(expected)));
-    }
-    let (elements, width) = (tensor.elements(), shape.width(side));
-    if elements != width {
-        return refuse(format!("has {elements} elements, the key says {width}"));
     }
     if (tensor.width, tensor.is_signed) != integer {
         return refuse("has other integers than native models".into());
@@ -143,7 +179,19 @@ mod tests {
                 assert!(reason.contains("integers"), "{reason}");
             }
             assert!(refused(committed, &|t| t.truncate(1)).unwrap().contains("1 tensors"));
-            assert!(refused(committed, &|t| t[0].direction = t[1].direction).unwrap().contains("other side"));
+            assert!(refused(committed, &|t| t[0].direction = t[1].direction).unwrap().contains("0 elements"));
+            // The three inputs in two tensors: as many numbers, but not one point.
+            let parts = |t: &mut Vec<TensorSchema>| {
+                let mut second = t[0].clone();
+                (t[0].shape, second.shape, second.name) = (vec![2], vec![1], "z".into());
+                t.insert(1, second);
+            };
+            assert_eq!(refused(committed, &parts).is_some(), committed == both);
+            let longer = |t: &mut Vec<TensorSchema>| {
+                parts(t);
+                t[1].shape = vec![2];
+            };
+            assert!(refused(committed, &longer).is_some());
         }
         assert!(refused(both, &|t| t[1].max = I256::ONE).unwrap().contains("nothing proves"));
         assert_eq!(refused(Committed::default(), &|t| t[1].max = I256::ONE), None, "public elements are compared");

@@ -18,7 +18,7 @@ mod verification;
 
 pub use off_chain::{OffChainAnswer, OffChainRequest, OffChainVerifier};
 pub use report::{
-    AuditReport, AuditVerdict, BatchFacts, Check, CheckName, CheckOutcome, ClaimFacts, Facts, TensorFact,
+    AuditReport, AuditVerdict, BatchFacts, Check, CheckName, CheckOutcome, ClaimFacts, CommittedFact, Facts, TensorFact,
 };
 
 use super::{ChainError, Node};

@@ -1,7 +1,7 @@
 //! The model of a claim: its record, its code, its id.
 
 use super::{
-    report::{CheckName, Facts, Ledger, TensorFact},
+    report::{CheckName, CommittedFact, Facts, Ledger, TensorFact},
     submission::Submission,
 };
 use crate::{
@@ -11,8 +11,9 @@ use crate::{
     },
     evm::artifacts,
     proof::{
-        PublicValues, Schema,
+        PublicValues, Schema, TensorSchema,
         identity::{ModelParts, model_id},
+        schema::{Direction, Visibility},
         srs::{SrsKind, srs_kind},
     },
 };
@@ -211,6 +212,7 @@ fn read_values(schema: &Bytes, facts: &mut Facts) -> Result<String, String> {
             true => format!("statement {}: {error}", claim.statement_id),
             false => error,
         })?;
+        claim.committed = committed(&schema);
     }
     let count = schema.public_tensors().count();
     let hidden = schema.tensors().len() - count;
@@ -225,12 +227,26 @@ fn tensors(schema: &Schema, values: &PublicValues) -> Result<Vec<TensorFact>, St
         .zip(decoded)
         .map(|(tensor, elements)| TensorFact {
             name: tensor.name.clone(),
-            direction: match tensor.direction {
-                crate::proof::schema::Direction::Input => "input".into(),
-                crate::proof::schema::Direction::Output => "output".into(),
-            },
+            direction: word(tensor.direction),
             shape: tensor.shape.clone(),
             values: elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect(),
         })
         .collect())
+}
+
+fn committed(schema: &Schema) -> Vec<CommittedFact> {
+    let hidden = schema.tensors().iter().filter(|tensor| tensor.visibility == Visibility::Committed);
+    let fact = |tensor: &TensorSchema| CommittedFact {
+        name: tensor.name.clone(),
+        direction: word(tensor.direction),
+        shape: tensor.shape.clone(),
+    };
+    hidden.map(fact).collect()
+}
+
+fn word(direction: Direction) -> String {
+    match direction {
+        Direction::Input => "input".into(),
+        Direction::Output => "output".into(),
+    }
 }

@@ -112,6 +112,17 @@ pub struct TensorFact {
     pub values: Vec<f64>,
 }
 
+/// One committed tensor of the claim: its numbers are nowhere on the chain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CommittedFact {
+    /// Its name in the model.
+    pub name: String,
+    /// `input` or `output`.
+    pub direction: String,
+    /// Its shape.
+    pub shape: Vec<u64>,
+}
+
 /// One claim of the transaction, decoded and derived anew.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)] // the words of docs/identities.md
@@ -125,6 +136,7 @@ pub struct ClaimFacts {
     pub public_values_hash: B256,
     pub transferable: Option<bool>,
     pub tensors: Vec<TensorFact>,
+    pub committed: Vec<CommittedFact>,
 }
 
 /// Which of the transaction's claims the report is about.

@@ -256,5 +256,6 @@ fn claim_facts(statement: &Statement, assignment: &Assignment) -> ClaimFacts {
         public_values_hash: keccak256(values),
         transferable: None,
         tensors: Vec::new(),
+        committed: Vec::new(),
     }
 }

@@ -1,23 +1,28 @@
 mod written;
 
 use super::{
-    Backend, Failure, ModelArgs, Outcome, context,
+    Failure, ModelArgs, Outcome,
+    answers::{AnswerArgs, Answers},
+    choice, context,
     context::Session,
     form::FormArgs,
     index::{self, Entering, NoteArgs},
-    inputs::{self, Named},
+    inputs::{self, Found},
     report,
 };
 use clap::ValueEnum;
 use serde_json::json;
-use std::{fs, ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, path::PathBuf, time::Duration};
 use written::{Writer, padding};
 use zkinfer::{
+    model::{Input, TensorInfo},
     pipeline::{
         BatchProofGenerator, PipelineError, ProofGenerator, ProofRequest,
-        batch_proofs::{Aggregation, BatchConfig, BatchEvent, BatchItem, BatchStatus, Strategy},
+        batch_proofs::{
+            Aggregation, BatchConfig, BatchEvent, BatchItem, BatchReport, BatchStatus, Outcome as Done, Strategy,
+        },
     },
-    proof::structure::MAX_DEPTH,
+    proof::{bundle::BackendName, structure::MAX_DEPTH},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -25,12 +30,14 @@ Examples:
   zkinfer batch --input inputs/ --out bundles/
   zkinfer batch --model mlp.onnx --calibration samples.json --input requests.jsonl --out bundles/ --one-proof --json
   zkinfer batch --backend ezkl --model model.onnx --input inputs/ --out bundles/ --workers 2 --journal batch.journal
+  zkinfer batch --model mlp.onnx --input samples.npy --out bundles/          a bundle for every row
   zkinfer batch --input inputs/ --out bundles/ --aggregate merkle          then: zkinfer verify bundles/merkle.bundle.json
   zkinfer batch --input inputs/ --out bundles/ --aggregate tree --depth 3 --strategy adaptive --target 5
 
-Proves every input file, of directories those in the order of their names, of .jsonl files every line. A bundle is written
+Proves every inference in the input files, as `zkinfer prove --help` has them; of directories, their files in the order of their
+names. A bundle is written
 to DIR as soon as its chunk is done, named after the number of its first input. An input that is refused keeps nothing from
-the others; the report names it, and the exit code is 2. With a journal, a batch that was interrupted goes on where it was.
+the others; the report names it, and the exit code is 2. So is one whose answer is not the floating-point model's (--max-error). With a journal, a batch that was interrupted goes on where it was.
 
 `--aggregate merkle` and `tree` write one more file when all is done, merkle.bundle.json or tree.bundle.json, with all bundles
 in the order of their inputs; the report has its Merkle root, and for every input its place in it with the hashes beside the
@@ -44,7 +51,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// An input file, a .jsonl file, or a directory of them; may be given several times.
+    /// An input file (JSON, .jsonl, .npy, .npz, .csv) with one or several inferences, or a directory of them; may be given
+    /// several times.
     #[arg(long, value_name = "FILE|DIR", required = true)]
     input: Vec<PathBuf>,
 
@@ -85,6 +93,9 @@ pub(crate) struct Args {
     journal: Option<PathBuf>,
 
     #[command(flatten)]
+    answers: AnswerArgs,
+
+    #[command(flatten)]
     form: FormArgs,
 
     #[command(flatten)]
@@ -118,28 +129,26 @@ enum Portions {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let config = config(args)?;
-    let inputs = inputs::read(&args.input, MAX_ITEMS)?;
     let annotation = args.note.annotation()?;
     let model = context::model(&args.model)?;
+    let labels = args.answers.labels.read(Some(&model))?;
+    labels.expect_one_of(model.outputs().iter().map(TensorInfo::elements))?;
+    let found = inputs::find(&args.input, MAX_ITEMS, &model)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| Failure::Environment(format!("cannot write to {}: {error}", args.out.display())))?;
     let _runtime = session.runtime()?;
-    let integration = context::integration_for(&args.model)?;
-    let control = session.control();
-    let prepared = integration.prepare(&model, control)?;
+    let chosen = choice::prepare(&args.model, &model, session)?;
+    let (integration, prepared, control) = (&chosen.integration, &chosen.prepared, session.control());
     let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
-    index::check(&annotation, &schema, inputs.len())?;
-    let hash = model.hash();
-    let items: Vec<BatchItem> = inputs
-        .into_iter()
-        .map(|Named { name, input }| BatchItem::new(name, ProofRequest::new(hash.clone(), input)))
-        .collect();
-    let generator = ProofGenerator::new(integration.backend(), &prepared);
-    let capacity = generator.capacity()?;
-    if args.model.backend == Backend::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
+    index::check(&annotation, &schema, found.len())?;
+    let (items, refused) = items(found, &model.hash())?;
+    let reference = args.answers.reference(&model, chosen.samples.as_ref(), &labels, false)?;
+    let generator = || ProofGenerator::new(integration.backend(), prepared).against(reference.clone());
+    let capacity = generator().capacity()?;
+    if chosen.backend() == BackendName::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
         return Err(Failure::Input(format!("the circuit takes {capacity} inputs at once: it is for --one-proof")));
     }
-    let batch = BatchProofGenerator::new(generator, config)?;
+    let batch = BatchProofGenerator::new(generator(), config)?;
     let bar = session.bar(items.len() as u64);
     let mut writer = Writer::new(&args.out, &args.form, &annotation, Entering::new(&args.note.index));
     let mut trouble = None;
@@ -148,7 +157,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             bar.inc(1);
         }
     };
-    let report = batch.run_observed(&items, control, &finished, |chunk| match writer.write(&chunk.items) {
+    let mut report = batch.run_observed(&items, control, &finished, |chunk| match writer.write(&chunk.items) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             trouble = Some(error);
@@ -158,19 +167,63 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     if let Some(error) = trouble {
         return Err(error);
     }
+    for item in &mut report.items {
+        if let Some(message) = refused.get(&item.index) {
+            item.outcome = Done::Failed { field: Some("input".into()), message: message.clone() };
+        }
+    }
     // Those of the journal were in no chunk.
     writer.write(&report.items)?;
     writer.write_structure(args.aggregation(), &report)?;
     let padding = padding(&report, capacity);
+    let answers = answers(&generator(), &items, &report, Answers::new(labels))?;
     let mut object = writer.object(&report, padding);
+    object["answers"] = answers.object();
+    object["backend_choice"] = chosen.object();
     object["model_id"] = json!(prepared.artifacts.model_id());
     object["out"] = json!(args.out);
-    report::result(session, &object, &writer.text(&report, padding));
+    report::result(
+        session,
+        &object,
+        &format!("{}{}{}", writer.text(&report, padding), report::rows(&[chosen.row()]), answers.text()),
+    );
     Ok(match report.status {
         BatchStatus::Complete => Outcome::True,
         BatchStatus::Cancelled => Outcome::Missing,
         BatchStatus::PartialSuccess | BatchStatus::Failed => Outcome::Refused,
     })
+}
+
+/// The answer to every input that is proven, read from the bundle.
+fn answers(
+    generator: &ProofGenerator<'_>,
+    items: &[BatchItem],
+    report: &BatchReport,
+    mut answers: Answers,
+) -> Result<Answers, Failure> {
+    for (item, found) in items.iter().zip(&report.items) {
+        if let (Some(statement), Done::Proven { slot, .. }) = (found.statement(), &found.outcome) {
+            let (values, place) = (&statement.public_values, slot.unwrap_or(0));
+            answers.push(item.id.as_str(), generator.outputs(values, place, None, &item.request.input)?);
+        }
+    }
+    Ok(answers)
+}
+
+/// The items of a batch, and by index why some have no input: they keep their places, and fail for having no tensor.
+fn items(found: Vec<Found>, model: &str) -> Result<(Vec<BatchItem>, BTreeMap<usize, String>), Failure> {
+    let (mut items, mut refused) = (Vec::with_capacity(found.len()), BTreeMap::new());
+    for Found { name, input } in found {
+        let input = match input {
+            Ok(input) => input,
+            Err(error) => {
+                refused.insert(items.len(), error.to_string());
+                Input::new(Vec::new())?
+            }
+        };
+        items.push(BatchItem::new(name, ProofRequest::new(model, input)));
+    }
+    Ok((items, refused))
 }
 
 impl Args {

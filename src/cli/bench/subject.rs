@@ -1,7 +1,7 @@
 //! What is measured on: a model and samples of its inputs.
 
 use super::{
-    super::{Failure, digits},
+    super::{Failure, digits, inputs},
     Args,
 };
 use zkinfer::model::{Input, Model, TensorInfo, quantize::Calibration, synthetic};
@@ -24,7 +24,9 @@ impl Subject {
         }
         let (name, model, input, calibrates) = match (&args.model, &args.samples) {
             (Some(path), Some(samples)) => {
-                (path.display().to_string(), Model::read(path)?, Input::read(samples)?, true)
+                let model = Model::read(path)?;
+                let samples = inputs::samples(samples, &model)?;
+                (path.display().to_string(), model, samples, true)
             }
             _ => {
                 let model = Model::from_onnx(digits::ONNX.to_vec())?;
@@ -32,7 +34,7 @@ impl Subject {
             }
         };
         let width = model.inputs().first().map_or(0, TensorInfo::elements);
-        let samples = Calibration::from_input(&input, width).map_err(|error| Failure::Input(error.to_string()))?;
+        let samples = Calibration::from_input(&input, &[width]).map_err(|error| Failure::Input(error.to_string()))?;
         Ok(Self { name, model, samples: samples.samples(width), calibrates })
     }
 

@@ -1,12 +1,12 @@
 //! What is in bundles, alone or in structures.
 
-use super::super::{Failure, form, hidden, report};
+use super::super::{Failure, answers::Answers, form, hidden, report};
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 use std::path::Path;
 use zkinfer::{
     backend::{Opening, Openings},
-    pipeline::PipelineError,
+    pipeline::{PipelineError, answer::numbers},
     proof::{
         Branch, Bundle, PublicValues, Schema, Statement, Structure,
         schema::{Direction, TensorSchema, Visibility},
@@ -14,14 +14,14 @@ use zkinfer::{
     },
 };
 
-/// A tensor, and its real numbers if they are known.
-type Numbers<'a> = (&'a TensorSchema, Option<Vec<f64>>);
-
 /// Reads a file of bundles, and what opens them.
-pub(super) fn of_file(path: &Path, openings: Option<&Path>) -> Result<(Value, String), Failure> {
+pub(super) fn of_file(path: &Path, openings: Option<&Path>, mut answers: Answers) -> Result<(Value, String), Failure> {
     let read = form::read(path)?;
     let openings = openings.map(|path| hidden::read_for(&read, path)).transpose()?;
-    structure(&read, openings.as_ref())
+    answers.read(&read, openings.as_ref())?;
+    let (mut object, text) = structure(&read, openings.as_ref())?;
+    object["answers"] = answers.object();
+    Ok((object, format!("{text}What it says of the outputs:\n{}", answers.text())))
 }
 
 /// Bundles, each as it is shown alone, and how they hang together.
@@ -139,41 +139,22 @@ fn of_statement(schema: &Schema, statement: &Statement, opening: Option<&Opening
     }))
 }
 
-/// The real numbers of every tensor: from the public values, or from what opens them; `None` of what stays hidden.
-pub(crate) fn numbers<'a>(
-    schema: &'a Schema,
-    values: &PublicValues,
-    opening: Option<&Opening>,
-) -> Result<Vec<Numbers<'a>>, Failure> {
-    let mut decoded = schema.decode(values).map_err(PipelineError::from)?.into_iter();
-    let tensors = schema.tensors().iter().map(|tensor| {
-        let numbers = match tensor.visibility {
-            Visibility::Public => decoded.next().map(|elements| {
-                elements.into_iter().enumerate().map(|(index, q)| tensor.dequantize(index, q)).collect()
-            }),
-            Visibility::Committed => {
-                opening.and_then(|opening| opening.side(tensor.direction)).map(|opened| opened.reals(tensor))
-            }
-        };
-        (tensor, numbers)
-    });
-    Ok(tensors.collect())
-}
-
-/// As [`numbers`], with the commitments of hidden tensors.
+/// The tensors with their numbers, of hidden ones the commitments.
 fn tensors(schema: &Schema, values: &PublicValues, opening: Option<&Opening>) -> Result<Value, Failure> {
     let parts = schema.split(values).map_err(PipelineError::from)?;
-    let tensors = numbers(schema, values, opening)?.into_iter().zip(parts).map(|((tensor, numbers), (_, bytes))| {
-        let commitment = (tensor.visibility == Visibility::Committed).then(|| alloy::hex::encode_prefixed(bytes));
-        json!({
-            "name": tensor.name,
-            "direction": word(tensor),
-            "visibility": tensor.visibility,
-            "shape": tensor.shape,
-            "commitment": commitment,
-            "values": numbers,
-        })
-    });
+    let tensors = numbers(schema, values, opening).map_err(PipelineError::from)?.into_iter().zip(parts).map(
+        |((tensor, numbers), (_, bytes))| {
+            let commitment = (tensor.visibility == Visibility::Committed).then(|| alloy::hex::encode_prefixed(bytes));
+            json!({
+                "name": tensor.name,
+                "direction": word(tensor),
+                "visibility": tensor.visibility,
+                "shape": tensor.shape,
+                "commitment": commitment,
+                "values": numbers,
+            })
+        },
+    );
     Ok(tensors.collect())
 }
 

@@ -1,8 +1,12 @@
 mod bundles;
 
-pub(crate) use bundles::numbers;
-
-use super::{Failure, Outcome, compile, context::Session, report};
+use super::{
+    Failure, Outcome,
+    answers::{Answers, LabelArgs},
+    compile,
+    context::Session,
+    report,
+};
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 use std::{
@@ -46,6 +50,9 @@ pub(crate) struct Args {
     /// What opens the bundle's hidden tensors, as `zkinfer prove --hide` wrote it: checked, and shown.
     #[arg(long, value_name = "FILE")]
     openings: Option<PathBuf>,
+
+    #[command(flatten)]
+    labels: LabelArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -64,11 +71,11 @@ enum Kind {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let (object, text) = match args.kind {
-        None | Some(Kind::Bundle) if args.openings.is_some() => bundles::of_file(&args.path, args.openings.as_deref())?,
+        None | Some(Kind::Bundle) if args.openings.is_some() => of_bundles(args)?,
         _ if args.openings.is_some() => return Err(Failure::Input("only a bundle takes --openings".into())),
         None if args.path.is_dir() => artifacts(&args.path)?,
         Some(Kind::Artifacts) => artifacts(&args.path)?,
-        Some(Kind::Bundle) => bundles::of_file(&args.path, args.openings.as_deref())?,
+        Some(Kind::Bundle) => of_bundles(args)?,
         kind => {
             let bytes = read(&args.path)?;
             match kind {
@@ -76,9 +83,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 Some(Kind::EzklVk) => ezkl_key(&bytes),
                 Some(Kind::Schema) => schema(&bytes)?,
                 // A bundle may be larger than what was read here.
-                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => {
-                    bundles::of_file(&args.path, args.openings.as_deref())?
-                }
+                _ if [&b"{"[..], b"zkic", b"zkiz"].iter().any(|form| bytes.starts_with(form)) => of_bundles(args)?,
                 _ => key(&bytes).or_else(|_| schema(&bytes)).map_err(|_| {
                     let shown = args.path.display();
                     Failure::Input(format!("{shown} is no bundle, no native verifying key and no schema; see --as"))
@@ -88,6 +93,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     };
     report::result(session, &object, &text);
     Ok(Outcome::True)
+}
+
+fn of_bundles(args: &Args) -> Result<(Value, String), Failure> {
+    bundles::of_file(&args.path, args.openings.as_deref(), Answers::new(args.labels.read(None)?))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

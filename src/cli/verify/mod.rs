@@ -1,7 +1,13 @@
 mod findings;
 mod means;
 
-use super::{Failure, Outcome, context::Session, dims::DimArgs, form, hidden, report};
+use super::{
+    Failure, Outcome,
+    answers::{Answers, LabelArgs},
+    context::Session,
+    dims::DimArgs,
+    form, hidden, report,
+};
 use alloy::primitives::B256;
 use findings::Findings;
 use std::{path::PathBuf, time::Duration};
@@ -74,6 +80,9 @@ pub(crate) struct Args {
     /// EXPIRED when a bundle says that it is older: seconds, or a number with s, m, h or d.
     #[arg(long, value_name = "AGE", value_parser = age)]
     max_age: Option<Duration>,
+
+    #[command(flatten)]
+    labels: LabelArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -133,6 +142,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let structure = form::read(&args.bundle)?;
     args.expect_model(&structure)?;
     let openings = args.openings.as_deref().map(hidden::read).transpose()?;
+    let model = args.model.as_deref().map(|path| args.dims.read_quietly(path)).transpose()?;
+    let labels = args.labels.read(model.as_ref())?;
     let _runtime = session.runtime()?;
     let known = means::Known::find(args, &structure, session)?;
     let count = structure.bundles().len();
@@ -143,12 +154,20 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         }
     };
     let found = known.verifier().check_observed(&structure, &args.policy(), session.control(), &observe)?;
-    let opened = openings.map(|openings| hidden::check(&structure, &openings)).transpose()?;
+    let opened = openings.as_ref().map(|openings| hidden::check(&structure, openings)).transpose()?;
     let findings = Findings::new(&args.bundle, &structure, found, opened);
     if let Some(bug_report) = findings.bug_report() {
         return Err(Failure::Disagreement(bug_report));
     }
-    report::result(session, &findings.object(), &findings.text());
+    let (mut object, mut text) = (findings.object(), findings.text());
+    // What is not valid is no answer.
+    if findings.found.status.is_valid() {
+        let mut answers = Answers::new(labels);
+        answers.read(&structure, openings.as_ref())?;
+        object["answers"] = answers.object();
+        text.push_str(&answers.text());
+    }
+    report::result(session, &object, &text);
     Ok(if findings.found.status.is_valid() { Outcome::True } else { Outcome::Invalid })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     backend::ezkl::{EzklBackend, batch},
-    ezkl::{PipelineError, Prepared},
+    ezkl::{PipelineError, Prepared, answer::Outputs},
     model::Input,
     proof::{PublicValues, Schema, bundle::BackendName},
 };
@@ -46,5 +46,10 @@ impl BatchCircuit {
         let items = batch::split(&self.schema, self.size, values)?;
         let item = items.into_iter().nth(slot);
         item.map(|item| item.public_values).ok_or_else(|| PipelineError::invalid("slot", "is past the circuit's last"))
+    }
+
+    /// The outputs of the item in one of the circuit's places.
+    pub(in crate::ezkl) fn outputs(&self, values: &PublicValues, slot: usize) -> Result<Outputs, PipelineError> {
+        Ok(Outputs::read(&batch::item_schema(&self.schema, self.size)?, &self.item(values, slot)?, None)?)
     }
 }

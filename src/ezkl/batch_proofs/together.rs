@@ -73,6 +73,7 @@ impl Run<'_> {
             (Some(circuit), Some(first)) => {
                 let inputs: Vec<Input> = group.iter().map(|fit| self.items[fit.index].request.input.clone()).collect();
                 let witness = self.generator.witness(&circuit.assemble(&inputs)?, self.control)?;
+                self.generator.check_places(circuit, &witness, &inputs)?;
                 self.generator.prove(&witness, first.context, self.control)
             }
             _ => {

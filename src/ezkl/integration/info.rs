@@ -96,7 +96,9 @@ pub struct Compatibility {
 }
 
 impl Compatibility {
-    pub(super) fn of(model: &Model, backend: BackendName) -> Self {
+    /// Compares the operators of a model's canonical graph with those that a backend knows.
+    #[must_use]
+    pub fn of(model: &Model, backend: BackendName) -> Self {
         let known = operators(backend);
         // Of the canonical graph: what was only about shapes, or a sum of others, is not there any more.
         let used: BTreeSet<&str> = model.graph().nodes().iter().map(|node| node.operator.name()).collect();

@@ -13,11 +13,17 @@ pub use request::{
 pub use stream::{OutputChunk, Streamed};
 pub use together::TogetherResponse;
 
-use super::{PipelineError, Prepared, clock::now_ms, integration::CircuitInfo};
+use super::{
+    PipelineError, Prepared,
+    answer::{Outputs, Reference},
+    batch_proofs::BatchCircuit,
+    clock::now_ms,
+    integration::CircuitInfo,
+};
 use crate::{
-    backend::{Control, Item, ProvingBackend, SampleSecrets, Witness},
+    backend::{Control, Item, Opening, ProvingBackend, SampleSecrets, Witness},
     model::Input,
-    proof::{Bundle, Context, Manifest, Schema, Statement, identity},
+    proof::{Bundle, Context, Manifest, PublicValues, Schema, Statement, identity},
 };
 use meter::Meter;
 use request::Hasher;
@@ -27,13 +33,21 @@ use request::Hasher;
 pub struct ProofGenerator<'a> {
     backend: &'a dyn ProvingBackend,
     prepared: &'a Prepared,
+    reference: Option<Reference>,
 }
 
 impl<'a> ProofGenerator<'a> {
     /// Uses artifacts that `backend` made.
     #[must_use]
     pub const fn new(backend: &'a dyn ProvingBackend, prepared: &'a Prepared) -> Self {
-        Self { backend, prepared }
+        Self { backend, prepared, reference: None }
+    }
+
+    /// Proves no answer that is not the floating-point model's: the public values of every witness are compared with it before
+    /// they are proven, and refused with [`PipelineError::OtherAnswer`].
+    #[must_use]
+    pub fn against(self, reference: Reference) -> Self {
+        Self { reference: Some(reference), ..self }
     }
 
     pub(super) const fn backend(&self) -> &'a dyn ProvingBackend {
@@ -47,10 +61,9 @@ impl<'a> ProofGenerator<'a> {
     /// Runs the circuit on an input: the quantized answer, before it is proven.
     ///
     /// # Errors
-    /// [`PipelineError`].
+    /// [`PipelineError`], [`PipelineError::OtherAnswer`] among them: see [`ProofGenerator::against`].
     pub fn witness(&self, input: &Input, control: &Control) -> Result<Witness, PipelineError> {
-        control.stage("witness");
-        Ok(self.backend.witness(&self.prepared.artifacts, input, control)?)
+        self.witness_with(input, &SampleSecrets::default(), control)
     }
 
     /// As [`ProofGenerator::witness`], with the caller's secrets for committed sides: what was committed before, under the same
@@ -65,7 +78,55 @@ impl<'a> ProofGenerator<'a> {
         control: &Control,
     ) -> Result<Witness, PipelineError> {
         control.stage("witness");
-        Ok(self.backend.witness_with(&self.prepared.artifacts, input, secrets, control)?)
+        let witness = self.backend.witness_with(&self.prepared.artifacts, input, secrets, control)?;
+        // What several inputs in one circuit lead to is compared input by input, by whoever put them together.
+        if let Some(reference) = &self.reference
+            && BatchCircuit::of(self.prepared)?.is_none()
+        {
+            let schema = self.prepared.artifacts.schema()?;
+            reference.check(Outputs::read(&schema, &witness.public_values, witness.opening())?, input)?;
+        }
+        Ok(witness)
+    }
+
+    /// Compares what a circuit that takes several inputs made of them, in their order, and says which one is refused.
+    pub(super) fn check_places(
+        &self,
+        circuit: &BatchCircuit,
+        witness: &Witness,
+        inputs: &[Input],
+    ) -> Result<(), PipelineError> {
+        let Some(reference) = &self.reference else { return Ok(()) };
+        for (index, input) in inputs.iter().enumerate() {
+            let checked = circuit.outputs(&witness.public_values, index);
+            checked.and_then(|outputs| reference.check(outputs, input)).map_err(|source| match inputs.len() {
+                1 => source,
+                _ => PipelineError::Request { index, source: Box::new(source) },
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What public values of this model say of the outputs for `input`, beside what the floating-point model says if there is
+    /// one ([`ProofGenerator::against`]) and nothing is hidden. `place` is that of the input in a circuit that takes several, else 0.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when the values are not this model's.
+    pub fn outputs(
+        &self,
+        values: &PublicValues,
+        place: usize,
+        opening: Option<&Opening>,
+        input: &Input,
+    ) -> Result<Outputs, PipelineError> {
+        let outputs = match BatchCircuit::of(self.prepared)? {
+            Some(circuit) => circuit.outputs(values, place)?,
+            None => Outputs::read(&self.prepared.artifacts.schema()?, values, opening)?,
+        };
+        match &self.reference {
+            Some(reference) if outputs.are_open() => reference.compare(outputs, input),
+            _ => Ok(outputs),
+        }
     }
 
     /// Proves a run for a context. The proof in the bundle has been verified.

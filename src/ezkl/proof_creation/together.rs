@@ -71,6 +71,7 @@ impl ProofGenerator<'_> {
             }
             let inputs: Vec<Input> = requests.iter().map(|request| request.input.clone()).collect();
             let witness = meter.witness(|| self.witness(&circuit.assemble(&inputs)?, control))?;
+            self.check_places(circuit, &witness, &inputs)?;
             (meter.proof(|| self.prove(&witness, first.context, control))?, vec![witness])
         } else {
             let run = |(at, request): (usize, &ProofRequest)| {

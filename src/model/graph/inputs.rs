@@ -48,8 +48,9 @@ pub(super) fn bind(
         if checked_elements(&shape).is_none() {
             return Err(GraphError::tensor(info.name, format!("has the shape {shape:?}, which is too large")));
         }
+        let batch = shape.first() == Some(&1) && dims.first().is_some_and(|dim| symbol(info.name, 0, *dim).is_some());
         let value = builder.value(info.name, TensorType::new(declared, shape));
-        builder.inputs.push(Input { value, declared });
+        builder.inputs.push(Input { value, declared, batch });
     }
     Ok(sizes.into_iter().collect())
 }

@@ -138,7 +138,7 @@ pub(super) fn attribute(value: &proto::Value<'_>, label: &str, files: &Files) ->
 }
 
 /// IEEE 754 binary16.
-pub(super) fn half(bits: u16) -> f32 {
+pub(in crate::model) fn half(bits: u16) -> f32 {
     let (sign, exponent, fraction) =
         (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
     match exponent {

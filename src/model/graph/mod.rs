@@ -28,8 +28,10 @@ pub(in crate::model) mod testing;
 mod wire;
 
 pub use error::GraphError;
+pub(in crate::model) use load::half;
 pub use operators::{Attribute, Attributes, Operator};
 pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
+pub(in crate::model) use tensor::{positions, strides};
 
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
 
@@ -99,6 +101,8 @@ pub struct Input {
     pub value: ValueId,
     /// The element type that the file gives it, which its numbers have to fit. The graph may take it as a float.
     pub declared: Element,
+    /// Whether its first axis has no size in the file and is 1: a batch of one.
+    pub batch: bool,
 }
 
 /// A canonical graph.

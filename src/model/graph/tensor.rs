@@ -290,7 +290,7 @@ impl Tensor {
 }
 
 /// The distance between neighbours along every axis, in elements.
-pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+pub(in crate::model) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];
@@ -299,7 +299,7 @@ pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
 }
 
 /// The flat positions that a walk over `shape` meets in a tensor with these strides, from `offset` on.
-pub(super) fn positions(shape: &[usize], strides: &[i64], offset: i64) -> Vec<usize> {
+pub(in crate::model) fn positions(shape: &[usize], strides: &[i64], offset: i64) -> Vec<usize> {
     let count = shape.iter().product();
     let mut found = Vec::with_capacity(count);
     let mut index = vec![0usize; shape.len()];

@@ -24,17 +24,25 @@ impl Default for Calibration {
 }
 
 impl Calibration {
-    /// Reads samples in the form of an input file whose one list holds several inputs, one after the other.
+    /// Reads samples from an input whose lists hold several inputs, one after the other: a list per tensor, of `widths` numbers
+    /// each. A sample has the numbers of all tensors.
     ///
     /// # Errors
-    /// [`QuantizeError::Samples`] when the list is empty or not a multiple of `width` numbers long.
-    pub fn from_input(input: &Input, width: usize) -> Result<Self, QuantizeError> {
-        match input.tensors() {
-            [list] if !list.is_empty() && width > 0 && list.len() % width == 0 => {
-                Ok(Self::Samples(list.chunks_exact(width).map(<[f64]>::to_vec).collect()))
-            }
-            lists => Err(QuantizeError::Samples { expected: width, found: lists.iter().map(Vec::len).sum() }),
+    /// [`QuantizeError::Samples`] when the lists are empty, or not the same multiple of `widths` long.
+    pub fn from_input(input: &Input, widths: &[usize]) -> Result<Self, QuantizeError> {
+        let lists = input.tensors();
+        let count = lists.first().zip(widths.first()).and_then(|(list, width)| list.len().checked_div(*width));
+        let count = count.filter(|&count| count > 0 && lists.len() == widths.len()).unwrap_or(0);
+        let fit = lists.iter().zip(widths).all(|(list, width)| width.checked_mul(count) == Some(list.len()));
+        if count == 0 || !fit || widths.contains(&0) {
+            let (expected, found) = (widths.iter().sum(), lists.iter().map(Vec::len).sum());
+            return Err(QuantizeError::Samples { expected, found });
         }
+        let sample = |at: usize| {
+            let parts = lists.iter().zip(widths).map(|(list, width)| &list[at * width..(at + 1) * width]);
+            parts.flatten().copied().collect()
+        };
+        Ok(Self::Samples((0..count).map(sample).collect()))
     }
 
     /// The samples, or made-up inputs from the range, always the same.

@@ -95,9 +95,15 @@ fn degenerate_networks_are_quantized_or_refused() {
 #[test]
 fn calibration_files_hold_whole_samples() {
     let input = |list| Input::new(vec![list]).unwrap();
-    assert!(matches!(Calibration::from_input(&input(vec![0.0; 6]), 3), Ok(Calibration::Samples(s)) if s.len() == 2));
+    assert!(matches!(Calibration::from_input(&input(vec![0.0; 6]), &[3]), Ok(Calibration::Samples(s)) if s.len() == 2));
     for (list, width) in [(vec![0.0; 7], 3), (vec![], 3)] {
-        assert!(Calibration::from_input(&input(list), width).is_err());
+        assert!(Calibration::from_input(&input(list), &[width]).is_err());
+    }
+    let two = |second: usize| Input::new(vec![vec![1.0, 2.0], vec![3.0; second]]).unwrap();
+    let Ok(Calibration::Samples(samples)) = Calibration::from_input(&two(4), &[1, 2]) else { panic!("two samples") };
+    assert_eq!(samples, [[1.0, 3.0, 3.0], [2.0, 3.0, 3.0]]);
+    for (second, widths) in [(3, &[1, 2][..]), (4, &[1]), (4, &[1, 0]), (4, &[])] {
+        assert!(Calibration::from_input(&two(second), widths).is_err());
     }
 }
 
@@ -107,7 +113,7 @@ fn the_digits_model_keeps_its_answers() {
     let model = Model::from_onnx(include_bytes!("../../../models/digits/digits.onnx").to_vec()).unwrap();
     let mlp = Mlp::from_model(&model).unwrap();
     let samples = Input::from_json(include_bytes!("../../../models/digits/calibration.json")).unwrap();
-    let calibration = Calibration::from_input(&samples, 64).unwrap();
+    let calibration = Calibration::from_input(&samples, &[64]).unwrap();
     let quantized = Quantized::new(&mlp, &calibration).unwrap();
     assert_eq!(quantized.input.quantize(1.0 / 16.0).map(|q| f64::from(q) * quantized.input.scale), Some(1.0 / 16.0));
     let accuracy = quantized.accuracy(&calibration.samples(64), |x| mlp.run(x));

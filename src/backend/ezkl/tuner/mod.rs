@@ -25,7 +25,7 @@ pub(super) const MAX_MAGNITUDE_LOG2: u32 = 7;
 /// Rows of a column that blinding and EZKL's own checks take.
 const RESERVED_ROWS: u64 = 8;
 const MIN_K: u32 = 6;
-const MAX_K: u32 = 26;
+pub(super) const MAX_K: u32 = 26;
 const LEGS: std::ops::RangeInclusive<u32> = 2..=8;
 
 /// What a circuit is asked to do.
@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) batch: bool,
     /// The integers that enter lookups, where there are lookups.
     pub(super) lookup_range: Option<(i64, i64)>,
+    /// The largest circuit: 2 to this rows.
+    pub(super) largest_k: u32,
 }
 
 /// Parameters and the circuit they lead to.
@@ -119,12 +121,12 @@ fn candidates<E>(
     let largest = probe.model_input_scales.iter().chain(&probe.model_output_scales).max().copied().unwrap_or(0);
     let mut found = Vec::new();
     let mut smallest =
-        best.filter(|_| ask.objective == Objective::Balanced).map_or(MAX_K + 1, |best| best.run_args.logrows);
+        best.filter(|_| ask.objective == Objective::Balanced).map_or(ask.largest_k + 1, |best| best.run_args.logrows);
     for legs in LEGS {
         let Some(start) = smallest_k_for_base(ask.magnitude_log2 + largest, legs) else { continue };
         let mut k = start.max(smallest_k_for_lookups(ask));
         // A larger k admits a larger base, which changes the rows a little: repeat until both fit.
-        while k <= MAX_K && k < smallest {
+        while k <= ask.largest_k && k < smallest {
             let args = ask.run_args(&Shape { k, base: (1 << k) - RESERVED_ROWS as usize, legs, ..shape });
             let made = measure(args)?;
             let needed = smallest_k_for_rows(made.num_rows);
@@ -209,7 +211,14 @@ pub(super) mod tests {
     }
 
     fn ask(objective: Objective) -> Ask {
-        Ask { objective, scales: SCALES, magnitude_log2: MAX_MAGNITUDE_LOG2, batch: false, lookup_range: None }
+        Ask {
+            objective,
+            scales: SCALES,
+            magnitude_log2: MAX_MAGNITUDE_LOG2,
+            batch: false,
+            lookup_range: None,
+            largest_k: MAX_K,
+        }
     }
 
     pub(crate) fn args(k: u32, columns: usize) -> RunArgs {
@@ -282,6 +291,17 @@ pub(super) mod tests {
         let choice = choose::<()>(&ask, |_| Ok(settings(100, 7))).unwrap().unwrap();
         assert_eq!((choice.run_args.logrows, choice.run_args.scale_rebase_multiplier), (13, 1));
         assert_eq!(choice.run_args.lookup_range, Some((-3_000, 3_000)));
+    }
+
+    #[test]
+    fn a_circuit_is_no_larger_than_allowed() {
+        let of = |largest_k| {
+            let ask = Ask { largest_k, ..ask(Objective::Gas) };
+            choose::<()>(&ask, |_| Ok(settings(5_000, 21))).unwrap()
+        };
+        let found = of(MAX_K).unwrap();
+        assert_eq!(of(found.run_args.logrows).map(|choice| choice.run_args.logrows), Some(found.run_args.logrows));
+        assert_eq!(of(12), None);
     }
 
     #[test]

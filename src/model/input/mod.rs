@@ -1,11 +1,30 @@
-use super::{ModelError, TensorInfo, read_bounded};
+//! Inputs: the numbers of one inference, and the files that users have them in.
+//!
+//! `form` knows what a model takes and puts what a file holds in that order; `json`, `npy`, `npz` and `csv` read files to
+//! arrays; `array` takes these apart into inferences.
+
+mod array;
+#[cfg(test)]
+mod cases;
+mod csv;
+mod error;
+mod form;
+mod json;
+mod npy;
+mod npz;
+
+pub use error::InputError;
+pub use form::{InputForm, InputTensor, Inputs};
+
+use super::{ModelError, TensorInfo};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
-/// The largest input file that is read, in bytes.
+/// The largest input file that is read, in bytes; also what an archive may hold when it is decompressed.
 pub const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
+/// Numbers that one file may have.
+pub const MAX_NUMBERS: usize = 1 << 24;
 
-/// One inference's inputs in EZKL's file format: a flat, row-major list of finite numbers per input tensor.
+/// One inference's inputs as proving takes them: a flat, row-major list of finite numbers per input tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -13,15 +32,8 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// [`ModelError`] when it cannot be read, is too large or is no input.
-    pub fn read(path: &Path) -> Result<Self, ModelError> {
-        Self::from_json(&read_bounded(path, MAX_INPUT_BYTES)?)
-    }
-
-    /// Reads JSON. JSON has no NaN and no infinity, and a number too large for a binary64 is refused.
+    /// Reads what [`Input::to_json`] writes. Files of users are read by [`InputForm`]. JSON has no NaN and no infinity, and a
+    /// number too large for a binary64 is refused.
     ///
     /// # Errors
     /// [`ModelError::MalformedInput`].
@@ -46,7 +58,7 @@ impl Input {
         &self.input_data
     }
 
-    /// The file's content.
+    /// As EZKL's file format has it.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // Finite numbers in lists: nothing that serde_json can refuse.
