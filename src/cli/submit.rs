@@ -139,7 +139,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             &client,
             registry,
             (mined.block_number, &settled.statement_ids),
-            &notes,
+            &notes.words_alone(),
         ));
     }
     Ok(Outcome::True)

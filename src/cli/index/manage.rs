@@ -50,12 +50,16 @@ pub(crate) struct RebuildArgs {
     from: Vec<PathBuf>,
 
     /// A node to read a registry's claims from.
-    #[arg(long, value_name = "URL", requires = "registry")]
+    #[arg(long, value_name = "URL")]
     rpc: Option<String>,
 
     /// The ProofRegistry; may be given several times.
     #[arg(long, value_name = "ADDRESS", requires = "rpc")]
     registry: Vec<Address>,
+
+    /// A ClaimRegistry, too: attested, bonded and verified claims; may be given several times.
+    #[arg(long, value_name = "ADDRESS", requires = "rpc")]
+    claim_registry: Vec<Address>,
 
     /// The first block to read.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -112,6 +116,13 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     if let Some(rpc) = &args.rpc {
         let runtime = session.runtime()?;
         let node = runtime.block_on(Node::connect(rpc))?;
+        if args.registry.is_empty() && args.claim_registry.is_empty() {
+            return Err(Failure::Input("--rpc goes with --registry ADDRESS, --claim-registry ADDRESS, or both".into()));
+        }
+        for &registry in &args.claim_registry {
+            session.control().stage("claims");
+            sources.claims.extend(runtime.block_on(index::registry_claims(&node, registry, args.from_block))?);
+        }
         for &registry in &args.registry {
             session.control().stage("claims");
             sources.claims.extend(runtime.block_on(index::recorded_claims(&node, registry, args.from_block, None))?);
