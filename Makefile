@@ -15,7 +15,7 @@ DEMO_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants soak
+.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -82,7 +82,12 @@ flip: ## Change every word of every recorded proof for the Python verifier: minu
 invariants: node_modules/.installed ## Fuzz the contracts longer, and run the invariants of ClaimRegistry 10,000 times: hours
 	FOUNDRY_PROFILE=soak $(FORGE) test
 
-soak: mutants pipeline-mutants kills fuzz compare flip invariants ## What takes too long for every change
+symbolic: node_modules/.installed ## Prove properties of the contracts' arithmetic for all inputs (needs `pip install halmos`)
+	@command -v halmos >/dev/null || { echo "halmos is missing: pip install halmos" >&2; exit 3; }
+	cd tests/symbolic && PATH="$(CURDIR)/node_modules/.bin:$$PATH" \
+	    halmos --contract LibrariesSymbolic --solver z3 --no-status --loop 40
+
+soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

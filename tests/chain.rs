@@ -8,6 +8,12 @@ mod any_chain;
 mod audit;
 #[path = "chain/batches.rs"]
 mod batches;
+#[path = "chain/claim_acts.rs"]
+mod claim_acts;
+#[path = "chain/claim_replay.rs"]
+mod claim_replay;
+#[path = "chain/claim_world.rs"]
+mod claim_world;
 #[path = "chain/devnet.rs"]
 mod devnet;
 #[path = "chain/failures.rs"]

@@ -67,10 +67,9 @@ abstract contract ClaimJudge is IClaimBreaker {
 
     /// @inheritdoc IClaimBreaker
     function isBroken(bytes32 modelId) public view returns (bool) {
-        Model memory model = _models[modelId];
         // A model that was never used here has no number, but its adapter may be broken by another one's evidence.
-        uint40 adapter = model.number == 0 ? _adapters[MODELS.model(modelId).adapterId] : model.adapter;
-        return model.broken || _brokenAdapters[adapter];
+        if (_models[modelId].number == 0) return _brokenAdapters[_adapters[MODELS.model(modelId).adapterId]];
+        return _isUsedBroken(modelId);
     }
 
     /// @inheritdoc IClaimBreaker
@@ -90,7 +89,13 @@ abstract contract ClaimJudge is IClaimBreaker {
     }
 
     function _isBroken(uint40 number) internal view returns (bool) {
-        return isBroken(_modelIds[number]);
+        return _isUsedBroken(_modelIds[number]);
+    }
+
+    /// @dev The same for a model that has a number.
+    function _isUsedBroken(bytes32 modelId) internal view returns (bool) {
+        Model storage model = _models[modelId];
+        return model.broken || _brokenAdapters[model.adapter];
     }
 
     /// @dev What judges a model, and its number. Reverts if it is broken.

@@ -23,8 +23,10 @@ abstract contract ClaimLedger is IClaimLedger {
     }
 
     function _credit(address account, uint256 amount) internal {
-        if (amount == 0) return;
-        credit[account] += amount;
+        unchecked {
+            // No more than there is of the currency.
+            credit[account] += amount;
+        }
         emit Credited(account, amount);
     }
 

@@ -167,27 +167,44 @@ abstract contract SingleClaims is IClaimRegistry, ClaimLedger, ClaimJudge {
         returns (Stage stage)
     {
         (bytes32 statementId,) = _ids(modelId, assignment, publicValuesHash);
-        Claim memory known = _claims[statementId];
-        if (known.stage != Stage.Open && known.stage != Stage.Challenged) {
-            revert WrongStage(statementId, known.stage);
+        // The record is one slot, read and written as a word: what most claims end with is to be cheap.
+        Claim storage record = _claims[statementId];
+        uint256 packed;
+        assembly ("memory-safe") {
+            packed := sload(record.slot)
         }
-        address challenger = known.stage == Stage.Challenged ? challengerOf[statementId] : address(0);
-        if (isBroken(modelId)) {
-            stage = Stage.Void;
-            emit ClaimVoided(statementId);
-            _credit(known.submitter, BOND);
-            if (challenger != address(0)) _credit(challenger, FEE);
-        } else if (challenger == address(0)) {
-            _requireLater(uint256(known.since) + CHALLENGE_WINDOW);
-            stage = Stage.Final;
-            emit ClaimFinalized(statementId);
-            _credit(known.submitter, BOND);
+        uint256 known = uint8(packed >> 240);
+        if (known == uint256(Stage.Open)) {
+            if (_isUsedBroken(modelId)) {
+                stage = Stage.Void;
+                emit ClaimVoided(statementId);
+            } else {
+                _requireLater(_end(packed, CHALLENGE_WINDOW));
+                stage = Stage.Final;
+                emit ClaimFinalized(statementId);
+            }
+        } else if (known == uint256(Stage.Challenged)) {
+            address challenger = challengerOf[statementId];
+            if (_isUsedBroken(modelId)) {
+                stage = Stage.Void;
+                emit ClaimVoided(statementId);
+                _credit(challenger, FEE);
+            } else {
+                _requireLater(_end(packed, ANSWER_WINDOW));
+                stage = Stage.Slashed;
+                emit ClaimSlashed(statementId, challenger, _slash(challenger, assignment.consumer, BOND));
+            }
         } else {
-            _requireLater(uint256(known.since) + ANSWER_WINDOW);
-            stage = Stage.Slashed;
-            emit ClaimSlashed(statementId, challenger, _slash(challenger, assignment.consumer, BOND));
+            revert WrongStage(statementId, Stage(known));
         }
-        _claims[statementId].stage = stage;
+        unchecked {
+            // Only the stage changes.
+            packed += (uint256(stage) - known) << 240;
+        }
+        assembly ("memory-safe") {
+            sstore(record.slot, packed)
+        }
+        if (stage != Stage.Slashed) _credit(address(uint160(packed)), BOND);
     }
 
     /* VIEWS */
@@ -302,6 +319,13 @@ abstract contract SingleClaims is IClaimRegistry, ClaimLedger, ClaimJudge {
     }
 
     /* PRIVATE */
+
+    /// @dev The last second of a window that began when a claim, as its slot has it, entered its stage.
+    function _end(uint256 packed, uint256 window) private pure returns (uint256) {
+        unchecked {
+            return uint40(packed >> 160) + window;
+        }
+    }
 
     /// @dev Gives bond and fee of an Open or Challenged claim to its submitter, if it is in time. The caller then makes it Verified, or
     /// reverts.

@@ -122,8 +122,14 @@ fn run(
     opening: Option<&Opening>,
     control: &Control,
 ) -> Result<Witness, Failure> {
+    let schema = schema(prepared)?;
+    if opening.is_none() && schema.hides() {
+        return Err(Failure::Input(
+            "the statement hides inputs or outputs; proving it takes what opens them: --openings FILE".into(),
+        ));
+    }
     let secrets = opening.map(Opening::secrets).unwrap_or_default();
-    Ok(generator.witness_with(&inputs(&schema(prepared)?, statement, opening)?, &secrets, control)?)
+    Ok(generator.witness_with(&inputs(&schema, statement, opening)?, &secrets, control)?)
 }
 
 fn schema(prepared: &Prepared) -> Result<Schema, Failure> {

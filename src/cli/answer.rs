@@ -73,7 +73,7 @@ struct Answering<'a> {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
-    let (address, from_block, outbox) = (args.place.registry()?, args.place.from_block()?, Outbox::from_env()?);
+    let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;
         let claims = Claims::open(&client, &outbox, address).await?;
@@ -113,7 +113,7 @@ impl Answering<'_> {
         if registry.is_proven(self.args.id).await? {
             return Ok(answered("adopted", self.claims.adopt(&statement).await?));
         }
-        let (how, bundle) = match self.ready(&[statement.clone()])? {
+        let (how, bundle) = match self.ready(std::slice::from_ref(&statement))? {
             Some(ready) => ready,
             None => ("proven", self.prove(&[(0, statement.clone())])?),
         };

@@ -53,7 +53,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
-    let (address, from_block, outbox) = (args.place.registry()?, args.place.from_block()?, Outbox::from_env()?);
+    let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;
         let claims = Claims::open(&client, &outbox, address).await?;

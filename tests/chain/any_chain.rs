@@ -30,10 +30,10 @@ const BASE: u64 = 8453;
 
 /// Agrees or not, and remembers.
 #[derive(Debug, Default)]
-struct Witness {
-    refuses: bool,
-    offers: Mutex<Vec<Offer>>,
-    sent: AtomicUsize,
+pub(crate) struct Witness {
+    pub(crate) refuses: bool,
+    pub(crate) offers: Mutex<Vec<Offer>>,
+    pub(crate) sent: AtomicUsize,
 }
 
 impl Operator for Witness {

@@ -4,9 +4,11 @@ use crate::{
     hidden::HIDDEN,
     program::{NATIVE, Run, changed, command, native, run},
 };
+use prost::Message;
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
+use tract_onnx::pb;
 use zkinfer::{
     backend::ezkl::VERSION,
     model::{Mlp, mlp::Dense, synthetic::to_onnx},
@@ -157,7 +159,7 @@ fn another_answer_than_the_models_is_refused() {
     let names = write(&dir, "names.txt", "a\nb\nc\n");
     let named = expect_refusal(prove(&["--labels", &names, "--json"]), sentence).json();
     assert_eq!(named["error"]["outputs"][0]["taken_for_scores_by"], "labels");
-    prove(&["--max-error", "-1"]).expect(2).says("write a part");
+    prove(&["--max-error=-1"]).expect(2).says("write a part");
 }
 
 /// Of a batch, the one that is refused is named, and the others are proven.
@@ -225,4 +227,24 @@ fn the_backend_is_chosen_and_told() {
     native(&dir, &[&common[..], &["--optimize", "gas"]].concat()).expect(3).says("setup ezkl");
     let both = ["--hide", "outputs", "--openings", "x", "--batch", "2"];
     native(&dir, &[&common[..], &both].concat()).expect(2).says("no backend takes both");
+    // What a public answer leads to need not be proven.
+    let headed = write(&dir, "headed.onnx", ending_in("Sigmoid", &fs::read(&model).unwrap()));
+    let lacking = native(&dir, &["prove", "--model", &headed, "--input", &input, "--out", &out]).expect(3);
+    let lacking = lacking.says("native cannot prove the operators Sigmoid (node `head`)").says("setup ezkl");
+    lacking.says("export the model with the output `n0`");
+}
+
+/// The same model with one more operator at its end.
+fn ending_in(operator: &str, onnx: &[u8]) -> Vec<u8> {
+    let mut proto = pb::ModelProto::decode(onnx).unwrap();
+    let graph = proto.graph.as_mut().unwrap();
+    let before = std::mem::replace(&mut graph.output[0].name, "probability".into());
+    graph.node.push(pb::NodeProto {
+        op_type: operator.into(),
+        name: "head".into(),
+        input: vec![before],
+        output: vec!["probability".into()],
+        ..Default::default()
+    });
+    proto.encode_to_vec()
 }

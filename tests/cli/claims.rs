@@ -1,27 +1,33 @@
 //! `claim`, `challenge`, `answer`, `finalize` and `registry`, with real native proofs on a development node.
 
 use crate::{
+    hidden::HIDDEN,
     on_chain::{Chain, OTHER_KEY},
-    program::{NATIVE, Run, changed, command, model, native, run},
+    program::{NATIVE, Run, bundle, changed, command, model, native, run},
 };
 use alloy::providers::Provider;
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, path::Path};
 use tempfile::TempDir;
 
 const FEE: u64 = 10_000_000_000_000_000;
 const BOND: u64 = 10 * FEE;
 
 /// A chain with a claim registry, and the account that submits.
-struct Market {
+struct Market<'a> {
     chain: Chain,
     registry: String,
-    dir: &'static TempDir,
+    dir: &'a TempDir,
 }
 
-impl Market {
+impl<'a> Market<'a> {
     async fn new() -> Self {
         let (dir, bundle) = &*NATIVE;
+        Self::of(dir, bundle).await
+    }
+
+    /// With the bundle's model registered.
+    async fn of(dir: &'a TempDir, bundle: &Path) -> Self {
         let chain = Chain::with(dir, bundle).await;
         let deploy = |bond: &str| {
             let terms = ["--fee", "0.01", "--challenge-window", "600", "--answer-window", "600", "--max-open", "4"];
@@ -131,7 +137,7 @@ async fn a_claim_goes_from_its_bond_to_the_payment() {
     what_makes_no_sense_is_said(&market, bundle);
 }
 
-fn cheaper_and_dearer_claims(market: &Market, bundle: &str) {
+fn cheaper_and_dearer_claims(market: &Market<'_>, bundle: &str) {
     let out = market.dir.path().join("attested.json");
     let attest = ["claim", "attest", bundle, "--out", out.to_str().unwrap()];
     let attested = market.act(&attest).expect(0).json();
@@ -165,7 +171,7 @@ fn cheaper_and_dearer_claims(market: &Market, bundle: &str) {
     assert!(answered["answers"][0]["gas_used"].as_u64().unwrap() < 120_000, "{answered}");
 }
 
-fn what_makes_no_sense_is_said(market: &Market, bundle: &str) {
+fn what_makes_no_sense_is_said(market: &Market<'_>, bundle: &str) {
     let unknown = format!("0x{}", "99".repeat(32));
     for args in [["challenge", &unknown], ["answer", &unknown], ["finalize", &unknown]] {
         market.act(&args).expect(2).says("has no claim");
@@ -273,4 +279,40 @@ async fn a_batch_is_answered_with_one_proof() {
     assert_eq!((&ended["stage"], &ended["paid"]), (&json!("slashed"), &wei(FEE + 3 * BOND / 2)));
     let status = market.look(&["status"]).expect(0).json();
     assert_eq!((&status["batches"], &status["is_whole"]), (&json!({ "final": 1, "slashed": 1 }), &json!(true)));
+}
+
+/// An EZKL proof is of one statement and binds no context: what was proven beforehand answers, where there is no EZKL.
+#[tokio::test]
+async fn an_ezkl_claim_is_answered_with_the_bundle_that_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let market = Market::of(&dir, bundle()).await;
+    let claimed = market.act(&["claim", "optimistic", bundle().to_str().unwrap()]).expect(0).json();
+    assert_eq!(claimed["can_answer"], true);
+    let id = text(&claimed["statement_id"]);
+    let challenged = market.other(&["challenge", id], false).expect(0).json();
+    assert_eq!(challenged["claim_is_true"], Value::Null);
+    // The claim that the account challenged, and its challenge.
+    let mine = ["watch", "--past", "--mine", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "--events", "2"];
+    let lines = market.look(&mine).expect(0).stdout;
+    let line: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(line["event"], "ClaimChallenged");
+    assert_eq!(line["answerable_until"], challenged["answerable_until"]);
+    let answered = market.act(&["answer", id]).expect(0).json();
+    assert_eq!(answered["answers"][0]["how"], "a bundle that was kept");
+    assert_eq!(market.stage(id), "verified");
+}
+
+/// What a claim hides stays hidden when it is proven: its commitments are made again from what opens them.
+#[tokio::test]
+async fn a_leaf_with_hidden_inputs_is_answered_with_its_opening() {
+    let (dir, bundle, openings) = &*HIDDEN;
+    let market = Market::of(dir, bundle).await;
+    let leaves = dir.path().join("hidden-leaves.json");
+    let claim = ["claim", "batch", bundle.to_str().unwrap(), "--out", leaves.to_str().unwrap()];
+    let claimed = market.act(&claim).expect(0).json();
+    let id = text(&claimed["batch_id"]);
+    market.other(&["challenge", id, "--leaf", "1"], true).expect(0);
+    market.act(&["answer", id]).expect(2).says("--openings FILE");
+    let answered = market.act(&["answer", id, "--openings", openings.to_str().unwrap()]).expect(0).json();
+    assert_eq!((&answered["answers"][0]["how"], &answered["answers"][0]["leaves"]), (&json!("proven"), &json!([1])));
 }

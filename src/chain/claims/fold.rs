@@ -436,6 +436,7 @@ fn settle(batch: &mut BatchState, index: u16, to: LeafStage) -> Result<&mut Leaf
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)] // fields of events, as the contract has them
 mod tests {
     use super::*;
     use IClaimRegistry::{

@@ -43,7 +43,7 @@ impl PlaceArgs {
         self.account.place("--claim-registry", self.claim_registry, CONTRACT)
     }
 
-    pub(crate) fn from_block(&self) -> Result<u64, Failure> {
+    pub(crate) fn first_block(&self) -> Result<u64, Failure> {
         Ok(self.from_block.or(self.account.deployment()?.map(|file| file.block)).unwrap_or(0))
     }
 }

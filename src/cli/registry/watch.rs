@@ -10,7 +10,13 @@ use std::{
     io::Write,
     time::{Duration, Instant},
 };
-use zkinfer::chain::claims::{Happened, Indexer, State};
+use zkinfer::{
+    FailureClass,
+    chain::{
+        bindings::IClaimRegistry::IClaimRegistryEvents as Event,
+        claims::{Happened, Indexer, State, Synced},
+    },
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,7 +52,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         let (mut left, mut is_first) = (args.events.unwrap_or(u64::MAX), true);
         session.finish();
         loop {
-            let synced = indexer.sync().await?;
+            let synced = match indexer.sync().await {
+                // Whoever watches over money goes on when the node comes back.
+                Err(error) if !is_first && error.class() == FailureClass::Environment => {
+                    tracing::warn!(%error, "looking again");
+                    Synced::default()
+                }
+                synced => synced?,
+            };
             let is_told = synced.reorganised && !is_first;
             if is_told
                 && !print(
@@ -59,7 +72,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             }
             let shown = synced.events.iter().filter(|_| args.past || !is_first);
             for happened in shown.filter(|happened| args.concerns(indexer.state(), happened)) {
-                let (object, text) = told(happened);
+                let (object, text) = told(happened, indexer.state().terms().answer_window);
                 // A reader that went away is the end.
                 if !print(session, &object, &text) {
                     return Ok(Outcome::True);
@@ -87,8 +100,11 @@ impl Args {
     }
 }
 
-fn told(happened: &Happened) -> (serde_json::Value, String) {
+fn told(happened: &Happened, answer_window: u64) -> (serde_json::Value, String) {
     let (name, mut object) = event::describe(&happened.event);
+    if matches!(happened.event, Event::ClaimChallenged(_) | Event::LeafChallenged(_)) {
+        object["answerable_until"] = json!(happened.time.saturating_add(answer_window));
+    }
     let fields = object.as_object().into_iter().flatten();
     let words: Vec<String> = fields
         .map(|(key, value)| format!("{key} {}", value.as_str().map_or_else(|| value.to_string(), Into::into)))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {IBatchVerifierAdapter} from "../../../contracts/interfaces/IBatchVerifierAdapter.sol";
 import {IClaimBatches} from "../../../contracts/interfaces/IClaimBatches.sol";
 import {IClaimBreaker} from "../../../contracts/interfaces/IClaimBreaker.sol";
 import {IProofRegistry} from "../../../contracts/interfaces/IProofRegistry.sol";
 import {IVerifierAdapter, ModelKey} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {ClaimBatchTest} from "../helpers/ClaimBatchTest.sol";
+import {VouchingAdapter} from "../helpers/HostileAdapters.sol";
 import {console2} from "forge-std/console2.sol";
 
 /// @notice What the calls of a claim registry cost as transactions: 21,000, the calldata, and the execution with everything cold. `-vv` prints
@@ -22,6 +24,7 @@ contract ClaimRegistryGasTest is ClaimBatchTest {
         assignment.submitter = MALLORY;
         post();
         assignment.submitter = ALICE;
+        makeBatch(COUNT);
     }
 
     function test_attest() public {
@@ -52,19 +55,19 @@ contract ClaimRegistryGasTest is ClaimBatchTest {
         bytes memory proof_ = proof();
         uint256 alone = _verification(proof_);
         bytes memory data = abi.encodeCall(registry.answer, (modelId, assignment, values, proof_));
-        _check("answer, less a verification", _cost(ALICE, data, 0) - alone, 61_360, 80_000);
+        _check("answer, less a verification", _cost(ALICE, data, 0) - alone, 61_229, 80_000);
     }
 
     function test_challenge() public {
         post();
-        _check("challenge", _cost(CAROL, abi.encodeCall(registry.challenge, (statementId())), FEE), 59_181, 80_000);
+        _check("challenge", _cost(CAROL, abi.encodeCall(registry.challenge, (statementId())), FEE), 59_046, 80_000);
     }
 
     function test_finalize() public {
         post();
         skip(CHALLENGE_WINDOW + 1);
         bytes memory data = abi.encodeCall(registry.finalize, (modelId, assignment, keccak256(values)));
-        _check("finalize, first credit of the account", _cost(CAROL, data, 0), 60_998, 62_000);
+        _check("finalize, first credit of the account", _cost(CAROL, data, 0), 59_967, 60_000);
     }
 
     function test_finalizeAgain() public {
@@ -76,7 +79,7 @@ contract ClaimRegistryGasTest is ClaimBatchTest {
         post();
         skip(CHALLENGE_WINDOW + 1);
         bytes memory data = abi.encodeCall(registry.finalize, (modelId, assignment, keccak256(values)));
-        _check("finalize, account with a credit", _cost(CAROL, data, 0), 43_898, 60_000);
+        _check("finalize, account with a credit", _cost(CAROL, data, 0), 42_867, 60_000);
     }
 
     function test_slash() public {
@@ -84,7 +87,7 @@ contract ClaimRegistryGasTest is ClaimBatchTest {
         challenge();
         skip(ANSWER_WINDOW + 1);
         bytes memory data = abi.encodeCall(registry.finalize, (modelId, assignment, keccak256(values)));
-        _check("finalize, slashing", _cost(CAROL, data, 0), 88_277, 100_000);
+        _check("finalize, slashing", _cost(CAROL, data, 0), 87_121, 100_000);
     }
 
     function test_postBatch() public {
@@ -108,10 +111,121 @@ contract ClaimRegistryGasTest is ClaimBatchTest {
     function test_isFinal() public {
         submit();
         bytes memory data = abi.encodeCall(registry.isFinal, (statementId(), _verified()));
-        _check("isFinal, execution", _cost(ALICE, data, 0) - BASE - _calldata(data), 10_468, 15_000);
+        _check("isFinal, execution", _cost(ALICE, data, 0) - BASE - _calldata(data), 10_334, 15_000);
+    }
+
+    function test_adopt() public {
+        prove();
+        bytes memory data = abi.encodeCall(registry.adopt, (modelId, assignment, keccak256(values)));
+        _check("adopt", _cost(CAROL, data, 0), 78_291, 100_000);
+    }
+
+    function test_challengeLeaf() public {
+        postBatch();
+        bytes memory data = abi.encodeCall(registry.challengeLeaf, (batchId(), 3));
+        _check("challengeLeaf", _cost(CAROL, data, FEE), 61_797, 100_000);
+    }
+
+    function test_answerLeaves() public {
+        _checkAnswer(1, 102_652);
+        _checkAnswer(4, 235_912);
+    }
+
+    function test_finalizeBatch() public {
+        postBatch();
+        skip(CHALLENGE_WINDOW + 1);
+        bytes memory data = abi.encodeCall(registry.finalizeBatch, (batch));
+        _check("finalizeBatch, first credit", _cost(CAROL, data, 0), 62_656, 70_000);
+    }
+
+    function test_slashBatch() public {
+        _challengedTooLong();
+        bytes memory data = abi.encodeCall(registry.slashBatch, (batch, 3));
+        _check("slashBatch, two first credits", _cost(MALLORY, data, 0), 93_663, 110_000);
+    }
+
+    function test_returnFee() public {
+        _challengedTooLong();
+        registry.slashBatch(batch, 3);
+        bytes memory data = abi.encodeCall(registry.returnFee, (batchId(), 4));
+        _check("returnFee, the account has a credit", _cost(MALLORY, data, 0), 38_711, 60_000);
+    }
+
+    function test_withdraw() public {
+        post();
+        answer();
+        _check("withdraw", _cost(CAROL, abi.encodeCall(registry.withdraw, (ALICE)), 0), 35_802, 60_000);
+    }
+
+    function test_withdrawTo() public {
+        post();
+        answer();
+        _check(
+            "withdrawTo, an account that is there",
+            _cost(ALICE, abi.encodeCall(registry.withdrawTo, (CAROL)), 0),
+            38_256,
+            60_000
+        );
+    }
+
+    function test_breakAdapter() public {
+        standIn = new VouchingAdapter(0);
+        bytes32 vouched = models.register(address(standIn), address(0), "vouched", 0, schema);
+        modelId = vouched;
+        post();
+        IClaimBreaker.Evidence memory first = contradiction(vouched, 1);
+        IClaimBreaker.Evidence memory second = contradiction(vouched, 2);
+        uint256 alone = _verificationOf(first.contextId, first.publicValues, first.proof)
+            + _verificationOf(second.contextId, second.publicValues, second.proof);
+        uint256 cost = _cost(MALLORY, abi.encodeCall(registry.breakAdapter, (vouched, first, second)), 0);
+        _check("breakAdapter, less two verifications", cost > alone ? cost - alone : 0, 28_251, 60_000);
+    }
+
+    function test_isFinalInBatch() public {
+        postBatch();
+        skip(CHALLENGE_WINDOW + 1);
+        bytes memory data = abi.encodeCall(
+            registry.isFinalInBatch, (batchId(), 3, path(3), ids[3], IProofRegistry.Assurance.Optimistic)
+        );
+        _check("isFinalInBatch, 7 leaves, execution", _cost(ALICE, data, 0) - BASE - _calldata(data), 17_548, 30_000);
     }
 
     /* HELPERS */
+
+    function _challengedTooLong() private {
+        postBatch();
+        challengeLeaf(3);
+        challengeLeaf(4);
+        skip(ANSWER_WINDOW + 1);
+    }
+
+    /// @dev So many challenged leaves with one proof, less what verifying it costs.
+    function _checkAnswer(uint16 count, uint256 snapshot) private {
+        uint256 before = vm.snapshotState();
+        postBatch();
+        for (uint16 i = 0; i < count; i++) {
+            challengeLeaf(i);
+        }
+        (IClaimBatches.Leaf[] memory leaves, bytes memory proof_) = shownWithProof(0, count);
+        uint256 alone = _batchVerification(leaves, proof_);
+        bytes memory data = abi.encodeCall(registry.answerLeaves, (batch, leaves, proof_));
+        string memory name = string.concat("answerLeaves, ", vm.toString(count), ", less a verification");
+        _check(name, _cost(ALICE, data, 0) - alone, snapshot, 300_000);
+        vm.revertToState(before);
+    }
+
+    function _batchVerification(IClaimBatches.Leaf[] memory leaves, bytes memory proof_) private returns (uint256) {
+        (, ModelKey memory key) = models.resolve(modelId);
+        bytes32[] memory contextIds = new bytes32[](leaves.length);
+        bytes[] memory values_ = new bytes[](leaves.length);
+        for (uint256 i = 0; i < leaves.length; i++) {
+            contextIds[i] = proofs.contextIdOf(leafAssignment(leaves[i].index));
+            values_[i] = leaves[i].publicValues;
+        }
+        if (leaves.length == 1) return _verificationOf(contextIds[0], values_[0], proof_);
+        bytes memory data = abi.encodeCall(IBatchVerifierAdapter.verifyBatch, (key, contextIds, values_, proof_));
+        return _costOf(ALICE, address(standIn), data, 0);
+    }
 
     /// @dev The transaction's cost, below its goal and exactly what it was.
     function _check(string memory name, uint256 cost, uint256 snapshot, uint256 goal) private pure {
