@@ -12,10 +12,11 @@ FORGE := node_modules/.bin/forge
 ZKINFER := target/debug/zkinfer
 GENERATED := contracts/generated/digits
 DEMO_FLAGS ?=
+SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak
+.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +54,17 @@ mutants: node_modules/.installed ## Take every check out of the native verifier,
 pipeline-mutants: ezkl ## Take every check out of the pipeline, one at a time, and run the test that has to notice
 	node tools/mutants/run.mjs
 
+# The tool makes a virtual environment of its own, by hash, in the cache directory.
+suite: ## Read and execute ONNX's own test suite, and compare with docs/operators.md
+	$(CARGO) build --locked --workspace --example suite_read
+	@tools/preflight python
+	python3 -B tools/suite/run.py $(SUITE_FLAGS)
+
+# Virtual environments of their own, in the cache directory; PyTorch's is large. EXPORTERS names some of: torch keras sklearn.
+exporters: build ## Export models with PyTorch, Keras and scikit-learn, prove them and verify the proofs (docs/models.md)
+	@tools/preflight python
+	python3 -B tools/exporters/run.py $(EXPORTERS)
+
 # The lock file is the main build's, so that what is fuzzed is what is shipped. What libFuzzer finds stays in fuzz/corpus and
 # fuzz/artifacts; a finding becomes a seed.
 fuzz: ## Let libFuzzer look at every reader of foreign bytes, FUZZ_SECONDS each (needs `cargo install cargo-fuzz`)
@@ -83,7 +95,7 @@ symbolic: node_modules/.installed ## Prove properties of the contracts' arithmet
 	cd tests/symbolic && PATH="$(CURDIR)/node_modules/.bin:$$PATH" \
 	    halmos --contract LibrariesSymbolic --solver z3 --no-status --loop 40
 
-soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic ## What takes too long for every change
+soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic suite exporters ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated

@@ -1,4 +1,4 @@
-// The committed artifacts of the production contracts: contracts/artifacts/NAME.json, made from what forge built, and for the native verifiers,
+// The committed artifacts of the production contracts: contracts/artifacts/NAME.json, made from what forge built, and for verifiers,
 // whose code hashes must not depend on what else is built, from what the compiler makes of them alone (tools/alone.mjs).
 //
 //     forge build && node tools/artifacts.mjs            writes them
@@ -8,13 +8,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createRequire } from 'node:module';
-import { VERIFIERS, compile } from './alone.mjs';
+import { PART, VERIFIERS, codeHash, compile, compileNetworks, partHash } from './alone.mjs';
 
 const BUILT_BY_FORGE = ['ClaimRegistry', 'EzklAdapter', 'ModelRegistry', 'ProofRegistry'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const { keccak256 } = createRequire(import.meta.url)('js-sha3');
 
 function fail(message) {
   process.stderr.write(`artifacts: ${message}\n`);
@@ -31,13 +29,12 @@ function artifact(contractName, { abi, bytecode, deployedBytecode }) {
   if (bytecode.object.includes('__$')) fail(`${contractName} needs linking`);
   // With immutables the code on a chain is not the code here, and has no hash yet.
   const hasImmutables = Object.keys(deployedBytecode.immutableReferences ?? {}).length > 0;
-  const hash = keccak256(Buffer.from(deployedBytecode.object.slice(2), 'hex'));
   return {
     contractName,
     abi,
     bytecode: bytecode.object,
     deployedBytecode: deployedBytecode.object,
-    deployedCodeHash: hasImmutables ? null : `0x${hash}`,
+    deployedCodeHash: hasImmutables ? null : codeHash({ deployedBytecode }),
   };
 }
 
@@ -49,7 +46,11 @@ const stale = [];
 mkdirSync(join(root, 'contracts', 'artifacts'), { recursive: true });
 const alone = Object.keys(VERIFIERS).map(async (name) => [name, await compile(name)]);
 const built = await Promise.all(alone).catch((error) => fail(error.message));
-for (const [name, output] of [...BUILT_BY_FORGE.map((name) => [name, builtByForge(name)]), ...built]) {
+const networks = await compileNetworks().catch((error) => fail(error.message));
+if (codeHash(networks[0][1]) !== partHash().hash) {
+  fail(`the verifiers name another code of ${PART}: run \`node tools/alone.mjs --parts\``);
+}
+for (const [name, output] of [...BUILT_BY_FORGE.map((name) => [name, builtByForge(name)]), ...built, ...networks]) {
   const file = join(root, 'contracts', 'artifacts', `${name}.json`);
   const text = JSON.stringify(artifact(name, output), null, 2) + '\n';
   if (!check) writeFileSync(file, text);

@@ -7,11 +7,14 @@
 //! the first layer's biases.
 //!
 //! Two things are free: how fine the inputs are (a power of two) and whether neighbouring layers are balanced against each
-//! other. Every choice is tried on the samples, and the one with the least squared error is taken.
+//! other. Every choice is tried on the samples, and the one with the least squared error is taken. Features of very different
+//! magnitudes are read in units of their own (`features`).
 
+mod features;
 mod plan;
 mod ranges;
 
+pub use features::{features_axis, groups};
 pub use ranges::Calibration;
 pub(crate) use ranges::uniform;
 
@@ -25,14 +28,18 @@ pub const SHIFT: u32 = 8;
 pub const MAX_WEIGHT: f64 = 127.0;
 /// How much greater than in the samples activations may get before they are out of range.
 pub const HEADROOM: f64 = 2.0;
+/// By how much less the squared error has to be for inputs to have units of their own.
+const WORTH: f64 = 4.0;
 /// Multiplications that choosing the parameters may take, about.
 const EFFORT: usize = 1 << 29;
 
 /// A quantized perceptron. Its weights are secret: not shown, wiped when dropped.
 #[derive(Clone, PartialEq)]
 pub struct Quantized {
-    /// What an input integer means.
+    /// What an input integer means, in the input's unit.
     pub input: InputScale,
+    /// The unit of every input, a power of two; none when all are 1.
+    pub units: Vec<f64>,
     /// Every dense layer; all but the last requantize.
     pub layers: Vec<Layer>,
     /// The real number that an output of 1 means: a power of two, so that it says of the weights no more than their magnitude.
@@ -128,14 +135,21 @@ impl InputScale {
         (0.0..=f64::from(u16::MAX)).contains(&q).then_some(q as u16)
     }
 
+    /// The integer that means number `index` of an input.
+    ///
+    /// # Errors
+    /// [`InputRange`] when there is none.
+    pub fn quantize_at(&self, index: usize, value: f64) -> Result<u16, InputRange> {
+        let real = |q: u16| (f64::from(q) - f64::from(self.zero_point)) * self.scale;
+        self.quantize(value).ok_or_else(|| InputRange { index, value, min: real(0), max: real(u16::MAX) })
+    }
+
     /// Quantizes a whole input.
     ///
     /// # Errors
     /// [`InputRange`] names the first number that does not fit.
     pub fn quantize_all(&self, input: &[f64]) -> Result<Vec<u16>, InputRange> {
-        let real = |q: u16| (f64::from(q) - f64::from(self.zero_point)) * self.scale;
-        let refuse = |index, value| InputRange { index, value, min: real(0), max: real(u16::MAX) };
-        input.iter().enumerate().map(|(i, &x)| self.quantize(x).ok_or_else(|| refuse(i, x))).collect()
+        input.iter().enumerate().map(|(i, &x)| self.quantize_at(i, x)).collect()
     }
 }
 
@@ -172,6 +186,32 @@ impl Quantized {
     /// # Errors
     /// [`QuantizeError`].
     pub fn new(mlp: &Mlp, calibration: &Calibration) -> Result<Self, QuantizeError> {
+        Self::with_groups(mlp, calibration, &[])
+    }
+
+    /// As [`Quantized::new`]; inputs of one group (see [`groups`]) may get a unit of their own.
+    ///
+    /// # Errors
+    /// [`QuantizeError`].
+    pub fn with_groups(mlp: &Mlp, calibration: &Calibration, groups: &[usize]) -> Result<Self, QuantizeError> {
+        let common = Self::least_error(mlp, calibration);
+        let Calibration::Samples(samples) = calibration else {
+            return common.map(|(_, quantized)| quantized).ok_or(QuantizeError::NoScale);
+        };
+        let own = features::units(samples, groups).and_then(|units| {
+            let samples = features::samples_in_units(samples, &units);
+            let (error, quantized) = Self::least_error(&features::in_units(mlp, &units), &samples)?;
+            Some((error, Self { units, ..quantized }))
+        });
+        match (common, own) {
+            (Some((common, _)), Some((own, quantized))) if own * WORTH < common => Ok(quantized),
+            (Some((_, quantized)), _) | (None, Some((_, quantized))) => Ok(quantized),
+            (None, None) => Err(QuantizeError::NoScale),
+        }
+    }
+
+    /// The choice with the least squared error, and that error.
+    fn least_error(mlp: &Mlp, calibration: &Calibration) -> Option<(f64, Self)> {
         let (low, high) = calibration.input_range();
         let samples = calibration.samples(mlp.inputs());
         let count = (EFFORT / (2 * plan::FINENESS * mlp.parameters().max(1))).clamp(4, 64);
@@ -187,7 +227,7 @@ impl Quantized {
                 }
             }
         }
-        best.map(|(_, quantized)| quantized).ok_or(QuantizeError::NoScale)
+        best
     }
 
     /// The outputs, or the first hidden layer (from 1) with an activation out of range.
@@ -215,7 +255,7 @@ impl Quantized {
     /// The outputs for real inputs, as real numbers; `None` when anything is out of range.
     #[must_use]
     pub fn run_real(&self, input: &[f64]) -> Option<Vec<f64>> {
-        let outputs = self.run(&self.input.quantize_all(input).ok()?).ok()?;
+        let outputs = self.run(&self.input.quantize_all(&features::divided(input, &self.units)).ok()?).ok()?;
         Some(outputs.into_iter().map(|o| o as f64 * self.output_scale).collect())
     }
 

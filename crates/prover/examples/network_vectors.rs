@@ -69,6 +69,24 @@ fn convolutions(seed: &mut u64) -> Result<Graph, Failure> {
     ])?)
 }
 
+/// LeNet-5 with 2 x 2 maxima.
+fn lenet(seed: &mut u64) -> Result<Graph, Failure> {
+    let conv = |channels, padding| Linear::Conv { channels, kernel: 5, stride: 1, padding, groups: 1 };
+    let dense = |outputs| Linear::Dense { outputs };
+    // Activations of a random deep network grow: it saturates.
+    let clamp = Some(Gadget::Clamp { shift: 8, lo: 0, hi: 65535 });
+    Ok(Graph::new(vec![
+        Layer::Input { dims: vec![1, 28, 28] },
+        linear(0, conv(6, 2), 25, Some(Gadget::Relu { shift: 8 }), seed),
+        Layer::MaxPool { from: 1, window: 2 },
+        linear(2, conv(16, 0), 150, clamp, seed),
+        Layer::MaxPool { from: 3, window: 2 },
+        linear(4, dense(120), 400, clamp, seed),
+        linear(5, dense(84), 120, clamp, seed),
+        linear(6, dense(10), 84, None, seed),
+    ])?)
+}
+
 /// A tree of depth 2 on six features, with secret thresholds and leaves.
 fn choices(seed: &mut u64) -> Result<Graph, Failure> {
     let of = |from, indices: &[u32]| Elements { from, indices: indices.to_vec() };
@@ -169,10 +187,14 @@ fn main() -> Result<(), Failure> {
         ("choices", choices(&mut seed)?, Level::One, 2),
         ("functions", functions(&mut seed)?, Level::One, 1),
     ];
-    for (name, graph, level, samples) in cases {
+    let write = |name: &str, text: String| -> Result<(), Failure> {
         let path = Path::new(&directory).join(format!("{name}.json"));
-        std::fs::write(&path, vector(graph, level, samples, &srs, &mut seed)?)?;
+        std::fs::write(&path, text)?;
         println!("{}", path.display());
+        Ok(())
+    };
+    for (name, graph, level, samples) in cases {
+        write(name, vector(graph, level, samples, &srs, &mut seed)?)?;
     }
-    Ok(())
+    write("lenet", vector(lenet(&mut seed)?, Level::One, 1, &test_srs(1 << 17)?, &mut seed)?)
 }

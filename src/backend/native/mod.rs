@@ -36,10 +36,10 @@ use super::{
 use crate::{
     model::{
         Input, Mlp, Model,
-        quantize::{Accuracy, InputScale, Quantized},
+        quantize::{Accuracy, Calibration, InputRange, InputScale, Quantized, groups},
     },
     proof::{
-        PublicValues, Schema, Statement, Verdict,
+        PublicValues, Schema, Statement, TensorSchema, Verdict,
         bundle::{BackendName, MAX_STATEMENTS},
     },
     storage::Cache,
@@ -264,7 +264,7 @@ impl ProvingBackend for NativeBackend {
         control.stage("quantize");
         let (calibration, source) =
             calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
-        let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
+        let quantized = quantize(model, &mlp, &calibration)?;
         let float = |x: &[f64]| mlp.run(x);
         let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
         let weights = weights_of(&quantized, self.hidden).map_err(|error| unsupported(&error))?;
@@ -277,7 +277,7 @@ impl ProvingBackend for NativeBackend {
         let details = serde_json::to_value(details).map_err(|error| failed("compile", error))?;
         let figures = serde_json::to_value(Figures { calibration: source, accuracy });
         let figures = figures.map_err(|error| failed("compile", error))?;
-        let schema = schema::schema_of(model, quantized.input, quantized.output_scale, self.hidden)?;
+        let schema = schema::schema_of(model, &quantized, self.hidden)?;
         Ok(Circuit { schema, details, figures })
     }
 
@@ -478,18 +478,23 @@ fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier)
     verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
 }
 
+/// The network in integers, with units for the features of its inputs.
+fn quantize(model: &Model, mlp: &Mlp, calibration: &Calibration) -> Result<Quantized, BackendError> {
+    Quantized::with_groups(mlp, calibration, &groups(model.inputs())).map_err(|error| unsupported(&error))
+}
+
 /// The integers that the input's numbers mean, one tensor after the other.
 fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendError> {
     input.check(&super::input_tensors(schema))?;
-    let mut integers = Vec::new();
-    for (tensor, numbers) in schema.tensors().iter().zip(input.tensors()) {
+    let advice = "quantize the model with samples of such inputs (--calibration)";
+    let outside = |range: InputRange| BackendError::OutOfDomain(format!("{range}; {advice}"));
+    let of_tensor = |(tensor, numbers): (&TensorSchema, &Vec<f64>)| {
         let zero_point = u16::try_from(tensor.zero_point).unwrap_or_default();
-        let scale = InputScale { scale: tensor.scales.first().copied().unwrap_or(1.0), zero_point };
-        let advice = "quantize the model with samples of such inputs (--calibration)";
-        let outside = |range| BackendError::OutOfDomain(format!("{range}; {advice}"));
-        integers.append(&mut scale.quantize_all(numbers).map_err(outside)?);
-    }
-    Ok(integers)
+        let integer = |at: usize, x: f64| InputScale { scale: tensor.scale(at), zero_point }.quantize_at(at, x);
+        numbers.iter().enumerate().map(|(at, &x)| integer(at, x).map_err(outside)).collect::<Result<Vec<u16>, _>>()
+    };
+    let lists: Vec<_> = schema.tensors().iter().zip(input.tensors()).map(of_tensor).collect::<Result<_, _>>()?;
+    Ok(lists.concat())
 }
 
 fn weights_of(quantized: &Quantized, hidden: Committed) -> Result<Weights, CircuitError> {

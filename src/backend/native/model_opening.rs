@@ -3,10 +3,10 @@
 //! A proof says that the committed function gave the outputs, whatever that function is. Whoever opens its commitment sees
 //! that it is a network with 8-bit weights, and which.
 
-use super::{NAME, NativeBackend, calibration, damaged, failed, files, refused, unsupported, weights_of};
+use super::{NAME, NativeBackend, calibration, damaged, failed, files, quantize, refused, unsupported, weights_of};
 use crate::{
     backend::{Artifacts, BackendError, Control},
-    model::{Mlp, Model, quantize::Quantized},
+    model::{Mlp, Model},
     proof::{Verdict, bundle::BackendName},
 };
 use alloy::{hex, primitives::B256};
@@ -139,7 +139,7 @@ impl NativeBackend {
         let mlp = Mlp::from_model(model).map_err(|error| unsupported(&error))?;
         let (calibration, _) =
             calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
-        let quantized = Quantized::new(&mlp, &calibration).map_err(|error| unsupported(&error))?;
+        let quantized = quantize(model, &mlp, &calibration)?;
         let weights = weights_of(&quantized, opening.key.shape().committed()).map_err(|error| unsupported(&error))?;
         Ok(if weights == opening.weights {
             Verdict::Valid

@@ -2,7 +2,10 @@
 
 use crate::{
     backend::BackendError,
-    model::{Model, quantize::InputScale},
+    model::{
+        Model,
+        quantize::{Quantized, features_axis},
+    },
     proof::{
         Schema, TensorSchema,
         schema::{Direction, NO_AXIS, Visibility},
@@ -11,25 +14,33 @@ use crate::{
 use alloy::primitives::I256;
 use zkinfer_prover::circuit::{Committed, Shape, Side};
 
-/// 16-bit inputs and 64-bit outputs, one scale each.
-pub(super) fn schema_of(
-    model: &Model,
-    input: InputScale,
-    output_scale: f64,
-    committed: Committed,
-) -> Result<Schema, BackendError> {
-    let inputs = model.inputs().iter().map(|info| TensorSchema {
-        name: info.name.clone(),
-        direction: Direction::Input,
-        visibility: visibility(committed, Side::Inputs),
-        shape: info.shape.clone(),
-        width: 2,
-        is_signed: false,
-        min: I256::ZERO,
-        max: I256::unchecked_from(u16::MAX),
-        scales: vec![input.scale],
-        axis: NO_AXIS,
-        zero_point: input.zero_point.into(),
+/// 16-bit inputs, of one scale or one for every feature of a row, and 64-bit outputs of one scale.
+pub(super) fn schema_of(model: &Model, quantized: &Quantized, committed: Committed) -> Result<Schema, BackendError> {
+    let (input, output_scale) = (quantized.input, quantized.output_scale);
+    let mut units = quantized.units.iter().copied();
+    let inputs = model.inputs().iter().map(|info| {
+        let mut scales: Vec<f64> = units.by_ref().take(info.elements()).map(|unit| unit * input.scale).collect();
+        if scales.windows(2).all(|pair| pair[0] == pair[1]) {
+            scales.truncate(1);
+        }
+        if scales.is_empty() {
+            scales.push(input.scale);
+        }
+        // Only the features of a row have different ones.
+        let axis = features_axis(&info.shape).and_then(|axis| u8::try_from(axis).ok()).filter(|_| scales.len() > 1);
+        TensorSchema {
+            name: info.name.clone(),
+            direction: Direction::Input,
+            visibility: visibility(committed, Side::Inputs),
+            shape: info.shape.clone(),
+            width: 2,
+            is_signed: false,
+            min: I256::ZERO,
+            max: I256::unchecked_from(u16::MAX),
+            scales,
+            axis: axis.unwrap_or(NO_AXIS),
+            zero_point: input.zero_point.into(),
+        }
     });
     let outputs = model.outputs().iter().map(|info| TensorSchema {
         name: info.name.clone(),
@@ -147,12 +158,13 @@ const fn word(visibility: Visibility) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::quantize::Calibration;
 
     fn schema(change: impl FnOnce(&mut Vec<TensorSchema>), committed: Committed) -> Schema {
-        let model = crate::model::synthetic::random_mlp(&[3, 2], 1).unwrap();
-        let model = Model::from_onnx(crate::model::synthetic::to_onnx(&model)).unwrap();
-        let scale = InputScale { scale: 0.5, zero_point: 0 };
-        let mut tensors = schema_of(&model, scale, 0.25, committed).unwrap().tensors().to_vec();
+        let mlp = crate::model::synthetic::random_mlp(&[3, 2], 1).unwrap();
+        let model = Model::from_onnx(crate::model::synthetic::to_onnx(&mlp)).unwrap();
+        let quantized = Quantized::new(&mlp, &Calibration::default()).unwrap();
+        let mut tensors = schema_of(&model, &quantized, committed).unwrap().tensors().to_vec();
         change(&mut tensors);
         Schema::new(tensors).unwrap()
     }

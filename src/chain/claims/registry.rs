@@ -56,7 +56,7 @@ impl ClaimRegistry {
         &self.node
     }
 
-    /// A claim's stage and submitter.
+    /// Where a claim is.
     ///
     /// # Errors
     /// [`ChainError`].

@@ -30,14 +30,20 @@ impl Builder {
         self.take_integers_as_floats(&mut outputs);
         let mut given = HashSet::new();
         let inputs: HashSet<ValueId> = self.inputs.iter().map(|input| input.value).collect();
+        let mut taken: HashSet<String> = inputs.iter().map(|id| self.values[id.0].name.clone()).collect();
         let mut ids = Vec::new();
         for (name, operand) in names.iter().zip(outputs) {
+            // A file may give an input out, or the same tensor twice; here every tensor has a name of its own.
+            let mut own = (*name).to_owned();
+            while !taken.insert(own.clone()) {
+                own.push('~');
+            }
             let id = match operand {
                 Operand::Value(id) if !inputs.contains(&id) && given.insert(id) => id,
-                other => self.copy(name, other),
+                other => self.copy(&own, other),
             };
             given.insert(id);
-            self.values[id.0].name = (*name).to_owned();
+            self.values[id.0].name = own;
             ids.push(id);
         }
         self.drop_dead(&ids);

@@ -8,6 +8,8 @@
 //! that, `normalize` turns operators of every version and those that are sums of others into canonical ones, `infer` knows
 //! their shapes, `fold` computes with constants, `emit` writes.
 
+#[cfg(test)]
+mod bounds;
 mod build;
 mod call;
 mod emit;
@@ -36,7 +38,7 @@ pub(in crate::model) use tensor::{positions, strides};
 use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
 
 /// The versions of ONNX's default operator set that are read.
-pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=27;
+pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=28;
 /// Nodes that a model may have, with functions inlined.
 pub const MAX_NODES: usize = 1_000_000;
 

@@ -26,10 +26,10 @@ macro_rules! operators {
 operators! {
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitShift Cast Ceil Clip
     Concat Conv ConvInteger ConvTranspose Cos Cosh CumSum DepthToSpace DequantizeLinear Div DynamicQuantizeLinear Einsum
-    Elu Equal Erf Exp Expand Floor GRU Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater
-    GreaterOrEqual HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN LSTM
+    Elu Equal Erf Exp Expand Floor Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater
+    GreaterOrEqual HardSigmoid HardSwish Hardmax Identity InstanceNormalization IsInf IsNaN LRN
     LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max MaxPool Min Mod Mul Neg Not OneHot Or PRelu Pad Pow
-    QLinearConv QLinearMatMul QuantizeLinear RNN Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu
+    QLinearConv QLinearMatMul QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu
     Reshape Resize ReverseSequence Round ScatterElements ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus
     Softsign SpaceToDepth Split Sqrt Sub Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Where Xor
 }

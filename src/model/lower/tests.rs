@@ -161,7 +161,7 @@ fn convolutions_batches_and_other_operator_sets_are_refused() {
     let mut graph = Graph::new(5, &[1, 6]);
     let name = graph.gemm("x", &mlp.hidden[0].dense);
     let error = Model::from_onnx(graph.finish(&name, &[1, 5])).unwrap_err();
-    assert!(error.to_string().contains("`ai.onnx` is 5; 6 to 27 are read"), "{error}");
+    assert!(error.to_string().contains("`ai.onnx` is 5; 6 to 28 are read"), "{error}");
 }
 
 /// What is done to every number is put into the dense layer before it, or the one after it.

@@ -87,7 +87,7 @@ impl Plan<'_> {
             layers.push(self.layer(index, dense, scale, weight, saturation)?);
             scale *= weight * REQUANTIZATION;
         }
-        Some(Quantized { input: self.input, layers, output_scale })
+        Some(Quantized { input: self.input, units: Vec::new(), layers, output_scale })
     }
 
     /// The layers whose scale is not fixed by a clipping bound behind them.

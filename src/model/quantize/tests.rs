@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{
-    Input, Model,
+    Input, Model, TensorInfo,
     mlp::{Dense, Hidden},
     synthetic::random_mlp,
 };
@@ -178,4 +178,46 @@ fn the_accuracy_of_the_shipped_and_a_synthetic_network() {
     let images = images.tensors()[0].chunks_exact(64).map(<[f64]>::to_vec).collect();
     let (accuracy, relative) = report("digits", &digits, images);
     assert!(relative < 0.02 && accuracy.same_argmax == accuracy.samples, "{accuracy:?}");
+}
+
+/// A table whose columns differ by a factor of 200, and a network that brings them to the same size first.
+#[test]
+fn features_of_different_magnitudes_keep_their_meaning() {
+    let spread = [150.0, 6.0, 0.75];
+    let mut mlp = random_mlp(&[3, 8, 2], 3).unwrap();
+    for row in mlp.hidden[0].dense.weights.chunks_exact_mut(3) {
+        row.iter_mut().zip(spread).for_each(|(w, most)| *w /= most);
+    }
+    let mut uniform = uniform(9);
+    let samples: Vec<Vec<f64>> = (0..24).map(|_| spread.iter().map(|most| most * uniform()).collect()).collect();
+    let error = |quantized: &Quantized| {
+        let accuracy = quantized.accuracy(&samples, |x| mlp.run(x));
+        assert_eq!(accuracy.out_of_range, 0);
+        accuracy.max_abs_error
+    };
+    let calibration = Calibration::Samples(samples.clone());
+    let info = |shape: &[u64]| TensorInfo { name: "x".into(), shape: shape.to_vec() };
+    let common = Quantized::new(&mlp, &calibration).unwrap();
+    let own = Quantized::with_groups(&mlp, &calibration, &groups(&[info(&[1, 3])])).unwrap();
+    assert!(common.units.is_empty() && own.units.len() == 3, "{:?}", own.units);
+    assert!(own.units.iter().all(|unit| unit.log2().fract() == 0.0));
+    assert!(error(&own) * 4.0 < error(&common), "{} against {}", error(&own), error(&common));
+    // Twice what the samples have is still read.
+    let twice: Vec<f64> = spread.iter().skip(1).map(|most| 2.0 * most).collect();
+    assert!(own.run_real(&[100.0, twice[0], twice[1]]).is_some());
+    // What is in one unit stays there: an image, or numbers of like magnitude.
+    for (groups, samples) in [
+        (groups(&[info(&[1, 1, 3]), info(&[2, 2])]), None),
+        (vec![0, 1, 2], Some(vec![vec![1.0, 0.25, 0.0]; 4])),
+        (vec![0, 1, 2], Some(vec![vec![0.0; 3]; 4])),
+        (vec![0, 0, 0], Some(samples.clone())),
+    ] {
+        match samples {
+            None => assert_eq!(groups, [0, 1, 2, 3, 3, 3, 3]),
+            Some(samples) => {
+                let quantized = Quantized::with_groups(&mlp, &Calibration::Samples(samples), &groups).unwrap();
+                assert!(quantized.units.is_empty());
+            }
+        }
+    }
 }

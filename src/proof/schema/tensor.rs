@@ -68,16 +68,20 @@ impl TensorSchema {
         }
     }
 
+    /// The real number that a step of element `index` means.
+    #[must_use]
+    pub fn scale(&self, index: usize) -> f64 {
+        if self.axis == NO_AXIS {
+            return self.scales[0];
+        }
+        let inner: usize = self.shape[usize::from(self.axis) + 1..].iter().map(|&d| d as usize).product();
+        self.scales[index / inner % self.scales.len()]
+    }
+
     /// The real number that element `index` means when its integer is `q`.
     #[must_use]
     pub fn dequantize(&self, index: usize, q: I256) -> f64 {
-        let channel = if self.axis == NO_AXIS {
-            0
-        } else {
-            let inner: usize = self.shape[usize::from(self.axis) + 1..].iter().map(|&d| d as usize).product();
-            index / inner % self.scales.len()
-        };
-        to_f64(q.saturating_sub(I256::try_from(self.zero_point).unwrap_or(I256::ZERO))) * self.scales[channel]
+        to_f64(q.saturating_sub(I256::try_from(self.zero_point).unwrap_or(I256::ZERO))) * self.scale(index)
     }
 
     pub(super) fn check(&self) -> Result<(), SchemaError> {

@@ -3,7 +3,7 @@
 //!
 //! The verifier takes every canonical program (N1 to N9). The prover, and [`Program::check`] before it:
 //! the gadgets requantize, ReLU, clamp, maximum, division, product, function of 8 and of 16 bits, copy,
-//! comparison, choice and constant, relations, linear and product operators, public and committed ports,
+//! comparison, choice, constant, score, reciprocal, variance and inverse root, relations, linear and product operators, public and committed ports,
 //! batches. What is specified and refused by the check with a typed error: index ports, lanes, kinds of other
 //! gadgets.
 //!

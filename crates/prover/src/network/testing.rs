@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::circuit::Committed;
     use crate::network::gadget::Gadget;
-    use crate::network::graph::samples::{cnn, mixed, mlp, smooth, tree};
+    use crate::network::graph::samples::{cnn, mixed, mlp, norm, smooth, softmax, tree};
     use crate::tensor::CommittedTensor;
 
     fn accepted(graph: Graph, level: Level, samples: usize) {
@@ -232,6 +232,49 @@ mod tests {
         accepted(tree(7), Level::One, 3);
         accepted(smooth(4), Level::One, 1);
         accepted(smooth(5), Level::One, 2);
+    }
+
+    /// Probabilities are what floating point says, and their proofs verify.
+    #[test]
+    fn honest_proofs_of_softmax_verify() {
+        accepted(softmax(4, false), Level::One, 1);
+        accepted(softmax(5, true), Level::One, 3);
+        let graph = softmax(4, false);
+        let inputs: Vec<u16> = vec![3, 250, 17, 99, 120, 4, 201, 7, 60];
+        let run = graph.run(&inputs, 0).unwrap();
+        let value = |row: &Row, bytes: core::ops::Range<usize>| {
+            bytes.rev().fold(0i64, |sum, i| sum * 256 + i64::from(row.limbs[i])) as f64
+        };
+        for (scores, probabilities) in run.rows[2].chunks(3).zip(run.rows[5].chunks(3)) {
+            let t: Vec<f64> = scores.iter().map(|row| value(row, 1..3) - 32_768.0).collect();
+            let e = |t: f64| (t / 512.0).exp();
+            let sum: f64 = t.iter().map(|t| e(*t)).sum();
+            for (t, p) in t.iter().zip(probabilities) {
+                let (expected, got) = (e(*t) / sum, value(p, 2..4) / 65_536.0);
+                // Chords of exp(-x / 2) over steps of 1 are above it by up to 0.03 times the greatest term.
+                assert!((expected - got).abs() < 0.05, "{expected} {got}");
+            }
+        }
+    }
+
+    /// Normalized values are what floating point says, and their proofs verify.
+    #[test]
+    fn honest_proofs_of_layer_norms_verify() {
+        accepted(norm(4), Level::One, 1);
+        accepted(norm(5), Level::One, 3);
+        let inputs: Vec<u16> = vec![3, 250, 17, 99, 120, 4, 201, 7, 60, 0, 255, 128];
+        let run = norm(4).run(&inputs, 0).unwrap();
+        for (x, rows) in inputs.chunks(3).zip(run.rows[5].chunks(3)) {
+            let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+            let mean = x.iter().sum::<f64>() / 3.0;
+            let deviation = (x.iter().map(|x| x * x).sum::<f64>() / 3.0 - mean * mean).sqrt();
+            for (x, row) in x.iter().zip(rows) {
+                let got = f64::from(u16::from_le_bytes([row.limbs[2], row.limbs[3]])) - 32_768.0;
+                // 3 (x - mean) times 2^18 / sqrt(9 deviation^2 / 2^8), divided by 2^16.
+                let expected = (x - mean) / deviation * 64.0;
+                assert!((expected - got).abs() < 2.0, "{expected} {got}");
+            }
+        }
     }
 
     #[test]

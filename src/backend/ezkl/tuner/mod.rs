@@ -52,11 +52,24 @@ pub(super) struct Choice {
 }
 
 /// Measures candidates with `measure`, which returns EZKL's settings for them, and keeps the best circuit.
-/// `None` when no circuit of at most 2^26 rows exists.
+/// `None` when no circuit of at most 2^26 rows exists. Where the verifier of what the objective looks at could not be
+/// deployed, circuits of fewer columns are looked at, whose verifiers are smaller.
 pub(super) fn choose<E>(
     ask: &Ask,
     mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>,
 ) -> Result<Option<Choice>, E> {
+    let best = best(ask, &mut measure)?;
+    let size = |choice: &Choice| choice.forecast.verifier_bytes;
+    match best {
+        Some(large) if size(&large) > MAX_CODE_BYTES && ask.objective != Objective::Gas => {
+            let smaller = self::best(&Ask { objective: Objective::Gas, ..*ask }, &mut measure)?;
+            Ok(smaller.filter(|smaller| size(smaller) < size(&large)).or(Some(large)))
+        }
+        best => Ok(best),
+    }
+}
+
+fn best<E>(ask: &Ask, mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>) -> Result<Option<Choice>, E> {
     let mut best: Option<Choice> = None;
     // The scales depend on neither columns nor digits, so that any first candidate tells them.
     for multiplier in multipliers(ask) {
@@ -283,6 +296,22 @@ pub(super) mod tests {
         let choice = choose(&ask, measure).unwrap().unwrap();
         assert_eq!((choice.run_args.disable_freivalds, choice.run_args.num_inner_cols), (None, 1));
         assert!(choice.forecast.verifier_bytes <= MAX_CODE_BYTES);
+    }
+
+    /// The objective that models have by default looks at two columns only; seven lookups make that verifier too large.
+    #[test]
+    fn a_verifier_beyond_the_limit_on_code_is_tried_with_fewer_columns() {
+        let ask = Ask { lookup_range: Some((-3_000, 3_000)), ..ask(Objective::Balanced) };
+        let with = |lookups: usize| {
+            let required_lookups = vec![serde_json::json!("Sigmoid"); lookups];
+            let made = SettingsResult { required_lookups, ..settings(100, 7) };
+            choose::<()>(&ask, |_| Ok(made.clone())).unwrap().unwrap()
+        };
+        assert_eq!(with(1).run_args.num_inner_cols, 2, "what fits stays what it was");
+        let small = with(7);
+        assert_eq!(small.run_args.num_inner_cols, 1);
+        assert!(small.forecast.verifier_bytes <= MAX_CODE_BYTES);
+        assert!(with(40).forecast.verifier_bytes > MAX_CODE_BYTES, "what fits nowhere is the compiler's error");
     }
 
     #[test]

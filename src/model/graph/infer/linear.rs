@@ -1,4 +1,4 @@
-//! Products of matrices, windows that slide, recurrent networks.
+//! Products of matrices, windows that slide.
 
 use super::{Query, one};
 use crate::model::graph::{
@@ -29,7 +29,7 @@ impl Query<'_> {
                 one(kind.element, [lead, &vec![1; space.len()]].concat())
             }
             Operator::Einsum => one(kind.element, self.einsum()?),
-            _ => self.recurrent(),
+            operator => Err(format!("{operator} has no shape")),
         }
     }
 
@@ -152,26 +152,5 @@ impl Query<'_> {
             }
         }
         result.chars().map(|letter| sizes.get(&letter).copied().ok_or_else(refuse)).collect()
-    }
-
-    /// `Y`, `Y_h` and for LSTM `Y_c`.
-    fn recurrent(&self) -> Result<Vec<TensorType>, String> {
-        let &[steps, batch, _] = self.shape(0)? else { return Err(self.mismatch()) };
-        let hidden = self.attributes.int("hidden_size").and_then(|size| usize::try_from(size).ok());
-        let hidden = hidden.ok_or("has no hidden_size")?;
-        let both = self.attributes.text("direction") == Some("bidirectional");
-        let directions = if both { 2 } else { 1 };
-        let gates = match self.operator {
-            Operator::LSTM => 4,
-            Operator::GRU => 3,
-            _ => 1,
-        };
-        if self.shape(2)? != [directions, gates * hidden, hidden] {
-            return Err(self.mismatch());
-        }
-        let element = self.kind(0)?.element;
-        let all = TensorType::new(element, vec![steps, directions, batch, hidden]);
-        let last = TensorType::new(element, vec![directions, batch, hidden]);
-        Ok(if self.operator == Operator::LSTM { vec![all, last.clone(), last] } else { vec![all, last] })
     }
 }

@@ -151,10 +151,7 @@ impl Query<'_> {
             | O::AveragePool
             | O::MaxPool
             | O::GlobalAveragePool
-            | O::GlobalMaxPool
-            | O::LSTM
-            | O::GRU
-            | O::RNN => self.linear(),
+            | O::GlobalMaxPool => self.linear(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::model::graph::{
     GraphError, Operand,
     build::tensor,
     operators::{Attributes, Operator},
-    tensor::Tensor,
+    tensor::{Element, Tensor},
 };
 
 impl Step<'_, '_> {
@@ -63,12 +63,29 @@ impl Step<'_, '_> {
     fn pair(&mut self) -> Result<Operand, GraphError> {
         let (a, b) = self.operands()?;
         let attributes = match self.call.operator {
+            "Mod" if self.call.int("fmod").unwrap_or(0) == 0 && self.builder.kind(&a).element.is_float() => {
+                return self.floored_mod(&a, &b);
+            }
             "Mod" => Attributes::of([("fmod", self.call.int("fmod").unwrap_or(0).into())]),
+            "BitShift"
+                if [Element::Int8, Element::Int16, Element::Int32, Element::Int64]
+                    .contains(&self.builder.kind(&a).element) =>
+            {
+                return Err(self.refuse("shifts signed integers, which is not read"));
+            }
             "BitShift" => Attributes::of([("direction", self.call.text("direction").unwrap_or("LEFT").into())]),
             _ => Attributes::none(),
         };
         let operator: Operator = self.call.operator.parse().map_err(|()| self.refuse("is not one that is read"))?;
         self.apply(operator, attributes, &[&a, &b])
+    }
+
+    /// `a - floor(a / b) * b`, with the sign of `b`: operator set 17 has it for integers only.
+    fn floored_mod(&mut self, a: &Operand, b: &Operand) -> Result<Operand, GraphError> {
+        let quotient = self.plain(Operator::Div, &[a, b])?;
+        let whole = self.plain(Operator::Floor, &[&quotient])?;
+        let part = self.plain(Operator::Mul, &[&whole, b])?;
+        self.plain(Operator::Sub, &[a, &part])
     }
 
     fn operands(&mut self) -> Result<(Operand, Operand), GraphError> {
@@ -156,7 +173,10 @@ impl Step<'_, '_> {
         let (base, exponent) = self.operands()?;
         let element = self.builder.kind(&base).element;
         if !element.is_float() && self.builder.kind(&exponent).element.is_float() {
-            return Err(self.refuse("raises integers to a floating-point power, which is not read"));
+            // The result is of the base's type.
+            let base = self.cast(&base, Element::Float32)?;
+            let power = self.plain(Operator::Pow, &[&base, &exponent])?;
+            return self.cast(&power, element);
         }
         let exponent = self.cast(&exponent, element)?;
         let square =

@@ -288,7 +288,11 @@ impl Step<'_, '_> {
                 let block = self.call.int("blocksize").ok_or_else(|| self.refuse("has no blocksize"))?;
                 let mut attributes = Attributes::of([("blocksize", block.into())]);
                 if self.call.operator == "SpaceToDepth" {
-                    return self.keep(Operator::SpaceToDepth, attributes);
+                    return match self.call.text("mode") {
+                        // What set 17 has no mode for.
+                        Some("CRD") => self.space_to_depth(shape, block).map(|made| vec![made]),
+                        _ => self.keep(Operator::SpaceToDepth, attributes),
+                    };
                 }
                 attributes.set("mode", self.call.text("mode").unwrap_or("DCR"));
                 self.keep(Operator::DepthToSpace, attributes)
@@ -304,6 +308,22 @@ impl Step<'_, '_> {
                 self.keep(Operator::ReverseSequence, attributes)
             }
         }
+    }
+
+    /// Channels outermost, then the rows and columns of the blocks.
+    fn space_to_depth(&mut self, shape: &[usize], block: i64) -> Result<Operand, GraphError> {
+        let input = self.call.input(0)?;
+        let block = usize::try_from(block).ok().filter(|&block| block > 0);
+        let (Some(block), &[batch, channels, rows, columns]) = (block, shape) else {
+            return Err(self.refuse(format!("takes a tensor of shape {shape:?} apart into blocks of {block:?}")));
+        };
+        if rows % block != 0 || columns % block != 0 {
+            return Err(self.refuse(format!("takes {shape:?} apart into blocks of {block}, which do not fit")));
+        }
+        let (high, wide) = (rows / block, columns / block);
+        let blocks = self.reshaped(&input, &[batch, channels, high, block, wide, block])?;
+        let turned = self.transposed(&blocks, &[0, 1, 3, 5, 2, 4])?;
+        self.reshaped(&turned, &[batch, channels * block * block, high, wide])
     }
 
     fn reduction(&self, attributes: &mut Attributes) -> Result<(), GraphError> {

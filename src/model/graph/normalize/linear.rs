@@ -1,9 +1,8 @@
-//! Products of matrices, recurrent networks, quantized operators.
+//! Products of matrices, quantized operators.
 
 use super::{Made, Step};
 use crate::model::graph::{
     GraphError, Operand,
-    build::tensor,
     operators::{Attributes, Operator},
     tensor::{Element, Tensor},
 };
@@ -25,7 +24,7 @@ impl Step<'_, '_> {
                 let inputs = self.call.inputs.clone();
                 self.builder.node(self.call, Operator::DynamicQuantizeLinear, Attributes::none(), inputs, 3)
             }
-            _ => self.recurrent(),
+            _ => Err(self.refuse("is not one that is read")),
         }
     }
 
@@ -114,75 +113,6 @@ impl Step<'_, '_> {
             inputs.push(Some(self.constant_of(Tensor::ints(element, shape, zeros))));
         }
         self.builder.node(self.call, Operator::QuantizeLinear, attributes, inputs, 1)
-    }
-
-    fn recurrent(&mut self) -> Made {
-        let operator: Operator = self.call.operator.parse().map_err(|()| self.refuse("is not one that is read"))?;
-        let mut inputs = self.call.inputs.clone();
-        let weights = self.shape(&self.call.input(2)?);
-        let &[_, _, hidden] = &weights[..] else {
-            return Err(self.refuse("has recurrent weights that are no three axes"));
-        };
-        let batch_first = self.call.flag("layout");
-        let swap = |step: &mut Self, operand: &mut Option<Operand>| match operand {
-            Some(found) if batch_first => {
-                *operand = Some(step.transposed(&found.clone(), &[1, 0, 2])?);
-                Ok(())
-            }
-            _ => Ok::<_, GraphError>(()),
-        };
-        swap(self, &mut inputs[0])?;
-        for index in [5, 6] {
-            if let Some(state) = inputs.get_mut(index) {
-                swap(self, state)?;
-            }
-        }
-        let steps = inputs[0].as_ref().map_or(0, |x| self.shape(x).first().copied().unwrap_or(0)) as i64;
-        if let Some(Some(lengths)) = inputs.get(4) {
-            let whole = tensor(lengths).and_then(Tensor::as_ints).is_some_and(|list| list.iter().all(|&n| n == steps));
-            if !whole {
-                return Err(self.refuse("has sequences of different lengths, which are not read"));
-            }
-            inputs[4] = None;
-        }
-        while inputs.last().is_some_and(Option::is_none) {
-            inputs.pop();
-        }
-        let attributes = self.recurrent_attributes(operator, hidden);
-        let outputs = if operator == Operator::LSTM { 3 } else { 2 };
-        let mut made = self.builder.node(self.call, operator, attributes, inputs, outputs)?;
-        if batch_first {
-            made[0] = self.transposed(&made[0].clone(), &[2, 0, 1, 3])?;
-            for state in made.iter_mut().skip(1) {
-                *state = self.transposed(&state.clone(), &[1, 0, 2])?;
-            }
-        }
-        Ok(made)
-    }
-
-    fn recurrent_attributes(&self, operator: Operator, hidden: usize) -> Attributes {
-        let mut attributes = Attributes::of([
-            ("hidden_size", (hidden as i64).into()),
-            ("direction", self.call.text("direction").unwrap_or("forward").into()),
-        ]);
-        if let Some(activations) = self.call.texts("activations") {
-            attributes.set("activations", activations);
-        }
-        for name in ["activation_alpha", "activation_beta"] {
-            if let Some(list) = self.call.floats(name) {
-                attributes.set(name, list.to_vec());
-            }
-        }
-        if let Some(clip) = self.call.float("clip") {
-            attributes.set("clip", clip);
-        }
-        let flag = match operator {
-            Operator::GRU => "linear_before_reset",
-            Operator::LSTM => "input_forget",
-            _ => return attributes,
-        };
-        attributes.set(flag, self.call.int(flag).unwrap_or(0));
-        attributes
     }
 }
 

@@ -7,6 +7,7 @@ mod constants;
 mod layout;
 mod linear;
 mod machine_learning;
+mod recurrent;
 mod reduce;
 mod sampling;
 mod trees;
@@ -44,12 +45,10 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         | "MatMulInteger"
         | "QLinearMatMul"
         | "Einsum"
-        | "LSTM"
-        | "GRU"
-        | "RNN"
         | "QuantizeLinear"
         | "DequantizeLinear"
         | "DynamicQuantizeLinear" => step.linear(),
+        "LSTM" | "GRU" | "RNN" => step.recurrent(),
         "Softmax"
         | "LogSoftmax"
         | "Hardmax"

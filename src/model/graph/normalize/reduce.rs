@@ -4,7 +4,7 @@ use super::{Made, Step};
 use crate::model::graph::{
     GraphError, Operand,
     operators::{Attributes, Operator},
-    tensor::Tensor,
+    tensor::{Element, Tensor},
 };
 
 impl Step<'_, '_> {
@@ -46,6 +46,12 @@ impl Step<'_, '_> {
     fn reduced(&mut self, operator: Operator, x: &Operand, axes: &[usize], keep: bool) -> Result<Operand, GraphError> {
         if axes.is_empty() {
             return Ok(x.clone());
+        }
+        if self.builder.kind(x).element == Element::Bool {
+            // Truth values are reduced as numbers: operator set 17 does not have it.
+            let numbers = self.cast(x, Element::Uint8)?;
+            let made = self.reduced(operator, &numbers, axes, keep)?;
+            return self.cast(&made, Element::Bool);
         }
         let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
         let mut attributes = Attributes::of([("keepdims", i64::from(keep).into())]);
@@ -93,7 +99,7 @@ impl Step<'_, '_> {
             "CumSum" => {
                 let axis = self.known(&self.call.input(1)?, "an axis")?.first().copied().unwrap_or(0);
                 let axis = self.axis(axis, shape.len())? as i64;
-                let axis = self.constant_of(Tensor::ints(crate::model::graph::Element::Int64, vec![], vec![axis]));
+                let axis = self.constant_of(Tensor::ints(Element::Int64, vec![], vec![axis]));
                 let int = |name| self.call.int(name).unwrap_or(0).into();
                 let attributes = Attributes::of([("exclusive", int("exclusive")), ("reverse", int("reverse"))]);
                 Ok(vec![self.apply(Operator::CumSum, attributes, &[&x, &axis])?])

@@ -4,6 +4,7 @@ use super::{Made, Step};
 use crate::model::graph::{
     GraphError, Operand,
     operators::{Attributes, Operator},
+    tensor::{Tensor, checked_elements},
 };
 
 /// Where a window goes.
@@ -147,11 +148,29 @@ impl Step<'_, '_> {
             return self.keep(Operator::MaxPool, attributes);
         }
         let mut attributes = attributes;
+        let padded = self.call.int("count_include_pad").unwrap_or(0);
         // Operator set 17 has no dilations here.
-        if attributes.take_ints("dilations").is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
-            return Err(self.refuse("has dilations, which are not read"));
+        let dilated = attributes.ints("dilations").is_some_and(|list| list.iter().any(|&dilation| dilation != 1));
+        if dilated {
+            let sums = self.dilated_sums(&self.call.input(0)?, shape, attributes.clone())?;
+            let ones = self.constant_of(Tensor::floats(vec![1; shape.len()], vec![1.0]));
+            let one = shape[2..].iter().fold(vec![1, 1], |mut all, &dim| {
+                all.push(dim as i64);
+                all
+            });
+            let one = self.list(&one);
+            let ones = self.plain(Operator::Expand, &[&ones, &one])?;
+            let ones_shape = self.shape(&ones);
+            if padded != 0 {
+                let all: i64 = self.kernel(None)?.iter().product();
+                let all = self.number(all as f32);
+                return Ok(vec![self.plain(Operator::Div, &[&sums, &all])?]);
+            }
+            let counts = self.dilated_sums(&ones, &ones_shape, attributes)?;
+            return Ok(vec![self.plain(Operator::Div, &[&sums, &counts])?]);
         }
-        attributes.set("count_include_pad", self.call.int("count_include_pad").unwrap_or(0));
+        attributes.take_ints("dilations");
+        attributes.set("count_include_pad", padded);
         self.keep(Operator::AveragePool, attributes)
     }
 
@@ -192,14 +211,36 @@ impl Step<'_, '_> {
     fn lp_pool(&mut self, x: &Operand, shape: &[usize]) -> Made {
         let mut attributes = self.pool_attributes(shape)?;
         let size: i64 = self.kernel(None)?.iter().product();
-        attributes.set("count_include_pad", 1);
-        if attributes.take_ints("dilations").is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
-            return Err(self.refuse("has dilations, which are not read"));
-        }
         let powers = self.powers(x)?;
+        if attributes.ints("dilations").is_some_and(|list| list.iter().any(|&dilation| dilation != 1)) {
+            let sum = self.dilated_sums(&powers, shape, attributes)?;
+            return Ok(vec![self.root(&sum)?]);
+        }
+        attributes.take_ints("dilations");
+        attributes.set("count_include_pad", 1);
         let (mean, size) = (self.apply(Operator::AveragePool, attributes, &[&powers])?, self.number(size as f32));
         let sum = self.plain(Operator::Mul, &[&mean, &size])?;
         Ok(vec![self.root(&sum)?])
+    }
+
+    /// What windows with gaps add up to: a convolution of every channel with ones.
+    fn dilated_sums(
+        &mut self,
+        x: &Operand,
+        shape: &[usize],
+        mut attributes: Attributes,
+    ) -> Result<Operand, GraphError> {
+        if attributes.int("ceil_mode").unwrap_or(0) != 0 {
+            return Err(self.refuse("has dilations and counts padding beyond the tensor, which is not read"));
+        }
+        let channels = shape[1];
+        let kernel: Vec<usize> = self.kernel(None)?.iter().map(|&dim| dim as usize).collect();
+        let weights = [&[channels, 1], &kernel[..]].concat();
+        let count = checked_elements(&weights).ok_or_else(|| self.refuse("has a window that is too large"))?;
+        self.builder.afford(self.call, count)?;
+        let weights = self.constant_of(Tensor::floats(weights, vec![1.0; count]));
+        attributes.set("group", channels as i64);
+        self.apply(Operator::Conv, attributes, &[x, &weights])
     }
 
     fn p(&self) -> f32 {

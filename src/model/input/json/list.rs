@@ -12,6 +12,8 @@ const DIGITS: &str = "$serde_json::private::Number";
 #[derive(Default)]
 pub(super) struct List {
     pub(super) array: Array,
+    /// Numbers before its own, where it is a part.
+    pub(super) offset: usize,
     /// What is wrong with it: a verb phrase.
     pub(super) fault: Option<String>,
     /// How long lists are, by depth.
@@ -22,9 +24,9 @@ pub(super) struct List {
 
 impl List {
     /// Keeps the first fault, with the place where it is; numbers are kept no longer.
-    pub(super) fn blame(&mut self, fault: impl FnOnce() -> String) {
+    pub(super) fn blame(&mut self, fault: impl FnOnce(&str) -> String) {
         if self.fault.is_none() {
-            self.fault = Some(format!("{} (after {} numbers)", fault(), self.array.numbers.len()));
+            self.fault = Some(fault(&format!("in the place of number {}", self.offset + self.array.numbers.len())));
             self.array.numbers = Vec::new();
         }
     }
@@ -38,7 +40,7 @@ impl List {
             return;
         }
         if *self.depth.get_or_insert(depth) != depth || self.lengths.len() > depth {
-            return self.blame(|| "mixes numbers and lists".into());
+            return self.blame(|place| format!("mixes numbers and lists {place}"));
         }
         self.array.numbers.push(x);
     }
@@ -46,12 +48,16 @@ impl List {
     fn text(&mut self, text: &str) {
         let digits = text.strip_prefix("0x").unwrap_or(text);
         if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            self.blame(|| {
-                "has field elements (64 hex digits), as EZKL's witness files do, which are not read; write decimal numbers"
-                    .into()
+            self.blame(|place| {
+                format!(
+                    "has a field element (64 hex digits, as EZKL's witness files have them) {place}, which is not read; write \
+                     decimal numbers"
+                )
             });
         } else {
-            self.blame(|| format!("has the text {}; write numbers without quotes", shown([text].into_iter())));
+            self.blame(|place| {
+                format!("has the text {} {place}; write numbers without quotes", shown([text].into_iter()))
+            });
         }
     }
 }
@@ -68,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for Level<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         if self.depth > MAX_RANK + 1 {
-            self.list.blame(|| "is nested too deeply".into());
+            self.list.blame(|_| "is nested too deeply".into());
             return IgnoredAny::deserialize(reader).map(|_| ());
         }
         reader.deserialize_any(self)
@@ -113,7 +119,7 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        self.list.blame(|| "has null, where a number is wanted".into());
+        self.list.blame(|place| format!("has null {place}"));
         Ok(())
     }
 
@@ -127,14 +133,14 @@ impl<'de> Visitor<'de> for Level<'_> {
             map.next_value::<IgnoredAny>()?;
         }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.list.blame(|| "has an object, where a number is wanted".into());
+        self.list.blame(|place| format!("has an object {place}"));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Self { list, depth, budget } = self;
         if list.depth == Some(depth) {
-            list.blame(|| "mixes numbers and lists".into());
+            list.blame(|place| format!("mixes numbers and lists {place}"));
         }
         if list.lengths.len() <= depth {
             list.lengths.resize(depth + 1, None);
@@ -145,7 +151,7 @@ impl<'de> Visitor<'de> for Level<'_> {
         }
         let expected = *list.lengths[depth].get_or_insert(length);
         if expected != length {
-            list.blame(|| format!("has a list of {length} beside one of {expected}"));
+            list.blame(|_| format!("has a list of {length} beside one of {expected}"));
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
         let (mut kept, mut count, mut loose) = (Vec::new(), 0, List::default());
         loop {
             // Numbers without a list around them are collected in `loose`; a list is begun anew for every other item.
-            let mut list = List::default();
+            let mut list = List { offset: loose.array.numbers.len(), ..List::default() };
             let item = Item { list: &mut list, loose: &mut loose, budget: self.budget };
             match items.next_element_seed(item)? {
                 None => break,
@@ -184,7 +184,7 @@ impl<'de> Visitor<'de> for DataSeed<'_> {
             return Ok(Data::Lists { kept, count });
         }
         if count > 0 {
-            loose.blame(|| "mixes numbers and lists".into());
+            loose.blame(|_| "mixes numbers and lists".into());
         }
         loose.array.shape = vec![loose.array.numbers.len()];
         Ok(Data::Numbers(loose))
@@ -212,7 +212,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_> {
         loose.array.numbers.append(&mut list.array.numbers);
         loose.depth = Some(1);
         if let Some(fault) = fault {
-            loose.blame(|| fault);
+            loose.blame(|_| fault);
         }
         Ok(false)
     }

@@ -83,15 +83,16 @@ fn rows_are_inferences() {
 fn what_is_wrong_is_said_with_the_tensor() {
     let digits = "4".repeat(64);
     for (json, why) in [
-        (format!(r#"{{"input_data": [["{digits}", "{digits}"]]}}"#), "field elements"),
-        (format!(r#"{{"input_data": ["{digits}"]}}"#), "field elements"),
+        (format!(r#"{{"input_data": [["{digits}", "{digits}"]]}}"#), "a field element"),
+        (format!(r#"{{"input_data": ["{digits}"]}}"#), "a field element"),
         (
             r#"{"input_data": [[1, "2", 3, 4]]}"#.into(),
-            "has the text `2`; write numbers without quotes (after 1 numbers)",
+            "has the text `2` in the place of number 1; write numbers without quotes",
         ),
-        (r#"{"input_data": [[1, null, 3, 4]]}"#.into(), "null"),
-        (r#"{"input_data": [[1, {"a": 2}, 3, 4]]}"#.into(), "an object"),
-        (r#"{"input_data": [[1, {}, 3, 4]]}"#.into(), "an object"),
+        (r#"{"input_data": [1, 2, null, 4]}"#.into(), "has null in the place of number 2"),
+        (r#"{"input_data": [[1, null, 3, 4]]}"#.into(), "has null in the place of number 1"),
+        (r#"{"input_data": [[1, {"a": 2}, 3, 4]]}"#.into(), "has an object in the place of number 1"),
+        (r#"{"input_data": [[1, {}, 3, 4]]}"#.into(), "has an object in the place of number 1"),
         (r#"{"input_data": [[1, [2], 3, 4]]}"#.into(), "mixes"),
         (r#"{"input_data": [[[1], 2, 3, 4]]}"#.into(), "mixes"),
         (r#"{"input_data": [1, [2, 3, 4]]}"#.into(), "mixes"),

@@ -14,7 +14,9 @@ mod copies;
 mod interpolation;
 mod leftovers;
 mod lookups;
+mod norms;
 mod products;
+mod softmax;
 mod tensors;
 
 use super::columns::NetworkColumns;

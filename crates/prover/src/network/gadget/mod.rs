@@ -103,6 +103,29 @@ pub enum Gadget {
         /// Whether it is in `[-2^15, 2^15)`; in `[0, 2^16)` otherwise.
         signed: bool,
     },
+    /// A score `t` as [`Self::Requantize`] by 8, its distance `D` to the maximum of its row, and `sel`: 1 for one score
+    /// whose distance is 0. Relations with a [`Self::Reciprocal`] tie `D` and `sel`.
+    Score,
+    /// `r = floor(65535^2 / X_1)`: `r X_1 = 65535^2 - rem`, `X_1 - 1 - rem >= 0`. `X_2` is the maximum of a row of scores.
+    Reciprocal,
+    /// `V = floor((d X_2 - X_1^2 + 2^{s-1}) / 2^s)`, below `2^24`: `X_1` is a sum of `d` values, `X_2` the sum of their
+    /// squares. The value is `V + 1`.
+    Variance {
+        /// `d`.
+        width: u32,
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// `r <= sqrt(2^log / X_1)`: `r^2 = X_2`, `X_2 X_1 <= 2^log`. With [`Self::RootAbove`] it is the greatest such number.
+    InverseRoot {
+        /// The numerator's exponent, 16 to 39.
+        log: u8,
+    },
+    /// `X_1 X_2 > 2^log`, where `X_1 = (r + 1)^2` of a row of [`Self::InverseRoot`] with the same `X_2`.
+    RootAbove {
+        /// The numerator's exponent, 16 to 39.
+        log: u8,
+    },
     /// `y = floor((X_1 X_2 + 2^{s-1}) / 2^s)` in `[0, 2^16)`; relations determine `X_1` and `X_2`.
     UnsignedProduct {
         /// `s`, 8 or 16.
@@ -162,6 +185,9 @@ impl Gadget {
             Self::Function { table, bytes } => table > 0 && (1..=2).contains(&bytes),
             Self::Copy | Self::Compare | Self::Choose { .. } | Self::Constant { .. } => true,
             Self::UnsignedProduct { shift } => shift_ok(shift),
+            Self::Score | Self::Reciprocal => true,
+            Self::Variance { width, shift } => shift_ok(shift) && (1..=1 << 16).contains(&width),
+            Self::InverseRoot { log } | Self::RootAbove { log } => (16..=39).contains(&log),
             Self::Interpolate { table, .. } => table > 0,
         }
     }
@@ -174,6 +200,18 @@ impl Gadget {
             Self::Copy | Self::Compare | Self::Choose { .. } | Self::Constant { .. } => false,
             Self::Requantize { .. } | Self::Relu { .. } | Self::Clamp { .. } | Self::Divide { .. } => true,
             Self::Function { .. } | Self::Interpolate { .. } => true,
+            // Its other cells are tied by relations among rows.
+            Self::Score | Self::Reciprocal => false,
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => false,
+        }
+    }
+
+    /// The view whose values make the value of the row: a constraint that has every element once defines it.
+    pub(crate) fn defining_view(self) -> Option<u8> {
+        match self {
+            Self::Constant { .. } => Some(0),
+            Self::Score | Self::Reciprocal => Some(1),
+            linear => linear.is_linear().then_some(1),
         }
     }
 
@@ -211,6 +249,11 @@ impl Gadget {
             Self::Copy | Self::Choose { .. } | Self::Constant { .. } => 2,
             Self::Interpolate { .. } => 9,
             Self::Compare => 5,
+            Self::Score => 6,
+            Self::Reciprocal => 10,
+            Self::Variance { shift, .. } => shift / 8 + 3,
+            Self::InverseRoot { .. } => 8,
+            Self::RootAbove { .. } => 5,
         }
     }
 
@@ -237,7 +280,8 @@ impl Gadget {
     pub fn operands(self) -> u8 {
         match self {
             Self::Max { inputs } => inputs - 2,
-            Self::Product { .. } | Self::UnsignedProduct { .. } => 2,
+            Self::Product { .. } | Self::UnsignedProduct { .. } | Self::Reciprocal => 2,
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => 2,
             _ => self.reads(),
         }
     }
@@ -341,6 +385,38 @@ impl Gadget {
                 };
                 (vec![constant(out, half(signed[1])), argument], vec![interpolate])
             }
+            Self::Score => {
+                let u = remainder(&mut cells, 8);
+                let t = constant(cells.take(2, 1), -(1 << 15));
+                let (distance, sel) = (cells.take(2, 1), cells.take(1, 1));
+                let z = u.plus(scaled(&t, 1 << 8));
+                (vec![t, z, distance.clone(), sel.clone()], vec![gate(&sel, &distance, zero())])
+            }
+            Self::Reciprocal => {
+                let (r, rem, slack) = (cells.take(2, 1), cells.take(4, 1), cells.take(4, 1));
+                let rest = constant(scaled(&rem, -1), 65_535 * 65_535);
+                let below = constant(scaled(&rem, -1).plus(scaled(&slack, -1)).plus(operand(0)), -1);
+                let gates = vec![gate(&r, &operand(0), rest), gate(&zero(), &zero(), below)];
+                (vec![r, operand(0), operand(1), Form::constant(1)], gates)
+            }
+            Self::Variance { width, shift } => {
+                let u = remainder(&mut cells, shift);
+                let v = cells.take(3, 1);
+                let both = u.plus(scaled(&v, 1 << shift));
+                let square = scaled(&both, -1).plus(scaled(&operand(1), width.into()));
+                (vec![constant(v, 1), operand(0), operand(1)], vec![gate(&operand(0), &operand(0), square)])
+            }
+            Self::InverseRoot { log } => {
+                let (r, rem) = (cells.take(3, 1), cells.take(5, 1));
+                let next = constant(scaled(&r, 2).plus(operand(1)), 1);
+                let rest = constant(scaled(&rem, -1), 1 << log);
+                let gates = vec![gate(&r, &r, operand(1)), gate(&operand(1), &operand(0), rest)];
+                (vec![r, operand(0), next], gates)
+            }
+            Self::RootAbove { log } => {
+                let above = constant(cells.take(5, 1), (1 << log) + 1);
+                (vec![operand(0), operand(1)], vec![gate(&operand(0), &operand(1), above)])
+            }
             Self::Compare => {
                 let (c, pos, neg) = (cells.take(1, 1), cells.take(2, 1), cells.take(2, 1));
                 let less = constant(scaled(&c, -1), 1);
@@ -381,7 +457,7 @@ impl Gadget {
         candidates.extend((2..=4).map(|inputs| Self::Max { inputs }));
         candidates.extend(shifts.clone().map(|shift| Self::Product { shift }));
         candidates.extend(shifts.clone().map(|shift| Self::UnsignedProduct { shift }));
-        candidates.extend([Self::Copy, Self::Compare]);
+        candidates.extend([Self::Copy, Self::Compare, Self::Score, Self::Reciprocal]);
         for signed in [false, true] {
             candidates.extend([Self::Choose { signed }, Self::Constant { signed }]);
         }
@@ -392,6 +468,11 @@ impl Gadget {
                     candidates.push(Self::Interpolate { table, slope, signed });
                 }
             }
+        }
+        candidates.extend((16..=39).flat_map(|log| [Self::InverseRoot { log }, Self::RootAbove { log }]));
+        let square = kind.gates.first().and_then(|gate| gate.c.terms.last());
+        if let Some(width) = square.and_then(|(_, d)| u32::try_from(*d).ok()) {
+            candidates.extend(shifts.clone().map(|shift| Self::Variance { width, shift }));
         }
         let view = |i: usize| kind.views.get(i);
         if let (Some(value), Some(gate)) = (view(0), kind.gates.get(1)) {

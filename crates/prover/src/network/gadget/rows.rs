@@ -77,7 +77,10 @@ impl Gadget {
             Self::Max { .. } | Self::Product { .. } | Self::UnsignedProduct { .. } => {
                 return Err(RangeKind::Activation);
             }
-            Self::Compare | Self::Choose { .. } => return Err(RangeKind::Activation),
+            Self::Compare | Self::Choose { .. } | Self::Score | Self::Reciprocal => return Err(RangeKind::Activation),
+            Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => {
+                return Err(RangeKind::Activation);
+            }
         }
         Ok(cells.row)
     }
@@ -98,6 +101,33 @@ impl Gadget {
                 cells.put(if c { by } else { 0 }, 2, RangeKind::Over)?;
                 cells.put(if c { 0 } else { -by - 1 }, 2, RangeKind::Under)?;
             }
+            (Self::Reciprocal, [sum, _]) => {
+                let square = 65_535i64 * 65_535;
+                let r = square.checked_div(*sum).filter(|_| *sum > 0).ok_or(RangeKind::Under)?;
+                let rem = square - r * sum;
+                cells.put(r, 2, RangeKind::Under)?;
+                cells.put(rem, 4, RangeKind::Over)?;
+                cells.put(sum - 1 - rem, 4, RangeKind::Over)?;
+            }
+            (Self::Variance { width, shift }, [sum, squares]) => {
+                let squares = squares.checked_mul(width.into()).ok_or(RangeKind::Over)?;
+                let square = sum.checked_mul(*sum).ok_or(RangeKind::Over)?;
+                let v = cells.divide(squares.checked_sub(square).ok_or(RangeKind::Over)?, shift)?;
+                cells.put(v, 3, RangeKind::Over)?;
+            }
+            (Self::InverseRoot { log }, [v]) => {
+                let r = inverse_root(log, *v).ok_or(RangeKind::Under)?;
+                cells.put(r, 3, RangeKind::Over)?;
+                cells.put((1 << log) - r * r * v, 5, RangeKind::Over)?;
+                cells.row.operands[..2].copy_from_slice(&[*v, r * r]);
+                return Ok(cells.row);
+            }
+            (Self::RootAbove { log }, [v]) => {
+                let next = inverse_root(log, *v).ok_or(RangeKind::Under)? + 1;
+                cells.put(next * next * v - (1 << log) - 1, 5, RangeKind::Over)?;
+                cells.row.operands[..2].copy_from_slice(&[next * next, *v]);
+                return Ok(cells.row);
+            }
             (Self::Choose { signed }, [c, a, b]) => {
                 let value = if *c == 1 { *a } else { *b };
                 cells.put(if signed { value + (1 << 15) } else { value }, 2, RangeKind::Activation)?;
@@ -114,6 +144,21 @@ impl Gadget {
         let mut row = Self::Requantize { shift }.row(product, &[])?;
         row.operands[..2].copy_from_slice(&factors);
         Ok(row)
+    }
+
+    /// The row of a score: its value, its distance to the maximum, whether it is the one that is selected.
+    pub(crate) fn score_row(t: i64, distance: i64, selected: bool) -> Result<Row, RangeKind> {
+        let mut cells = Writer::default();
+        let t = cells.divide(t << 8, 8)?;
+        cells.put(t + (1 << 15), 2, RangeKind::Activation)?;
+        cells.put(distance, 2, RangeKind::Over)?;
+        cells.put(selected.into(), 1, RangeKind::Activation)?;
+        Ok(cells.row)
+    }
+
+    /// The distance in the row of a score.
+    pub(crate) fn distance(row: &Row) -> i64 {
+        i64::from(row.limbs[3]) + (i64::from(row.limbs[4]) << 8)
     }
 
     /// The row of a maximum.
@@ -142,6 +187,9 @@ impl Gadget {
                 row = self.row(0, tables).unwrap_or_default()
             }
             Self::UnsignedProduct { .. } => row = self.operand_row(&[0; 2]).unwrap_or_default(),
+            Self::Reciprocal => row = self.operand_row(&[65_535, 0]).unwrap_or_default(),
+            Self::Variance { .. } => row = self.operand_row(&[0, 0]).unwrap_or_default(),
+            Self::InverseRoot { .. } | Self::RootAbove { .. } => row = self.operand_row(&[1 << 8]).unwrap_or_default(),
             // Such a row reads itself.
             Self::Compare => row = self.operand_row(&[1; 2]).unwrap_or_default(),
             Self::Choose { .. } => row = self.operand_row(&[0; 3]).unwrap_or_default(),
@@ -161,6 +209,12 @@ impl Gadget {
         }
         row
     }
+}
+
+/// The greatest `r` with `r^2 v <= 2^log`, for `v` in `1..=2^24`.
+fn inverse_root(log: u8, v: i64) -> Option<i64> {
+    let most = (1i64 << log).checked_div(v).filter(|_| (1..=1 << 24).contains(&v))?;
+    Some(most.isqrt())
 }
 
 /// Cells in the order of [`Cells`].

@@ -15,7 +15,10 @@ fn all() -> Vec<Gadget> {
     out.extend([8, 16].map(|shift| Gadget::Product { shift }));
     out.extend([(1, 1), (2, 2)].map(|(table, bytes)| Gadget::Function { table, bytes }));
     out.extend([8, 16].map(|shift| Gadget::UnsignedProduct { shift }));
-    out.extend([Gadget::Copy, Gadget::Compare]);
+    out.extend([Gadget::Copy, Gadget::Compare, Gadget::Score, Gadget::Reciprocal]);
+    out.extend([(1, 8), (768, 16)].map(|(width, shift)| Gadget::Variance { width, shift }));
+    out.extend([16, 36, 39].map(|log| Gadget::InverseRoot { log }));
+    out.extend([16, 36, 39].map(|log| Gadget::RootAbove { log }));
     for signed in [false, true] {
         out.extend([Gadget::Choose { signed }, Gadget::Constant { signed }]);
         for (table, slope) in [(3, Slope::Rising), (4, Slope::Falling), (5, Slope::Signed)] {
@@ -176,7 +179,10 @@ fn rows_are_unique() {
 /// Rows of operands compute what the gadget says, and meet their own gates; no other value does.
 #[test]
 fn rows_of_operands_are_unique() {
-    let cases: [(Gadget, &[i64], i64); 9] = [
+    let cases: [(Gadget, &[i64], i64); 12] = [
+        (Gadget::Reciprocal, &[65_535, 7], 65_535),
+        (Gadget::Reciprocal, &[65_536, -7], 65_534),
+        (Gadget::Reciprocal, &[4_000_000_000, 0], 1),
         (Gadget::Compare, &[5, 5], 1),
         (Gadget::Compare, &[-32_768, 32_767], 0),
         (Gadget::Compare, &[65_535, 0], 1),
@@ -198,7 +204,35 @@ fn rows_of_operands_are_unique() {
             assert!(!gates_hold(&kind, &other, 12), "{gadget:?} {cell}");
         }
     }
+    assert!(Gadget::Reciprocal.operand_row(&[65_534, 0]).is_err() && Gadget::Reciprocal.operand_row(&[0, 0]).is_err());
     assert!(Gadget::Choose { signed: false }.operand_row(&[1, -1, 0]).is_err());
     assert!(Gadget::Compare.operand_row(&[-2, 65_535]).is_err());
     assert!(Gadget::UnsignedProduct { shift: 8 }.operand_row(&[65_535, 65_535]).is_err());
+}
+
+/// A root and the bound above it leave one number, and nothing else meets both gates.
+#[test]
+fn roots_are_exact() {
+    for log in [16u8, 36, 39] {
+        let (below, above) = (Gadget::InverseRoot { log }, Gadget::RootAbove { log });
+        for v in [1i64, 2, 3, 255, 256, 4_097, 65_535, 1 << 24] {
+            let (Ok(root), Ok(bound)) = (below.operand_row(&[v]), above.operand_row(&[v])) else {
+                assert!(((1i64 << log) / v).isqrt() >= 1 << 24 || log == 39, "{log} {v}");
+                continue;
+            };
+            let (kind, other) = (below.kind(2, 3, 12), above.kind(2, 3, 12));
+            assert!(gates_hold(&kind, &root, 12) && gates_hold(&other, &bound, 12));
+            let r = value(&kind.views[0], &root, 12);
+            assert!(r * r * v <= 1 << log && (r + 1) * (r + 1) * v > 1 << log);
+            assert_eq!(value(&kind.views[2], &root, 12), value(&other.views[0], &bound, 12), "the next square");
+            assert_eq!(value(&kind.views[1], &root, 12), value(&other.views[1], &bound, 12));
+        }
+    }
+    let row = Gadget::Variance { width: 3, shift: 8 }.operand_row(&[30, 500]).unwrap();
+    // (3 * 500 - 900) / 256, and one.
+    assert_eq!(value(&Gadget::Variance { width: 3, shift: 8 }.kind(2, 3, 12).views[0], &row, 12), 3);
+    assert!(
+        Gadget::Variance { width: 1, shift: 8 }.operand_row(&[1 << 20, 0]).is_err(),
+        "sums that belong to no values"
+    );
 }

@@ -54,6 +54,15 @@ fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
         Gadget::Choose { signed } => out.extend([11, signed.into()]),
         Gadget::Constant { signed } => out.extend([12, signed.into()]),
         Gadget::UnsignedProduct { shift } => out.extend([13, shift]),
+        Gadget::Score => out.push(14),
+        Gadget::Reciprocal => out.push(15),
+        Gadget::Variance { width, shift } => {
+            out.push(16);
+            u32s(out, &[width]);
+            out.push(shift);
+        }
+        Gadget::InverseRoot { log } => out.extend([17, log]),
+        Gadget::RootAbove { log } => out.extend([18, log]),
     }
 }
 
@@ -155,6 +164,43 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
         Layer::MulUnsigned { from, shift } => {
             out.push(12);
             u32s(out, &from.map(at));
+            out.push(*shift);
+        }
+        Layer::Variances { from, shift } => {
+            out.push(17);
+            u32s(out, &[at(*from)]);
+            out.push(*shift);
+        }
+        Layer::InverseRoots { variances, log } => {
+            out.push(18);
+            u32s(out, &[at(*variances)]);
+            out.push(*log);
+        }
+        Layer::RootBounds { roots } => {
+            out.push(19);
+            u32s(out, &[at(*roots)]);
+        }
+        Layer::Normalize { from, roots, shift } => {
+            out.push(20);
+            u32s(out, &[at(*from), at(*roots)]);
+            out.push(*shift);
+        }
+        Layer::Scores { from } => {
+            out.push(13);
+            u32s(out, &[at(*from)]);
+        }
+        Layer::OfDistance { scores, activation } => {
+            out.push(14);
+            u32s(out, &[at(*scores)]);
+            gadget(out, *activation);
+        }
+        Layer::Reciprocals { scores, from } => {
+            out.push(15);
+            u32s(out, &[at(*scores), at(*from)]);
+        }
+        Layer::ScaleRows { from, by, shift } => {
+            out.push(16);
+            u32s(out, &[at(*from), at(*by)]);
             out.push(*shift);
         }
     }
@@ -321,6 +367,11 @@ impl Reader<'_> {
             11 => Gadget::Choose { signed: self.bit()? },
             12 => Gadget::Constant { signed: self.bit()? },
             13 => Gadget::UnsignedProduct { shift: self.u8()? },
+            14 => Gadget::Score,
+            15 => Gadget::Reciprocal,
+            16 => Gadget::Variance { width: self.u32()?, shift: self.u8()? },
+            17 => Gadget::InverseRoot { log: self.u8()? },
+            18 => Gadget::RootAbove { log: self.u8()? },
             NONE => return Ok(None),
             other => return Err(EncodingError::Flags(other)),
         }))
@@ -371,6 +422,14 @@ impl Reader<'_> {
                 Layer::Constant { dims: self.u32_list(MAX_AXES)?, values: self.parameters()?, signed }
             }
             12 => Layer::MulUnsigned { from: self.sources()?, shift: self.u8()? },
+            13 => Layer::Scores { from: self.source()? },
+            17 => Layer::Variances { from: self.source()?, shift: self.u8()? },
+            18 => Layer::InverseRoots { variances: self.source()?, log: self.u8()? },
+            19 => Layer::RootBounds { roots: self.source()? },
+            20 => Layer::Normalize { from: self.source()?, roots: self.source()?, shift: self.u8()? },
+            14 => Layer::OfDistance { scores: self.source()?, activation: self.gadget()? },
+            15 => Layer::Reciprocals { scores: self.source()?, from: self.source()? },
+            16 => Layer::ScaleRows { from: self.source()?, by: self.source()?, shift: self.u8()? },
             other => return Err(EncodingError::Flags(other)),
         })
     }

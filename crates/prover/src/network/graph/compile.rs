@@ -290,6 +290,54 @@ impl Lowering<'_> {
                 }
             }
             Layer::MatMul { from, .. } => self.matmul(layer, *from),
+            Layer::Variances { from, .. } => {
+                let of = self.graph.dims[*from].clone();
+                for (view, square) in [(1, None), (2, Some(0))] {
+                    let sum = self.access(layer, view, 1, whole(&dims, Monomial::theta));
+                    let terms = Access { view2: square, ..self.access(*from, 0, -1, rows(&of, true)) };
+                    self.relation(vec![sum, terms], vec![]);
+                }
+            }
+            Layer::InverseRoots { variances, .. } => self.same_value(layer, 1, (*variances, 0), &dims),
+            Layer::RootBounds { roots } => {
+                if let Layer::InverseRoots { variances, .. } = &self.graph.layers[*roots] {
+                    self.same_value(layer, 1, (*variances, 0), &dims);
+                }
+                let next = self.access(*roots, 2, 1, whole(&dims, Monomial::theta));
+                let bound = self.access(layer, 0, -1, whole(&dims, Monomial::theta));
+                self.relation(vec![next, bound], vec![]);
+            }
+            Layer::Normalize { from, roots, .. } => {
+                if let Layer::InverseRoots { variances, .. } = &self.graph.layers[*roots] {
+                    let centered = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                    let width = dims.last().copied().unwrap_or(1);
+                    let x = self.access(*from, 0, -i64::from(width), whole(&dims, Monomial::theta));
+                    let sum = self.access(*variances, 1, 1, rows(&dims, false));
+                    self.relation(vec![centered, x, sum], vec![]);
+                }
+                let factor = self.access(layer, 2, 1, whole(&dims, Monomial::theta));
+                let root = self.access(*roots, 0, -1, rows(&dims, false));
+                self.relation(vec![factor, root], vec![]);
+            }
+            Layer::Scores { from } => {
+                let z = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                let x = self.access(*from, 0, -(1 << 8), whole(&dims, Monomial::theta));
+                self.relation(vec![z, x], vec![]);
+            }
+            Layer::OfDistance { scores, .. } => {
+                let argument = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                let distance = self.access(*scores, 2, -1, whole(&dims, Monomial::theta));
+                self.relation(vec![argument, distance], vec![]);
+            }
+            Layer::Reciprocals { scores, from } => self.reciprocals(layer, *scores, *from),
+            Layer::ScaleRows { from, by, .. } => {
+                let factor = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
+                let x = self.access(*from, 0, -1, whole(&dims, Monomial::theta));
+                self.relation(vec![factor, x], vec![]);
+                let factor = self.access(layer, 2, 1, whole(&dims, Monomial::theta));
+                let row = self.access(*by, 0, -1, rows(&dims, false));
+                self.relation(vec![factor, row], vec![]);
+            }
             Layer::Gather { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {}
             Layer::Constant { .. } => self.constant(layer, &dims),
             Layer::Add { from, activation } => {
@@ -347,6 +395,30 @@ impl Lowering<'_> {
         }
         let copied = |((position, column), address)| Copied { position, column, address };
         addresses.into_iter().map(copied).collect()
+    }
+
+    /// A view of a layer is a view of another, element by element.
+    fn same_value(&mut self, layer: usize, view: u8, (from, of): (usize, u8), dims: &[u32]) {
+        let own = self.access(layer, view, 1, whole(dims, Monomial::theta));
+        let other = self.access(from, of, -1, whole(dims, Monomial::theta));
+        self.relation(vec![own, other], vec![]);
+    }
+
+    /// `S` is the sum of a row; `M` is its maximum: `D + t = M` for all of its scores, and one is selected.
+    fn reciprocals(&mut self, layer: usize, scores: usize, from: usize) {
+        let dims = self.graph.dims[scores].clone();
+        let of_rows = whole(&self.graph.dims[layer], Monomial::theta);
+        let sum = self.access(layer, 1, 1, of_rows.clone());
+        let terms = self.access(from, 0, -1, rows(&dims, true));
+        self.relation(vec![sum, terms], vec![]);
+        let all = whole(&dims, Monomial::theta);
+        let distance = self.access(scores, 2, 1, all.clone());
+        let score = self.access(scores, 0, 1, all);
+        let maximum = self.access(layer, 2, -1, rows(&dims, false));
+        self.relation(vec![distance, score, maximum], vec![]);
+        let selected = self.access(scores, 3, 1, rows(&dims, true));
+        let one = self.access(layer, 3, -1, of_rows);
+        self.relation(vec![selected, one], vec![]);
     }
 
     /// Constants are hats without activations: element `i` has the exponent `i` of `alpha`.
@@ -459,6 +531,22 @@ impl Lowering<'_> {
             });
         }
     }
+}
+
+/// The rows of `[.., n]`: its elements added up, each row weighted as an element of `[..]`; or what has `[..]`, every
+/// element of it once for each element of the row and weighted as that one.
+fn rows(dims: &[u32], summed: bool) -> Vec<Var> {
+    let Some((width, of)) = dims.split_last() else { return Vec::new() };
+    // At most three axes.
+    let last = dims.len() as u8 - 1;
+    if summed {
+        let mut vars = whole(of, Monomial::theta);
+        vars.extend((*width > 1).then(|| var(*width, Monomial::default(), Some((last, 1)))));
+        return vars;
+    }
+    let mut vars = whole(dims, Monomial::theta);
+    vars.iter_mut().filter(|v| v.target.is_some_and(|(axis, _)| axis == last)).for_each(|v| v.target = None);
+    vars
 }
 
 /// All elements of a port, element `i` with `step^i`.

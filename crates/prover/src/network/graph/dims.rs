@@ -62,6 +62,68 @@ pub(super) fn of_layer(
             (a, b) if a == b && Gadget::is_valid(Gadget::UnsignedProduct { shift: *shift }) => Ok(a.clone()),
             _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
         },
+        Layer::Variances { from, shift } => match source(*from)?.split_last() {
+            Some((width, rest))
+                if !rest.is_empty() && Gadget::is_valid(Gadget::Variance { width: *width, shift: *shift }) =>
+            {
+                Ok(rest.to_vec())
+            }
+            _ => Err(unsupported(
+                index,
+                "Variances",
+                "its source has rows of at most 2^16 values, and the shift is 8 or 16",
+            )),
+        },
+        Layer::InverseRoots { variances, log } => match (source(*variances)?, layers.get(*variances)) {
+            (dims, Some(Layer::Variances { .. })) if Gadget::is_valid(Gadget::InverseRoot { log: *log }) => {
+                Ok(dims.clone())
+            }
+            _ => {
+                Err(unsupported(index, "InverseRoots", "they are those of variances, with a numerator of 2^16 to 2^39"))
+            }
+        },
+        Layer::RootBounds { roots } => match (source(*roots)?, layers.get(*roots)) {
+            (dims, Some(Layer::InverseRoots { .. })) => Ok(dims.clone()),
+            _ => Err(unsupported(index, "RootBounds", "they are those of inverse roots")),
+        },
+        Layer::Normalize { from, roots, shift } => {
+            let variances = match layers.get(*roots) {
+                Some(Layer::InverseRoots { variances, .. }) if *roots < index => layers.get(*variances),
+                _ => None,
+            };
+            match variances {
+                Some(Layer::Variances { from: of, .. }) if of == from && matches!(shift, 8 | 16) => {
+                    Ok(source(*from)?.clone())
+                }
+                _ => {
+                    Err(unsupported(index, "Normalize", "its roots are those of its source, and the shift is 8 or 16"))
+                }
+            }
+        }
+        Layer::Scores { from } => match source(*from)? {
+            rows if rows.len() > 1 => Ok(rows.clone()),
+            _ => Err(unsupported(index, "Scores", "its source has rows: two axes at least")),
+        },
+        Layer::OfDistance { scores, activation } => {
+            let unsigned = matches!(activation, Gadget::Interpolate { signed: [false, false], .. });
+            match (source(*scores)?, layers.get(*scores)) {
+                (dims, Some(Layer::Scores { .. })) if unsigned && activation.is_valid() => Ok(dims.clone()),
+                _ => Err(unsupported(index, "OfDistance", "it is a function of 16 bits without a sign, of scores")),
+            }
+        }
+        Layer::Reciprocals { scores, from } => match (source(*scores)?, source(*from)?, layers.get(*scores)) {
+            (scores, rows, Some(Layer::Scores { .. })) if scores == rows => Ok(rows[..rows.len() - 1].to_vec()),
+            _ => Err(unsupported(index, "Reciprocals", "it has scores, and a source of their dimensions")),
+        },
+        Layer::ScaleRows { from, by, shift } => match (source(*from)?, source(*by)?) {
+            (rows, factors) if rows.split_last().map(|(_, rest)| rest) == Some(&factors[..]) => {
+                match Gadget::is_valid(Gadget::UnsignedProduct { shift: *shift }) {
+                    true => Ok(rows.clone()),
+                    false => Err(unsupported(index, "ScaleRows", "the shift is 8 or 16")),
+                }
+            }
+            _ => Err(unsupported(index, "ScaleRows", "there is one factor for each row")),
+        },
         Layer::Gather { from, dims: own, indices } => {
             elements_of(source(*from)?, own, indices, index, "Gather")?;
             Ok(own.clone())

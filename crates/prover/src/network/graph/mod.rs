@@ -174,6 +174,62 @@ pub enum Layer {
         /// `s`, 8 or 16.
         shift: u8,
     },
+    /// The values of a layer `[.., n]` as scores, whose last axis is a row: they know their distance to its maximum.
+    Scores {
+        /// Source layer, with values in `[-2^15, 2^15)`.
+        from: usize,
+    },
+    /// A falling function of the distances of scores to the maxima of their rows.
+    OfDistance {
+        /// A layer of scores.
+        scores: usize,
+        /// A function of 16 bits without a sign.
+        activation: Gadget,
+    },
+    /// `floor(65535^2 / sum)` of the rows of a layer without negative values. Every row of scores has one such layer.
+    Reciprocals {
+        /// The scores whose maxima it has.
+        scores: usize,
+        /// Source layer `[.., n]`; the result is `[..]`.
+        from: usize,
+    },
+    /// The product of a layer `[.., n]` and one factor for each of its rows, as of [`Self::MulUnsigned`].
+    ScaleRows {
+        /// Source layer.
+        from: usize,
+        /// The factors `[..]`.
+        by: usize,
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// `d sum x^2 - (sum x)^2` of the rows of a layer `[.., d]`, divided by `2^s` and one more.
+    Variances {
+        /// Source layer.
+        from: usize,
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
+    /// The greatest `r` with `r^2 v <= 2^log`, for every variance `v`. A layer of bounds belongs to it.
+    InverseRoots {
+        /// The variances.
+        variances: usize,
+        /// The numerator's exponent, 16 to 39.
+        log: u8,
+    },
+    /// `(r + 1)^2` of inverse roots, whose product with `v` is above `2^log`: what makes them the greatest.
+    RootBounds {
+        /// The inverse roots.
+        roots: usize,
+    },
+    /// `(d x - sum x) r / 2^s`, rounded, for every element `x` of a row, whose inverse root is `r`.
+    Normalize {
+        /// The source of the variances.
+        from: usize,
+        /// The inverse roots.
+        roots: usize,
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
     /// The sum of two layers; the gadget reads `2^s` times the sum, `s` its shift.
     Add {
         /// Source layers with the same dimensions.
@@ -321,7 +377,23 @@ impl Graph {
                 Some(*activation)
             }
             Layer::Mul { shift, .. } => Some(Gadget::Product { shift: *shift }),
-            Layer::MulUnsigned { shift, .. } => Some(Gadget::UnsignedProduct { shift: *shift }),
+            Layer::Variances { from, shift } => {
+                // A dimension is at most 2^16.
+                let width = self.dims[*from].last().copied().unwrap_or(1);
+                Some(Gadget::Variance { width, shift: *shift })
+            }
+            Layer::InverseRoots { log, .. } => Some(Gadget::InverseRoot { log: *log }),
+            Layer::RootBounds { roots } => match self.layers.get(*roots) {
+                Some(Layer::InverseRoots { log, .. }) => Some(Gadget::RootAbove { log: *log }),
+                _ => None,
+            },
+            Layer::Normalize { shift, .. } => Some(Gadget::Product { shift: *shift }),
+            Layer::Scores { .. } => Some(Gadget::Score),
+            Layer::OfDistance { activation, .. } => Some(*activation),
+            Layer::Reciprocals { .. } => Some(Gadget::Reciprocal),
+            Layer::MulUnsigned { shift, .. } | Layer::ScaleRows { shift, .. } => {
+                Some(Gadget::UnsignedProduct { shift: *shift })
+            }
             Layer::Gather { .. } => Some(Gadget::Copy),
             Layer::Compare { .. } => Some(Gadget::Compare),
             Layer::Choose { signed, .. } => Some(Gadget::Choose { signed: *signed }),

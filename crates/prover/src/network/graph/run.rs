@@ -21,9 +21,12 @@ impl core::fmt::Debug for Run {
 }
 
 /// The value that later layers read.
-fn value(view: &Form, row: &Row) -> i64 {
-    let terms = view.terms.iter().map(|(c, v)| v * i64::from(row.limbs[usize::from(*c)]));
-    terms.sum::<i64>() + view.constant
+fn value(view: &Form, row: &Row, limbs: u8) -> i64 {
+    let column = |c: u8| match c.checked_sub(limbs) {
+        Some(x) => row.operands[usize::from(x)],
+        None => row.limbs[usize::from(c)].into(),
+    };
+    view.terms.iter().map(|(c, v)| v * column(*c)).sum::<i64>() + view.constant
 }
 
 impl Graph {
@@ -45,11 +48,11 @@ impl Graph {
         let mut run = Run { rows: Vec::new(), outputs: Vec::new() };
         for layer in 0..self.layers.len() {
             let range = |(element, what): (usize, RangeKind)| ProveError::Element { sample, layer, element, what };
-            let (rows, sums) = self.rows(layer, inputs, &values).map_err(range)?;
+            let (rows, sums) = self.rows(layer, inputs, &values, &run.rows).map_err(range)?;
             match self.gadget(layer) {
                 Some(gadget) => {
                     let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
-                    values.push(Zeroizing::new(rows.iter().map(|row| value(view, row)).collect()));
+                    values.push(Zeroizing::new(rows.iter().map(|row| value(view, row, gadget.limbs())).collect()));
                 }
                 None => run.outputs = sums,
             }
@@ -64,6 +67,7 @@ impl Graph {
         layer: usize,
         inputs: &[u16],
         values: &[Zeroizing<Vec<i64>>],
+        earlier: &[Zeroizing<Vec<Row>>],
     ) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
         let dims = &self.dims[layer];
         let sums: Vec<i64> = match &self.layers[layer] {
@@ -88,6 +92,41 @@ impl Graph {
                 let reads = self.reads(layer);
                 let operands = |i: usize| reads.iter().map(|(from, at)| values[*from][at[i] as usize]).collect();
                 return self.operand_rows(layer, (0..self.elements(layer)).map(operands));
+            }
+            Layer::Variances { from, .. } => {
+                let width = self.dims[*from].last().map_or(1, |n| *n as usize);
+                // Below 2^16 values of 16 bits.
+                let sums = |x: &[i64]| vec![x.iter().sum(), x.iter().map(|x| x * x).sum()];
+                return self.operand_rows(layer, values[*from].chunks(width).map(sums));
+            }
+            Layer::InverseRoots { variances, .. } => {
+                return self.operand_rows(layer, values[*variances].iter().map(|v| vec![*v]));
+            }
+            Layer::RootBounds { roots } => {
+                let of = earlier[*roots].iter().map(|row| vec![row.operands[0]]);
+                return self.operand_rows(layer, of);
+            }
+            Layer::Normalize { from, roots, .. } => {
+                let width = dims.last().map_or(1, |n| *n as usize);
+                let centered = values[*from].chunks(width).zip(values[*roots].iter()).flat_map(|(x, r)| {
+                    let sum: i64 = x.iter().sum();
+                    // At most 2^16 values of 16 bits.
+                    x.iter().map(move |v| vec![width as i64 * v - sum, *r])
+                });
+                return self.operand_rows(layer, centered);
+            }
+            Layer::Scores { from } => return scores(dims, &values[*from]),
+            Layer::OfDistance { scores, .. } => earlier[*scores].iter().map(Gadget::distance).collect(),
+            Layer::Reciprocals { scores, from } => {
+                let width = self.dims[*scores].last().map_or(1, |n| *n as usize);
+                let rows = values[*from].chunks(width).zip(values[*scores].chunks(width));
+                let greatest = |t: &[i64]| t.iter().copied().max().unwrap_or_default();
+                return self.operand_rows(layer, rows.map(|(e, t)| vec![e.iter().sum(), greatest(t)]));
+            }
+            Layer::ScaleRows { from, by, .. } => {
+                let width = dims.last().map_or(1, |n| *n as usize);
+                let factors = values[*from].iter().enumerate().map(|(i, x)| vec![*x, values[*by][i / width]]);
+                return self.operand_rows(layer, factors);
             }
             Layer::Constant { values, .. } => values.biases.iter().map(|v| i64::from(*v)).collect(),
             Layer::MatMul { from: [a, b], .. } => matmul(&self.dims[*a], &values[*a], dims[1], &values[*b]),
@@ -140,6 +179,21 @@ impl Graph {
 fn dense(x: &[i64], parameters: &Parameters) -> Vec<i64> {
     let rows = parameters.weights.chunks_exact(x.len()).zip(&parameters.biases);
     rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| i64::from(*w) * x).sum::<i64>() + i64::from(*bias)).collect()
+}
+
+/// Scores: the first of the greatest of every row is selected.
+fn scores(dims: &[u32], values: &[i64]) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
+    let width = dims.last().map_or(1, |n| *n as usize);
+    let mut rows = Vec::with_capacity(values.len());
+    for row in values.chunks(width) {
+        let greatest = row.iter().copied().max().unwrap_or_default();
+        let first = row.iter().position(|t| *t == greatest);
+        for (i, t) in row.iter().enumerate() {
+            let score = Gadget::score_row(*t, greatest - t, first == Some(i));
+            rows.push(score.map_err(|range| (rows.len(), range))?);
+        }
+    }
+    Ok((rows, Vec::new()))
 }
 
 /// `[m, k]` times `[k, n]`; every partial sum is below `2^32 * 2^16`.

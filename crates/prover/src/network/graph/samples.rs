@@ -122,12 +122,57 @@ pub(crate) fn smooth(seed: u64) -> Graph {
     Graph::with_functions(layers, tables).unwrap()
 }
 
+/// Softmax of the rows of a product, up to the probabilities, or applied to the values.
+pub(crate) fn softmax(seed: u64, apply: bool) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let table = Table::Samples(core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32));
+    let falling = Gadget::Interpolate { table: 1, slope: Slope::Falling, signed: [false, false] };
+    let mut layers = vec![
+        Layer::Input { dims: vec![3, 3] },
+        Layer::MatMul { from: [0, 0], activation: Gadget::Requantize { shift: 8 } },
+        Layer::Scores { from: 1 },
+        Layer::OfDistance { scores: 2, activation: falling },
+        Layer::Reciprocals { scores: 2, from: 3 },
+        Layer::ScaleRows { from: 3, by: 4, shift: 16 },
+    ];
+    if apply {
+        layers.push(Layer::MatMul { from: [5, 0], activation: Gadget::Requantize { shift: 16 } });
+    }
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 2 }, 9, None, &mut rng));
+    Graph::with_functions(layers, vec![table]).unwrap()
+}
+
+/// A layer norm of rows of three, and a dense layer.
+pub(crate) fn norm(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let layers = vec![
+        Layer::Input { dims: vec![4, 3] },
+        Layer::Activation { from: 0, activation: Gadget::Requantize { shift: 8 } },
+        Layer::Variances { from: 1, shift: 8 },
+        Layer::InverseRoots { variances: 2, log: 36 },
+        Layer::RootBounds { roots: 3 },
+        Layer::Normalize { from: 1, roots: 3, shift: 16 },
+        linear(5, Linear::Dense { outputs: 2 }, 12, None, &mut rng),
+    ];
+    Graph::new(layers).unwrap()
+}
+
 /// Graphs of several shapes.
 pub(crate) fn graphs() -> Vec<Graph> {
     let relu = Gadget::Relu { shift: 8 };
     let hidden = Committed { inputs: true, outputs: true };
     let wide = mlp(&[5, 7, 9, 3], &[relu, Gadget::Requantize { shift: 16 }], 2);
-    vec![mlp(&[4, 2], &[], 1), wide.clone(), cnn(3), mixed(4), tree(5), smooth(6), wide.with_committed(hidden)]
+    vec![
+        mlp(&[4, 2], &[], 1),
+        wide.clone(),
+        cnn(3),
+        mixed(4),
+        tree(5),
+        smooth(6),
+        softmax(7, true),
+        norm(8),
+        wide.with_committed(hidden),
+    ]
 }
 
 /// Their programs.

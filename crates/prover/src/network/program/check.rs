@@ -46,6 +46,8 @@ impl Program {
             sources: sources(p, fixed, &gadgets)?,
             defined: vec![false; p.tensors.len()],
             tied: vec![0; p.tensors.len()],
+            rows: vec![Rows::default(); p.tensors.len()],
+            radicands: vec![None; p.tensors.len()],
             ports: vec![false; p.ports.len()],
         }
         .run()?;
@@ -81,9 +83,31 @@ struct Definitions<'a> {
     defined: Vec<bool>,
     /// Views that are tied, as bits: differences of maxima, factors of products.
     tied: Vec<u8>,
+    /// Rows of scores, by the tensor of reciprocals that has their maxima.
+    rows: Vec<Rows>,
+    /// What the radicands of roots, and of bounds of roots, are: their own box and what it is equal to.
+    radicands: Vec<Option<(Vec<super::Var>, Access)>>,
     /// Ports that a constraint ties.
     ports: Vec<bool>,
 }
+
+/// What ties rows of scores: distances to their maxima, and that one of each row is selected.
+#[derive(Clone, Default)]
+struct Rows {
+    distances: Option<Grouping>,
+    selected: Option<Grouping>,
+}
+
+/// A tensor of scores, and its box: for each variable the axis of the scores that it runs along, and that of the maxima,
+/// if it does not run along a row.
+#[derive(Clone, PartialEq, Eq)]
+struct Grouping {
+    scores: usize,
+    vars: Vec<(u32, Target, Target)>,
+}
+
+/// Axis and stride.
+type Target = Option<(u8, u32)>;
 
 /// Exponents of a monomial that tell the indices of a box apart; `None` for a monomial that a
 /// constraint of this sort cannot have.
@@ -131,6 +155,10 @@ impl Definitions<'_> {
         if let Some(index) = self.defined.iter().position(|d| !d) {
             return undetermined("no constraint defines this tensor", index);
         }
+        let untied = |t: usize| matches!(self.gadget(t), Gadget::Score | Gadget::Reciprocal) && !self.has_maxima(t);
+        if let Some(index) = (0..p.tensors.len()).find(|t| untied(*t)) {
+            return undetermined("no constraints tie these scores to maxima, or these maxima to scores", index);
+        }
         match self.ports.iter().position(|tied| !tied) {
             Some(index) => undetermined("no constraint ties this port", index),
             None => Ok(()),
@@ -142,8 +170,26 @@ impl Definitions<'_> {
         (t, self.gadgets[usize::from(t.kind)])
     }
 
+    fn gadget(&self, tensor: usize) -> Gadget {
+        self.gadgets[usize::from(self.p.tensors[tensor].kind)]
+    }
+
+    /// Whether a view is defined. Which of equal scores is selected is not, ever: nothing may read it.
     fn is_defined(&self, a: &Access) -> bool {
-        self.defined[usize::from(a.tensor)]
+        let tensor = usize::from(a.tensor);
+        let own = match (self.gadget(tensor), a.view) {
+            (Gadget::Score, 2) | (Gadget::Reciprocal, 2) => self.has_maxima(tensor),
+            (Gadget::Score, 3) => false,
+            _ => true,
+        };
+        own && self.defined[tensor]
+    }
+
+    /// Whether scores have maxima, or maxima scores: distances and selection agree on what a row is.
+    fn has_maxima(&self, tensor: usize) -> bool {
+        let tied = |rows: &Rows| rows.distances.is_some() && rows.distances == rows.selected;
+        let of = |rows: &Rows| tied(rows) && rows.distances.as_ref().is_some_and(|g| g.scores == tensor);
+        tied(&self.rows[tensor]) || self.rows.iter().any(of)
     }
 
     fn linear(&mut self, op: &LinearOp) -> Result<(), &'static str> {
@@ -191,12 +237,25 @@ impl Definitions<'_> {
         if !r.accesses.iter().all(weights) {
             return Err("a relation has weights in theta alone");
         }
+        let of_maximum = |a: &Access| match self.tensor(a).1 {
+            Gadget::Score => a.view == 3,
+            Gadget::Reciprocal => a.view == 2,
+            _ => false,
+        };
+        if r.accesses.iter().any(of_maximum) && !r.accesses.iter().all(|a| self.is_defined(a)) {
+            return self.maxima(r);
+        }
         let open: Vec<&Access> = r.accesses.iter().filter(|a| !self.is_defined(a)).collect();
         match (&open[..], &r.terms[..]) {
             ([], [term]) => self.tie_output(term, of_relation),
             ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. } | Gadget::UnsignedProduct { .. }) => {
                 self.factor(a)
             }
+            ([a], []) if matches!(self.tensor(a).1, Gadget::Variance { .. }) => self.factor(a),
+            ([a], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. } | Gadget::RootAbove { .. }) => {
+                self.radicand(a, r)
+            }
+            ([a, b], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. }) => self.root(a, b, r),
             ([a], []) => {
                 self.define(a, of_relation)?;
                 self.defined[usize::from(a.tensor)] = true;
@@ -260,11 +319,7 @@ impl Definitions<'_> {
         if self.is_defined(a) {
             return Err("a tensor is defined twice");
         }
-        let defining = match gadget {
-            Gadget::Constant { .. } => a.view == 0,
-            linear => linear.is_linear() && a.view == 1,
-        };
-        if !defining || a.coefficient.unsigned_abs() != 1 {
+        if gadget.defining_view() != Some(a.view) || a.coefficient.unsigned_abs() != 1 {
             return Err("what is defined is not the linear view of a gadget, with coefficient 1 or -1");
         }
         covers(a, t, exponents)
@@ -298,6 +353,115 @@ impl Definitions<'_> {
         self.tied[at] |= bit;
         self.defined[at] = self.tied[at].count_ones() == u32::from(last);
         Ok(())
+    }
+
+    /// `X_1` of a root, or `X_2` of its bound, is one other view.
+    fn radicand(&mut self, a: &Access, r: &Relation) -> Result<(), &'static str> {
+        let [own, other] = &r.accesses[..] else {
+            return Err("the radicand of a root is a view of another tensor");
+        };
+        if own != a || a.view != 1 || (own.coefficient, other.coefficient) != (1, -1) {
+            return Err("the radicand of a root is a view of another tensor");
+        }
+        covers(a, self.tensor(a).0, of_relation)?;
+        match self.radicands[usize::from(a.tensor)].replace((own.vars.clone(), other.clone())) {
+            None => Ok(()),
+            Some(_) => Err("a root has one radicand"),
+        }
+    }
+
+    /// `X_2 + 2 r + 1` of a root is `X_1` of a bound with the same radicand: `r^2 v <= num < (r + 1)^2 v`.
+    fn root(&mut self, a: &Access, b: &Access, r: &Relation) -> Result<(), &'static str> {
+        let ((t, root), (u, bound)) = (self.tensor(a), self.tensor(b));
+        let pair = match (root, bound) {
+            (Gadget::InverseRoot { log }, Gadget::RootAbove { log: other }) => log == other,
+            _ => false,
+        };
+        let views = (a.view, b.view, a.coefficient, b.coefficient) == (2, 0, 1, -1);
+        let boxes = (&a.vars, a.monomial) == (&b.vars, b.monomial) && t.dims == u.dims && r.accesses.len() == 2;
+        let [left, right] = [a, b].map(|x| &self.radicands[usize::from(x.tensor)]);
+        if !pair || !views || !boxes || left.is_none() || left != right {
+            return Err("a root and its bound have the same radicand, and the next square in common");
+        }
+        covers(a, t, of_relation)?;
+        covers(b, u, of_relation)?;
+        for x in [a, b] {
+            self.defined[usize::from(x.tensor)] = true;
+        }
+        Ok(())
+    }
+
+    /// `D + t - M = 0` for every score, or `sum sel - 1 = 0` for every row: together they say that `M` is the maximum.
+    fn maxima(&mut self, r: &Relation) -> Result<(), &'static str> {
+        let (all, of_row) = match &r.accesses[..] {
+            [d, t, m] if (self.tensor(d).1, d.view, t.view, m.view) == (Gadget::Score, 2, 0, 2) => {
+                let same =
+                    (d.tensor, &d.vars, &d.offsets, d.coefficient) == (t.tensor, &t.vars, &t.offsets, t.coefficient);
+                if !same || d.monomial != t.monomial || t.view2.is_some() || t.triangle.is_some() {
+                    return Err("distances are those of the scores in their rows");
+                }
+                covers(d, self.tensor(d).0, of_relation)?;
+                (d, m)
+            }
+            [sel, one] if (self.tensor(sel).1, sel.view, one.view) == (Gadget::Score, 3, 3) => (sel, one),
+            _ => return Err("what ties maxima are distances, and that one score of a row is selected"),
+        };
+        if self.tensor(of_row).1 != Gadget::Reciprocal || !r.terms.is_empty() || !self.defined[usize::from(all.tensor)]
+        {
+            return Err("maxima are those of scores that are defined before");
+        }
+        if (all.coefficient, of_row.coefficient) != (1, -1) || all.monomial != of_row.monomial {
+            return Err("distances and selections have the coefficient 1, maxima and ones -1");
+        }
+        let distances = all.view == 2;
+        let grouping = self.grouping(all, of_row, distances)?;
+        let at = usize::from(of_row.tensor);
+        let taken = |rows: &Rows| match distances {
+            true => rows.distances.as_ref().is_some_and(|g| g.scores == grouping.scores),
+            false => rows.selected.as_ref().is_some_and(|g| g.scores == grouping.scores),
+        };
+        if self.rows.iter().any(taken) {
+            return Err("scores have one maximum for each row");
+        }
+        let slot = if distances { &mut self.rows[at].distances } else { &mut self.rows[at].selected };
+        match slot.replace(grouping) {
+            None => Ok(()),
+            Some(_) => Err("maxima are those of one tensor of scores"),
+        }
+    }
+
+    /// Which scores share a maximum. Every score and every maximum occurs; of a selection, what runs along a row has no
+    /// weight, so that it is added up.
+    fn grouping(&self, all: &Access, of_row: &Access, distances: bool) -> Result<Grouping, &'static str> {
+        let rows = |v: &super::Var| v.target.is_some();
+        // The box of the maxima, with the weights of the relation: each of them once, each with its own power.
+        let own = Access { vars: of_row.vars.iter().copied().filter(rows).collect(), ..of_row.clone() };
+        covers(&own, self.tensor(of_row).0, of_relation)?;
+        let mut vars = Vec::new();
+        let mut rest = of_row.vars.iter().filter(|v| v.size > 1);
+        for v in all.vars.iter().filter(|v| v.size > 1) {
+            let is_along = !distances && v.weight == Monomial::default();
+            let other = if is_along { None } else { rest.next() };
+            let same = other.is_none_or(|o| (o.size, o.weight) == (v.size, v.weight));
+            if !same || (other.is_none() && distances) {
+                return Err("a row of scores and its maximum have the same weights");
+            }
+            let target = other.and_then(|o| o.target);
+            vars.push((v.size, v.target, target));
+        }
+        if rest.next().is_some() || of_row.offsets.iter().any(|o| *o != 0) {
+            return Err("a row of scores and its maximum have the same weights");
+        }
+        // Every score occurs, whatever its weight.
+        let mut theta = 1u32;
+        let mut weighted = all.clone();
+        for v in weighted.vars.iter_mut().rev().filter(|v| v.size > 1) {
+            v.weight = Monomial::theta(theta);
+            theta = theta.saturating_mul(v.size);
+        }
+        covers(&weighted, self.tensor(all).0, of_relation)?;
+        vars.sort_unstable();
+        Ok(Grouping { scores: usize::from(all.tensor), vars })
     }
 
     /// `X_1` or `X_2` of a product; once both are there, the product is.
@@ -399,7 +563,7 @@ mod tests {
     use super::super::{Form, Var};
     use super::*;
     use crate::network::fixed::Copied;
-    use crate::network::graph::samples::{cnn, mixed, mlp, tree};
+    use crate::network::graph::samples::{cnn, mixed, mlp, norm, softmax, tree};
 
     fn program() -> Parts {
         let relu = Gadget::Relu { shift: 8 };
@@ -649,5 +813,79 @@ mod tests {
             matches!(error, ProgramError::Undetermined { what: "a choice by what is no comparison", .. }),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn scores_have_maxima_that_nothing_chooses() {
+        let compiled = softmax(3, true).compile().unwrap();
+        let p = compiled.program.parts.clone();
+        let refused = |what: &str, change: &dyn Fn(&mut Parts)| {
+            let mut parts = p.clone();
+            change(&mut parts);
+            let verdict = Program::new(parts).and_then(|program| program.check(&compiled.fixed));
+            assert!(verdict.is_err(), "{what}");
+        };
+        compiled.program.check(&compiled.fixed).unwrap();
+        for relation in 0..p.relations.len() {
+            refused("every relation is needed", &|p| drop(p.relations.remove(relation)));
+        }
+        // (tensor, view) of what a relation reads first.
+        let find = |view: u8, gadget: Gadget| {
+            let reads = |a: &Access| {
+                let kind = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)];
+                a.view == view && Gadget::recognise(kind, p.limbs) == Some(gadget)
+            };
+            p.relations.iter().position(|r| reads(&r.accesses[0])).unwrap()
+        };
+        let (distances, selection) = (find(2, Gadget::Score), find(3, Gadget::Score));
+        let exponent = p.relations.iter().position(|r| r.accesses.len() == 2 && r.accesses[1].view == 2).unwrap();
+        refused("a selection that something reads", &|p| p.relations[exponent].accesses[1].view = 3);
+        refused("a maximum times 2", &|p| p.relations[distances].accesses[2].coefficient = -2);
+        refused("another score than that of the distance", &|p| p.relations[distances].accesses[1].offsets[0] = 1);
+        refused("a selection of a part of the row", &|p| {
+            let along = p.relations[selection].accesses[0].vars.iter_mut().find(|v| v.weight == Monomial::default());
+            along.unwrap().size = 2;
+        });
+        refused("a selection by columns", &|p| {
+            let vars = &mut p.relations[selection].accesses[0].vars;
+            let (a, b) = (vars[0].target, vars[1].target);
+            (vars[0].target, vars[1].target) = (b, a);
+        });
+        refused("a maximum of columns", &|p| {
+            let vars = &mut p.relations[distances].accesses[2].vars;
+            let (a, b) = (vars[0].target, vars[1].target);
+            (vars[0].target, vars[1].target) = (b, a);
+        });
+        refused("the scores count twice", &|p| {
+            let again = p.relations[distances].clone();
+            p.relations.push(again);
+        });
+    }
+
+    #[test]
+    fn roots_have_bounds_with_the_same_radicand() {
+        let compiled = norm(3).compile().unwrap();
+        compiled.program.check(&compiled.fixed).unwrap();
+        let p = compiled.program.parts.clone();
+        let refused = |what: &str, change: &dyn Fn(&mut Parts)| {
+            let mut parts = p.clone();
+            change(&mut parts);
+            let verdict = Program::new(parts).and_then(|program| program.check(&compiled.fixed));
+            assert!(verdict.is_err(), "{what}");
+        };
+        for relation in 0..p.relations.len() {
+            refused("every relation is needed", &|p| drop(p.relations.remove(relation)));
+        }
+        let gadget = |p: &Parts, a: &Access| {
+            Gadget::recognise(&p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)], p.limbs).unwrap()
+        };
+        let bound = |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::RootAbove { .. });
+        let radicand = p.relations.iter().position(bound).unwrap();
+        refused("another radicand", &|p| p.relations[radicand].accesses[1].offsets[0] = 1);
+        refused("a radicand times 2", &|p| p.relations[radicand].accesses[1].coefficient = -2);
+        let next =
+            |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::InverseRoot { .. }) && r.accesses[0].view == 2;
+        let next = p.relations.iter().position(next).unwrap();
+        refused("the square of another row", &|p| p.relations[next].accesses[1].offsets[0] = 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Access, Form, Parts, PublicHat, Term};
 use crate::error::ProgramError;
+use crate::network::gadget::Gadget;
 
 /// Identities whose sides are below `2^200` hold over the integers. Bounds are computed in floating
 /// point; a factor of 2 covers its rounding many times over.
@@ -11,36 +12,60 @@ const WEIGHT: f64 = (1u64 << 15) as f64;
 const BIAS: f64 = (1u64 << 47) as f64;
 
 /// Bound of an operand: what ties it is below this.
-const OPERAND: f64 = (1u64 << 47) as f64;
+const OPERAND: f64 = (1u64 << 62) as f64;
 
-/// The largest absolute value of a form of bytes; `None` if it reads an operand.
-fn magnitude(form: &Form, limbs: u8) -> Option<f64> {
-    let bytes = form.terms.iter().map(|(c, v)| (*c < limbs).then_some(255.0 * v.unsigned_abs() as f64));
-    Some(bytes.sum::<Option<f64>>()? + form.constant.unsigned_abs() as f64)
+/// The largest absolute value of a form of bytes; `None` if it reads an operand without a bound.
+fn magnitude(form: &Form, limbs: u8, operand: &dyn Fn(u8) -> Option<f64>) -> Option<f64> {
+    let bound = |c: u8| c.checked_sub(limbs).map_or(Some(255.0), operand);
+    let terms = form.terms.iter().map(|(c, v)| Some(bound(*c)? * v.unsigned_abs() as f64));
+    Some(terms.sum::<Option<f64>>()? + form.constant.unsigned_abs() as f64)
 }
 
+/// Bounds of operands that relations have tied so far, by tensor and operand.
+type Operands = std::collections::BTreeMap<(u16, u8), f64>;
+
 /// The largest absolute value of all coefficients of an access together; `None` if it reads an operand.
-fn access(p: &Parts, a: &Access) -> Option<f64> {
+fn access(p: &Parts, a: &Access, operands: &Operands) -> Option<f64> {
     let kind = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)];
     let points: f64 = a.vars.iter().map(|v| f64::from(v.size)).product();
-    let view = |view: u8| magnitude(&kind.views[usize::from(view)], p.limbs);
+    let operand = |x: u8| operands.get(&(a.tensor, x)).copied();
+    let view = |view: u8| magnitude(&kind.views[usize::from(view)], p.limbs, &operand);
     let second = a.view2.map_or(Some(1.0), view)?;
     Some(view(a.view)? * second * points * a.coefficient.unsigned_abs() as f64)
 }
 
-/// A relation: one of its accesses may read an operand, which is then the sum of the others.
-fn relation(p: &Parts, accesses: &[Access]) -> Option<f64> {
-    let (operands, others): (Vec<_>, Vec<_>) = accesses.iter().partition(|a| access(p, a).is_none());
-    let sum = others.iter().filter_map(|a| access(p, a)).sum::<f64>();
-    match operands[..] {
+/// A relation: one of its accesses may read an operand without a bound, which is then the sum of the others.
+fn relation(p: &Parts, accesses: &[Access], operands: &mut Operands) -> Option<f64> {
+    let (open, others): (Vec<_>, Vec<_>) = accesses.iter().partition(|a| access(p, a, operands).is_none());
+    let sum = others.iter().filter_map(|a| access(p, a, operands)).sum::<f64>();
+    match open[..] {
         [] => Some(sum),
-        [a] if a.view2.is_none() && sum < OPERAND => Some(2.0 * sum),
+        [a] if a.view2.is_none() && sum < OPERAND => {
+            let view = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)].views[usize::from(a.view)];
+            // An operand that is a view of its own: every element of it is the sum of others.
+            if let ([(c, 1)], 0, 1) = (&view.terms[..], view.constant, a.coefficient.unsigned_abs())
+                && let Some(x) = c.checked_sub(p.limbs)
+            {
+                operands.insert((a.tensor, x), sum);
+            }
+            Some(2.0 * sum)
+        }
         _ => None,
     }
 }
 
 fn sum(p: &Parts, accesses: &[Access]) -> Option<f64> {
-    accesses.iter().map(|a| access(p, a)).sum()
+    accesses.iter().map(|a| access(p, a, &Operands::new())).sum()
+}
+
+/// Operands with a bound of their own: the square of a root of three bytes.
+fn roots(p: &Parts) -> Operands {
+    let of = |(index, t): (usize, &super::Tensor)| {
+        let gadget = Gadget::recognise(&p.kinds[usize::from(t.kind)], p.limbs)?;
+        // At most 1,024 tensors.
+        matches!(gadget, Gadget::InverseRoot { .. }).then_some(((index as u16, 1), (1u64 << 48) as f64))
+    };
+    p.tensors.iter().enumerate().filter_map(of).collect()
 }
 
 /// The largest absolute value of terms on ports.
@@ -50,15 +75,35 @@ fn terms(terms: &[Term]) -> f64 {
 }
 
 /// Checks every constraint; gates are checked once and for all with their gadget, whose factors are
-/// below `2^47` and products below `2^94`.
+/// below `2^62` and products below `2^124`.
 pub(super) fn check(p: &Parts) -> Result<(), ProgramError> {
     let limit = |what, index, total: Option<f64>| match total {
         None => Err(ProgramError::Unsupported { what: "view of operands in a constraint", index }),
         Some(total) if total < LIMIT => Ok(()),
         Some(_) => Err(ProgramError::Wraps { what, index }),
     };
-    for (index, r) in p.relations.iter().enumerate() {
-        limit("relation", index, relation(p, &r.accesses).map(|s| s + terms(&r.terms)))?;
+    // A relation may read what a later one ties: those that are left over are tried again.
+    let mut operands = roots(p);
+    let mut left: Vec<usize> = (0..p.relations.len()).collect();
+    loop {
+        let (before, known) = (left.len(), operands.len());
+        let mut failed = Ok(());
+        left.retain(|index| {
+            let r = &p.relations[*index];
+            let total = relation(p, &r.accesses, &mut operands).map(|s| s + terms(&r.terms));
+            let verdict = limit("relation", *index, total);
+            if verdict.is_err() && failed.is_ok() {
+                failed = verdict;
+                return true;
+            }
+            verdict.is_err()
+        });
+        if left.is_empty() {
+            break;
+        }
+        if (left.len(), operands.len()) == (before, known) {
+            failed?;
+        }
     }
     for (index, op) in p.linear_ops.iter().enumerate() {
         let biases: f64 = op

@@ -1,0 +1,97 @@
+"""Runs canonical files with ONNX Runtime and compares with the outputs that the package stores."""
+
+import numpy as np
+import onnx.reference
+import onnxruntime
+
+onnxruntime.set_default_logger_severity(4)
+# How far a number of this type is from what it stands for: the canonical graph computes all of them in float32.
+STEP = {"float16": 2.0**-9, "bfloat16": 2.0**-6}
+
+
+def execute(case, report):
+    """Why the canonical file does not compute the stored outputs, or `None`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(report["canonical"], options, providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
+        session = Reference(report["canonical"])
+    except Exception as error:  # noqa: BLE001 — whatever it raises is why
+        return f"ONNX Runtime does not load it: {first_line(error)}"
+    for inputs, outputs in case.sets:
+        problem = run(session, case, inputs, outputs)
+        if problem:
+            return problem
+    return None
+
+
+class Reference:
+    """ONNX's own evaluator, for types that ONNX Runtime has no kernel for."""
+
+    def __init__(self, path):
+        self.evaluator = onnx.reference.ReferenceEvaluator(path)
+        graph = self.evaluator.proto_.graph
+        self.infos = [[Info(info) for info in infos] for infos in (graph.input, graph.output)]
+
+    def get_inputs(self):
+        return self.infos[0]
+
+    def get_outputs(self):
+        return self.infos[1]
+
+    def run(self, names, feeds):
+        return self.evaluator.run(names, feeds)
+
+
+class Info:
+    """A tensor as ONNX Runtime describes one."""
+
+    def __init__(self, info):
+        self.name = info.name
+        self.type = f"tensor({onnx.helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type).name})"
+
+
+def run(session, case, inputs, outputs):
+    feeds = {}
+    for info in session.get_inputs():
+        value = inputs.get(info.name)
+        if value is None:
+            return f"the package stores no tensor for the input {info.name}"
+        feeds[info.name] = np.asarray(value).astype(dtype(info.type)).reshape(np.shape(value))
+    try:
+        made = session.run(None, feeds)
+    except Exception as error:  # noqa: BLE001
+        return f"ONNX Runtime does not run it: {first_line(error)}"
+    for info, found in zip(session.get_outputs(), made):
+        problem = differs(outputs.get(info.name), found, case)
+        if problem:
+            return f"{info.name} {problem}"
+    return None
+
+
+def differs(expected, found, case):
+    """How a tensor differs from the stored one beyond the suite's tolerance, or `None`."""
+    if expected is None:
+        return "is not stored by the package"
+    expected = np.asarray(expected)
+    if expected.shape != found.shape:
+        return f"has the shape {found.shape}, not {expected.shape}"
+    floating = expected.dtype.kind == "f" or expected.dtype.name in STEP
+    if not floating:
+        return None if expected.dtype == found.dtype and np.array_equal(expected, found) else "has other numbers"
+    rtol = max(case.rtol, STEP.get(expected.dtype.name, 0))
+    # What float32 does not hold differs, and so does what is only nearly NaN.
+    close = np.allclose(found.astype(np.float64), expected.astype(np.float64), rtol=rtol, atol=max(case.atol, 1e-7), equal_nan=True)
+    return None if close else "has other numbers"
+
+
+def dtype(name):
+    """NumPy's type for ONNX Runtime's `tensor(float)`."""
+    name = name.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+
+
+def first_line(error):
+    return str(error).strip().splitlines()[0][:200]

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""ONNX's own backend suite against the reader: what is read, executed, and proven.
+
+    run.py                      reads and executes every case and compares with tools/suite/known.json: no case may get worse
+    run.py --sample 200         the same with a seeded part
+    run.py --native 40 --ezkl 40 --write    proves samples too, and writes docs/operators.md and known.json
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN = ROOT / "tools/suite/known.json"
+PAGE = ROOT / "docs/operators.md"
+
+
+def main():
+    options = arguments()
+    environment()
+    # Only the environment has what these import.
+    import cases
+    import execute
+    import prove
+    import read
+    import table
+
+    warnings.simplefilter("ignore")
+    started = time.monotonic()
+    work = ROOT / "target/suite"
+    chosen = cases.collect(work / "models", options.light)
+    if options.only:
+        chosen = [case for case in chosen if options.only in (case.family, case.operator) or options.only in case.name]
+    if options.sample and options.sample < len(chosen):
+        chosen = random.Random(options.seed).sample(chosen, options.sample)
+    answers = read.read_all(options.reader, chosen, work)
+    results = []
+    for case, answer in zip(chosen, answers):
+        reason = answer.get("error")
+        level = "refused" if reason else "read"
+        if not reason:
+            reason = execute.execute(case, answer)
+            level = "read" if reason else "executed"
+        results.append({"case": case, "answer": answer, "operator": case.operator, "level": level, "reason": reason})
+        if options.only:
+            print(f"{case.family} {case.name}: {level}{': ' + reason if reason else ''}")
+    proofs = {}
+    for backend, count in (("native", options.native), ("ezkl", options.ezkl)):
+        able = [result for result in results if result["level"] == "executed" and result["answer"]["inputs"]]
+        if backend == "native":
+            able = [result for result in able if result["answer"]["native"] is None]
+        for result in prove.sample(able, count, options.seed):
+            problem = prove.prove(options.program, backend, result, work / backend)
+            proofs.setdefault(backend, []).append((result, problem))
+            print(f"{backend}: {result['case'].name}: {problem or 'proven'}", flush=True)
+    print(table.summary(results))
+    print(f"{len(results)} cases in {time.monotonic() - started:.0f} s")
+    return write(results, proofs, table) if options.write else compare(results, options)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--sample", type=int, metavar="N", help="take N of the cases")
+    add("--seed", type=int, default=12, help="what samples are drawn from (default: %(default)s)")
+    add("--light", action=argparse.BooleanOptionalAction, default=True, help="the models of `light` too, which take minutes")
+    add("--only", metavar="TEXT", help="a family, an operator, or a part of a case's name; tells every case")
+    add("--native", type=int, default=0, metavar="N", help="prove N models with the native backend")
+    add("--ezkl", type=int, default=0, metavar="N", help="prove N models with EZKL")
+    add("--write", action="store_true", help="write docs/operators.md and tools/suite/known.json")
+    add("--reader", default=str(ROOT / "target/debug/examples/suite_read"), metavar="FILE", help="the built example suite_read")
+    add("--program", default=str(ROOT / "target/debug/zkinfer"), metavar="FILE", help="the built program")
+    options = parser.parse_args()
+    if options.write and (options.sample or options.only or not options.light):
+        parser.error("--write is about all cases")
+    return options
+
+
+def environment():
+    """Goes on in a virtual environment with what requirements.txt names, which it makes first."""
+    requirements = Path(__file__).with_name("requirements.txt")
+    cache = os.environ.get("ZKINFER_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
+    folder = Path(cache) / "suite"
+    python, marker = folder / "bin/python", folder / "installed"
+    if Path(sys.prefix) == folder:
+        return
+    if not marker.exists() or marker.read_text() != requirements.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "--no-input"]
+        subprocess.run([*pip, "-r", str(requirements)], check=True)
+        marker.write_text(requirements.read_text())
+    os.execv(python, [str(python), "-B", *sys.argv])
+
+
+def write(results, proofs, table):
+    KNOWN.write_text(json.dumps(table.known(results), indent=0, sort_keys=True) + "\n")
+    text = PAGE.read_text()
+    start, end = text.index(table.START) + len(table.START), text.index(table.END)
+    PAGE.write_text(f"{text[:start]}\n{table.page(results, proofs)}{text[end:]}")
+    return 0
+
+
+def compare(results, options):
+    """Fails when a case is at a lower level than the committed list has it."""
+    known, order = json.loads(KNOWN.read_text()), ["refused", "read", "executed"]
+    worse = []
+    for result in results:
+        name = f"{result['case'].family}/{result['case'].name}"
+        before = known.get(name, "executed")
+        if order.index(result["level"]) < order.index(before):
+            worse.append(f"{name} was {before} and is {result['level']}: {result['reason']}")
+    for line in worse:
+        print(line)
+    if not results:
+        print("no case was looked at")
+    # Counted by tools/test.
+    print(f"{len(results) - len(worse)} cases are as good as docs/operators.md has them, {len(worse)} worse")
+    return 1 if worse or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
