@@ -16,7 +16,7 @@ SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters
+.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,12 +29,16 @@ demo: setup ## Prove a real model's answer, post it to a development chain, audi
 demo-ezkl: setup ezkl ## The same with EZKL, which it installs
 	$(ZKINFER) demo --backend ezkl $(DEMO_FLAGS)
 
-test: setup ezkl fixtures ## Run every test
+test: setup ezkl fixtures pgvector ## Run every test
 	tools/test
 
 fixtures: setup ezkl ## Prove the digits model and generate its verifier for the Solidity tests
 	$(ZKINFER) verifier generate --backend ezkl --out $(GENERATED)
 	$(ZKINFER) prove --backend ezkl --out $(GENERATED)/bundle.json
+
+# Tests of the index need it, and skip without: where it cannot be had, that is said.
+pgvector:
+	@tools/pgvector fetch || true
 
 check: node_modules/.installed ## One build of the dependencies, formatting, lints, documentation, committed artifacts
 	tools/one_build

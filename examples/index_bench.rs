@@ -1,18 +1,19 @@
 //! How fast an index is, and how large: entering, combined queries, recall against a scan of everything.
 //!
 //! ```text
-//! cargo run --release --example index_bench -- [ENTRIES] [DIMENSION]
+//! cargo run --release --example index_bench -- [ENTRIES] [DIMENSION] [postgres://…]
 //! cargo run --release --example index_bench -- 100000 384
 //! ```
 //!
 //! Entries have a model of 20, a job, a bundle, two pairs of metadata, a label of ten and an embedding: half of them random, half
 //! near one of a hundred centres, as inputs of one kind are. Queries ask for the ten nearest of one label, of one model since a time,
-//! of a word, and of all.
+//! of a word, and of all. With the address of a PostgreSQL server that has pgvector and a database that is empty
+//! (`tools/pgvector serve FOLDER` starts one) it is measured after SQLite, in the same run, with the same entries and questions.
 
 use alloy::primitives::{B256, U256, keccak256};
 use std::{collections::BTreeMap, time::Instant};
 use zkinfer::{
-    index::{Embedding, Entry, Filter, Held, Index, Note, Query, SqliteIndex},
+    index::{Embedding, Entry, Filter, Held, Index, Note, PostgresIndex, Query, SqliteIndex},
     proof::{Assignment, Context, bundle::BackendName},
     storage::ContentAddress,
 };
@@ -47,6 +48,14 @@ fn main() -> Result<(), Failure> {
     };
     let size = bytes()?;
     measure("SQLite, exact", &index, &all, dimension, rates, Some(size), &mut Random(2))?;
+    if let Some(address) = std::env::args().nth(3) {
+        let index = PostgresIndex::open(&address)?;
+        if !index.is_empty()? {
+            return Err("the database is not empty".into());
+        }
+        let rates = enter(&index, &all)?;
+        measure("pgvector, exact", &index, &all, dimension, rates, Some(index.size()?), &mut Random(2))?;
+    }
     Ok(())
 }
 

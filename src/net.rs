@@ -23,12 +23,7 @@ use std::{error::Error, io, sync::Arc};
 /// # Errors
 /// A sentence that says what to do: `extra_roots` has no certificate; `endpoint` is `https` and there are no authorities.
 pub(crate) fn client(endpoint: &Url, extra_roots: &[u8]) -> Result<ClientBuilder, String> {
-    let extra = CertificateDer::pem_slice_iter(extra_roots)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("the certificates to trust cannot be read: {error:?}"))?;
-    if extra.is_empty() && !extra_roots.is_empty() {
-        return Err("there is no certificate among those to trust; give them in PEM".into());
-    }
+    let extra = certificates(extra_roots)?;
     // Named here, not installed for the process: a program that uses this library may have one of its own.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = match Verifier::new_with_extra_roots(extra, provider.clone()) {
@@ -39,14 +34,38 @@ pub(crate) fn client(endpoint: &Url, extra_roots: &[u8]) -> Result<ClientBuilder
         Err(_) if endpoint.scheme() != "https" => {
             versions(provider)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
         }
-        Err(error) => {
-            return Err(format!(
-                "there are no certificates to check its own with ({error}); install the system's \
-                 (the package is often called ca-certificates), or name a file of them in SSL_CERT_FILE"
-            ));
-        }
+        Err(error) => return Err(no_authorities(error)),
     };
     Ok(Client::builder().tls_backend_preconfigured(config).no_proxy())
+}
+
+/// Those of a PEM file, which may be empty.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let read = read.map_err(|error| format!("the certificates to trust cannot be read: {error:?}"))?;
+    if read.is_empty() && !pem.is_empty() {
+        return Err("there is no certificate among those to trust; give them in PEM".into());
+    }
+    Ok(read)
+}
+
+/// TLS for what is no HTTP, with the system's certificates and those of `extra_roots`.
+///
+/// # Errors
+/// As [`client`].
+pub(crate) fn tls(extra_roots: &[u8]) -> Result<ClientConfig, String> {
+    let extra = certificates(extra_roots)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(extra, provider.clone()).map_err(no_authorities)?;
+    let builder = versions(provider)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_no_client_auth())
+}
+
+fn no_authorities(error: rustls::Error) -> String {
+    format!(
+        "there are no certificates to check its own with ({error}); install the system's (the package is often called \
+         ca-certificates), or name a file of them in SSL_CERT_FILE"
+    )
 }
 
 fn versions(

@@ -2,10 +2,7 @@
 
 use super::{
     Account, ChainError, Mined, Node, Operator, Outbox, SendOptions,
-    bindings::{
-        IModelRegistry::{self, Standing},
-        IProofRegistry,
-    },
+    bindings::IModelRegistry::{self, Standing},
     claims::Terms,
     fork::NewState,
     guard,
@@ -14,10 +11,7 @@ use super::{
     sender::Sender,
 };
 use crate::{
-    evm::{
-        CompiledContract, Refusal,
-        artifacts::{self, Artifact},
-    },
+    evm::{CompiledContract, Refusal},
     proof::{
         identity::{ModelParts, model_id},
         srs::srs_kind,
@@ -25,7 +19,7 @@ use crate::{
 };
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -44,17 +38,6 @@ pub struct Deployment {
     /// Its creation.
     #[serde(flatten)]
     pub mined: Mined,
-}
-
-/// The contracts of this release on a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Contracts {
-    /// The adapter of the models that are to be registered.
-    pub adapter: Deployment,
-    /// The list of models.
-    pub model_registry: Deployment,
-    /// The list of claims.
-    pub proof_registry: Deployment,
 }
 
 /// What a model is registered with.
@@ -127,27 +110,6 @@ impl Client {
     #[must_use]
     pub const fn address(&self) -> Address {
         self.sender.account.address()
-    }
-
-    /// Deploys an adapter of this release and both registries.
-    ///
-    /// # Errors
-    /// [`ChainError`]; what was deployed before the failure stays there, unused.
-    pub async fn deploy_contracts(&self, adapter: &Artifact) -> Result<Contracts, ChainError> {
-        let adapter = self.deploy(&adapter.contract_name, &adapter.bytecode, adapter.deployed_code_hash).await?;
-        let models = artifacts::model_registry();
-        let model_registry = self.deploy("ModelRegistry", &models.bytecode, models.deployed_code_hash).await?;
-        let arguments = model_registry.address.abi_encode();
-        let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &arguments].concat());
-        let proof_registry = self.deploy("ProofRegistry", &creation, None).await?;
-        let bound = self.node().view(proof_registry.address, &IProofRegistry::modelRegistryCall {}).await?;
-        if bound != model_registry.address {
-            return Err(ChainError::Unexpected {
-                what: "the deployment of ProofRegistry".into(),
-                reason: format!("it looks models up in {bound}"),
-            });
-        }
-        Ok(Contracts { adapter, model_registry, proof_registry })
     }
 
     /// Deploys a claim registry of this release beside a proof registry. Its terms are for ever.

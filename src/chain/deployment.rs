@@ -1,7 +1,7 @@
 //! Where the contracts of this release are: the addresses that their code leads to, and the file that says where they were put.
 //!
 //! They are deployed through the usual factory with CREATE2, so that the address of each follows from its creation code and is
-//! the same on every chain. `script/Deploy.s.sol` does it and writes `deployments/<chain id>.json`. A file is believed of
+//! the same on every chain. `script/Deploy.s.sol` does it, as `Client::place` does, and writes `deployments/<chain id>.json`. A file is believed of
 //! nothing: what it says is compared with this release, and with the chain.
 
 use super::{ChainError, Node, release::proof_registry_code};
@@ -64,19 +64,35 @@ pub struct Place {
 /// # Errors
 /// [`ChainError::Evm`] if a committed artifact were damaged.
 pub fn release() -> Result<Vec<Released>, ChainError> {
-    let plain = |artifact: &Artifact| {
-        let code = &artifact.deployed_bytecode;
-        released(&artifact.contract_name, artifact.bytecode.clone(), code)
-    };
-    let models = plain(artifacts::model_registry());
-    let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &models.address.abi_encode()].concat());
-    let proofs = released("ProofRegistry", creation, &proof_registry_code(models.address)?);
+    let models = model_registry();
+    let proofs = proof_registry(models.address)?;
     // Anybody can prove anything to the verifier of the TEST SRS.
     let adapters = [artifacts::ezkl_adapter(), artifacts::native_verifier()];
-    Ok(adapters.into_iter().map(plain).chain([models, proofs]).collect())
+    Ok(adapters.into_iter().map(released).chain([models, proofs]).collect())
 }
 
-fn released(name: &str, creation: Bytes, code: &[u8]) -> Released {
+/// A contract whose constructor takes nothing.
+#[must_use]
+pub fn released(artifact: &Artifact) -> Released {
+    at_its_place(&artifact.contract_name, artifact.bytecode.clone(), &artifact.deployed_bytecode)
+}
+
+/// The list of models.
+#[must_use]
+pub fn model_registry() -> Released {
+    released(artifacts::model_registry())
+}
+
+/// The list of claims over a list of models.
+///
+/// # Errors
+/// As [`release`].
+pub fn proof_registry(models: Address) -> Result<Released, ChainError> {
+    let creation = Bytes::from([&artifacts::proof_registry().bytecode[..], &models.abi_encode()].concat());
+    Ok(at_its_place("ProofRegistry", creation, &proof_registry_code(models)?))
+}
+
+fn at_its_place(name: &str, creation: Bytes, code: &[u8]) -> Released {
     let address = FACTORY.create2(SALT, keccak256(&creation));
     Released { name: name.into(), address, creation, code_hash: keccak256(code), code_bytes: code.len() }
 }

@@ -1,7 +1,11 @@
 //! A development node: anvil as a child process.
 
-use super::ChainError;
+use super::{ChainError, Node};
 use crate::evm::Tool;
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider,
+};
 use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader, PipeReader},
@@ -80,6 +84,16 @@ impl Devnet {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Gives an account so much, in wei: the currency is the node's own.
+    ///
+    /// # Errors
+    /// [`ChainError`] of the node.
+    pub async fn give(&self, account: Address, balance: U256) -> Result<(), ChainError> {
+        let node = Node::connect(&self.endpoint()).await?;
+        let given = node.provider().raw_request::<_, ()>("anvil_setBalance".into(), (account, balance)).await;
+        given.map_err(|error| node.error("the gift to the account", error))
     }
 
     /// Its process id.

@@ -245,6 +245,16 @@ pub enum ChainError {
         /// [`super::sender::MAX_TRANSACTION_BYTES`].
         limit: usize,
     },
+    /// The factory that contracts are created with is not on the chain.
+    #[error(
+        "chain {chain_id} lacks the deterministic deployment proxy at 0x4e59b44847b379578588920cA78FbF26c0B4956C, which puts \
+         contracts at the same addresses everywhere: send its creation transaction \
+         (github.com/Arachnid/deterministic-deployment-proxy) first"
+    )]
+    NoFactory {
+        /// The chain.
+        chain_id: u64,
+    },
     /// Dearer than a transaction may be.
     #[error("{what} takes {gas} gas, over the {limit} that a transaction may use; {advice}")]
     TooMuchGas {
@@ -316,6 +326,7 @@ impl ChainError {
             | Self::TransactionFailed { .. }
             | Self::NoReceipt { .. }
             | Self::Unexpected { .. }
+            | Self::NoFactory { .. }
             | Self::Devnet { .. } => FailureClass::Environment,
             Self::BadEndpoint { .. }
             | Self::WrongChain { .. }

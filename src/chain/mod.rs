@@ -20,6 +20,7 @@ pub mod money;
 pub mod node;
 pub mod operator;
 pub mod outbox;
+mod place;
 mod plan;
 pub mod release;
 pub mod sender;
@@ -31,7 +32,7 @@ pub use account::Account;
 pub use auditor::{
     AuditReport, AuditVerdict, OffChainAnswer, OffChainRequest, OffChainVerifier, audit, audit_statement,
 };
-pub use client::{Client, Contracts, Deployment, Registration};
+pub use client::{Client, Deployment, Registration};
 pub use devnet::Devnet;
 pub use error::ChainError;
 pub use fees::Budget;
@@ -39,5 +40,6 @@ pub use fork::Fork;
 pub use node::Node;
 pub use operator::{Offer, Operator};
 pub use outbox::{Entry, Outbox};
+pub use place::{Contracts, Placed};
 pub use sender::{Mined, SendOptions};
 pub use submission::{BatchSubmission, Claim, Settled, Submission};

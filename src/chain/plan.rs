@@ -52,11 +52,11 @@ impl Intent {
     }
 
     fn advice(&self) -> &'static str {
-        match self.to {
-            Some(_) => "split the batch, with a proof for each part",
-            None => {
-                "no chain under these rules deploys it: make the circuit smaller, or name the chain's fork with --fork"
-            }
+        // Contracts are created without an address, or by the factory.
+        if self.to.is_none() || self.new_state.code_bytes > 0 {
+            "no chain under these rules deploys it: make the circuit smaller, or name the chain's fork with --fork"
+        } else {
+            "split the batch, with a proof for each part"
         }
     }
 

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use zkinfer::chain::{
     Account, Budget, Client, Fork, Node, Outbox, SendOptions,
     deployment::DeploymentFile,
+    guard,
     money::{parse_amount, parse_price},
 };
 
@@ -144,22 +145,28 @@ impl PayerArgs {
         self.client_of(account, rpc, session).await
     }
 
-    /// Whether anything was said about who pays, and where.
-    pub(crate) fn is_given(&self) -> bool {
-        self.chain_id.is_some()
-            || self.deployment.is_some()
-            || self.key_file.is_some()
-            || self.keystore.is_some()
-            || self.fork.is_some()
-            || self.max_fee.is_some()
-            || self.max_cost.is_some()
+    /// The chain that a node of the program's own is to be. The account that everybody knows pays on development chains alone.
+    pub(crate) fn chain_of_devnet(&self) -> Result<u64, Failure> {
+        if self.deployment.is_some() {
+            return Err(Failure::Input("--deployment goes with --rpc: on a new chain nothing is deployed".into()));
+        }
+        let chain_id = self.chain_id.unwrap_or(guard::DEV_CHAINS[0]);
+        if self.dev_account || !self.has_account() {
+            guard::admit_account(chain_id, Account::dev().address())?;
+        }
+        Ok(chain_id)
     }
 
     /// The same with the development account where no other one is given.
     pub(crate) async fn client_or_dev(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
-        let is_given = self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some();
-        let account = if is_given { self.account()? } else { Account::dev() };
-        self.client_of(account, rpc, session).await
+        self.client_of(self.account_or_dev()?, rpc, session).await
+    }
+
+    /// The same at a node of the program's own. What is sent is not kept, since the node is gone when the program is; nobody is
+    /// asked, since it is worth nothing whatever its chain id.
+    pub(crate) async fn client_of_devnet(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
+        let client = self.connect(self.account_or_dev()?, rpc).await?;
+        Ok(client.with_operator(Arc::new(Terminal::unasked(session))))
     }
 
     fn file(&self) -> Result<Option<DeploymentFile>, Failure> {
@@ -167,17 +174,29 @@ impl PayerArgs {
     }
 
     async fn client_of(&self, account: Account, rpc: &str, session: &Session) -> Result<Client, Failure> {
+        let outbox = Outbox::from_env()?;
+        let client = self.connect(account, rpc).await?.with_outbox(outbox);
+        Ok(client.with_operator(Arc::new(Terminal::new(session, self.yes))))
+    }
+
+    async fn connect(&self, account: Account, rpc: &str) -> Result<Client, Failure> {
         let options = SendOptions {
             receipt_deadline: Duration::from_secs(self.wait),
             budget: Budget { max_fee: self.max_fee, max_cost: self.max_cost },
             fork: self.fork.map(Fork::from),
             ..SendOptions::default()
         };
-        let outbox = Outbox::from_env()?;
         let named = self.file()?.map(|file| file.chain_id).or(self.chain_id);
         let node = Node::connect_to(rpc, named).await?;
-        let client = Client::new(node, account)?.with_options(options).with_outbox(outbox);
-        Ok(client.with_operator(Arc::new(Terminal::new(session, self.yes))))
+        Ok(Client::new(node, account)?.with_options(options))
+    }
+
+    fn account_or_dev(&self) -> Result<Account, Failure> {
+        if self.has_account() { self.account() } else { Ok(Account::dev()) }
+    }
+
+    fn has_account(&self) -> bool {
+        self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some()
     }
 
     fn account(&self) -> Result<Account, Failure> {

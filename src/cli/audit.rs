@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         text.push_str(&answers.text());
     }
     report::result(session, &object, &text);
-    Entering::new(&args.index).claims(index::audited_claims(&audit));
+    Entering::new(&args.index).claims(index::audited_claims(&audit), &index::NoteFile::new(vec![]));
     Ok(match audit.verdict {
         AuditVerdict::Unknown if opened.is_valid() => Outcome::Missing,
         AuditVerdict::Valid if refused.is_empty() && opened.is_valid() => Outcome::True,

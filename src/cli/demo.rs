@@ -2,6 +2,7 @@
 //! zkinfer and a development chain.
 
 use super::{Backend, Failure, Outcome, account::PayerArgs, context, context::Session, digits, report};
+use alloy::primitives::U256;
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -10,9 +11,10 @@ use std::{
 use zkinfer::{
     backend::Witness,
     chain::{
-        self, Account, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
+        self, AuditReport, Client, Contracts, Deployment, Devnet, Node, Registration, Submission,
         auditor::{CheckName, CheckOutcome},
         client::ModelEntry,
+        devnet::DevnetOptions,
     },
     evm::{self, Toolchain},
     model::{Input, Model},
@@ -27,14 +29,18 @@ Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
+  zkinfer demo --chain-id 8453 --keystore key.json --password-file password    as if the chain were worth something
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
   zkinfer demo --rpc http://127.0.0.1:8545 --chain-id 8453 --keystore key.json --password-file password --yes
 
-Native proofs are made under the ceremony that comes with zkinfer, EZKL's under the TEST SRS, which everybody can forge. The
-account's key is a test one that everybody knows.";
+Native proofs are made under the ceremony that comes with zkinfer, EZKL's under the TEST SRS, which everybody can forge. Unless
+another one is given, the account's key is a test one that everybody knows: development chains only. Without --rpc the node is
+an anvil of the demo's own, with the chain id that was given; its account has what the demo gives it.";
 
 /// How long the claim may be submitted: an hour.
 const DEADLINE_SECONDS: u64 = 3600;
+/// What the account has on the demo's own node: a hundred units.
+const DEMO_BALANCE: U256 = U256::from_limbs([7_766_279_631_452_241_920, 5, 0, 0]);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -113,6 +119,10 @@ struct Posted {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     if args.backend == Backend::Mock {
         return Err(Failure::Input("the mock backend proves nothing, so there is nothing to demonstrate".into()));
+    }
+    if args.rpc.is_none() {
+        // Before anything is proven.
+        args.payer.chain_of_devnet()?;
     }
     let runtime = session.runtime()?;
     let integration = context::integration(args.backend)?;
@@ -266,18 +276,17 @@ async fn post(
     Ok(Posted { node, contracts, verifier, registration, submission, claim_is_verified, audit })
 }
 
-/// A running node with the given account, or one of its own with the development account.
+/// A running node, or one of its own. Both are paid from the given account, or the development account; its own gives to
+/// whoever pays, and asks nobody.
 async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devnet>), Failure> {
     if let Some(rpc) = &args.rpc {
         return Ok((args.payer.client_or_dev(rpc, session).await?, None));
     }
-    if args.payer.is_given() {
-        return Err(Failure::Input(
-            "an account, a chain and its fees go with --rpc: without it anvil is started".into(),
-        ));
-    }
-    let devnet = Devnet::start(&Toolchain::from_env().anvil()?).await?;
-    Ok((Client::new(Node::connect_dev(&devnet.endpoint()).await?, Account::dev())?, Some(devnet)))
+    let options = DevnetOptions { chain_id: args.payer.chain_of_devnet()?, ..DevnetOptions::default() };
+    let devnet = Devnet::start_with(&Toolchain::from_env().anvil()?, &options).await?;
+    let client = args.payer.client_of_devnet(&devnet.endpoint(), session).await?;
+    devnet.give(client.address(), DEMO_BALANCE).await?;
+    Ok((client, Some(devnet)))
 }
 
 /// Prints the table or the object. Returns whether the three predictions agree.

@@ -1,3 +1,7 @@
+//! Errors of the command line. They travel as [`anyhow::Error`], with context where one of several things is to blame; the exit
+//! code is that of the first typed error in the chain.
+
+use std::error::Error;
 use zkinfer::{
     FailureClass,
     backend::{BackendError, ezkl::SrsStoreError},
@@ -21,9 +25,6 @@ pub(crate) enum Failure {
     Index(#[from] IndexError),
     #[error(transparent)]
     Srs(#[from] SrsStoreError),
-    /// One of several inputs is to blame.
-    #[error("{name}: {source}")]
-    Named { name: String, source: Box<PipelineError> },
     /// What was asked for makes no sense, or a file is not what it should be.
     #[error("{0}")]
     Input(String),
@@ -45,7 +46,6 @@ impl Failure {
     pub(crate) const fn class(&self) -> FailureClass {
         match self {
             Self::Pipeline(error) => error.class(),
-            Self::Named { source, .. } => source.class(),
             Self::Chain(error) => error.class(),
             Self::Index(error) => error.class(),
             Self::Srs(error) => error.class(),
@@ -55,23 +55,61 @@ impl Failure {
             Self::Disagreement(_) | Self::Internal(_) => FailureClass::Internal,
         }
     }
+}
 
-    /// The answer that was refused because it is not the model's.
-    pub(crate) fn other_answer(&self) -> Option<&Outputs> {
-        match self {
-            Self::Pipeline(error) => error.other_answer(),
-            Self::Named { source, .. } => source.other_answer(),
-            _ => None,
+/// The class of an error of the library, or of the command line's own.
+fn class_of(cause: &(dyn Error + 'static)) -> Option<FailureClass> {
+    let failure = || cause.downcast_ref::<Failure>().map(Failure::class);
+    let pipeline = || cause.downcast_ref::<PipelineError>().map(PipelineError::class);
+    let chain = || cause.downcast_ref::<ChainError>().map(ChainError::class);
+    let index = || cause.downcast_ref::<IndexError>().map(IndexError::class);
+    let srs = || cause.downcast_ref::<SrsStoreError>().map(SrsStoreError::class);
+    let backend = || cause.downcast_ref::<BackendError>().map(BackendError::class);
+    let evm = || cause.downcast_ref::<EvmError>().map(EvmError::class);
+    let input = || (cause.is::<ModelError>() || cause.is::<BundleError>()).then_some(FailureClass::BadInput);
+    let storage = || cause.is::<StorageError>().then_some(FailureClass::Environment);
+    failure()
+        .or_else(pipeline)
+        .or_else(chain)
+        .or_else(index)
+        .or_else(srs)
+        .or_else(backend)
+        .or_else(evm)
+        .or_else(input)
+        .or_else(storage)
+}
+
+/// Whose fault an error is: what its first typed cause says. One that has none is a defect.
+pub(crate) fn class(error: &anyhow::Error) -> FailureClass {
+    error.chain().find_map(class_of).unwrap_or(FailureClass::Internal)
+}
+
+/// The context, then what the typed error says: that tells of its own causes.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut parts = Vec::new();
+    for cause in error.chain() {
+        parts.push(cause.to_string());
+        if class_of(cause).is_some() {
+            break;
         }
     }
+    parts.join(": ")
+}
 
-    pub(crate) const fn exit_code(&self) -> u8 {
-        match self.class() {
-            FailureClass::Invalid => 1,
-            FailureClass::BadInput => 2,
-            FailureClass::Environment => 3,
-            FailureClass::Internal => 4,
-        }
+/// The answer that was refused because it is not the model's.
+pub(crate) fn other_answer(error: &anyhow::Error) -> Option<&Outputs> {
+    error.chain().find_map(|cause| match cause.downcast_ref::<Failure>() {
+        Some(Failure::Pipeline(error)) => error.other_answer(),
+        _ => cause.downcast_ref::<PipelineError>().and_then(PipelineError::other_answer),
+    })
+}
+
+pub(crate) const fn exit_code(class: FailureClass) -> u8 {
+    match class {
+        FailureClass::Invalid => 1,
+        FailureClass::BadInput => 2,
+        FailureClass::Environment => 3,
+        FailureClass::Internal => 4,
     }
 }
 
@@ -86,3 +124,27 @@ macro_rules! through_pipeline {
 }
 
 through_pipeline!(BackendError, EvmError, ModelError, BundleError, StorageError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Context changes neither the exit code nor what is said below it.
+    #[test]
+    fn the_class_is_that_of_the_typed_error_whatever_stands_around_it() {
+        let unknown = || PipelineError::UnknownModel(alloy::primitives::B256::ZERO);
+        let storage = || StorageError::NoDirectory;
+        for (error, expected) in [
+            (anyhow::Error::new(Failure::Invalid("no".into())), FailureClass::Invalid),
+            (anyhow::Error::new(Failure::from(unknown())), FailureClass::BadInput),
+            (anyhow::Error::new(unknown()), FailureClass::BadInput),
+            (anyhow::Error::new(storage()), FailureClass::Environment),
+            (anyhow::Error::new(PipelineError::from(storage())), FailureClass::Environment),
+            (anyhow::anyhow!("untyped"), FailureClass::Internal),
+        ] {
+            let plain = sentence(&error);
+            let error = error.context("b.json").context("input 2");
+            assert_eq!((class(&error), sentence(&error)), (expected, format!("input 2: b.json: {plain}")));
+        }
+    }
+}

@@ -246,39 +246,38 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Invalid) => ExitCode::from(1),
         Ok(Outcome::Refused) => ExitCode::from(2),
         Ok(Outcome::Missing) => ExitCode::from(3),
-        Err(failure) => {
+        Err(error) => {
             session.finish();
-            report::failure(&failure, cli.json);
-            ExitCode::from(failure.exit_code())
+            ExitCode::from(report::failure(&error, cli.json))
         }
     }
 }
 
-fn run(command: Command, session: &Session) -> Result<Outcome, Failure> {
-    match command {
-        Command::Demo(args) => demo::run(&args, session),
-        Command::Compile(args) => compile::run(&args, session),
-        Command::Inspect(args) => inspect::run(&args, session),
-        Command::Register(args) => register::run(&args, session),
-        Command::Submit(args) => submit::run(&args, session),
-        Command::Prove(args) => prove::run(&args, session),
-        Command::Batch(args) => batch::run(&args, session),
-        Command::Verify(args) => verify::run(&args, session),
-        Command::Audit(args) => audit::run(&args, session),
-        Command::Search(args) => index::search(&args, session),
-        Command::Index(command) => index::manage(&command, session),
-        Command::Opening(command) => opening::run(&command, session),
-        Command::Verifier(command) => verifier::run(&command, session),
-        Command::Claim(command) => claim::run(&command, session),
-        Command::Challenge(args) => challenge::run(&args, session),
-        Command::Answer(args) => answer::run(&args, session),
-        Command::Finalize(args) => finalize::run(&args, session),
-        Command::Registry(command) => registry::run(&command, session),
-        Command::Setup(command) => setup::run(&command, session),
-        Command::Bench(args) => bench::run(&args, session),
-        Command::BenchChild(args) => bench::run_child(&args, session),
-        Command::Doctor(args) => doctor::run(&args, session),
-    }
+fn run(command: Command, session: &Session) -> anyhow::Result<Outcome> {
+    Ok(match command {
+        Command::Demo(args) => demo::run(&args, session)?,
+        Command::Compile(args) => compile::run(&args, session)?,
+        Command::Inspect(args) => inspect::run(&args, session)?,
+        Command::Register(args) => register::run(&args, session)?,
+        Command::Submit(args) => submit::run(&args, session)?,
+        Command::Prove(args) => prove::run(&args, session)?,
+        Command::Batch(args) => batch::run(&args, session)?,
+        Command::Verify(args) => verify::run(&args, session)?,
+        Command::Audit(args) => audit::run(&args, session)?,
+        Command::Search(args) => index::search(&args, session)?,
+        Command::Index(command) => index::manage(&command, session)?,
+        Command::Opening(command) => opening::run(&command, session)?,
+        Command::Verifier(command) => verifier::run(&command, session)?,
+        Command::Claim(command) => claim::run(&command, session)?,
+        Command::Challenge(args) => challenge::run(&args, session)?,
+        Command::Answer(args) => answer::run(&args, session)?,
+        Command::Finalize(args) => finalize::run(&args, session)?,
+        Command::Registry(command) => registry::run(&command, session)?,
+        Command::Setup(command) => setup::run(&command, session)?,
+        Command::Bench(args) => bench::run(&args, session)?,
+        Command::BenchChild(args) => bench::run_child(&args, session)?,
+        Command::Doctor(args) => doctor::run(&args, session)?,
+    })
 }
 
 #[cfg(test)]

@@ -14,28 +14,51 @@ use zkinfer::{
 
 /// Shows what it costs, asks, prints hashes, hears interrupts.
 pub(crate) struct Terminal {
-    yes: bool,
+    consent: Consent,
     cancel: CancelToken,
     spinner: ProgressBar,
 }
 
+/// Who agrees to costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consent {
+    /// Whoever sits there.
+    Ask,
+    /// The options did.
+    Given,
+    /// There is nothing to agree to.
+    NotNeeded,
+}
+
 impl Terminal {
     pub(crate) fn new(session: &Session, yes: bool) -> Self {
-        Self { yes, cancel: session.control().cancel.clone(), spinner: session.spinner() }
+        Self::with(session, if yes { Consent::Given } else { Consent::Ask })
+    }
+
+    /// For a chain whose currency is worth nothing.
+    pub(crate) fn unasked(session: &Session) -> Self {
+        Self::with(session, Consent::NotNeeded)
+    }
+
+    fn with(session: &Session, consent: Consent) -> Self {
+        Self { consent, cancel: session.control().cancel.clone(), spinner: session.spinner() }
     }
 }
 
 impl fmt::Debug for Terminal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terminal").field("yes", &self.yes).finish_non_exhaustive()
+        f.debug_struct("Terminal").field("consent", &self.consent).finish_non_exhaustive()
     }
 }
 
 impl Operator for Terminal {
     fn agree(&self, offer: &Offer) -> Result<(), ChainError> {
+        if self.consent == Consent::NotNeeded {
+            return Ok(());
+        }
         self.spinner.suspend(|| {
             eprintln!("zkinfer: this is no development chain, and it costs money:\n{offer}");
-            if self.yes {
+            if self.consent == Consent::Given {
                 return Ok(());
             }
             if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
@@ -54,6 +77,9 @@ impl Operator for Terminal {
     }
 
     fn sending(&self, what: &str, hash: B256) {
+        if self.consent == Consent::NotNeeded {
+            return;
+        }
         self.spinner.suspend(|| eprintln!("zkinfer: sending {hash}: {what}"));
     }
 

@@ -11,6 +11,7 @@ use super::{
     report,
 };
 use alloy::primitives::{Address, B256};
+use anyhow::bail;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use zkinfer::{
@@ -160,7 +161,7 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     args.expect_openings()?;
     let annotation = args.note.annotation()?;
     check_writable(&args.out)?;
@@ -172,10 +173,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             let image = digits::image(None)?;
             vec![Named { name: image.name.into(), input: image.input }]
         }
-        (true, Some(_)) => return Err(Failure::Input("a model of your own needs --input FILE".into())),
+        (true, Some(_)) => bail!(Failure::Input("a model of your own needs --input FILE".into())),
     };
     if args.chain.is_some() && inputs.len() != 1 {
-        return Err(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
+        bail!(Failure::Input(format!("a chain begins with one input, not with {}", inputs.len())));
     }
     let labels = args.answers.labels.read(Some(&model))?;
     labels.expect_one_of(model.outputs().iter().map(TensorInfo::elements))?;
@@ -233,12 +234,12 @@ fn chain(
     first: ProofRequest,
     steps: usize,
     session: &Session,
-) -> Result<IncrementalResult, Failure> {
+) -> anyhow::Result<IncrementalResult> {
     let bar = session.bar(steps as u64);
     let mut chain = generator.start_incremental(first)?;
     for step in 0..steps {
         chain.step(session.control()).map_err(|error| match error.class() {
-            FailureClass::BadInput => Failure::Named { name: format!("step {step}"), source: Box::new(error) },
+            FailureClass::BadInput => anyhow::Error::new(error).context(format!("step {step}")),
             _ => error.into(),
         })?;
         bar.inc(1);
@@ -314,10 +315,10 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
 }
 
 /// Of several inputs, the one that is refused is named.
-fn blamed(names: &[String], error: PipelineError) -> Failure {
+fn blamed(names: &[String], error: PipelineError) -> anyhow::Error {
     match error {
         PipelineError::Request { index, source } if source.class() == FailureClass::BadInput => {
-            Failure::Named { name: names.get(index).cloned().unwrap_or_default(), source }
+            anyhow::Error::new(*source).context(names.get(index).cloned().unwrap_or_default())
         }
         PipelineError::Request { source, .. } => (*source).into(),
         error => error.into(),

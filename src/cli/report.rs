@@ -1,9 +1,9 @@
 //! What is printed, and where: results on standard output, everything else on standard error.
 
 use super::{
-    Failure,
     answers::{self, Labels},
     context::Session,
+    failure,
 };
 use alloy::primitives::B256;
 use serde_json::{Value, json};
@@ -31,25 +31,28 @@ fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-pub(crate) fn failure(failure: &Failure, json: bool) {
-    let class = match failure.class() {
+/// Reports an error, and says which exit code it leads to.
+pub(crate) fn failure(error: &anyhow::Error, json: bool) -> u8 {
+    let (class, sentence) = (failure::class(error), failure::sentence(error));
+    let (exit_code, outputs) = (failure::exit_code(class), failure::other_answer(error));
+    let class = match class {
         FailureClass::BadInput => "bad_input",
         FailureClass::Environment => "environment",
         FailureClass::Invalid => "invalid",
         FailureClass::Internal => "internal",
     };
     if json {
-        let mut object =
-            json!({ "error": { "class": class, "message": failure.to_string() }, "exit_code": failure.exit_code() });
-        if let Some(outputs) = failure.other_answer() {
+        let mut object = json!({ "error": { "class": class, "message": sentence }, "exit_code": exit_code });
+        if let Some(outputs) = outputs {
             object["error"]["outputs"] = answers::objects(outputs, &Labels::default());
         }
         print(&format!("{object:#}\n"));
     }
-    eprintln!("zkinfer: {failure}");
-    if let Some(outputs) = failure.other_answer() {
+    eprintln!("zkinfer: {sentence}");
+    if let Some(outputs) = outputs {
         eprint!("{}", answers::tables(outputs, &Labels::default()));
     }
+    exit_code
 }
 
 /// Rows of two columns, the first one padded.

@@ -5,7 +5,7 @@ use super::{
     assignment::AssignmentArgs,
     context::Session,
     entry, form,
-    index::{Entering, IndexArgs},
+    index::{Entering, IndexArgs, follow_notes},
     report,
 };
 use alloy::primitives::{Address, B256};
@@ -14,7 +14,7 @@ use std::{path::PathBuf, time::Duration};
 use zkinfer::{
     chain::{Client, Outbox, Settled, outbox::request_id},
     index::{self, NoteFile},
-    proof::{Assignment, Bundle, Context},
+    proof::{Assignment, Bundle, Context, Statement},
     storage::{check_writable, write_atomic},
 };
 
@@ -82,6 +82,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
     entry::refuse_off_chain(bundle.manifest().adapter_id)?;
+    let given: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
     let registry = args.account.place("--registry", args.registry, "ProofRegistry")?;
     args.check(&bundle, registry)?;
     if let Some(path) = &args.out {
@@ -122,12 +123,25 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let settled = runtime.block_on(client.settle(&mut entry, &ready.bundle))?;
     report(session, &ready, &settled, (registry, client.address()));
     let mut entering = Entering::new(&args.index);
+    // What was noted of the bundle is said of what was made of it.
+    let pairs: Vec<(B256, B256)> = given.into_iter().zip(ready.bundle.statements().iter().map(Statement::id)).collect();
+    let notes = if entering.is_wanted() {
+        follow_notes(&args.bundle, &pairs, args.out.as_deref())
+    } else {
+        NoteFile::new(vec![])
+    };
     if let Some(path) = &args.out {
-        entering.file(&ready.bundle.clone().into(), &ready.bundle.to_json(), path, &NoteFile::new(vec![]));
+        entering.file(&ready.bundle.clone().into(), &ready.bundle.to_json(), path, &notes);
     }
     // A claim that was recorded before was entered then, and `index rebuild` finds it.
     if let (true, Some(mined)) = (entering.is_wanted(), &settled.mined) {
-        runtime.block_on(enter_claims(&mut entering, &client, registry, mined.block_number, &settled.statement_ids));
+        runtime.block_on(enter_claims(
+            &mut entering,
+            &client,
+            registry,
+            (mined.block_number, &settled.statement_ids),
+            &notes.words_alone(),
+        ));
     }
     Ok(Outcome::True)
 }
@@ -214,12 +228,18 @@ impl Args {
 }
 
 /// Enters the claims as the registry's events have them: as `index rebuild` will read them.
-async fn enter_claims(entering: &mut Entering, client: &Client, registry: Address, block: u64, ids: &[B256]) {
+async fn enter_claims(
+    entering: &mut Entering,
+    client: &Client,
+    registry: Address,
+    (block, ids): (u64, &[B256]),
+    notes: &NoteFile,
+) {
     let events = index::recorded_claims(client.node(), registry, block, Some(block));
     match tokio::time::timeout(INDEX_DEADLINE, events).await {
         Ok(Ok(mut claims)) => {
             claims.retain(|claim| ids.contains(&claim.statement_id));
-            entering.claims(claims);
+            entering.claims(claims, notes);
         }
         Ok(Err(error)) => tracing::warn!(%error, "the claim is recorded, but was not entered into the index"),
         Err(_) => tracing::warn!("the claim is recorded, but the node did not tell of it in time for the index"),

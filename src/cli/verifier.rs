@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use zkinfer::{
-    chain::{Client, Contracts, Deployment, guard},
+    chain::{Client, Contracts, Deployment, Placed, deployment, guard},
     evm::{self, CompiledContract, Compiler, compile::MAX_SOURCE_BYTES},
     pipeline::Prepared,
     proof::srs::srs_kind,
@@ -44,7 +44,8 @@ Examples:
   zkinfer verifier deploy --bundle answer.bundle.json --adapter 0x… --rpc http://127.0.0.1:8545 --key-file key.hex
   zkinfer verifier deploy --backend ezkl --model model.onnx --rpc http://127.0.0.1:8545 --dev-account --json
 
-Deploys the model's own code, and the adapter unless it is there already. Off development chains (31337, 1337) the chain is
+Deploys the model's own code, and the adapter and with --registries both registries unless they are there: these go where
+script/Deploy.s.sol puts them, to the same addresses on every chain. Off development chains (31337, 1337) the chain is
 named with --chain-id, models of a TEST SRS and the development account are refused, and the costs are asked about.";
 
 #[derive(Debug, clap::Subcommand)]
@@ -89,11 +90,11 @@ pub(crate) struct DeployArgs {
     #[command(flatten)]
     entry: EntryArgs,
 
-    /// The adapter that is on the chain already [default: it is deployed].
+    /// The adapter that is on the chain already [default: where this release's goes, deployed if it is missing].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address, conflicts_with = "registries")]
     adapter: Option<Address>,
 
-    /// Deploy a ModelRegistry and a ProofRegistry, too.
+    /// The ModelRegistry and the ProofRegistry, too: where this release's go, deployed if they are missing.
     #[arg(long)]
     registries: bool,
 
@@ -226,15 +227,16 @@ fn deploy(args: &DeployArgs, session: &Session) -> Result<Outcome, Failure> {
 
 struct Deployed {
     adapter_address: Address,
-    adapter: Option<Deployment>,
+    adapter: Option<Placed>,
     contracts: Option<Contracts>,
     code: Deployment,
 }
 
 impl Deployed {
-    fn list(&self) -> Vec<&Deployment> {
+    /// Whatever the model needs, what was there already too, which has no transaction.
+    fn list(&self) -> Vec<Value> {
         let registries = self.contracts.iter().flat_map(|c| [&c.adapter, &c.model_registry, &c.proof_registry]);
-        self.adapter.iter().chain(registries).chain([&self.code]).collect()
+        self.adapter.iter().chain(registries).map(|placed| json!(placed)).chain([json!(self.code)]).collect()
     }
 }
 
@@ -258,10 +260,7 @@ async fn deploy_all(args: &DeployArgs, entry: &Entry, client: &Client) -> Result
             address
         }
         None if args.registries => contracts.insert(client.deploy_contracts(artifact).await?).adapter.address,
-        None => {
-            let made = client.deploy(&artifact.contract_name, &artifact.bytecode, artifact.deployed_code_hash).await?;
-            adapter.insert(made).address
-        }
+        None => adapter.insert(client.place(&deployment::released(artifact)).await?).address,
     };
     let code = client.deploy_verifier(&entry.code).await?;
     Ok(Deployed { adapter_address, adapter, contracts, code })

@@ -4,13 +4,17 @@ use super::{Assurance, Entry, Recorded};
 use crate::{
     chain::{
         AuditReport, ChainError, Node,
-        bindings::IProofRegistry::{self, ClaimRecorded},
+        bindings::{
+            IClaimRegistry::IClaimRegistryEvents as Event,
+            IProofRegistry::{self, ClaimRecorded},
+        },
+        claims::{ClaimRegistry, Happened, Indexer},
     },
     proof::{Assignment, Context, identity},
 };
 use alloy::{
     eips::BlockId,
-    primitives::Address,
+    primitives::{Address, B256, keccak256},
     providers::Provider,
     rpc::types::{Filter, Log},
     sol_types::SolEvent,
@@ -72,19 +76,66 @@ fn entry(chain_id: u64, registry: Address, log: &Log, block: u64, time: u64) -> 
     let event = ClaimRecorded::decode_log_validate(&log.inner).map_err(|_| "an event is no ClaimRecorded")?.data;
     let IProofRegistry::ClaimRecorded { submitter, consumer, job, deadline, .. } = event;
     let context = Context::Chain { chain_id, registry, assignment: Assignment { submitter, consumer, job, deadline } };
-    let derived = identity::statement_id_of_hash(event.modelId, event.publicValuesHash, context.id());
-    if derived != event.statementId {
-        return Err("an event's statement id is not that of its other words");
-    }
-    let mut entry = Entry::new(event.statementId, event.modelId, context);
-    entry.created_at_ms = time.saturating_mul(1000).min(entry.created_at_ms);
-    entry.claim = Some(Recorded {
+    let claim = Recorded {
         transaction: log.transaction_hash.ok_or("an event is of no transaction")?,
         block,
         recorded_at: time,
         assurance: Assurance::from_contract(event.assurance as u8).ok_or("an event records no assurance")?,
-    });
+    };
+    claimed(event.statementId, event.modelId, event.publicValuesHash, context, claim)
+}
+
+/// A claim, if its statement's id is that of its other words.
+fn claimed(id: B256, model: B256, values: B256, context: Context, claim: Recorded) -> Result<Entry, &'static str> {
+    if identity::statement_id_of_hash(model, values, context.id()) != id {
+        return Err("an event's statement id is not that of its other words");
+    }
+    let mut entry = Entry::new(id, model, context);
+    entry.created_at_ms = claim.recorded_at.saturating_mul(1000).min(entry.created_at_ms);
+    entry.claim = Some(claim);
     Ok(entry)
+}
+
+/// The claims that a claim registry holds, attested, bonded or verified, from its first block to the latest: an entry for every
+/// event, of which the last one of a statement stands. What became of a bonded claim the registry's state tells
+/// ([`crate::chain::claims`]); the leaves of batches are on no chain, and are entered once they are shown.
+///
+/// # Errors
+/// [`ChainError`]; [`ChainError::OtherRelease`] when it is no claim registry of this release; [`ChainError::BadAnswer`] when
+/// events contradict each other.
+pub async fn registry_claims(node: &Node, registry: Address, from_block: u64) -> Result<Vec<Entry>, ChainError> {
+    let what = format!("the events of claim registry {registry}");
+    let claims = ClaimRegistry::at(node, registry).await?;
+    let synced = Indexer::new(claims, from_block).sync().await?;
+    let entries = synced.events.iter().filter_map(|happened| of_registry(node.chain_id(), registry, happened));
+    let entries = entries.collect::<Result<_, _>>();
+    entries.map_err(|reason| ChainError::BadAnswer { what, reason: reason.into() })
+}
+
+/// What an event claims, if it claims something.
+fn of_registry(chain_id: u64, registry: Address, happened: &Happened) -> Option<Result<Entry, &'static str>> {
+    let (id, model, assignment, values, assurance) = match &happened.event {
+        Event::ClaimAttested(e) => {
+            let assignment =
+                Assignment { submitter: e.submitter, consumer: e.consumer, job: e.job, deadline: e.deadline };
+            (e.statementId, e.modelId, assignment, e.publicValuesHash, Assurance::Attested)
+        }
+        Event::ClaimPosted(e) => {
+            let assignment =
+                Assignment { submitter: e.submitter, consumer: e.consumer, job: e.job, deadline: e.deadline };
+            (e.statementId, e.modelId, assignment, keccak256(&e.publicValues), Assurance::Optimistic)
+        }
+        Event::ClaimVerified(e) => {
+            let assignment =
+                Assignment { submitter: e.submitter, consumer: e.consumer, job: e.job, deadline: e.deadline };
+            (e.statementId, e.modelId, assignment, e.publicValuesHash, Assurance::Verified)
+        }
+        _ => return None,
+    };
+    let Some(transaction) = happened.transaction else { return Some(Err("an event is of no transaction")) };
+    let context = Context::Chain { chain_id, registry, assignment };
+    let claim = Recorded { transaction, block: happened.block, recorded_at: happened.time, assurance };
+    Some(claimed(id, model, values, context, claim))
 }
 
 /// The claims of an audit, as [`recorded_claims`] would read them. None unless it is valid: what an audit refuses is no claim.
@@ -120,7 +171,7 @@ async fn timestamp(node: &Node, number: u64) -> Result<u64, ChainError> {
 mod tests {
     use super::*;
     use crate::chain::bindings::IProofRegistry::Assurance as OnChain;
-    use alloy::primitives::{B256, Log as RawLog};
+    use alloy::primitives::{B256, Bytes, Log as RawLog};
 
     const REGISTRY: Address = Address::repeat_byte(9);
 
@@ -151,6 +202,78 @@ mod tests {
         let inner = RawLog { address: REGISTRY, data: event.encode_log_data() };
         let log = Log { inner, transaction_hash: Some(B256::repeat_byte(7)), ..Log::default() };
         entry(31337, REGISTRY, &log, 8, 9)
+    }
+
+    /// Of a statement that is attested, then verified, the last stands; other events claim nothing.
+    #[test]
+    fn a_claim_registrys_events_are_entries_of_their_assurance() {
+        use crate::chain::bindings::IClaimRegistry::{ClaimAttested, ClaimFinalized, ClaimPosted, ClaimVerified};
+        let assignment = Assignment {
+            submitter: Address::repeat_byte(1),
+            consumer: Address::repeat_byte(2),
+            job: B256::repeat_byte(3),
+            deadline: 4,
+        };
+        let context = Context::Chain { chain_id: 1, registry: REGISTRY, assignment };
+        let model = B256::repeat_byte(5);
+        let values = Bytes::from_static(b"values");
+        let hash = keccak256(&values);
+        let id = identity::statement_id_of_hash(model, hash, context.id());
+        let Assignment { submitter, consumer, job, deadline } = assignment;
+        let zero = B256::ZERO;
+        let attested = ClaimAttested {
+            statementId: id,
+            modelId: model,
+            submitter,
+            consumer,
+            job,
+            deadline,
+            publicValuesHash: hash,
+            proofHash: zero,
+            contentHash: zero,
+        };
+        let posted = ClaimPosted {
+            statementId: id,
+            modelId: model,
+            submitter,
+            consumer,
+            job,
+            deadline,
+            transferable: false,
+            publicValues: values,
+        };
+        let verified = ClaimVerified {
+            statementId: id,
+            modelId: model,
+            submitter,
+            consumer,
+            job,
+            deadline,
+            publicValuesHash: hash,
+            proofHash: zero,
+            transferable: false,
+        };
+        let read = |block: u64, event: Event| {
+            let happened = Happened { block, time: 10 * block, transaction: Some(B256::repeat_byte(7)), event };
+            of_registry(1, REGISTRY, &happened)
+        };
+        let mut entry = read(1, Event::ClaimAttested(attested.clone())).unwrap().unwrap();
+        assert_eq!((entry.statement_id, entry.context, entry.created_at_ms), (id, context, 10_000));
+        assert_eq!(entry.claim.as_ref().unwrap().assurance, Assurance::Attested);
+        let optimistic = read(2, Event::ClaimPosted(posted.clone())).unwrap().unwrap();
+        assert_eq!(optimistic.claim.as_ref().unwrap().assurance, Assurance::Optimistic);
+        let last = read(3, Event::ClaimVerified(verified.clone())).unwrap().unwrap();
+        entry.merge(&last).unwrap();
+        entry.merge(&optimistic).unwrap();
+        assert_eq!((entry.claim.as_ref().unwrap().assurance, entry.created_at_ms), (Assurance::Verified, 10_000));
+        assert!(read(4, Event::ClaimFinalized(ClaimFinalized { statementId: id })).is_none());
+        for wrong in [
+            Event::ClaimAttested(ClaimAttested { publicValuesHash: zero, ..attested }),
+            Event::ClaimPosted(ClaimPosted { publicValues: Bytes::new(), ..posted }),
+            Event::ClaimVerified(ClaimVerified { submitter: Address::ZERO, ..verified }),
+        ] {
+            assert!(read(1, wrong).unwrap().unwrap_err().contains("statement id"));
+        }
     }
 
     #[test]

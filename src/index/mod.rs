@@ -1,7 +1,7 @@
 //! Finding proofs again: by model, job, time, words, or by "an input like this one".
 //!
 //! An [`Index`] has an [`Entry`] for every statement that was proven or claimed here. [`SqliteIndex`] is the one of a single
-//! machine.
+//! machine, [`PostgresIndex`] that of many.
 //!
 //! **An index proves nothing.** What it returns is [`Found`]: a pointer, from which a bundle is opened, hashed and verified
 //! like one that came by mail. Nothing that verifies asks an index. It holds what bundles and registries say openly, and
@@ -14,22 +14,29 @@ mod claims;
 mod conditions;
 mod entry;
 mod error;
+mod fill;
 mod indexer;
 mod note;
 mod open;
+pub mod postgres;
+pub mod qdrant;
 mod query;
+mod scaled;
 mod sketch;
 mod sources;
 pub mod sqlite;
 
 pub use annotation::Annotation;
 pub use check::{Checked, check};
-pub use claims::{audited_claims, recorded_claims};
+pub use claims::{audited_claims, recorded_claims, registry_claims};
 pub use entry::{Assurance, Entry, Held, Recorded, Status};
 pub use error::IndexError;
+pub use fill::fill;
 pub use indexer::{IndexEvent, Indexer, IndexerOptions, IndexerStats};
 pub use note::{Embedding, MAX_DIMENSION, Note, NoteFile, Noted};
 pub use open::Opened;
+pub use postgres::PostgresIndex;
+pub use qdrant::QdrantIndex;
 pub use query::{Cursor, Filter, Found, MAX_PAGE, Page, Query};
 pub use sqlite::{Change, Rebuilt, Sources, SqliteIndex};
 
@@ -87,6 +94,14 @@ pub fn entries(
     let mut entries = Entry::of_file(structure, address, location);
     entries.iter_mut().try_for_each(|entry| entry.annotate_from(notes))?;
     Ok(entries)
+}
+
+/// Adds what is noted of entries that were made otherwise.
+///
+/// # Errors
+/// As [`Entry::annotate`].
+pub fn annotate(entries: &mut [Entry], notes: &NoteFile) -> Result<(), IndexError> {
+    entries.iter_mut().try_for_each(|entry| entry.annotate_from(notes))
 }
 
 /// What became of an entry.

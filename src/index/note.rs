@@ -269,6 +269,36 @@ impl NoteFile {
         self.notes.iter().all(|noted| noted.note.is_empty())
     }
 
+    /// What is said of the first statement of each pair, of the second: it was made of the first.
+    #[must_use]
+    pub fn following(&self, pairs: &[(B256, B256)]) -> Self {
+        let follow = |noted: &Noted| {
+            let mine = pairs.iter().filter(|(before, _)| noted.statements.contains(before));
+            let statements: Vec<B256> = mine.map(|(_, after)| *after).collect();
+            (!statements.is_empty()).then(|| Noted { statements, note: noted.note.clone() })
+        };
+        Self::new(self.notes.iter().filter_map(follow).collect())
+    }
+
+    /// The same without embeddings, which say more than words of inputs that may be hidden.
+    #[must_use]
+    pub fn words_alone(mut self) -> Self {
+        for noted in &mut self.notes {
+            noted.note.embeddings.clear();
+        }
+        self.notes.retain(|noted| !noted.note.is_empty());
+        self
+    }
+
+    /// What both say.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let new = other.notes.into_iter().filter(|noted| !self.notes.contains(noted));
+        let new: Vec<Noted> = new.collect();
+        self.notes.extend(new);
+        self
+    }
+
     /// JSON, one final newline.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -353,6 +383,21 @@ mod tests {
         let mut note = with(1.0);
         note.merge(&with(1.0), B256::ZERO).unwrap();
         assert!(matches!(note.merge(&with(2.0), B256::ZERO), Err(IndexError::OtherEmbedding { .. })));
+    }
+
+    #[test]
+    fn notes_follow_the_statements_that_were_made_of_theirs() {
+        let [a, b, c] = [7, 8, 9].map(B256::repeat_byte);
+        let embedding = Embedding::new("s", vec![1.0]).unwrap();
+        let words = file(Note::new().with_label("seven").unwrap().with_embedding(embedding.clone()));
+        let followed = words.following(&[(b, a), (a, c)]);
+        assert_eq!(followed.notes().iter().map(|noted| &noted.statements[..]).collect::<Vec<_>>(), [[c]]);
+        assert_eq!(followed.notes()[0].note, words.notes()[0].note);
+        assert!(words.following(&[(b, c)]).notes().is_empty());
+        assert!(followed.clone().words_alone().notes()[0].note.embeddings().is_empty());
+        assert!(file(Note::new().with_embedding(embedding)).words_alone().notes().is_empty());
+        let both = words.clone().and(followed.clone());
+        assert_eq!((both.notes().len(), both.clone().and(followed)), (2, both));
     }
 
     #[test]

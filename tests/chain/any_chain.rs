@@ -18,6 +18,7 @@ use zkinfer::{
     chain::{
         Account, Budget, ChainError, Client, Devnet, Node, Offer, Operator, SendOptions,
         client::ModelEntry,
+        deployment,
         devnet::DevnetOptions,
         guard::{DEV_CHAINS, PUBLIC_ACCOUNTS},
     },
@@ -259,13 +260,38 @@ async fn the_fee_for_l1_data_is_part_of_the_ceiling() {
     assert!(error.to_string().contains("0.25 ETH"), "{error}");
 }
 
+/// Without the factory nothing is sent, and the error names what is missing; what is there is not created again.
+#[tokio::test]
+async fn contracts_are_created_by_the_factory_and_once() {
+    let devnet = devnet(BASE).await;
+    let client = client(&devnet).await;
+    let registry = deployment::model_registry();
+    let factory = client.node().code(deployment::FACTORY).await.unwrap();
+    cheat(&devnet, "anvil_setCode", json!([deployment::FACTORY, "0x"])).await;
+    let error = client.place(&registry).await.unwrap_err();
+    assert!(matches!(error, ChainError::NoFactory { chain_id: BASE }), "{error}");
+    assert_eq!(error.class(), FailureClass::Environment);
+    assert_eq!(client.node().latest_block().await.unwrap(), 0);
+    cheat(&devnet, "anvil_setCode", json!([deployment::FACTORY, factory])).await;
+
+    let placed = client.place(&registry).await.unwrap();
+    assert_eq!((placed.address, placed.code_hash), (registry.address, registry.code_hash));
+    let again = client.place(&registry).await.unwrap();
+    assert!(placed.mined.is_some() && again.mined.is_none());
+    // Other code at its place is never called this release's.
+    cheat(&devnet, "anvil_setCode", json!([registry.address, "0x00"])).await;
+    let error = client.place(&registry).await.unwrap_err();
+    assert!(matches!(error, ChainError::Unexpected { .. }), "{error}");
+}
+
 /// A block that holds less than the contract takes (C7).
 #[tokio::test]
 async fn a_chain_with_small_blocks_says_so() {
     let world = World::new().await;
     world.cheat("evm_setBlockGasLimit", json!(["0x30d40"])).await;
     world.cheat("evm_mine", json!([])).await;
-    let error = world.client.deploy("NativeVerifier", &artifacts::native_verifier().bytecode, None).await.unwrap_err();
+    let verifier = deployment::released(artifacts::native_verifier());
+    let error = world.client.place(&verifier).await.unwrap_err();
     assert!(matches!(error, ChainError::OutOfGas { .. } | ChainError::TooMuchGas { .. }), "{error:?}");
     assert!(!error.to_string().contains("batch"), "{error}");
 }

@@ -5,13 +5,14 @@ use crate::{
     native_world::{NativeWorld, Prover, SMALL},
 };
 use alloy::{
-    primitives::{Address, B256, Bytes},
-    sol_types::{SolCall, SolValue},
+    primitives::{Address, B256, Bytes, bytes},
+    sol_types::SolCall,
 };
 use zkinfer::{
     chain::{
         Fork,
         bindings::{IModelRegistry, IProofRegistry, ModelKey, Refusal},
+        deployment::{self, FACTORY, Released, SALT},
         fork::NewState,
     },
     evm::{
@@ -20,6 +21,11 @@ use zkinfer::{
     },
     proof::{Bundle, Context, identity::schema_hash},
 };
+
+/// What stands at [`FACTORY`], on anvil too.
+const FACTORY_CODE: Bytes = bytes!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+);
 
 /// The contracts and a model on a machine, in the order in which [`NativeWorld`] puts them on anvil: at the same addresses.
 pub(crate) struct Posted {
@@ -33,23 +39,23 @@ pub(crate) struct Posted {
 
 impl Posted {
     pub(crate) fn new(machine: Machine, prover: &Prover) -> Self {
-        let (mut machine, mut steps) = (machine, Vec::new());
-        let mut create = |machine: &mut Machine, name, creation: &Bytes, code: usize| {
-            let done = machine.create(creation);
-            assert!(done.output.is_ok(), "{name}: {done:?}");
-            let at = done.created.unwrap();
-            steps.push((name, code, done));
-            at
+        let (mut machine, mut steps) = (machine.with_code(FACTORY, FACTORY_CODE), Vec::new());
+        let mut place = |machine: &mut Machine, name, contract: Released| {
+            let done = machine.call(FACTORY, [SALT.as_slice(), &contract.creation].concat());
+            let made = done.output.as_ref().map(|output| &output[..]);
+            assert_eq!(made, Ok(contract.address.as_slice()), "{name}");
+            steps.push((name, contract.code_bytes, done));
+            contract.address
         };
         let verifier = artifacts::adapter(prover.prepared.artifacts.identity().adapter_id).unwrap();
-        let adapter = create(&mut machine, "NativeVerifier", &verifier.bytecode, verifier.deployed_bytecode.len());
-        let artifact = artifacts::model_registry();
-        let models = create(&mut machine, "ModelRegistry", &artifact.bytecode, artifact.deployed_bytecode.len());
-        let artifact = artifacts::proof_registry();
-        let creation = [&artifact.bytecode[..], &models.abi_encode()].concat().into();
-        let registry = create(&mut machine, "ProofRegistry", &creation, artifact.deployed_bytecode.len());
+        let adapter = place(&mut machine, "NativeVerifier", deployment::released(verifier));
+        let models = place(&mut machine, "ModelRegistry", deployment::model_registry());
+        let registry = place(&mut machine, "ProofRegistry", deployment::proof_registry(models).unwrap());
         let code = prover.prepared.verifier.as_ref().unwrap();
-        let model_code = create(&mut machine, "a native key", &code.creation_code, code.runtime_code.len());
+        let done = machine.create(&code.creation_code);
+        assert!(done.output.is_ok(), "a native key: {done:?}");
+        let model_code = done.created.unwrap();
+        steps.push(("a native key", code.runtime_code.len(), done));
         let identity = prover.prepared.artifacts.identity();
         let call = IModelRegistry::registerCall {
             adapter,
@@ -116,11 +122,12 @@ async fn the_machine_counts_what_receipts_have_and_state_is_what_the_table_says(
     let world = NativeWorld::with(&SMALL).await;
     let (single, batch) = (SMALL.prove(&[world.context(100)]), SMALL.prove(&world.contexts(3)));
     let sender = world.client.address();
+    assert_eq!(world.client.node().code(FACTORY).await.unwrap(), FACTORY_CODE);
     let mut osaka = Posted::new(Machine::new(Fork::Osaka, sender), &SMALL);
     assert_eq!((osaka.adapter, osaka.registry), (world.contracts.adapter.address, world.registry()));
     let receipts = [&world.contracts.adapter, &world.contracts.model_registry, &world.contracts.proof_registry];
     for ((name, _, done), receipt) in osaka.steps.iter().zip(receipts) {
-        assert_eq!((done.gas, done.state), (receipt.mined.gas_used, 0), "{name}");
+        assert_eq!((done.gas, done.state), (receipt.mined.as_ref().unwrap().gas_used, 0), "{name}");
     }
     let recorded = world.client.submit(single.statement(), single.proof()).await.unwrap().mined.gas_used;
     assert_eq!(osaka.submit(&single).gas, recorded);

@@ -10,6 +10,7 @@ use revm::{
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, InstructionResult, InterpreterResult},
     primitives::AddressSet,
+    state::{AccountInfo, Bytecode},
 };
 use zkinfer::chain::Fork;
 
@@ -41,6 +42,12 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(fork: Fork, sender: Address) -> Self {
         Self { state: CacheDB::new(EmptyDB::new()), fork, sender, nonce: 0, factor: Box::new(|_| 1) }
+    }
+
+    /// With code at an address.
+    pub(crate) fn with_code(mut self, at: Address, code: Bytes) -> Self {
+        self.state.insert_account_info(at, AccountInfo::from_bytecode(Bytecode::new_raw(code)));
+        self
     }
 
     pub(crate) fn with_prices(mut self, factor: impl Fn(&Address) -> u64 + 'static) -> Self {

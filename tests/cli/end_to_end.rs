@@ -33,7 +33,7 @@ async fn a_demo_on_a_running_node_can_be_audited_by_anybody() {
 
     let unknown = format!("0x{}", "11".repeat(32));
     zkinfer(&["audit", &unknown, "--rpc", &rpc]).expect(3);
-    // A second demo on the same node deploys and registers again, and claims again under its own registry.
+    // A second demo on the same node finds contracts and model there, and makes another claim.
     zkinfer(&["demo", "--backend", "ezkl", "--rpc", &rpc, "--digit", "3"]).expect(0);
 }
 

@@ -88,7 +88,11 @@ async fn test_keys_and_test_models_go_to_development_chains_alone() {
     demo(&[]).expect(2).says("name it with --chain-id 8453");
     demo(&["--chain-id", "1"]).expect(2).says("not on chain 1");
     demo(&["--chain-id", "8453"]).expect(2).says("everybody knows the key");
-    zkinfer(&["demo", "--chain-id", "8453"]).expect(2).says("--rpc");
+    // On a node of the demo's own, too.
+    run(command(&["demo", "--chain-id", "8453"]).env_remove("ZKINFER_PRIVATE_KEY"))
+        .expect(2)
+        .says("everybody knows the key");
+    zkinfer(&["demo", "--deployment", "x.json"]).expect(2).says("--rpc");
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");
     fs::write(&key, "51".repeat(32)).unwrap();

@@ -2,10 +2,18 @@
 
 use crate::hidden::HIDDEN;
 use crate::program::{NATIVE, Run, bundle, changed, command, native, run};
+use alloy::primitives::{Address, U256, address};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use tempfile::TempDir;
-use zkinfer::{chain::Devnet, evm::Toolchain};
+use zkinfer::{
+    chain::{
+        Devnet, Node,
+        deployment::{self, Found, released_as},
+        devnet::DevnetOptions,
+    },
+    evm::Toolchain,
+};
 
 /// The second account of development nodes.
 pub(crate) const OTHER_KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
@@ -245,4 +253,133 @@ async fn an_ezkl_bundle_goes_on_chain_without_ezkl() {
     assert!(objections.contains("transferable") && objections.contains("skipped"), "{objections}");
     let args = ["--strict", "--accept", "test-srs", "--accept", "transferable", "--accept", "skipped"];
     chain.audit(&elsewhere, &submission, &args).expect(0);
+}
+
+/// The test vector of the definition of keystores, with the password `testpassword`.
+const KEYSTORE: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},
+    "ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2",
+    "kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256",
+    "salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
+    "mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},
+    "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+const KEYSTORE_ACCOUNT: Address = address!("0x008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b");
+
+/// The options of a chain that is no development chain, and of the account in a keystore.
+fn on_base(dir: &TempDir) -> Vec<String> {
+    let secret = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let (keystore, password) = (secret("base.keystore", KEYSTORE), secret("base.password", "testpassword"));
+    ["--chain-id", "8453", "--keystore", &keystore, "--password-file", &password].map(Into::into).to_vec()
+}
+
+fn with<'a>(args: &[&'a str], more: &'a [String]) -> Vec<&'a str> {
+    args.iter().copied().chain(more.iter().map(String::as_str)).collect()
+}
+
+/// Everything that the demo does, on a chain that is none for development: with an account of its own, never with the one
+/// that everybody knows.
+#[test]
+fn the_demo_runs_on_any_chain_with_an_account_from_a_keystore() {
+    let (dir, _) = &*NATIVE;
+    let base = on_base(dir);
+    let report = native(dir, &with(&["demo", "--json"], &base)).expect(0).json();
+    for name in ["verified_off_chain", "verified_in_embedded_evm", "verified_on_chain"] {
+        assert_eq!(report[name], true, "{name}");
+    }
+    assert_eq!((&report["chain_id"], &report["audit_verdict"]), (&json!(8453), &json!("VALID")));
+    assert!(!report["audit_summary"].as_str().unwrap().contains("NOT SECURE"), "{report}");
+    // The contracts are where they are on every chain.
+    let place = |name: &str| json!(released_as(name).unwrap().address);
+    assert_eq!(report["proof_registry"], place("ProofRegistry"));
+    assert_eq!(report["model_registry"], place("ModelRegistry"));
+}
+
+/// Without a terminal and without `--yes` nobody agrees to costs: nothing is sent. With it, what is deployed goes where
+/// script/Deploy.s.sol puts it, and is found there the next time.
+#[tokio::test]
+async fn costs_are_agreed_to_and_contracts_go_to_their_places() {
+    let (dir, bundle) = &*NATIVE;
+    let options = DevnetOptions { chain_id: 8453, ..DevnetOptions::default() };
+    let devnet = Devnet::start_with(&Toolchain::from_env().anvil().unwrap(), &options).await.unwrap();
+    let base = on_base(dir);
+    let endpoint = devnet.endpoint();
+    devnet.give(KEYSTORE_ACCOUNT, U256::from(10).pow(U256::from(18))).await.unwrap();
+    let args =
+        ["verifier", "deploy", "--bundle", bundle.to_str().unwrap(), "--registries", "--rpc", &endpoint, "--json"];
+    let refused = native(dir, &with(&args, &base)).expect(2).says("give --yes");
+    for shown in ["8453", "1 ETH", "deployment of NativeVerifier", "nothing was sent"] {
+        assert!(refused.stderr.contains(shown), "{shown}: {}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains("sending 0x"), "{}", refused.stderr);
+    let node = Node::connect(&endpoint).await.unwrap();
+    assert_eq!(
+        (node.latest_block().await.unwrap(), node.balance(KEYSTORE_ACCOUNT).await.unwrap()),
+        (0, U256::from(10).pow(U256::from(18)))
+    );
+
+    let deployed = native(dir, &with(&[&args[..], &["--yes"]].concat(), &base)).expect(0).json();
+    for (name, contract) in
+        [("adapter", "NativeVerifier"), ("model_registry", "ModelRegistry"), ("proof_registry", "ProofRegistry")]
+    {
+        assert_eq!(deployed[name], json!(released_as(contract).unwrap().address), "{name}");
+    }
+    let found = deployment::look(&node, None).await.unwrap();
+    assert!(found.iter().filter(|contract| contract.name != "EzklAdapter").all(Found::is_right), "{found:?}");
+    // What is there is left alone: only the model's own code is new.
+    let again = native(dir, &with(&[&args[..], &["--yes"]].concat(), &base)).expect(0).json();
+    let sent = |run: &Value| {
+        let all = run["deployments"].as_array().unwrap().clone();
+        all.into_iter().filter(|one| one.get("transaction_hash").is_some()).count()
+    };
+    assert_eq!((sent(&deployed), sent(&again), &again["adapter"]), (4, 1, &deployed["adapter"]));
+}
+
+/// What was noted of a bundle is found with what `submit` made of it; and an index that is made again, from files and the
+/// chain alone, is the same.
+#[tokio::test]
+async fn notes_follow_a_bundle_that_is_proven_again_and_claims_are_read_from_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let bundles = dir.path().join("bundles");
+    fs::create_dir(&bundles).unwrap();
+    let path = |name: &str| bundles.join(name).display().to_string();
+    fs::write(path("embedding.json"), "[1, 2]").unwrap();
+    for (name, meta) in [("a.bundle.json", "ward=7"), ("b.bundle.json", "ward=8")] {
+        let args = ["prove", "--out", &path(name), "--meta", meta, "--embedding", &path("embedding.json")];
+        native(&dir, &args).expect(0);
+    }
+    let chain = Chain::with(&dir, Path::new(&path("a.bundle.json"))).await;
+    let first = chain.submit(&dir, Path::new(&path("a.bundle.json")), &[]).expect(0).json();
+    let out = path("b-on-chain.bundle.json");
+    let job = format!("0x{}", "11".repeat(32));
+    let more = ["--out", &out, "--job", &job];
+    let second = chain.submit(&dir, Path::new(&path("b.bundle.json")), &more).expect(0).json();
+    // Submitting again is nothing new, in the index neither.
+    chain.submit(&dir, Path::new(&path("a.bundle.json")), &[]).expect(0);
+    let search = |more: &[&str]| {
+        let found = native(&dir, &[&["search", "--json", "--limit", "100"], more].concat()).expect(0).json();
+        found["found"].as_array().unwrap().clone()
+    };
+    let recorded = |ward: &str| search(&["--status", "recorded", "--meta", &format!("ward={ward}")]);
+    let (seven, eight) = (recorded("7"), recorded("8"));
+    assert_eq!((seven.len(), eight.len()), (1, 1));
+    assert_eq!(
+        (&seven[0]["statement_id"], &eight[0]["statement_id"]),
+        (&first["statement_id"], &second["statement_id"])
+    );
+    // A claim alone has the words; an embedding needs a bundle, which says what is hidden.
+    assert_eq!((&seven[0]["embeddings"], &eight[0]["embeddings"]), (&json!([]), &json!(["default"])));
+    let near = search(&["--near", &path("embedding.json"), "--status", "recorded", "--job", &job]);
+    assert_eq!(near[0]["statement_id"], second["statement_id"], "filter and nearness in one call");
+
+    let again = dir.path().join("again").display().to_string();
+    let (from, rpc, registry) = (path(""), chain.devnet.endpoint(), chain.at("proof_registry"));
+    let rebuild =
+        ["index", "rebuild", "--from", &from, "--rpc", &rpc, "--registry", registry, "--index", &again, "--json"];
+    let report = native(&dir, &rebuild).expect(0).json();
+    assert_eq!((&report["claims"], &report["problems"]), (&json!(2), &json!([])));
+    assert_eq!(search(&["--index", &again]), search(&[]));
 }

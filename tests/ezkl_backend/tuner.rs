@@ -68,8 +68,10 @@ fn samples_buy_a_smaller_circuit() {
     let options =
         EzklOptions::new().tuning(Tuning::Ours(Objective::Latency)).calibration(Input::from_json(SAMPLES).unwrap());
     let built = build(&digits(), options).unwrap();
-    let k = |details: &serde_json::Value| details["k"].as_u64().unwrap();
-    assert!(k(&built.artifacts.identity().details) < k(&WORLD.prepared.artifacts.identity().details));
+    let cells = |details: &serde_json::Value| {
+        details["run_args"]["num_inner_cols"].as_u64().unwrap() << details["k"].as_u64().unwrap()
+    };
+    assert!(cells(&built.artifacts.identity().details) < cells(&WORLD.prepared.artifacts.identity().details));
     let parity = EzklBackend::parity_of(&built.artifacts).unwrap().unwrap();
     assert!(parity.given && parity.relative_error() <= 0.01 && parity.out_of_domain() == 0, "{parity:?}");
     built.proves(&seven());

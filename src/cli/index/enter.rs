@@ -1,9 +1,9 @@
 //! What commands enter by themselves.
 
-use super::place;
+use super::{Opened, place};
 use std::path::Path;
 use zkinfer::{
-    index::{self, Entry, Index, IndexError, NoteFile, SqliteIndex},
+    index::{self, Entry, IndexError, NoteFile},
     proof::Structure,
     storage::ContentAddress,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Entering(State);
 enum State {
     Off,
     Ready,
-    Open(Box<SqliteIndex>),
+    Open(Opened),
     Failed,
 }
 
@@ -44,9 +44,9 @@ impl Entering {
         });
     }
 
-    /// Claims that were seen.
-    pub(crate) fn claims(&mut self, claims: Vec<Entry>) {
-        self.enter(|| Ok(claims));
+    /// Claims that were seen, with what is noted of their statements.
+    pub(crate) fn claims(&mut self, mut claims: Vec<Entry>, notes: &NoteFile) {
+        self.enter(|| index::annotate(&mut claims, notes).map(|()| claims));
     }
 
     /// Whether anything would come of it.
@@ -56,15 +56,14 @@ impl Entering {
 
     fn enter(&mut self, entries: impl FnOnce() -> Result<Vec<Entry>, IndexError>) {
         if let State::Ready = self.0 {
-            self.0 = match place().map(|place| place.map(|folder| SqliteIndex::open(&folder.join(SqliteIndex::FILE)))) {
+            self.0 = match place().and_then(|place| place.as_deref().map(Opened::at).transpose()) {
                 Ok(None) => State::Off,
-                Ok(Some(Ok(index))) => State::Open(Box::new(index)),
-                Ok(Some(Err(error))) => Self::failed(&error),
+                Ok(Some(index)) => State::Open(index),
                 Err(error) => Self::failed(&error),
             };
         }
         if let State::Open(index) = &self.0
-            && let Err(error) = entries().and_then(|entries| index.enter(&entries))
+            && let Err(error) = entries().and_then(|entries| index.index().enter(&entries))
         {
             self.0 = Self::failed(&error);
         }

@@ -1,11 +1,11 @@
-use super::{open, time};
+use super::{Opened, open, time};
 use crate::cli::{Failure, Outcome, context::Session, report};
 use alloy::primitives::Address;
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 use zkinfer::{
     chain::Node,
-    index::{self, Index, Retention, Sources},
+    index::{self, Retention, Sources},
     storage::{ContentStore, LocalStore},
 };
 
@@ -16,7 +16,7 @@ Examples:
 
 Reads every bundle and every .note.json file below the directories (content stores are such directories) and the claims that
 the registry recorded, and makes the index from these alone, in one step. It refuses to lose entries that are in none of the sources,
-unless --forget says that they may go.";
+unless --forget says that they may go. A server's index, which others use, is added to instead: nothing goes.";
 
 const VERIFY_EXAMPLES: &str = "\
 Reads and hashes every bundle again and compares it with what the index says of it. Proofs are not verified: that is `zkinfer
@@ -37,8 +37,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// The directory of the index [default: $ZKINFER_INDEX, else in the cache directory].
-    #[arg(long, value_name = "DIR")]
+    /// The directory of the index, or the address of its server (postgres://…) [default: $ZKINFER_INDEX, else in the cache
+    /// directory].
+    #[arg(long, value_name = "DIR|URL")]
     index: Option<PathBuf>,
 }
 
@@ -49,12 +50,16 @@ pub(crate) struct RebuildArgs {
     from: Vec<PathBuf>,
 
     /// A node to read a registry's claims from.
-    #[arg(long, value_name = "URL", requires = "registry")]
+    #[arg(long, value_name = "URL")]
     rpc: Option<String>,
 
     /// The ProofRegistry; may be given several times.
     #[arg(long, value_name = "ADDRESS", requires = "rpc")]
     registry: Vec<Address>,
+
+    /// A ClaimRegistry, too: attested, bonded and verified claims; may be given several times.
+    #[arg(long, value_name = "ADDRESS", requires = "rpc")]
+    claim_registry: Vec<Address>,
 
     /// The first block to read.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -111,6 +116,13 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     if let Some(rpc) = &args.rpc {
         let runtime = session.runtime()?;
         let node = runtime.block_on(Node::connect(rpc))?;
+        if args.registry.is_empty() && args.claim_registry.is_empty() {
+            return Err(Failure::Input("--rpc goes with --registry ADDRESS, --claim-registry ADDRESS, or both".into()));
+        }
+        for &registry in &args.claim_registry {
+            session.control().stage("claims");
+            sources.claims.extend(runtime.block_on(index::registry_claims(&node, registry, args.from_block))?);
+        }
         for &registry in &args.registry {
             session.control().stage("claims");
             sources.claims.extend(runtime.block_on(index::recorded_claims(&node, registry, args.from_block, None))?);
@@ -118,9 +130,17 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     }
     session.control().stage("index");
     let index = open(args.place.index.as_deref())?;
-    let rebuilt = index.rebuild(&sources, args.forget)?;
+    let rebuilt = match &index {
+        Opened::Here(index) => index.rebuild(&sources, args.forget)?,
+        Opened::Server(_) if args.forget => {
+            return Err(Failure::Input(
+                "others enter into a server's index: nothing is let go of there; use `prune`".into(),
+            ));
+        }
+        Opened::Server(index) => index::fill(&**index, &sources)?,
+    };
     let mut object = json!(rebuilt);
-    object["index"] = json!(index.path());
+    object["index"] = json!(index.shown());
     let mut rows: Vec<(String, String)> = [
         ("files of bundles", rebuilt.files),
         ("files of notes", rebuilt.notes),
@@ -131,19 +151,21 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     .map(|(name, count)| (name.to_owned(), count.to_string()))
     .into();
     rows.extend(rebuilt.problems.iter().map(|problem| ("problem".to_owned(), problem.clone())));
-    let text = format!("{} entries in {}\n{}", rebuilt.entries, index.path().display(), report::rows(&rows));
+    let text = format!("{} entries in {}\n{}", index.len()?, index.shown(), report::rows(&rows));
     report::result(session, &object, &text);
     Ok(if rebuilt.problems.is_empty() { Outcome::True } else { Outcome::Refused })
 }
 
 fn verify(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failure> {
     let index = open(args.place.index.as_deref())?;
-    index.check_file()?;
+    if let Opened::Here(index) = &index {
+        index.check_file()?;
+    }
     let stores: Vec<LocalStore> = args.store.iter().map(|folder| LocalStore::at(folder.clone())).collect();
     let stores: Vec<&dyn ContentStore> = stores.iter().map(|store| store as _).collect();
-    let checked = index::check(&index, &stores)?;
+    let checked = index::check(index.index(), &stores)?;
     let mut object = json!(checked);
-    object["index"] = json!(index.path());
+    object["index"] = json!(index.shown());
     let mut rows: Vec<(String, String)> = [
         ("bundles as entered", checked.good),
         ("claims alone", checked.claims_alone),
@@ -166,7 +188,7 @@ fn prune(args: &PruneArgs, session: &Session) -> Result<Outcome, Failure> {
     let index = open(args.place.index.as_deref())?;
     let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
     let retention = Retention { max_age: args.max_age_days.map(day), max_entries: args.max_entries };
-    let removed = index.retain(&retention, time::now_ms())?;
+    let removed = index.index().retain(&retention, time::now_ms())?;
     let left = index.len()?;
     report::result(
         session,

@@ -2,6 +2,7 @@
 
 use super::enter::IndexArgs;
 use crate::cli::Failure;
+use alloy::primitives::B256;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -88,6 +89,40 @@ pub(crate) fn write(annotation: &Annotation, structure: &Structure, bundle: &Pat
         tracing::warn!(%error, "the notes are not on the disk: an index that is rebuilt will lack them");
     }
     notes
+}
+
+/// The notes beside a bundle, for what was made of it: statement for statement. They are written beside the new file, all of
+/// them; without one their words go into the old one's notes, so that an index that is rebuilt has them with the claims.
+pub(crate) fn follow(source: &Path, pairs: &[(B256, B256)], out: Option<&Path>) -> NoteFile {
+    if source == Path::new("-") {
+        return NoteFile::new(vec![]);
+    }
+    let beside = note_path(source);
+    let old = match fs::read(&beside) {
+        Ok(json) => NoteFile::from_json(&json, &beside),
+        Err(_) => return NoteFile::new(vec![]),
+    };
+    let old = old.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is noted of the bundle does not follow it");
+        NoteFile::new(vec![])
+    });
+    let new = old.following(pairs);
+    let is_changed = pairs.iter().any(|(before, after)| before != after);
+    let (path, written, entered) = match out {
+        Some(out) => (note_path(out), new.clone(), new),
+        None => {
+            let words = new.words_alone();
+            (beside, if is_changed { old.and(words.clone()) } else { words.clone() }, words)
+        }
+    };
+    let is_due = out.is_some() || is_changed;
+    if is_due
+        && !entered.is_empty()
+        && let Err(error) = write_atomic(&path, &written.to_json())
+    {
+        tracing::warn!(%error, "the notes are not on the disk: an index that is rebuilt will lack them");
+    }
+    entered
 }
 
 /// `answer.bundle.note.json` for `answer.bundle.json`.

@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use zkinfer::{
-    index::{Assurance, Cursor, Embedding, Filter, Found, Index, MAX_PAGE, Page, Query, SqliteIndex, Status},
+    index::{Assurance, Cursor, Embedding, Filter, Found, Index, MAX_PAGE, Page, Query, Status},
     proof::Context,
 };
 
@@ -112,8 +112,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PLACE")]
     after: Option<String>,
 
-    /// The directory of the index [default: $ZKINFER_INDEX, else in the cache directory].
-    #[arg(long, value_name = "DIR")]
+    /// The directory of the index, or the address of its server (postgres://…) [default: $ZKINFER_INDEX, else in the cache
+    /// directory].
+    #[arg(long, value_name = "DIR|URL")]
     index: Option<PathBuf>,
 }
 
@@ -137,7 +138,8 @@ enum AssuranceArg {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let index = open(args.index.as_deref())?;
-    let query = args.query(&index)?;
+    let index = index.index();
+    let query = args.query(index)?;
     let page = index.search(&query)?;
     let found: Vec<Value> = page.found.iter().map(object).collect();
     let object = json!({ "found": found, "next": page.next.map(|next| next.to_string()), "verified": false });
@@ -146,7 +148,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 }
 
 impl Args {
-    fn query(&self, index: &SqliteIndex) -> Result<Query, Failure> {
+    fn query(&self, index: &dyn Index) -> Result<Query, Failure> {
         let now = time::now_ms();
         let ms = |text: &Option<String>| text.as_ref().map(|text| time::parse(text, now)).transpose();
         let pair = |pair: &String| {
@@ -188,7 +190,7 @@ impl Args {
         Ok(Query { filter, text: self.text.clone(), nearest, limit: self.limit.into(), after })
     }
 
-    fn embedding_of(&self, index: &SqliteIndex, statement: B256) -> Result<Embedding, Failure> {
+    fn embedding_of(&self, index: &dyn Index, statement: B256) -> Result<Embedding, Failure> {
         let page = index.search(&Query::latest(Filter { statement: Some(statement), ..Filter::default() }, 1))?;
         let embeddings = page.found.first().map(|found| found.entry().note.embeddings()).unwrap_or_default();
         let wanted = embeddings.iter().find(|embedding| embedding.space() == self.space);

@@ -55,7 +55,11 @@ impl Hash for Ceremony {
 }
 
 /// The ceremonies, each with an id of its own.
+#[cfg(not(test))]
 static LIST: [&Ceremony; 1] = [&HEZ_FINAL];
+/// What a further entry takes, and whether anything rests on there being one, is tested with one that does not ship.
+#[cfg(test)]
+static LIST: [&Ceremony; 2] = [&HEZ_FINAL, &tests::EIGENDA];
 
 /// What was opened in this process, with as many powers as were needed so far.
 static OPENED: Mutex<BTreeMap<[u8; 32], Srs>> = Mutex::new(BTreeMap::new());
@@ -135,6 +139,32 @@ mod tests {
         srs::{SrsKind, error::ptau_power},
     };
 
+    /// The Perpetual Powers of Tau after 85 contributions, without a beacon: another tau of the same series.
+    pub(super) static EIGENDA: Ceremony = Ceremony {
+        name: "eigenda",
+        title: "Perpetual Powers of Tau (challenge 85, as EigenDA uses it)",
+        srs_id: [
+            0xd6, 0x1e, 0xa2, 0x3a, 0xd9, 0xe5, 0x4a, 0xe9, 0x1d, 0x27, 0x77, 0x70, 0x86, 0x78, 0xfd, 0x73, 0x0a, 0xb5,
+            0x35, 0x26, 0x2e, 0xd6, 0xf6, 0xe1, 0xf7, 0xbc, 0xc5, 0xf6, 0xd3, 0x13, 0xfe, 0x58,
+        ],
+        tau_g1: G1Affine::new_unchecked(
+            MontFp!("5421624913032980671919055010798735843841011930764711817607050648427876929258"),
+            MontFp!("12995821280260994872112541311010834261076556242291585164372488699033268245381"),
+        ),
+        tau_g2: G2Affine::new_unchecked(
+            Fq2::new(
+                MontFp!("19394299006376106554626551996044114846855237028623244664226757033024550999552"),
+                MontFp!("10478571113809844268398751534081669357808742555529167819607714577862447855483"),
+            ),
+            Fq2::new(
+                MontFp!("9205262336805673656533560220225620941045451042642528799409071118332922267006"),
+                MontFp!("10552783866161062341197740743287753408530108186218052255509661543860392060676"),
+            ),
+        ),
+        evidence: "its [tau]_2 is a constant of programs that verify EigenDA's blobs",
+        powers: None,
+    };
+
     /// keccak256 of the asset, as `assets/README.md` has it.
     const HEZ_FINAL_ASSET: &str = "5a39d895c1b91f04f154f330155ac86e4becc4843d79e232ed3c82b88c45dbc1";
 
@@ -176,6 +206,27 @@ mod tests {
         assert!(packed == powers, "the asset is what the packer writes");
         let few = HEZ_FINAL.open(0).unwrap();
         assert_eq!((few.powers(), few.pinned()), (&all.powers()[..2], all.pinned()));
+    }
+
+    /// Points, evidence, id: then it is listed, under its own name, whether its powers ship or not.
+    #[test]
+    fn a_further_ceremony_is_one_entry() {
+        let kind = SrsKind::of(&EIGENDA.srs_id);
+        assert_eq!((kind, kind.word()), (SrsKind::Listed(&EIGENDA), "listed"));
+        assert!(kind.to_string().contains("EigenDA") && kind != SrsKind::of(&HEZ_FINAL.srs_id), "{kind}");
+        assert_eq!(Ceremony::list().iter().map(|ceremony| ceremony.name).collect::<Vec<_>>(), ["hez-final", "eigenda"]);
+        assert_eq!(EIGENDA.shipped(), 0);
+        assert!(matches!(EIGENDA.open(9), Err(SrsError::TooFewPowers { needed: 9, got: 0 })));
+        // The powers of another ceremony, or the TEST SRS's, under its name are refused.
+        let shipped = [HEZ_FINAL.powers.unwrap().to_vec(), {
+            let mut bytes = Vec::new();
+            crate::srs::test_srs(12).unwrap().write_compressed(12, 3, &mut bytes).unwrap();
+            bytes
+        }];
+        for bytes in shipped {
+            let lying = Ceremony { name: "lying", powers: Some(bytes.leak()), ..EIGENDA };
+            assert!(matches!(lying.open(9), Err(SrsError::Inconsistent)));
+        }
     }
 
     #[test]
