@@ -33,6 +33,15 @@ class Proofs(unittest.TestCase):
                 self.assertEqual({k: show(v) for k, v in verify(*arguments).items()}, challenges)
                 self.assertEqual(arguments[1], encode(CIRCUITS[path.stem]().pr))
 
+    def test_proofs_of_the_rust_prover_verify(self):
+        """tests/fixtures/networks/rust, made by crates/prover/examples/network_vectors.rs."""
+        paths = sorted((FIXTURES / "rust").glob("*.json"))
+        self.assertTrue(paths)
+        for path in paths:
+            arguments, challenges = load(path)
+            with self.subTest(path.stem):
+                self.assertEqual({k: show(v) for k, v in verify(*arguments).items()}, challenges)
+
     def test_recorded_verdicts_on_programs(self):
         """The Rust tests read the same file: both call the same programs canonical."""
         self.assertEqual(json.loads((FIXTURES / "hostile" / "programs.json").read_text()), hostile())
