@@ -91,7 +91,7 @@ async fn an_honest_claim_is_valid_and_says_what_was_not_checked() {
     assert_eq!(json["facts"]["model_id"], world.model_id.to_string());
     // A single claim's fields stand among the transaction's, and none that only batches have.
     let names: BTreeSet<&str> = json["facts"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = "adapter adapter_id adapter_name block_number block_timestamp chain_id consumer context_id deadline \
+    let expected = "adapter adapter_id adapter_name block_number block_timestamp chain_id committed consumer context_id deadline \
                     embedded_gas gas_used job model_code model_code_hash model_id model_registry proof_bytes proof_hash \
                     public_values public_values_hash registry schema_hash srs_ceremony srs_id srs_kind statement_id submitter \
                     tensors transferable vk_digest";

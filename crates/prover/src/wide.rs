@@ -164,7 +164,7 @@ impl Multiples {
     pub(crate) fn sum(&self) -> Fr {
         // Below 2^317: the quotient by r is one word, and its estimate at most 3 too small.
         let top = self.0[4] << 3 | self.0[3] >> 61;
-        let quotient = (u128::from(top) * u128::from(RECIPROCAL) >> 64) as u64;
+        let quotient = ((u128::from(top) * u128::from(RECIPROCAL)) >> 64) as u64;
         let mut product = [0u64; 5];
         add_multiple(&mut product, 0, &MODULUS, quotient);
         let low = |limbs: &[u64; 5]| [limbs[0], limbs[1], limbs[2], limbs[3]];

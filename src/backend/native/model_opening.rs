@@ -41,7 +41,7 @@ pub struct ModelOpening {
 /// A key, and the weights that its commitment is meant to be of.
 #[derive(Debug)]
 enum Opened {
-    Perceptron { key: VerifyingKey, weights: Weights },
+    Perceptron { key: Box<VerifyingKey>, weights: Weights },
     Network { key: Box<NetworkVerifyingKey>, graph: Box<Graph> },
 }
 
@@ -51,7 +51,7 @@ impl Opened {
         if !system::is_network(key) {
             let key = VerifyingKey::from_bytes(key)?;
             let weights = Weights::from_bytes(key.shape().clone(), weights)?;
-            return Ok(Self::Perceptron { key, weights });
+            return Ok(Self::Perceptron { key: Box::new(key), weights });
         }
         let graph = Graph::from_bytes(weights)?;
         let compiled = graph.compile()?;
@@ -101,7 +101,7 @@ impl ModelOpening {
         let secret = secret_of(&files::read_secret(&path)?).ok_or_else(|| damaged(&path, &"it has not 32 bytes"))?;
         let opened = match key {
             SecretKey::Perceptron(key) => {
-                Opened::Perceptron { key: key.verifying_key().clone(), weights: key.weights().clone() }
+                Opened::Perceptron { key: Box::new(key.verifying_key().clone()), weights: key.weights().clone() }
             }
             SecretKey::Network(key) => {
                 let graph = Box::new(key.graph().clone());

@@ -31,7 +31,7 @@ use zkinfer_prover::{
 #[derive(Debug)]
 pub(super) enum Key {
     Perceptron(VerifyingKey),
-    Network { key: NetworkVerifyingKey, fixed: Fixed },
+    Network { key: Box<NetworkVerifyingKey>, fixed: Fixed },
 }
 
 /// Whether these are the bytes of a network's verifying key; whether they are a key at all is for their reader to say.
@@ -53,7 +53,7 @@ impl Key {
         let key = NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).map_err(|error| damaged(&path, &error))?;
         let tables = key.program().parts().tables;
         let fixed = Fixed::from_bytes(tables, &fixed).map_err(|error| damaged(&path, &error))?;
-        Ok(Self::Network { key, fixed })
+        Ok(Self::Network { key: Box::new(key), fixed })
     }
 
     pub(super) fn digest(&self) -> B256 {
@@ -93,7 +93,7 @@ impl Key {
                 AnyVerifier::Perceptron(Verifier::new(key, pinned).map_err(|error| damaged(path, &error))?)
             }
             Self::Network { key, .. } => {
-                AnyVerifier::Network(NetworkVerifier::new(key, pinned).map_err(|error| damaged(path, &error))?)
+                AnyVerifier::Network(NetworkVerifier::new(*key, pinned).map_err(|error| damaged(path, &error))?)
             }
         })
     }
@@ -206,8 +206,12 @@ impl SecretKey {
 
     pub(super) fn prover(self, srs: &Srs, samples: usize) -> Result<AnyProver, BackendError> {
         let prover = match self {
-            Self::Perceptron(key) => Prover::new(*key, srs, samples).map(AnyProver::Perceptron),
-            Self::Network(key) => NetworkProver::new(*key, srs, samples).map(AnyProver::Network),
+            Self::Perceptron(key) => {
+                Prover::new(*key, srs, samples).map(|prover| AnyProver::Perceptron(Box::new(prover)))
+            }
+            Self::Network(key) => {
+                NetworkProver::new(*key, srs, samples).map(|prover| AnyProver::Network(Box::new(prover)))
+            }
         };
         prover.map_err(|error| failed("load", error))
     }
@@ -215,8 +219,8 @@ impl SecretKey {
 
 #[derive(Debug)]
 pub(super) enum AnyProver {
-    Perceptron(Prover),
-    Network(NetworkProver),
+    Perceptron(Box<Prover>),
+    Network(Box<NetworkProver>),
 }
 
 impl AnyProver {

@@ -43,8 +43,7 @@ pub(super) fn units(samples: &[Vec<f64>], groups: &[usize]) -> Option<Vec<f64>> 
     let most = greatest.iter().copied().fold(0.0, f64::max);
     // Of an input that is always 0 nothing is known: it keeps the common range.
     let least = greatest.iter().copied().filter(|&x| x > 0.0).fold(most, f64::min);
-    // Not a number when all are 0.
-    if !(most / least > SPREAD) {
+    if most <= SPREAD * least {
         return None;
     }
     let unit = |x: f64| if x > 0.0 { (power_of_two_from(x / most) * HEADROOM).min(1.0) } else { 1.0 };

@@ -73,7 +73,8 @@ fn elementwise_operators() {
 
 #[test]
 fn convolutions() {
-    let grid: [(&str, [usize; 4], Vec<(&str, Attribute)>); 8] = [
+    type Case<'a> = (&'a str, [usize; 4], Vec<(&'a str, Attribute)>);
+    let grid: [Case<'_>; 8] = [
         ("same", [3, 4, 3, 3], same()),
         ("valid", [3, 4, 3, 3], vec![]),
         ("stride", [3, 4, 3, 3], [same(), vec![("strides", ints(&[2, 2]))]].concat()),

@@ -7,6 +7,7 @@ use crate::network::gadget::{Gadget, Slope};
 /// The values of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // a network has a handful of them
 pub enum Table {
     /// `[t + 128]` is the value at `t`: what [`Gadget::Function`] reads.
     Values([i16; 256]),
