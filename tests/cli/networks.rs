@@ -23,8 +23,8 @@ fn a_network_is_compiled_explained_proven_and_verified() {
     let verified = native(&dir, &["verify", &out, "--json"]).expect(0).json();
     assert_eq!(verified["model_id"], compiled["model_id"]);
     let registry = ["--registry", "0x00000000000000000000000000000000000000aa", "--rpc", "http://127.0.0.1:1"];
-    native(&dir, &[&["submit", &out], &registry[..]].concat()).expect(2).says("network verifier contract");
+    native(&dir, &[&["submit", &out], &registry[..]].concat()).expect(2).says("general network");
     let code =
         ["--model-registry", registry[1], "--adapter", registry[1], "--model-code", registry[1], "--rpc", registry[3]];
-    native(&dir, &[&["register", "--bundle", &out], &code[..]].concat()).expect(2).says("network verifier contract");
+    native(&dir, &[&["register", "--bundle", &out], &code[..]].concat()).expect(2).says("general network");
 }

@@ -36,7 +36,7 @@ impl NativeBackend {
                 let code = if adapter.is_zero() { B256::ZERO } else { keccak256(key_object(&key.to_bytes())) };
                 (adapter, code)
             }
-            // No contract verifies networks.
+            // No command registers networks with their contract yet.
             Key::Network { key, fixed } => {
                 self.check_tables(artifacts, key, fixed)?;
                 (B256::ZERO, B256::ZERO)

@@ -1,6 +1,6 @@
 //! The native prover of this project (`crates/prover`), in this process. It has two systems: multi-layer perceptrons
-//! (`docs/protocol.md`), which contracts verify, and general networks (`docs/protocol-networks.md`), which no contract verifies
-//! yet. A model that the first one takes is under that one.
+//! (`docs/protocol.md`), which contracts verify, and general networks (`docs/protocol-networks.md`), which nothing here puts on
+//! a chain yet. A model that the first one takes is under that one.
 //!
 //! A model is quantized to integers ([`crate::model::quantize`], [`crate::model::network`]); its proof hides weights and
 //! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
@@ -372,7 +372,7 @@ impl ProvingBackend for NativeBackend {
         Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
     }
 
-    /// The key object. Nothing for a key that the contract would refuse, and for a network, which has no contract.
+    /// The key object. Nothing for a key that the contract would refuse, and for a network, which nothing here registers yet.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
         let path = dir.join(VK);
         let key = files::read_public(&path)?;

@@ -94,7 +94,7 @@ impl NativeBackend {
         let verifier = NetworkVerifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
         self_test(key, &srs, circuit, &verifier)?;
-        // No contract verifies networks.
+        // No command registers networks with their contract yet.
         Ok(Keys { vk_digest, srs_id, adapter_id: B256::ZERO, proof_bytes: proof_bytes as u64 })
     }
 }

@@ -105,7 +105,7 @@ impl fmt::Display for Warning {
             Self::UnlistedSrs => {
                 "unlisted SRS: of no ceremony on this release's list; whoever knows its tau can prove anything"
             }
-            Self::OffChainOnly => "off-chain only: no contract of this release verifies proofs of this model",
+            Self::OffChainOnly => "off-chain only: this release puts no proofs of this model on a chain",
             Self::Transferable => "transferable: whoever sees this proof can submit it under a statement of their own",
             Self::OwnCode => "the model's code is the bundle's own: compare the model id with the one you rely on",
             Self::UnknownVersion => "unknown version: the bundle says that another version of the backend made it",
