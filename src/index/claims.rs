@@ -106,13 +106,15 @@ fn claimed(id: B256, model: B256, values: B256, context: Context, claim: Recorde
 pub async fn registry_claims(node: &Node, registry: Address, from_block: u64) -> Result<Vec<Entry>, ChainError> {
     let what = format!("the events of claim registry {registry}");
     let claims = ClaimRegistry::at(node, registry).await?;
+    // Its statements are made for the registry of proofs beside it.
+    let proofs = claims.proofs;
     let synced = Indexer::new(claims, from_block).sync().await?;
-    let entries = synced.events.iter().filter_map(|happened| of_registry(node.chain_id(), registry, happened));
+    let entries = synced.events.iter().filter_map(|happened| of_registry(node.chain_id(), proofs, happened));
     let entries = entries.collect::<Result<_, _>>();
     entries.map_err(|reason| ChainError::BadAnswer { what, reason: reason.into() })
 }
 
-/// What an event claims, if it claims something.
+/// What an event claims, if it claims something; `registry` is the registry of proofs.
 fn of_registry(chain_id: u64, registry: Address, happened: &Happened) -> Option<Result<Entry, &'static str>> {
     let (id, model, assignment, values, assurance) = match &happened.event {
         Event::ClaimAttested(e) => {

@@ -134,7 +134,19 @@ async fn a_claim_goes_from_its_bond_to_the_payment() {
     );
 
     cheaper_and_dearer_claims(&market, bundle);
+    the_index_has_the_claims(&market, id);
     what_makes_no_sense_is_said(&market, bundle);
+}
+
+/// Regression: claims were taken for statements of the claim registry, and no claim of a chain was entered.
+fn the_index_has_the_claims(market: &Market<'_>, id: &str) {
+    let (rpc, place) = (market.chain.devnet.endpoint(), market.dir.path().join("claims-index"));
+    let index = ["--index", place.to_str().unwrap(), "--json"];
+    let rebuild = ["index", "rebuild", "--rpc", &rpc, "--claim-registry", &market.registry];
+    let report = run(&mut command(&[&rebuild[..], &index].concat())).expect(0).json();
+    assert!(report["entries"].as_u64().unwrap() >= 2, "{report}");
+    let found = run(&mut command(&[&["search", "--statement", id][..], &index].concat())).expect(0).json();
+    assert_eq!(found["found"][0]["claim"]["assurance"], "verified", "{found}");
 }
 
 fn cheaper_and_dearer_claims(market: &Market<'_>, bundle: &str) {
