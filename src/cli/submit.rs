@@ -10,7 +10,7 @@ use super::{
 };
 use alloy::primitives::{Address, B256};
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 use zkinfer::{
     chain::{Client, Outbox, Settled, outbox::request_id},
     index::{self, NoteFile},
@@ -37,9 +37,6 @@ recorded by one transaction, all or none; they must differ.
 
 Submitting twice is submitting once: the statement is fixed and kept before anything is sent (in ZKINFER_STATE_DIR), and the
 same command finds it again, waits for what is on its way, and sends again what was lost. --again makes another claim.";
-
-/// How long a command that has done its work waits for what the index is to be told.
-const INDEX_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -235,13 +232,10 @@ async fn enter_claims(
     (block, ids): (u64, &[B256]),
     notes: &NoteFile,
 ) {
-    let events = index::recorded_claims(client.node(), registry, block, Some(block));
-    match tokio::time::timeout(INDEX_DEADLINE, events).await {
-        Ok(Ok(mut claims)) => {
-            claims.retain(|claim| ids.contains(&claim.statement_id));
-            entering.claims(claims, notes);
-        }
-        Ok(Err(error)) => tracing::warn!(%error, "the claim is recorded, but was not entered into the index"),
-        Err(_) => tracing::warn!("the claim is recorded, but the node did not tell of it in time for the index"),
-    }
+    let recorded = async {
+        let mut claims = index::recorded_claims(client.node(), registry, block, Some(block)).await?;
+        claims.retain(|claim| ids.contains(&claim.statement_id));
+        Ok(claims)
+    };
+    entering.made(recorded, notes).await;
 }

@@ -10,7 +10,7 @@ use crate::{
         },
         claims::{ClaimRegistry, Happened, Indexer},
     },
-    proof::{Assignment, Context, identity},
+    proof::{Assignment, Context, Statement, identity},
 };
 use alloy::{
     eips::BlockId,
@@ -112,6 +112,22 @@ pub async fn registry_claims(node: &Node, registry: Address, from_block: u64) ->
     let entries = synced.events.iter().filter_map(|happened| of_registry(node.chain_id(), proofs, happened));
     let entries = entries.collect::<Result<_, _>>();
     entries.map_err(|reason| ChainError::BadAnswer { what, reason: reason.into() })
+}
+
+/// A claim that a transaction in this block made on a claim registry, as [`registry_claims`] will read it.
+///
+/// # Errors
+/// [`ChainError`]; [`ChainError::BadAnswer`] when the node has no such block.
+pub async fn made_claim(
+    node: &Node,
+    statement: &Statement,
+    (transaction, block): (B256, u64),
+    assurance: Assurance,
+) -> Result<Entry, ChainError> {
+    let claim = Recorded { transaction, block, recorded_at: timestamp(node, block).await?, assurance };
+    let values = keccak256(statement.public_values.as_bytes());
+    let made = claimed(statement.id(), statement.model_id, values, statement.context, claim);
+    made.map_err(|reason| ChainError::BadAnswer { what: format!("the claim in block {block}"), reason: reason.into() })
 }
 
 /// What an event claims, if it claims something; `registry` is the registry of proofs.

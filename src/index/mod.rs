@@ -28,7 +28,7 @@ pub mod sqlite;
 
 pub use annotation::Annotation;
 pub use check::{Checked, check};
-pub use claims::{audited_claims, recorded_claims, registry_claims};
+pub use claims::{audited_claims, made_claim, recorded_claims, registry_claims};
 pub use entry::{Assurance, Entry, Held, Recorded, Status};
 pub use error::IndexError;
 pub use fill::fill;

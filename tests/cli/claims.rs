@@ -147,6 +147,18 @@ fn the_index_has_the_claims(market: &Market<'_>, id: &str) {
     assert!(report["entries"].as_u64().unwrap() >= 2, "{report}");
     let found = run(&mut command(&[&["search", "--statement", id][..], &index].concat())).expect(0).json();
     assert_eq!(found["found"][0]["claim"]["assurance"], "verified", "{found}");
+    // A new claim is entered at once, as it would be read.
+    let job = format!("0x{}", "5a".repeat(32));
+    let act = ["claim", "optimistic", NATIVE.1.to_str().unwrap(), "--job", &job, "--dev-account"];
+    let at = ["--claim-registry", &market.registry, "--rpc", &rpc, "--json"];
+    let mut claim = command(&[&act[..], &at].concat());
+    claim.env("ZKINFER_CACHE_DIR", market.dir.path().join("cache")).env("ZKINFER_INDEX", &place);
+    run(&mut claim).expect(0);
+    let look = || run(&mut command(&[&["search", "--job", &job][..], &index].concat())).expect(0).json();
+    let entered = look();
+    assert_eq!(entered["found"][0]["claim"]["assurance"], "optimistic", "{entered}");
+    run(&mut command(&[&rebuild[..], &index].concat())).expect(0);
+    assert_eq!(look(), entered);
 }
 
 fn cheaper_and_dearer_claims(market: &Market<'_>, bundle: &str) {

@@ -1,7 +1,14 @@
 //! One statement: attested, bonded, or verified.
 
 use super::place::{PlaceArgs, done, moment, span};
-use crate::cli::{Failure, Outcome, again, assignment::AssignmentArgs, context::Session, entry, form, report};
+use crate::cli::{
+    Failure, Outcome, again,
+    assignment::AssignmentArgs,
+    context::Session,
+    entry, form,
+    index::{Entering, IndexArgs},
+    report,
+};
 use alloy::primitives::{B256, keccak256};
 use serde_json::json;
 use std::path::PathBuf;
@@ -12,6 +19,7 @@ use zkinfer::{
         money,
         outbox::request_id,
     },
+    index::{self, Assurance, NoteFile},
     proof::{Assignment, Bundle, Context, Statement},
     storage::{ContentAddress, check_writable, write_atomic},
 };
@@ -42,6 +50,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     place: PlaceArgs,
+
+    #[command(flatten)]
+    index: IndexArgs,
 }
 
 /// Everything that a claim is made with.
@@ -90,6 +101,7 @@ pub(crate) fn run(args: &Args, price: Price, session: &Session) -> Result<Outcom
     if let (Some(path), Some(claimed)) = (&args.out, &claimed) {
         write_atomic(path, &claimed.to_json())?;
     }
+    making.enter(&statement, claimed, &done, &runtime);
     runtime.block_on(making.report(&bundle, &statement, &done))
 }
 
@@ -121,6 +133,26 @@ impl Making<'_> {
         let deadline = kept.map_or(0, |kept| kept.saturating_add(1)).max(of.deadline(self.now));
         self.outbox.fix_deadline(chain_id, wish, deadline)?;
         Ok(make(deadline))
+    }
+
+    /// Tells the index of the claim, and of the bundle that was written. What was claimed before was entered then.
+    fn enter(&self, statement: &Statement, claimed: Option<Bundle>, did: &Done, runtime: &tokio::runtime::Runtime) {
+        let (mut entering, notes) = (Entering::new(&self.args.index), NoteFile::new(vec![]));
+        if let (Some(path), Some(claimed)) = (&self.args.out, claimed) {
+            let bytes = claimed.to_json();
+            entering.file(&claimed.into(), &bytes, path, &notes);
+        }
+        let new = did.mined.as_ref().filter(|_| !did.done_before);
+        if let (true, Some(mined)) = (entering.is_wanted(), new) {
+            let (node, at) = (self.client.node(), (mined.transaction_hash, mined.block_number));
+            let assurance = match self.price {
+                Price::Attested => Assurance::Attested,
+                Price::Optimistic => Assurance::Optimistic,
+                Price::Verified => Assurance::Verified,
+            };
+            let made = async { index::made_claim(node, statement, at, assurance).await.map(|entry| vec![entry]) };
+            runtime.block_on(entering.made(made, &notes));
+        }
     }
 
     /// What was asked for, before a deadline is chosen.

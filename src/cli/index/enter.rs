@@ -1,12 +1,16 @@
 //! What commands enter by themselves.
 
 use super::{Opened, place};
-use std::path::Path;
+use std::{path::Path, time::Duration};
 use zkinfer::{
+    chain::ChainError,
     index::{self, Entry, IndexError, NoteFile},
     proof::Structure,
     storage::ContentAddress,
 };
+
+/// How long a command that has done its work waits for what the index is to be told.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whether what is made or seen goes into the index.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -47,6 +51,19 @@ impl Entering {
     /// Claims that were seen, with what is noted of their statements.
     pub(crate) fn claims(&mut self, mut claims: Vec<Entry>, notes: &NoteFile) {
         self.enter(|| index::annotate(&mut claims, notes).map(|()| claims));
+    }
+
+    /// Claims that a command made, when the node has told of them, for which it does not wait long.
+    pub(crate) async fn made(
+        &mut self,
+        claims: impl Future<Output = Result<Vec<Entry>, ChainError>>,
+        notes: &NoteFile,
+    ) {
+        match tokio::time::timeout(DEADLINE, claims).await {
+            Ok(Ok(claims)) => self.claims(claims, notes),
+            Ok(Err(error)) => tracing::warn!(%error, "the claim is recorded, but was not entered into the index"),
+            Err(_) => tracing::warn!("the claim is recorded, but the node did not tell of it in time for the index"),
+        }
     }
 
     /// Whether anything would come of it.
