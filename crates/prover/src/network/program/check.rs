@@ -85,8 +85,8 @@ struct Definitions<'a> {
     tied: Vec<u8>,
     /// Rows of scores, by the tensor of reciprocals that has their maxima.
     rows: Vec<Rows>,
-    /// What the radicands of roots, and of bounds of roots, are: their own box and what it is equal to.
-    radicands: Vec<Option<(Vec<super::Var>, Access)>>,
+    /// What the radicands of roots, and of bounds of roots, are: their own box with its weights, and what it is equal to.
+    radicands: Vec<Option<Radicand>>,
     /// Ports that a constraint ties.
     ports: Vec<bool>,
 }
@@ -105,6 +105,10 @@ struct Grouping {
     scores: usize,
     vars: Vec<(u32, Target, Target)>,
 }
+
+/// Variables and monomial of the own access, and the other access. Without the monomial, the radicand of a bound could be that
+/// of another row: the same box, shifted by a power.
+type Radicand = (Vec<super::Var>, Monomial, Access);
 
 /// Axis and stride.
 type Target = Option<(u8, u32)>;
@@ -364,7 +368,7 @@ impl Definitions<'_> {
             return Err("the radicand of a root is a view of another tensor");
         }
         covers(a, self.tensor(a).0, of_relation)?;
-        match self.radicands[usize::from(a.tensor)].replace((own.vars.clone(), other.clone())) {
+        match self.radicands[usize::from(a.tensor)].replace((own.vars.clone(), own.monomial, other.clone())) {
             None => Ok(()),
             Some(_) => Err("a root has one radicand"),
         }
@@ -882,6 +886,9 @@ mod tests {
         let bound = |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::RootAbove { .. });
         let radicand = p.relations.iter().position(bound).unwrap();
         refused("another radicand", &|p| p.relations[radicand].accesses[1].offsets[0] = 1);
+        refused("the radicand of another row, by its power", &|p| {
+            p.relations[radicand].accesses[0].monomial = Monomial::theta(1);
+        });
         refused("a radicand times 2", &|p| p.relations[radicand].accesses[1].coefficient = -2);
         let next =
             |r: &Relation| matches!(gadget(&p, &r.accesses[0]), Gadget::InverseRoot { .. }) && r.accesses[0].view == 2;
