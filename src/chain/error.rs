@@ -1,4 +1,4 @@
-use super::money;
+use super::{money, submitter::JournalError};
 use crate::{
     FailureClass,
     evm::{EvmError, Refusal},
@@ -181,6 +181,9 @@ pub enum ChainError {
         /// Why.
         reason: String,
     },
+    /// The submitter's journal cannot be used. Nothing was sent.
+    #[error(transparent)]
+    Journal(Box<JournalError>),
     /// The account cannot pay.
     #[error(
         "account {account} has {}, but {what} may cost {}; send it some first",
@@ -340,6 +343,7 @@ impl ChainError {
             | Self::WrongContext(_)
             | Self::CannotAudit { .. } => FailureClass::BadInput,
             Self::Refused { refusal, .. } => refusal.class(),
+            Self::Journal(error) => error.class(),
             Self::Evm(error) => error.class(),
         }
     }

@@ -1,13 +1,13 @@
 //! What a transaction may cost: the price of gas, and what an L2 takes besides for the data that it puts on its L1.
 
-use super::{ChainError, Node};
+use super::{ChainError, Node, submitter::Prices};
 use alloy::{
     network::TransactionBuilder,
     primitives::{Address, Bytes, U256, address},
     rpc::types::TransactionRequest,
 };
 use oracle::IGasPriceOracle;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where chains of the OP stack say what L1 data cost.
 const GAS_PRICE_ORACLE: Address = address!("0x420000000000000000000000000000000000000F");
@@ -36,7 +36,7 @@ pub struct Budget {
 }
 
 /// The price of gas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fees {
     /// As EIP-1559 has it, in wei.
     Market {
@@ -76,14 +76,25 @@ impl Fees {
 /// # Errors
 /// [`ChainError::FeeTooHigh`] when even the next block asks for more than is allowed; others of the node.
 pub(super) async fn quote(node: &Node, allowed: Option<u128>) -> Result<Fees, ChainError> {
+    let prices = match node.base_fee().await? {
+        Some(base) => Prices { base: Some(base), tip: node.tip().await? },
+        None => Prices { base: None, tip: node.gas_price().await? },
+    };
+    offer(prices, allowed)
+}
+
+/// Fees for these prices, within what is allowed.
+///
+/// # Errors
+/// [`ChainError::FeeTooHigh`].
+pub(super) fn offer(prices: Prices, allowed: Option<u128>) -> Result<Fees, ChainError> {
     let limit = allowed.unwrap_or(u128::MAX);
     let too_high = |asked: u128| ChainError::FeeTooHigh { asked, limit };
-    let Some(base) = node.base_fee().await? else {
-        let price = node.gas_price().await?;
-        return if price > limit { Err(too_high(price)) } else { Ok(Fees::Legacy { price }) };
-    };
-    let tip = node.tip().await?;
-    market(base, tip, limit).map_err(too_high)
+    match (prices.base, prices.tip) {
+        (Some(base), tip) => market(base, tip, limit).map_err(too_high),
+        (None, price) if price > limit => Err(too_high(price)),
+        (None, price) => Ok(Fees::Legacy { price }),
+    }
 }
 
 /// What to offer over this base fee; else what would have to be allowed.

@@ -1,8 +1,8 @@
 //! Claims on a chain: development nodes, deployment, submission and audit.
 //!
-//! One transaction at a time, waited for, on any chain; [`guard`] says what may go where. What is sent is kept first
-//! ([`outbox`]), so that the same submission made twice is one. Nothing replaces a stuck transaction or follows a
-//! reorganisation, and one endpoint is known. A receipt means "in a block that the chain has", not "final".
+//! [`Client`] sends one transaction at a time and waits for it, on any chain; [`guard`] says what may go where. What is sent is
+//! kept first ([`outbox`]), so that the same submission made twice is one. A client replaces nothing that is stuck and follows no
+//! reorganisation; its receipt means "in a block that the chain has", not "final". The [`submitter`] does all of that.
 
 mod account;
 pub mod auditor;
@@ -26,6 +26,7 @@ pub mod release;
 pub mod sender;
 mod settle;
 mod submission;
+pub mod submitter;
 mod wording;
 
 pub use account::Account;
@@ -35,7 +36,7 @@ pub use auditor::{
 pub use client::{Client, Deployment, Registration};
 pub use devnet::Devnet;
 pub use error::ChainError;
-pub use fees::Budget;
+pub use fees::{Budget, Fees};
 pub use fork::Fork;
 pub use node::Node;
 pub use operator::{Offer, Operator};

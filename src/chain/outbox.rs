@@ -79,19 +79,12 @@ pub struct Signed {
 }
 
 impl Outbox {
-    /// `$ZKINFER_STATE_DIR`, else `$XDG_STATE_HOME/zkinfer`, else `$HOME/.local/state/zkinfer`. Not the cache: what is there
-    /// can be made again.
+    /// The outbox in [`state_dir`].
     ///
     /// # Errors
-    /// [`ChainError::Outbox`] when none is set.
+    /// [`ChainError::Outbox`] when there is none.
     pub fn from_env() -> Result<Self, ChainError> {
-        let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        var(ENV)
-            .or_else(|| var("XDG_STATE_HOME").map(|dir| dir.join("zkinfer")))
-            .or_else(|| var("HOME").map(|dir| dir.join(".local/state/zkinfer")))
-            .and_then(|root| std::path::absolute(root).ok())
-            .map(|root| Self::at(&root))
-            .ok_or_else(|| failed(Path::new("the outbox"), "there is no directory for it".into()))
+        Ok(Self::at(&state_dir()?))
     }
 
     /// An outbox below a directory, which need not exist.
@@ -305,6 +298,20 @@ impl Signed {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Self { hash, from, nonce, raw, at }
     }
+}
+
+/// `$ZKINFER_STATE_DIR`, else `$XDG_STATE_HOME/zkinfer`, else `$HOME/.local/state/zkinfer`. Not the cache: what is there can be
+/// made again.
+///
+/// # Errors
+/// [`ChainError::Outbox`] when none is set.
+pub fn state_dir() -> Result<PathBuf, ChainError> {
+    let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    var(ENV)
+        .or_else(|| var("XDG_STATE_HOME").map(|dir| dir.join("zkinfer")))
+        .or_else(|| var("HOME").map(|dir| dir.join(".local/state/zkinfer")))
+        .and_then(|root| std::path::absolute(root).ok())
+        .ok_or_else(|| failed(Path::new("the outbox"), "there is no directory for it".into()))
 }
 
 /// The id of what one transaction submits: the statement's, or the batch's.

@@ -62,7 +62,7 @@ impl Intent {
 
     /// The gas limit: what the node estimates, never less than the floor of the calldata, and a little more, since the state
     /// may change. Not much more, since a proof that fails after all can cost the whole limit.
-    fn gas(&self, estimate: u64, fork: Option<Fork>, block: u64) -> Result<u64, ChainError> {
+    pub(super) fn gas(&self, estimate: u64, fork: Option<Fork>, block: u64) -> Result<u64, ChainError> {
         let is_creation = self.to.is_none();
         // A chain whose fork is not known is none without a floor, as far as anybody can tell.
         let floor = fork.unwrap_or(Fork::Osaka).rules().floor(&self.data, is_creation);
@@ -145,7 +145,7 @@ pub(super) fn check_size(what: &str, size: usize) -> Result<(), ChainError> {
 }
 
 /// The transaction's bytes with a signature of nothing but `0xff`: as long as the real one, and as dear on an L1.
-fn unsigned(request: &TransactionRequest) -> Bytes {
+pub(super) fn unsigned(request: &TransactionRequest) -> Bytes {
     let signature = alloy::primitives::Signature::new(U256::MAX, U256::MAX, true);
     match request.clone().build_typed_tx() {
         Ok(transaction) => {

@@ -69,12 +69,19 @@ pub struct Settled {
 }
 
 /// The submission of one proof, ready to be simulated.
-struct Call {
-    what: &'static str,
-    registry: Address,
-    ids: Vec<B256>,
-    batch_id: Option<B256>,
-    data: Bytes,
+pub(super) struct Call {
+    pub(super) what: &'static str,
+    pub(super) registry: Address,
+    pub(super) ids: Vec<B256>,
+    pub(super) batch_id: Option<B256>,
+    pub(super) data: Bytes,
+}
+
+/// Who submits, and on which chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Submitter {
+    pub(super) chain_id: u64,
+    pub(super) account: Address,
 }
 
 impl Client {
@@ -85,7 +92,7 @@ impl Client {
     /// other code is there than this release's; [`ChainError::TestSrs`]; [`ChainError::Refused`] with the contract's reason
     /// when the simulation fails, before anything is paid; others of [`ChainError`].
     pub async fn submit(&self, statement: &Statement, proof: &Bytes) -> Result<Submission, ChainError> {
-        let call = self.single(statement, proof)?;
+        let call = self.submitter().single(statement, proof)?;
         let mined = self.submit_call(&call, statement.model_id, None).await?;
         Ok(Submission { statement_id: statement.id(), mined })
     }
@@ -98,7 +105,7 @@ impl Client {
     /// not all about one model and for one registry; [`ChainError::TransactionTooLarge`] and [`ChainError::TooMuchGas`] when
     /// one transaction cannot hold so many; those of [`Client::submit`].
     pub async fn submit_batch(&self, statements: &[Statement], proof: &Bytes) -> Result<BatchSubmission, ChainError> {
-        let call = self.batch(statements, proof)?;
+        let call = self.submitter().batch(statements, proof)?;
         let model_id = statements.first().map(|statement| statement.model_id).unwrap_or_default();
         let mined = self.submit_call(&call, model_id, None).await?;
         let batch_id = call.batch_id.unwrap_or_default();
@@ -111,10 +118,7 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`] and [`Client::submit_batch`].
     pub async fn settle(&self, entry: &mut Entry, bundle: &Bundle) -> Result<Settled, ChainError> {
-        let call = match bundle.statements() {
-            [statement] if !bundle.is_batch() => self.single(statement, bundle.proof())?,
-            statements => self.batch(statements, bundle.proof())?,
-        };
+        let call = self.submitter().bundle(bundle)?;
         let settled =
             |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
         let look = async {
@@ -165,45 +169,8 @@ impl Client {
         Ok(true)
     }
 
-    fn single(&self, statement: &Statement, proof: &Bytes) -> Result<Call, ChainError> {
-        let (registry, assignment) = self.assignment(statement)?;
-        let call = IProofRegistry::submitCall {
-            modelId: statement.model_id,
-            assignment: assignment.into(),
-            publicValues: statement.public_values.as_bytes().clone(),
-            proof: proof.clone(),
-        };
-        let (what, data) = ("the submission of the claim", call.abi_encode().into());
-        Ok(Call { what, registry, ids: vec![statement.id()], batch_id: None, data })
-    }
-
-    fn batch(&self, statements: &[Statement], proof: &Bytes) -> Result<Call, ChainError> {
-        let wrong = |reason: String| ChainError::WrongContext(reason);
-        let opened = statements.iter().map(|statement| self.assignment(statement)).collect::<Result<Vec<_>, _>>()?;
-        let (Some(first), Some(&(registry, _))) = (statements.first(), opened.first()) else {
-            return Err(wrong("the batch has no statements".into()));
-        };
-        if statements.iter().any(|statement| statement.model_id != first.model_id) {
-            return Err(wrong("the statements of a batch are all about one model".into()));
-        }
-        if opened.iter().any(|(other, _)| *other != registry) {
-            return Err(wrong("the statements of a batch are all made for one registry".into()));
-        }
-        let ids: Vec<B256> = statements.iter().map(Statement::id).collect();
-        let mut seen = HashSet::new();
-        if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
-            return Err(wrong(format!(
-                "statement {twice} is in the batch twice, and a registry records it once; prove it once"
-            )));
-        }
-        let call = IProofRegistry::submitBatchCall {
-            modelId: first.model_id,
-            assignments: opened.iter().map(|&(_, assignment)| assignment.into()).collect(),
-            publicValues: statements.iter().map(|statement| statement.public_values.as_bytes().clone()).collect(),
-            proof: proof.clone(),
-        };
-        let (what, batch_id) = ("the submission of the batch", Some(batch_id(&ids)));
-        Ok(Call { what, registry, ids, batch_id, data: call.abi_encode().into() })
+    const fn submitter(&self) -> Submitter {
+        Submitter { chain_id: self.node().chain_id(), account: self.address() }
     }
 
     fn intent(&self, call: &Call) -> Intent {
@@ -260,17 +227,68 @@ impl Client {
         }
         Err(unexpected(what, format!("transaction {hash} is in block {}, but {reason}; audit it", mined.block_number)))
     }
+}
+
+impl Submitter {
+    /// The call that submits a bundle's claims.
+    pub(super) fn bundle(&self, bundle: &Bundle) -> Result<Call, ChainError> {
+        match bundle.statements() {
+            [statement] if !bundle.is_batch() => self.single(statement, bundle.proof()),
+            statements => self.batch(statements, bundle.proof()),
+        }
+    }
+
+    fn single(&self, statement: &Statement, proof: &Bytes) -> Result<Call, ChainError> {
+        let (registry, assignment) = self.assignment(statement)?;
+        let call = IProofRegistry::submitCall {
+            modelId: statement.model_id,
+            assignment: assignment.into(),
+            publicValues: statement.public_values.as_bytes().clone(),
+            proof: proof.clone(),
+        };
+        let (what, data) = ("the submission of the claim", call.abi_encode().into());
+        Ok(Call { what, registry, ids: vec![statement.id()], batch_id: None, data })
+    }
+
+    fn batch(&self, statements: &[Statement], proof: &Bytes) -> Result<Call, ChainError> {
+        let wrong = |reason: String| ChainError::WrongContext(reason);
+        let opened = statements.iter().map(|statement| self.assignment(statement)).collect::<Result<Vec<_>, _>>()?;
+        let (Some(first), Some(&(registry, _))) = (statements.first(), opened.first()) else {
+            return Err(wrong("the batch has no statements".into()));
+        };
+        if statements.iter().any(|statement| statement.model_id != first.model_id) {
+            return Err(wrong("the statements of a batch are all about one model".into()));
+        }
+        if opened.iter().any(|(other, _)| *other != registry) {
+            return Err(wrong("the statements of a batch are all made for one registry".into()));
+        }
+        let ids: Vec<B256> = statements.iter().map(Statement::id).collect();
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
+            return Err(wrong(format!(
+                "statement {twice} is in the batch twice, and a registry records it once; prove it once"
+            )));
+        }
+        let call = IProofRegistry::submitBatchCall {
+            modelId: first.model_id,
+            assignments: opened.iter().map(|&(_, assignment)| assignment.into()).collect(),
+            publicValues: statements.iter().map(|statement| statement.public_values.as_bytes().clone()).collect(),
+            proof: proof.clone(),
+        };
+        let (what, batch_id) = ("the submission of the batch", Some(batch_id(&ids)));
+        Ok(Call { what, registry, ids, batch_id, data: call.abi_encode().into() })
+    }
 
     fn assignment<'a>(&self, statement: &'a Statement) -> Result<(Address, &'a Assignment), ChainError> {
         let Context::Chain { chain_id, registry, assignment } = &statement.context else {
             return Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()));
         };
-        if *chain_id != self.node().chain_id() {
-            let here = self.node().chain_id();
+        if *chain_id != self.chain_id {
+            let here = self.chain_id;
             return Err(ChainError::WrongContext(format!("it is made for chain {chain_id}, and this is chain {here}")));
         }
-        if assignment.submitter != self.address() {
-            let (theirs, ours) = (assignment.submitter, self.address());
+        if assignment.submitter != self.account {
+            let (theirs, ours) = (assignment.submitter, self.account);
             return Err(ChainError::WrongContext(format!(
                 "only {theirs} may submit it, and the key is that of {ours}"
             )));

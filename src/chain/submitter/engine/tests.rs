@@ -1,0 +1,712 @@
+#![cfg(test)]
+
+mod sim;
+
+use super::*;
+use crate::chain::submitter::{
+    Finality, Intent, Journal, Kind, Look, Options, Owner, Purpose, Reply, Spend, Test,
+    state::{By, State},
+};
+use alloy::primitives::{Bytes, U256};
+use sim::{CHAIN, CONTRACT, Sim};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
+use tempfile::TempDir;
+
+/// A simulated chain, a journal, and an engine that may be killed.
+struct World {
+    sim: Sim,
+    engine: Option<Engine<Sim>>,
+    options: Options,
+    path: PathBuf,
+    now: u64,
+    _dir: TempDir,
+}
+
+/// Dies at one point, once.
+#[derive(Debug, Default)]
+struct Death(Mutex<Option<Point>>);
+
+impl Probe for Death {
+    fn dies_at(&self, point: Point) -> bool {
+        let mut planned = self.0.lock().unwrap();
+        let dies = *planned == Some(point);
+        if dies {
+            *planned = None;
+        }
+        dies
+    }
+}
+
+/// What an engine may spend on its first transactions.
+#[derive(Debug)]
+struct Strict;
+
+impl Purse for Strict {
+    fn admit(&self, spend: &Spend<'_>) -> Result<(), String> {
+        if spend.intent.kind == Kind::Proof { Err("not today".into()) } else { Ok(()) }
+    }
+}
+
+fn intent(number: u8) -> Intent {
+    let id = B256::repeat_byte(number);
+    let look = Look { to: CONTRACT, data: Bytes::new(), word: 0, test: Test::Equals(U256::from(3)) };
+    let data = Bytes::from([id.as_slice(), &[1; 4]].concat());
+    Intent { done: vec![look], ..Intent::new(id, Kind::Proof, format!("intent {number}"), CONTRACT, data) }
+}
+
+impl World {
+    fn new() -> Self {
+        let options = Options {
+            confirmations: 2,
+            finality: Finality::Depth(5),
+            bump_after: Duration::from_secs(30),
+            resend_after: Duration::from_secs(5),
+            ..Options::default()
+        };
+        Self::with(options)
+    }
+
+    fn with(options: Options) -> Self {
+        let (sim, dir) = (Sim::new(), tempfile::tempdir().unwrap());
+        let path = Journal::path_in(dir.path(), CHAIN, Account::dev().address());
+        let mut world = Self { sim, engine: None, options, path, now: 1_000_000, _dir: dir };
+        world.start();
+        world
+    }
+
+    fn owner(&self) -> Owner {
+        Owner { chain_id: CHAIN, genesis: self.sim.hash_of(0), account: Account::dev().address() }
+    }
+
+    /// A new process.
+    fn start(&mut self) {
+        self.engine = None;
+        let journal = Journal::open(&self.path, &self.owner()).unwrap().hold(&self.owner()).unwrap();
+        self.engine = Some(Engine::new(self.sim.clone(), journal, Account::dev(), self.options));
+    }
+
+    fn start_dying(&mut self, point: Point) {
+        self.start();
+        let engine = self.engine.take().unwrap();
+        self.engine = Some(engine.with_probe(Arc::new(Death(Mutex::new(Some(point))))));
+    }
+
+    fn engine(&self) -> &Engine<Sim> {
+        self.engine.as_ref().unwrap()
+    }
+
+    fn add(&self, intents: &[Intent]) {
+        self.engine().journal().add_all(intents, self.now).unwrap();
+    }
+
+    async fn try_step(&mut self) -> Result<Step, StepError> {
+        self.now += 1000;
+        self.engine.as_mut().unwrap().step(self.now).await
+    }
+
+    async fn step(&mut self) -> Step {
+        self.try_step().await.unwrap()
+    }
+
+    /// Blocks and steps in turn.
+    async fn run(&mut self, blocks: u32) {
+        for _ in 0..blocks {
+            self.sim.mine();
+            self.step().await;
+        }
+    }
+
+    fn row(&self, number: u8) -> Row {
+        self.engine().journal().row(B256::repeat_byte(number)).unwrap().unwrap()
+    }
+
+    fn state(&self, number: u8) -> State {
+        self.row(number).state
+    }
+
+    fn hashes(&self, number: u8) -> Vec<B256> {
+        let attempts = self.engine().journal().attempts(B256::repeat_byte(number)).unwrap();
+        attempts.iter().map(|attempt| attempt.hash).collect()
+    }
+
+    /// Everything is on the chain once, and the journal says how.
+    fn check_done(&self, numbers: impl IntoIterator<Item = u8>) {
+        self.engine().journal().check().unwrap();
+        for number in numbers {
+            let id = B256::repeat_byte(number);
+            assert!(matches!(self.state(number), State::Finalized(_)), "{:?}", self.state(number));
+            assert_eq!(self.sim.times_done(id), 1, "intent {number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_intent_goes_from_planned_to_finalized() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    let step = world.step().await;
+    let names: Vec<_> = step.events.iter().map(|(_, event)| event.name()).collect();
+    assert_eq!(names, ["signed", "broadcast"]);
+    assert_eq!((step.open, step.live), (1, 1));
+    world.sim.mine();
+    world.step().await;
+    assert_eq!(world.row(1).phase(), Phase::Mined);
+    world.run(1).await;
+    assert_eq!(world.row(1).phase(), Phase::Confirmed);
+    world.run(3).await;
+    assert_eq!(world.row(1).phase(), Phase::Confirmed);
+    world.run(1).await;
+    world.check_done([1]);
+    assert_eq!((world.sim.broadcasts(), world.engine().open().len()), (1, 0));
+    // The same once more is nothing.
+    world.add(&[intent(1)]);
+    world.run(3).await;
+    assert_eq!(world.sim.broadcasts(), 1);
+}
+
+#[tokio::test]
+async fn many_are_pending_at_once_in_the_order_of_their_nonces() {
+    let mut world = World::new();
+    world.options.window = 4;
+    world.start();
+    let mut urgent = intent(10);
+    urgent.is_urgent = true;
+    let mut all: Vec<_> = (1..=9).map(intent).collect();
+    all.push(urgent);
+    world.add(&all);
+    world.step().await;
+    let nonces: Vec<_> = (1..=10).map(|number| world.row(number).nonce).collect();
+    assert_eq!(nonces[..4], [Some(1), Some(2), Some(3), None], "the urgent one goes first");
+    assert_eq!(nonces[9], Some(0));
+    world.run(12).await;
+    world.check_done(1..=10);
+    assert_eq!(world.sim.broadcasts(), 10);
+}
+
+#[tokio::test]
+async fn a_process_may_die_anywhere() {
+    for point in [Point::Signed, Point::Kept, Point::HandedOver, Point::Found] {
+        let mut world = World::new();
+        world.add(&[intent(1), intent(2)]);
+        world.start_dying(point);
+        let mut died = false;
+        for _ in 0..3 {
+            match world.try_step().await {
+                Ok(_) => world.sim.mine(),
+                Err(StepError::Stopped(at)) if at == point => {
+                    died = true;
+                    break;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(died, "{point:?}");
+        world.engine().journal().check().unwrap();
+        world.start();
+        world.step().await;
+        world.run(8).await;
+        world.check_done([1, 2]);
+        assert_eq!(world.hashes(1).len(), 1, "{point:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stuck_is_replaced_with_the_same_nonce_and_whichever_is_mined_counts() {
+    for takes_old in [false, true] {
+        let mut world = World::new();
+        world.add(&[intent(1)]);
+        world.step().await;
+        world.sim.with(|sim| sim.base_fee *= 3);
+        for _ in 0..3 {
+            world.sim.mine();
+            world.step().await;
+        }
+        assert_eq!(world.hashes(1).len(), 1);
+        world.now += 30_000;
+        world.step().await;
+        let hashes = world.hashes(1);
+        assert_eq!(hashes.len(), 2);
+        let attempts = world.engine().journal().attempts(intent(1).id).unwrap();
+        assert_eq!(attempts[0].nonce, attempts[1].nonce);
+        assert!(attempts[1].fees.ceiling() * 10 >= attempts[0].fees.ceiling() * 11);
+        if takes_old {
+            // Another node still had the first one.
+            let raw = attempts[0].raw.clone();
+            world.sim.with(|sim| {
+                sim.base_fee /= 3;
+                sim.force(&raw);
+            });
+        }
+        world.run(8).await;
+        world.check_done([1]);
+        let State::Finalized(found) = world.state(1) else { panic!() };
+        assert_eq!(found.hash, hashes[usize::from(!takes_old)]);
+    }
+}
+
+#[tokio::test]
+async fn a_bump_that_is_refused_is_made_again_dearer_and_what_is_allowed_bounds_it() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.with(|sim| sim.base_fee *= 3);
+    world.sim.answer([Reply::Underpriced("replacement transaction underpriced".into())]);
+    world.now += 31_000;
+    let step = world.step().await;
+    assert!(step.events.iter().any(|(_, event)| matches!(event, Event::Told { .. })));
+    assert!(step.alarms.iter().any(|alarm| matches!(alarm, Alarm::Stuck { .. })));
+    world.run(10).await;
+    world.check_done([1]);
+    assert!(world.hashes(1).len() >= 3);
+
+    let mut world = World::new();
+    let fee = world.sim.with(|sim| sim.base_fee) * 2 + 2;
+    world.options.max_fee = Some(fee);
+    world.start();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.with(|sim| sim.base_fee *= 3);
+    for _ in 0..3 {
+        world.now += 31_000;
+        let step = world.step().await;
+        assert!(step.alarms.iter().any(|alarm| matches!(alarm, Alarm::Stuck { .. })), "{:?}", step.alarms);
+        // The old one again: the node may have forgotten it.
+    }
+    assert_eq!(world.hashes(1).len(), 1);
+    assert!(world.sim.broadcasts() > 1);
+    // What is new is not begun either.
+    world.add(&[intent(2)]);
+    let step = world.step().await;
+    assert!(step.alarms.iter().any(|alarm| matches!(alarm, Alarm::Fees { .. })) && world.hashes(2).is_empty());
+    world.sim.with(|sim| sim.base_fee /= 3);
+    world.run(10).await;
+    world.check_done([1, 2]);
+}
+
+#[tokio::test]
+async fn a_reorganisation_puts_it_back_and_it_is_found_where_it_is_then() {
+    let mut world = World::new();
+    world.add(&[intent(1), intent(2)]);
+    world.step().await;
+    world.sim.mine();
+    world.step().await;
+    world.run(1).await;
+    assert_eq!(world.row(1).phase(), Phase::Confirmed);
+    // Three other blocks in the place of two; the pool of this node has nothing of it any more.
+    world.sim.reorg(2, 3);
+    world.step().await;
+    assert_eq!((world.row(1).reorgs, world.row(1).phase()), (1, Phase::Broadcast));
+    world.run(12).await;
+    world.check_done([1, 2]);
+    assert_eq!((world.hashes(1).len(), world.hashes(2).len()), (1, 1), "the very same transactions");
+}
+
+/// A chain that is shorter for a while says nothing of what is missing.
+#[tokio::test]
+async fn a_node_that_is_behind_changes_nothing() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.run(2).await;
+    let before = world.row(1);
+    let gone = world.sim.rewind(2);
+    world.step().await;
+    assert_eq!(world.row(1), before);
+    world.sim.restore(gone);
+    world.run(8).await;
+    world.check_done([1]);
+    assert_eq!(world.row(1).reorgs, 0);
+    // The same, and what comes back is other blocks.
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.run(2).await;
+    world.sim.rewind(2);
+    world.step().await;
+    world.run(14).await;
+    world.check_done([1]);
+    assert_eq!(world.row(1).reorgs, 1);
+}
+
+#[tokio::test]
+async fn a_chain_that_went_back_beyond_what_was_final_stops_everything() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.run(8).await;
+    world.check_done([1]);
+    world.sim.reorg(8, 9);
+    world.add(&[intent(2)]);
+    let (sent, before) = (world.sim.broadcasts(), world.engine().journal().events(0, 1000).unwrap());
+    for _ in 0..3 {
+        world.sim.mine();
+        let step = world.step().await;
+        assert!(step.hold.as_ref().is_some_and(|why| why.contains("went back beyond what was final")), "{step:?}");
+    }
+    let controls = world.engine().journal().controls().unwrap();
+    assert!(controls.hold.is_some());
+    // A new process knows as well.
+    world.start();
+    assert!(world.step().await.hold.is_some());
+    assert_eq!((world.sim.broadcasts(), world.engine().journal().events(0, 1000).unwrap()), (sent, before));
+    assert!(matches!(world.state(1), State::Finalized(_)) && world.row(2).phase() == Phase::Planned);
+}
+
+#[tokio::test]
+async fn a_nonce_that_somebody_else_used_is_given_up_when_that_is_final() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.foreign();
+    world.sim.mine();
+    for _ in 0..5 {
+        world.step().await;
+        assert_eq!((world.row(1).phase(), world.hashes(1).len()), (Phase::Broadcast, 1), "it may be taken back yet");
+        world.sim.mine();
+    }
+    let step = world.step().await;
+    assert!(step.alarms.contains(&Alarm::ForeignNonce { nonce: 0 }), "{:?}", step.alarms);
+    world.run(8).await;
+    world.check_done([1]);
+    assert_eq!((world.row(1).nonce, world.hashes(1).len()), (Some(1), 2));
+}
+
+#[tokio::test]
+async fn what_the_chain_has_is_not_sent() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.sim.claim(intent(1).id);
+    world.sim.mine();
+    world.step().await;
+    assert_eq!(world.row(1).phase(), Phase::Planned, "it may be taken back yet");
+    world.run(8).await;
+    assert_eq!((world.state(1), world.sim.broadcasts()), (State::Replaced(By::Chain), 0));
+
+    // A claim that a reorganisation takes back has to be made.
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.sim.claim(intent(1).id);
+    world.sim.mine();
+    world.step().await;
+    world.sim.reorg(1, 2);
+    world.run(14).await;
+    world.check_done([1]);
+}
+
+/// Somebody claims it while ours is on its way.
+#[tokio::test]
+async fn what_is_claimed_meanwhile_reverts_once_or_is_taken_back() {
+    // Ours is mined and reverts.
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.claim(intent(1).id);
+    world.sim.mine();
+    world.step().await;
+    assert!(matches!(world.state(1), State::Mined(found) if !found.succeeded));
+    world.run(8).await;
+    assert_eq!((world.state(1), world.row(1).reverts), (State::Replaced(By::Chain), 1));
+    assert_eq!(world.hashes(1).len(), 1);
+
+    // Ours is stuck, and taken back.
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.with(|sim| sim.base_fee *= 3);
+    world.sim.claim(intent(1).id);
+    for _ in 0..4 {
+        world.now += 31_000;
+        world.sim.mine();
+        world.step().await;
+    }
+    world.run(10).await;
+    assert_eq!(world.state(1), State::Replaced(By::Chain));
+    let attempts = world.engine().journal().attempts(intent(1).id).unwrap();
+    assert_eq!(attempts.last().unwrap().purpose, Purpose::Undo);
+    assert!(attempts.iter().all(|attempt| attempt.nonce == 0));
+    world.engine().journal().check().unwrap();
+}
+
+#[tokio::test]
+async fn what_the_contract_refuses_is_not_sent_and_one_refusal_is_not_believed() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.sim.with(|sim| sim.is_broken = true);
+    world.step().await;
+    world.step().await;
+    world.sim.mine();
+    world.step().await;
+    assert_eq!(world.row(1).phase(), Phase::Planned);
+    world.sim.with(|sim| sim.is_broken = false);
+    world.run(12).await;
+    world.check_done([1]);
+
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.sim.with(|sim| sim.is_broken = true);
+    world.run(30).await;
+    let State::Failed(Reason::Refused(words)) = world.state(1) else { panic!("{:?}", world.state(1)) };
+    assert!(!words.is_empty() && world.sim.broadcasts() == 0 && world.hashes(1).is_empty());
+    // The operator repaired it, and wants it after all.
+    world.sim.with(|sim| sim.is_broken = false);
+    world.engine().journal().wish(intent(1).id, Wish::Revive).unwrap();
+    world.run(10).await;
+    world.check_done([1]);
+}
+
+#[tokio::test]
+async fn what_reverts_is_tried_again_when_that_is_final_and_not_for_ever() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.with(|sim| sim.reverts_left = 1);
+    world.run(1).await;
+    assert!(matches!(world.state(1), State::Mined(found) if !found.succeeded));
+    world.run(4).await;
+    assert_eq!(world.hashes(1).len(), 1, "a block that is not final may go, and ours with it");
+    world.run(12).await;
+    world.check_done([1]);
+    assert_eq!((world.hashes(1).len(), world.row(1).nonce), (2, Some(1)));
+
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.sim.with(|sim| sim.reverts_left = 100);
+    world.run(40).await;
+    assert!(matches!(world.state(1), State::Failed(Reason::Reverted { .. })), "{:?}", world.state(1));
+    assert_eq!((world.hashes(1).len(), world.row(1).reverts), (3, 3));
+}
+
+#[tokio::test]
+async fn a_deadline_ends_what_is_planned_and_takes_back_what_is_on_its_way() {
+    let mut world = World::new();
+    let time = world.sim.time();
+    let with = |number, deadline| Intent { deadline: Some(deadline), ..intent(number) };
+    world.add(&[with(1, time - 1), with(2, time + 1), with(3, time + 40)]);
+    world.step().await;
+    assert_eq!(world.state(1), State::Failed(Reason::Deadline { deadline: time - 1 }));
+    assert_eq!(world.row(2).phase(), Phase::Planned, "too little time is left to begin it");
+    assert_eq!(world.row(3).phase(), Phase::Broadcast);
+    world.sim.with(|sim| sim.base_fee *= 3);
+    world.run(5).await;
+    assert!(matches!(world.state(2), State::Failed(Reason::Deadline { .. })));
+    let attempts = world.engine().journal().attempts(intent(3).id).unwrap();
+    assert_eq!(attempts.last().unwrap().purpose, Purpose::Undo, "{:?}", world.row(3));
+    world.run(10).await;
+    assert!(matches!(world.state(3), State::Failed(Reason::Deadline { .. })));
+    assert_eq!(world.sim.times_done(intent(3).id), 0);
+    world.engine().journal().check().unwrap();
+}
+
+#[tokio::test]
+async fn a_cancelled_intent_is_taken_back_or_it_is_too_late() {
+    let mut world = World::new();
+    world.add(&[intent(1), intent(2), intent(3)]);
+    let cancel = |world: &World, number| world.engine().journal().wish(intent(number).id, Wish::Cancel).unwrap();
+    cancel(&world, 1);
+    world.step().await;
+    assert_eq!((world.state(1), world.hashes(1).len()), (State::Cancelled, 0));
+    cancel(&world, 2);
+    world.step().await;
+    let attempts = world.engine().journal().attempts(intent(2).id).unwrap();
+    assert_eq!(attempts.iter().map(|attempt| attempt.purpose).collect::<Vec<_>>(), [Purpose::Do, Purpose::Undo]);
+    assert_eq!(attempts[0].nonce, attempts[1].nonce);
+    world.run(1).await;
+    cancel(&world, 3);
+    world.run(8).await;
+    assert_eq!((world.state(2), world.sim.times_done(intent(2).id)), (State::Cancelled, 0));
+    world.check_done([3]);
+    let noted = world.engine().journal().events_of(intent(3).id).unwrap();
+    assert!(noted.iter().any(|line| matches!(&line.event, Event::Noted(words) if words.contains("too late"))));
+}
+
+/// Taken back too late: the first one was mined, and counts.
+#[tokio::test]
+async fn whichever_of_both_is_mined_is_what_happened() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    let raw = world.engine().journal().attempts(intent(1).id).unwrap()[0].raw.clone();
+    world.engine().journal().wish(intent(1).id, Wish::Cancel).unwrap();
+    world.step().await;
+    world.sim.with(|sim| sim.force(&raw));
+    world.run(8).await;
+    world.check_done([1]);
+}
+
+#[tokio::test]
+async fn what_the_pool_forgot_is_handed_over_again() {
+    let mut world = World::new();
+    world.add(&[intent(1), intent(2)]);
+    world.step().await;
+    world.sim.with(|sim| sim.pool.clear());
+    world.step().await;
+    assert_eq!(world.sim.broadcasts(), 2, "not at once");
+    world.now += 5000;
+    world.step().await;
+    assert_eq!(world.sim.broadcasts(), 4);
+    world.run(8).await;
+    world.check_done([1, 2]);
+    assert_eq!(world.hashes(1).len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_the_node_answers_the_transaction_is_kept_and_goes_on() {
+    let words = || "something".to_owned();
+    for reply in [
+        Reply::Unanswered(words()),
+        Reply::Refused(words()),
+        Reply::Full(words()),
+        Reply::NoFunds(words()),
+        Reply::NonceTooLow(words()),
+        Reply::Underpriced(words()),
+    ] {
+        let mut world = World::new();
+        world.add(&[intent(1), intent(2)]);
+        world.sim.answer([reply.clone()]);
+        world.step().await;
+        assert_eq!(world.hashes(1).len(), 1, "{reply:?}");
+        // Long enough for it to be found missing.
+        world.now += 6000;
+        world.run(20).await;
+        world.check_done([1, 2]);
+    }
+}
+
+/// What no node ever takes gives its nonce back, so that others get on.
+#[tokio::test]
+async fn what_no_node_takes_fails_and_does_not_block_the_others() {
+    let mut world = World::new();
+    world.sim.with(|sim| sim.hates = Some(intent(1).id));
+    world.add(&[intent(1), intent(2)]);
+    for _ in 0..60 {
+        world.sim.mine();
+        world.step().await;
+    }
+    assert!(matches!(world.state(1), State::Failed(Reason::Refused(_))), "{:?}", world.row(1));
+    world.check_done([2]);
+}
+
+#[tokio::test]
+async fn a_gap_is_filled_by_what_is_next_or_by_nothing() {
+    let mut world = World::new();
+    // Somebody else's transaction with the same key, which the pool forgets.
+    world.sim.foreign();
+    world.add(&[intent(1)]);
+    world.step().await;
+    assert_eq!(world.row(1).nonce, Some(1));
+    world.sim.with(|sim| sim.pool.remove(&0));
+    world.run(12).await;
+    world.now += 6000;
+    world.run(12).await;
+    world.check_done([1]);
+    let fillers = world.engine().journal().latest_rows(None, 10).unwrap();
+    assert_eq!(fillers.iter().filter(|row| row.kind == Kind::Filler && row.nonce == Some(0)).count(), 1);
+
+    let mut world = World::new();
+    world.sim.foreign();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.sim.with(|sim| sim.pool.remove(&0));
+    world.add(&[intent(2)]);
+    world.step().await;
+    assert_eq!(world.row(2).nonce, Some(0));
+    world.now += 6000;
+    world.run(10).await;
+    world.check_done([1, 2]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_paid_waits_and_says_so() {
+    let mut world = World::new();
+    world.sim.with(|sim| sim.balance = U256::from(1));
+    world.add(&[intent(1)]);
+    let step = world.step().await;
+    assert!(matches!(step.alarms[..], [Alarm::Funds { .. }]) && world.hashes(1).is_empty(), "{step:?}");
+    world.sim.with(|sim| sim.balance = U256::MAX);
+    world.run(8).await;
+    world.check_done([1]);
+
+    let mut world = World::new();
+    let engine = world.engine.take().unwrap();
+    world.engine = Some(engine.with_purse(Arc::new(Strict)));
+    world.add(&[intent(1), Intent { kind: Kind::Answer, max_cost: Some(U256::from(1)), ..intent(2) }]);
+    world.add(&[Intent { kind: Kind::Answer, ..intent(3) }]);
+    let step = world.step().await;
+    let refused: Vec<_> = step.alarms.iter().filter(|alarm| matches!(alarm, Alarm::Budget { .. })).collect();
+    assert_eq!(refused.len(), 2, "{:?}", step.alarms);
+    world.run(8).await;
+    world.check_done([3]);
+    assert!(world.hashes(1).is_empty() && world.hashes(2).is_empty());
+    assert_eq!(world.row(3).nonce, Some(0), "what is not paid for takes no nonce");
+}
+
+#[tokio::test]
+async fn paused_nothing_is_signed_and_drained_nothing_is_begun() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    world.engine().journal().set_paused(true).unwrap();
+    world.add(&[intent(2)]);
+    world.run(8).await;
+    world.check_done([1]);
+    assert!(world.hashes(2).is_empty());
+    world.engine().journal().set_paused(false).unwrap();
+    world.step().await;
+    assert_eq!(world.hashes(2).len(), 1);
+    world.engine().journal().set_draining(true).unwrap();
+    world.add(&[intent(3)]);
+    for _ in 0..8 {
+        world.sim.mine();
+        world.step().await;
+    }
+    world.check_done([2]);
+    let step = world.step().await;
+    assert_eq!((step.is_draining, step.live, step.open), (true, 0, 1));
+    assert!(world.hashes(3).is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_and_does_nothing() {
+    let mut world = World::new();
+    world.options.is_dry_run = true;
+    world.start();
+    world.sim.claim(intent(2).id);
+    world.sim.mine();
+    world.add(&[intent(1), intent(2)]);
+    let before = world.engine().journal().events(0, 100).unwrap();
+    let step = world.step().await;
+    let [refused, sent] = &step.would[..] else { panic!("{:?}", step.would) };
+    assert_eq!((sent.intent, sent.obstacle.as_deref()), (intent(1).id, None));
+    assert!(sent.ceiling > U256::ZERO && sent.gas.is_some());
+    assert!(refused.obstacle.as_ref().is_some_and(|why| why.contains("already")));
+    assert_eq!(world.engine().journal().events(0, 100).unwrap(), before);
+    assert!(world.sim.broadcasts() == 0 && world.step().await.would.is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_too_early_waits_for_the_chains_time() {
+    let mut world = World::new();
+    let time = world.sim.time();
+    world.add(&[Intent { not_before: Some(time + 36), ..intent(1) }]);
+    world.step().await;
+    world.run(2).await;
+    assert!(world.hashes(1).is_empty());
+    world.run(20).await;
+    world.check_done([1]);
+}
+
+#[tokio::test]
+async fn a_chain_that_does_not_answer_costs_time_and_nothing_else() {
+    let mut world = World::new();
+    world.add(&[intent(1), intent(2)]);
+    let mut failures = 0;
+    for round in 0..60_u32 {
+        world.sim.with(|sim| sim.fails_in = Some(round % 17));
+        failures += u32::from(world.try_step().await.is_err());
+        world.sim.mine();
+    }
+    world.sim.with(|sim| sim.fails_in = None);
+    world.run(10).await;
+    world.check_done([1, 2]);
+    assert!(failures > 10, "{failures}");
+}

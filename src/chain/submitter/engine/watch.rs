@@ -1,0 +1,125 @@
+//! What became of what was signed.
+
+use super::{Alarm, Change, Engine, Event, Phase, Point, Step, StepError, View};
+use crate::chain::{
+    ChainError,
+    submitter::{Chain, NonceAt, Purpose, Receipt, join::join, state::Inclusion},
+};
+
+/// How many receipts are asked for at once.
+const AT_ONCE: usize = 16;
+
+impl<C: Chain> Engine<C> {
+    pub(super) async fn watch(&mut self, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+        if view.has_changed {
+            self.unmine(view, step).await?;
+        }
+        self.find_mined(view, step).await?;
+        self.deepen(view, step)
+    }
+
+    /// Blocks that the chain does not have any more. What a node does not know is no proof of that: another block has to be there.
+    async fn unmine(&mut self, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+        let mined: Vec<_> = self.rows.values().filter_map(|row| Some((row.id, row.state.inclusion()?.block))).collect();
+        let mut changes = Vec::new();
+        self.is_unsure = false;
+        for (id, block) in mined {
+            match view.block(&self.chain, block.number).await? {
+                None => self.is_unsure = true,
+                Some(found) if found == block => {}
+                Some(_) => {
+                    tracing::warn!(intent = %id, number = block.number, "its block left the chain");
+                    changes.push(Change::of(id, Event::Reorged { block }));
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.reached(Point::Found)?;
+        }
+        self.record(changes, view.now, step)
+    }
+
+    /// Looks for receipts of what the account's nonce has passed.
+    async fn find_mined(&mut self, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+        let is_due = |nonce: Option<u64>| nonce.is_some_and(|nonce| nonce < view.latest_nonce);
+        let waiting = self.rows.values().filter(|row| matches!(row.phase(), Phase::Signed | Phase::Broadcast));
+        let due: Vec<i64> = waiting.filter(|row| is_due(row.nonce)).map(|row| row.seq).collect();
+        let mut changes = Vec::new();
+        let mut lost = Vec::new();
+        for some in due.chunks(AT_ONCE) {
+            let found = join(some.iter().map(|seq| self.receipts(*seq)).collect()).await;
+            for (&seq, found) in some.iter().zip(found) {
+                let (found, id) = (found?, self.rows[&seq].id);
+                match self.on_chain(&found, view).await? {
+                    Some(inclusion) => changes.push(Change::of(id, Event::Mined(inclusion))),
+                    None => lost.push(seq),
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.reached(Point::Found)?;
+        }
+        self.record(changes, view.now, step)?;
+        self.release(&lost, view, step).await
+    }
+
+    /// The receipts under every hash of an intent's present nonce, the newest first.
+    async fn receipts(&self, seq: i64) -> Result<Vec<(Receipt, usize, i64)>, ChainError> {
+        let attempts = self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default();
+        let mut found = Vec::new();
+        for (at, attempt) in attempts.iter().enumerate().rev() {
+            if let Some(receipt) = self.chain.receipt(attempt.hash).await? {
+                found.push((receipt, at, seq));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one receipt whose block is on the chain: nodes have receipts of blocks that are being made, and of some that are gone.
+    async fn on_chain(&self, found: &[(Receipt, usize, i64)], view: &mut View) -> Result<Option<Inclusion>, StepError> {
+        for (receipt, at, seq) in found {
+            if receipt.block.number > view.head.block.number
+                || view.block(&self.chain, receipt.block.number).await? != Some(receipt.block)
+            {
+                continue;
+            }
+            let attempt = &self.attempts[seq][*at];
+            return Ok(Some(Inclusion {
+                hash: attempt.hash,
+                block: receipt.block,
+                succeeded: receipt.succeeded,
+                is_undo: attempt.purpose == Purpose::Undo,
+                gas_used: receipt.gas_used,
+                paid: receipt.paid,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Nonces that are used, and by none of ours as far as anybody tells. Only what is final counts: then none of ours can ever be
+    /// mined, and the intent may be signed anew.
+    async fn release(&mut self, lost: &[i64], view: &View, step: &mut Step) -> Result<(), StepError> {
+        let Some(block) = view.final_block.filter(|_| !lost.is_empty()) else { return Ok(()) };
+        // A node that has no state of that block any more cannot tell.
+        let Ok(used) = self.chain.nonce(self.address(), NonceAt::Block(block.number)).await else { return Ok(()) };
+        let mut changes = Vec::new();
+        for seq in lost {
+            let row = &self.rows[seq];
+            let Some(nonce) = row.nonce.filter(|nonce| *nonce < used) else { continue };
+            step.alarms.push(Alarm::ForeignNonce { nonce });
+            let why = "another transaction of the account, which is not of this journal, has used its nonce".into();
+            changes.push(Change::of(row.id, Event::Released { nonce, why }));
+        }
+        self.record(changes, view.now, step)
+    }
+
+    /// What has enough blocks on top.
+    fn deepen(&mut self, view: &View, step: &mut Step) -> Result<(), StepError> {
+        let deep = |number: u64| (view.head.block.number + 1).saturating_sub(number) >= self.options.confirmations;
+        let mined = self.rows.values().filter(|row| row.phase() == Phase::Mined);
+        let confirmed = mined.filter_map(|row| Some((row.id, *row.state.inclusion()?)));
+        let confirmed = confirmed.filter(|(_, inclusion)| deep(inclusion.block.number));
+        let changes: Vec<_> = confirmed.map(|(id, found)| Change::of(id, Event::Confirmed(found))).collect();
+        self.record(changes, view.now, step)
+    }
+}
