@@ -278,7 +278,7 @@ impl Sender {
             Meaning::NoFunds => {
                 "; besides gas, an L2 takes a fee for L1 data (and some an operator fee): send the account more".into()
             }
-            Meaning::Underpriced => "; gas became dearer: run the command again".into(),
+            Meaning::Underpriced | Meaning::Replacement => "; gas became dearer: run the command again".into(),
             Meaning::InFlight => match self.node.code(self.address()).await {
                 Ok(code) if code.starts_with(&[0xef, 0x01, 0x00]) => format!(
                     "; {} delegates to other code (EIP-7702), and nodes take one transaction at a time of such accounts: \
