@@ -44,6 +44,31 @@ pub enum ChainError {
         /// Why it cannot be.
         reason: String,
     },
+    /// Not enough endpoints say the same. Nobody knows, and nothing is done.
+    #[error(
+        "{what}: {needed} of {endpoints} endpoints have to agree, {answered} answered, and they do not ({reason}); wait, or \
+         replace the endpoint that is wrong"
+    )]
+    NoQuorum {
+        /// What they were asked.
+        what: String,
+        /// How many answered.
+        answered: usize,
+        /// How many there are.
+        endpoints: usize,
+        /// How many have to agree.
+        needed: usize,
+        /// What is wrong with the others.
+        reason: String,
+    },
+    /// A quorum that no answer could have.
+    #[error("{quorum} of {endpoints} endpoints cannot agree; ask for at least one, and for no more than there are")]
+    BadQuorum {
+        /// How many were to agree.
+        quorum: usize,
+        /// How many there are.
+        endpoints: usize,
+    },
     /// The node is on another chain than the one that was named.
     #[error("the node is on chain {found}, not on chain {named}; check --rpc, --chain-id and the deployment file")]
     WrongChain {
@@ -316,6 +341,7 @@ impl ChainError {
             Self::Unreachable { .. }
             | Self::Rpc { .. }
             | Self::BadAnswer { .. }
+            | Self::NoQuorum { .. }
             | Self::InsufficientFunds { .. }
             | Self::FeeTooHigh { .. }
             | Self::CostTooHigh { .. }
@@ -332,6 +358,7 @@ impl ChainError {
             | Self::NoFactory { .. }
             | Self::Devnet { .. } => FailureClass::Environment,
             Self::BadEndpoint { .. }
+            | Self::BadQuorum { .. }
             | Self::WrongChain { .. }
             | Self::UnnamedChain { .. }
             | Self::PublicKey { .. }

@@ -7,6 +7,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 /// What becomes of a request.
@@ -27,14 +28,26 @@ pub(crate) enum Action {
     Hang,
     /// An HTTP status, with headers and a body that is no JSON.
     Status(u16, String),
+    /// The connection is closed; the node hears nothing.
+    Close,
+    /// The node hears it twice, and its first answer is passed on.
+    Twice,
+    /// The node's own answer, changed.
+    Alter(fn(&mut Value)),
+    /// The same, later.
+    After(Duration, Box<Action>),
 }
 
 /// What to do with a request: its parameters, and how many of its method came before.
 type Rule = Box<dyn Fn(&Value, usize) -> Action + Send>;
 
+/// What to do with any request: its method and its parameters.
+type AnyRule = Box<dyn Fn(&str, &Value) -> Action + Send>;
+
 #[derive(Default)]
 struct State {
     rules: HashMap<String, Rule>,
+    rest: Option<AnyRule>,
     calls: HashMap<String, usize>,
 }
 
@@ -72,6 +85,12 @@ impl Proxy {
         state.rules.insert(method.into(), Box::new(rule));
     }
 
+    /// Sets the rule for all methods that have none of their own.
+    #[allow(dead_code)] // each suite needs some of them
+    pub(crate) fn on_all(&self, rule: impl Fn(&str, &Value) -> Action + Send + 'static) {
+        self.state.lock().unwrap().rest = Some(Box::new(rule));
+    }
+
     /// How often a method was called, since its rule was set if it has one.
     pub(crate) fn calls(&self, method: &str) -> usize {
         self.state.lock().unwrap().calls.get(method).copied().unwrap_or(0)
@@ -87,7 +106,18 @@ fn serve(mut stream: TcpStream, target: SocketAddr, state: &Mutex<State>) -> std
         let count = state.calls.entry(method.clone()).or_default();
         *count += 1;
         let before = *count - 1;
-        state.rules.get(&method).map_or(Action::Forward, |rule| rule(&request["params"], before))
+        match (state.rules.get(&method), &state.rest) {
+            (Some(rule), _) => rule(&request["params"], before),
+            (None, Some(rest)) => rest(&method, &request["params"]),
+            (None, None) => Action::Forward,
+        }
+    };
+    let action = match action {
+        Action::After(delay, action) => {
+            thread::sleep(delay);
+            *action
+        }
+        action => action,
     };
     let answer = |body: Value| {
         let mut body = body;
@@ -111,6 +141,17 @@ fn serve(mut stream: TcpStream, target: SocketAddr, state: &Mutex<State>) -> std
         Action::Hang => {
             std::io::copy(&mut stream, &mut std::io::sink())?;
             return Ok(());
+        }
+        Action::Close | Action::After(..) => return Ok(()),
+        Action::Twice => {
+            let first = forward(target, &body)?;
+            forward(target, &body)?;
+            ("200 OK".into(), first)
+        }
+        Action::Alter(alter) => {
+            let mut body: Value = serde_json::from_slice(&forward(target, &body)?)?;
+            alter(&mut body["result"]);
+            ("200 OK".into(), body.to_string().into_bytes())
         }
         Action::Status(status, headers) => (format!("{status} No\r\n{}", headers.trim_end()), b"no JSON".to_vec()),
     };

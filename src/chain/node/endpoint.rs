@@ -15,6 +15,14 @@ pub(super) fn parse(endpoint: &str) -> Result<Url, ChainError> {
     }
 }
 
+/// An endpoint without what may be a secret.
+///
+/// # Errors
+/// [`ChainError::BadEndpoint`].
+pub(in crate::chain) fn name(endpoint: &str) -> Result<String, ChainError> {
+    parse(endpoint).map(|url| shown(&url))
+}
+
 pub(super) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or("?"))

@@ -13,12 +13,15 @@ use crate::{
     net::{self, root_cause},
 };
 use alloy::{
+    eips::BlockId,
     primitives::{Address, Bytes},
     providers::{Provider, RootProvider},
     rpc::{client::RpcClient, types::TransactionRequest},
     sol_types::SolCall,
 };
+pub(in crate::chain) use endpoint::name as endpoint_name;
 use endpoint::{parse, shown};
+use patience::Patience;
 use std::time::Duration;
 
 /// The longest a single request may take. A verification by `eth_call` takes milliseconds.
@@ -34,6 +37,7 @@ pub struct Node {
     provider: RootProvider,
     endpoint: String,
     chain_id: u64,
+    patience: Patience,
 }
 
 impl Node {
@@ -42,6 +46,16 @@ impl Node {
     /// # Errors
     /// [`ChainError::BadEndpoint`] or [`ChainError::Unreachable`].
     pub async fn connect(endpoint: &str) -> Result<Self, ChainError> {
+        Self::connect_with(endpoint, Patience::default()).await
+    }
+
+    /// As [`Node::connect`], for somebody who asks others meanwhile: it is asked once, and says how long to leave it alone
+    /// ([`Node::wanted_pause`]).
+    pub(in crate::chain) async fn connect_hastily(endpoint: &str) -> Result<Self, ChainError> {
+        Self::connect_with(endpoint, Patience::none()).await
+    }
+
+    async fn connect_with(endpoint: &str, patience: Patience) -> Result<Self, ChainError> {
         let url = parse(endpoint)?;
         let shown = shown(&url);
         let unreachable = |reason: String| ChainError::Unreachable { endpoint: shown.clone(), reason };
@@ -49,7 +63,7 @@ impl Node {
         let client = client.timeout(REQUEST_DEADLINE).connect_timeout(CONNECT_DEADLINE).build();
         let client = client.map_err(|error| unreachable(root_cause(&error)))?;
         let provider = RootProvider::new(RpcClient::new_http_with_client(client, url));
-        let mut node = Self { provider, endpoint: shown, chain_id: 0 };
+        let mut node = Self { provider, endpoint: shown, chain_id: 0, patience };
         node.chain_id = node.ask("its chain id", || async { node.provider.get_chain_id().await }).await?;
         Ok(node)
     }
@@ -113,6 +127,22 @@ impl Node {
     /// takes.
     pub async fn simulate(&self, what: &str, request: TransactionRequest) -> Result<Bytes, ChainError> {
         match self.ask(what, || async { self.provider.call(request.clone()).latest().await }).await {
+            Err(error) => Err(self.explain(what, error).await),
+            data => data,
+        }
+    }
+
+    /// `eth_call` at a block, or on the pending state.
+    ///
+    /// # Errors
+    /// As [`Node::simulate`].
+    pub(in crate::chain) async fn call_at(
+        &self,
+        what: &str,
+        request: TransactionRequest,
+        at: BlockId,
+    ) -> Result<Bytes, ChainError> {
+        match self.ask(what, || async { self.provider.call(request.clone()).block(at).await }).await {
             Err(error) => Err(self.explain(what, error).await),
             data => data,
         }

@@ -13,7 +13,10 @@ use alloy::{
     primitives::Bytes,
     transports::{RpcError, TransportError, TransportErrorKind, TransportResult},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// How often a request is made that the node is too busy for.
 const ATTEMPTS: u32 = 5;
@@ -22,14 +25,45 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause: a node that asks for more is not waited for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// How often a busy node is asked, and what it wanted the last time.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    attempts: u32,
+    wanted: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempts: ATTEMPTS, wanted: Arc::default() }
+    }
+}
+
+impl Patience {
+    pub(super) fn none() -> Self {
+        Self { attempts: 1, ..Self::default() }
+    }
+
+    /// Of an answer that says when to ask again.
+    pub(super) fn note(&self, error: &TransportError) {
+        if let Some(Some(wanted)) = busy(error) {
+            *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanted);
+        }
+    }
+}
+
 impl Node {
+    /// How long the node wanted to be left alone when it was too busy; told once.
+    pub(in crate::chain) fn wanted_pause(&self) -> Option<Duration> {
+        self.patience.wanted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Asks, and asks again what the node is too busy for.
     pub(super) async fn ask<T, F>(&self, what: &str, request: impl Fn() -> F) -> Result<T, ChainError>
     where
         F: Future<Output = TransportResult<T>>,
     {
         let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
+        for _ in 1..self.patience.attempts {
             let error = match request().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -45,7 +79,10 @@ impl Node {
             tokio::time::sleep(wanted).await;
             pause *= 2;
         }
-        request().await.map_err(|error| self.error(what, error))
+        request().await.map_err(|error| {
+            self.patience.note(&error);
+            self.error(what, error)
+        })
     }
 
     /// Makes a transport's error one of ours.
@@ -90,7 +127,9 @@ fn busy(error: &TransportError) -> Option<Option<Duration>> {
             matches!(error.status, 429 | 502..=504).then_some(None)
         }
         RpcError::ErrorResp(payload) if payload.as_revert_data().is_none() => {
-            (payload.is_retry_err() || meaning(&payload.message) == Meaning::Pruned).then_some(None)
+            let means = meaning(&payload.message);
+            (payload.is_retry_err() || matches!(means, Meaning::Busy | Meaning::Behind | Meaning::Pruned))
+                .then_some(None)
         }
         _ => None,
     }

@@ -38,8 +38,13 @@ impl Node {
 
     /// How many transactions of an account are in blocks; with `pending`, in the pool, too.
     pub(in crate::chain) async fn nonce(&self, account: Address, pending: bool) -> Result<u64, ChainError> {
-        let what = format!("the number of transactions of {account}");
         let at = if pending { BlockId::pending() } else { BlockId::latest() };
+        self.nonce_at(account, at).await
+    }
+
+    /// How many transactions of an account are in blocks up to this one.
+    pub(in crate::chain) async fn nonce_at(&self, account: Address, at: BlockId) -> Result<u64, ChainError> {
+        let what = format!("the number of transactions of {account}");
         self.ask(&what, || async { self.provider.get_transaction_count(account).block_id(at).await }).await
     }
 
@@ -59,6 +64,21 @@ impl Node {
     pub async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, ChainError> {
         let what = format!("the receipt of {hash}");
         self.ask(&what, || async { self.provider.get_transaction_receipt(hash).await }).await
+    }
+
+    /// A transaction's receipt, with what an L2 took for L1 data where the receipt says it.
+    pub(in crate::chain) async fn receipt_and_l1_fee(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(TransactionReceipt, U256)>, ChainError> {
+        let what = format!("the receipt of {hash}");
+        let request = || async { self.provider.raw_request("eth_getTransactionReceipt".into(), (hash,)).await };
+        let Some(json): Option<serde_json::Value> = self.ask(&what, request).await? else { return Ok(None) };
+        let l1_fee = json.get("l1Fee").and_then(|fee| serde_json::from_value(fee.clone()).ok()).unwrap_or_default();
+        match serde_json::from_value(json) {
+            Ok(receipt) => Ok(Some((receipt, l1_fee))),
+            Err(error) => Err(ChainError::BadAnswer { what, reason: error.to_string() }),
+        }
     }
 
     /// A transaction's receipt, if it is in a block that the chain has now. Some nodes give receipts of blocks that are being
@@ -119,7 +139,10 @@ impl Node {
     pub(in crate::chain) async fn broadcast(&self, what: &str, raw: &[u8]) -> Result<(), ChainError> {
         match self.provider.send_raw_transaction(raw).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.error(what, error)),
+            Err(error) => {
+                self.patience.note(&error);
+                Err(self.error(what, error))
+            }
         }
     }
 
