@@ -12,6 +12,8 @@ mod chain_world;
 mod faults;
 #[path = "submitter/named.rs"]
 mod named;
+#[path = "submitter/process.rs"]
+mod process;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/rpc.rs"]

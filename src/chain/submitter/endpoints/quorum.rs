@@ -3,9 +3,6 @@
 //! What decides money is believed when a quorum says it: of those that were configured, not of those that answer, since whoever
 //! can silence the honest ones would decide else. What is not decided is no answer, and the submitter waits.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 /// How many of so many endpoints have to agree: more than half, so that two quorums share one.
 #[must_use]
 pub const fn majority(endpoints: usize) -> usize {
@@ -13,16 +10,13 @@ pub const fn majority(endpoints: usize) -> usize {
 }
 
 /// The answer that a quorum gave, if one did; with who said something else.
-pub(super) fn agreed<T: Eq + Hash + Clone>(answers: &[(usize, T)], quorum: usize) -> Option<(T, Vec<usize>)> {
-    let mut votes = HashMap::<&T, usize>::new();
-    for (_, answer) in answers {
-        *votes.entry(answer).or_default() += 1;
-    }
-    // At most one when the quorum is a majority; a smaller one that finds two winners has none.
-    let mut winners = votes.into_iter().filter(|(_, count)| *count >= quorum.max(1)).map(|(answer, _)| answer);
-    let winner = winners.next().filter(|_| winners.next().is_none())?.clone();
-    let others = answers.iter().filter(|(_, answer)| *answer != winner).map(|(who, _)| *who).collect();
-    Some((winner, others))
+pub(super) fn agreed<T: Eq + Clone>(answers: &[(usize, T)], quorum: usize) -> Option<(T, Vec<usize>)> {
+    let votes = |answer: &T| answers.iter().filter(|(_, other)| other == answer).count();
+    let (_, winner) = answers.iter().find(|(_, answer)| votes(answer) >= quorum.max(1))?;
+    let others: Vec<usize> = answers.iter().filter(|(_, answer)| answer != winner).map(|(who, _)| *who).collect();
+    // One winner at most when the quorum is a majority; a smaller one that finds two has none.
+    let is_only = answers.iter().all(|(_, answer)| answer == winner || votes(answer) < quorum.max(1));
+    is_only.then(|| (winner.clone(), others))
 }
 
 /// The highest number that a quorum confirms, for what only grows: whoever is behind says less, whoever lies may say anything.

@@ -75,7 +75,7 @@ pub async fn connect(
         endpoint: endpoint.as_str().into(),
         name: name.into(),
         chain_id: found,
-        node: Arc::new(node.map_or_else(OnceCell::new, OnceCell::new_with_value)),
+        node: Arc::new(OnceCell::new_with(node)),
     });
     Pool::new(found, remotes.collect(), quorum)
 }
