@@ -6,6 +6,7 @@
 mod bench;
 #[path = "submitter/cases.rs"]
 mod cases;
+#[allow(dead_code)] // the other suite needs more of it
 #[path = "chain/world.rs"]
 mod chain_world;
 #[path = "support/faults.rs"]

@@ -146,7 +146,8 @@ impl Bench {
 
     /// A step, `seconds` after the one before.
     pub(crate) async fn try_step(&mut self, seconds: u64) -> Result<Step, StepError> {
-        self.now = self.now.max(self.world().now() * 1000) + seconds * 1000;
+        let chain = self.world().now() * 1000;
+        self.now = self.now.max(chain) + seconds * 1000;
         self.engine.as_mut().expect("it runs").step(self.now).await
     }
 

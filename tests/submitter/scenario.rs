@@ -182,7 +182,8 @@ impl Run {
     /// A step, unless the process dies in it.
     async fn step(&mut self, engine: Engine<Pool<View>>) -> Result<Option<Engine<Pool<View>>>, String> {
         let mut engine = engine;
-        self.now = self.now.max(self.world().now() * 1000) + 100;
+        let chain = self.world().now() * 1000;
+        self.now = self.now.max(chain) + 100;
         let now = self.now;
         let stepped = tokio::select! {
             biased;

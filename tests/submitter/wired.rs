@@ -10,7 +10,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 use tempfile::TempDir;
 use zkinfer::{
     chain::{
@@ -30,8 +30,6 @@ pub(crate) struct Wired {
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) engine: Engine<Endpoints>,
     pub(crate) owner: Owner,
-    pub(crate) path: PathBuf,
-    pub(crate) options: Options,
     pub(crate) now: u64,
     _dir: TempDir,
 }
@@ -60,7 +58,7 @@ impl Wired {
             ..Options::default()
         };
         let engine = engine(chain, &path, &owner, options);
-        Self { world, proxies, engine, owner, path, options, now: 1_000_000, _dir: dir }
+        Self { world, proxies, engine, owner, now: 1_000_000, _dir: dir }
     }
 
     pub(crate) fn proxy(&self) -> &Proxy {
@@ -140,7 +138,7 @@ impl Wired {
     }
 }
 
-pub(crate) fn engine(chain: Endpoints, path: &std::path::Path, owner: &Owner, options: Options) -> Engine<Endpoints> {
+fn engine(chain: Endpoints, path: &Path, owner: &Owner, options: Options) -> Engine<Endpoints> {
     let journal = Journal::open(path, owner).unwrap().hold(owner).unwrap();
     Engine::new(chain, journal, Account::dev(), options)
 }
