@@ -278,7 +278,10 @@ async fn a_restart_with_state_goes_on_where_it_was() {
     }
     bench.go_on(FINAL + 8).await;
     for id in ids {
-        assert_eq!((bench.phase(id), bench.done(id), bench.attempts(id).len()), (Phase::Finalized, 1, 1));
+        // Some were made dearer on the way, at the same nonce.
+        let mut nonces: Vec<u64> = bench.attempts(id).iter().map(|attempt| attempt.nonce).collect();
+        nonces.dedup();
+        assert_eq!((bench.phase(id), bench.done(id), nonces.len()), (Phase::Finalized, 1, 1));
     }
     bench.check();
 }
@@ -306,7 +309,8 @@ async fn a_nonce_that_somebody_else_used_is_left_when_that_is_final() {
 #[tokio::test]
 async fn what_is_too_late_or_refused_fails_with_its_reason_and_nothing_is_sent() {
     let mut bench = Bench::new();
-    let late = bench.add_with(1, Rule { deadline: bench.world().now() + 3, ..GUARDED });
+    let soon = bench.world().now() + 3;
+    let late = bench.add_with(1, Rule { deadline: soon, ..GUARDED });
     let refused = bench.add_with(2, Rule { is_refused: true, ..GUARDED });
     for _ in 0..20 {
         bench.world().mine(12, 100);

@@ -27,7 +27,8 @@ use std::{
 use tempfile::TempDir;
 use zkinfer::{
     chain::{
-        Account, bindings::IProofRegistry,
+        Account,
+        bindings::IProofRegistry,
         client::read_claim,
         submitter::{By, Intent, Journal, Kind, Look, Owner, State, Test},
     },

@@ -18,8 +18,8 @@ use zkinfer::{
         bindings::IProofRegistry,
         client::read_claim,
         submitter::{
-            Attempt, Chain, Endpoints, Engine, Finality, Intent, Journal, Kind, Look, Options, Owner, Phase, Row, Step,
-            StepError, Test, connect,
+            Attempt, Chain, Endpoints, Engine, Finality, Intent, Journal, Kind, Look, Manners, Options, Owner, Phase,
+            Row, Step, StepError, Test, connect,
         },
     },
     proof::{Context, Statement},
@@ -45,7 +45,9 @@ impl Wired {
         let proxies: Vec<Proxy> = (0..endpoints).map(|_| Proxy::start(&world.devnet.endpoint())).collect();
         let dir = tempfile::tempdir().unwrap();
         let urls: Vec<String> = proxies.iter().map(Proxy::url).collect();
-        let chain = connect(&urls, None, None).await.unwrap();
+        // Here a rest is as long as a step.
+        let manners = Manners { rest: Duration::from_millis(5), ..Manners::default() };
+        let chain = connect(&urls, None, None).await.unwrap().with_manners(manners);
         let account = Account::dev();
         let genesis = chain.block(0).await.unwrap().unwrap().hash;
         let owner = Owner { chain_id: 31337, genesis, account: account.address() };

@@ -14,6 +14,7 @@
 //! nonce only when the old one is used by something that is final.
 
 mod chain;
+mod endpoints;
 mod engine;
 mod intent;
 mod join;
@@ -26,6 +27,9 @@ mod source;
 mod state;
 
 pub use chain::{Call, Chain, Head, NonceAt, Prices, Receipt, Reply};
+pub use endpoints::{
+    Counts as EndpointCounts, EndpointStatus, Endpoints, Manners, Pool, Remote, Source, connect, majority,
+};
 pub use engine::{Alarm, Engine, Point, Probe, Step, StepError, Until, Would, run};
 pub use intent::{Intent, Kind, Look, Test};
 pub use journal::{

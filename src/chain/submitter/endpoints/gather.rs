@@ -191,7 +191,8 @@ impl<S: Source> Members<S> {
         let ((tell, heard), manners) = (mpsc::unbounded_channel(), self.manners);
         for &at in whom {
             let Some(member) = self.all.get(at) else { continue };
-            let (asked, tell, all, what) = (request(member.source.clone()), tell.clone(), self.all.clone(), what.to_owned());
+            let (asked, tell, all, what) =
+                (request(member.source.clone()), tell.clone(), self.all.clone(), what.to_owned());
             tokio::spawn(async move {
                 let begun = Instant::now();
                 let answer = timeout(manners.answer, asked).await;

@@ -108,7 +108,9 @@ impl<S: Source> Pool<S> {
             return refusals.swap_remove(place).1;
         }
         let endpoints = self.members.len();
-        if endpoints == 1 && let Some(error) = failures.pop() {
+        if endpoints == 1
+            && let Some(error) = failures.pop()
+        {
             return error;
         }
         let reason = match (refusals.first(), failures.first()) {
@@ -172,7 +174,8 @@ impl<S: Source> Chain for Pool<S> {
         if silent >= self.quorum() {
             return Ok(None);
         }
-        let blocks: Vec<(usize, Block)> = answers.good.iter().filter_map(|(at, block)| Some((*at, (*block)?))).collect();
+        let blocks: Vec<(usize, Block)> =
+            answers.good.iter().filter_map(|(at, block)| Some((*at, (*block)?))).collect();
         if let Some((block, _)) = agreed(&blocks, self.quorum()) {
             return Ok(Some(block));
         }
@@ -218,22 +221,16 @@ impl<S: Source> Chain for Pool<S> {
         let gas: Vec<_> = alike().map(|(at, receipt)| (at, receipt.gas_used)).collect();
         let paid: Vec<_> = alike().map(|(at, receipt)| (at, receipt.paid)).collect();
         let (gas_used, paid) = (at_most(&gas, self.quorum()), at_most(&paid, self.quorum()));
-        Ok(Some(Receipt {
-            block,
-            succeeded,
-            gas_used: gas_used.unwrap_or_default(),
-            paid: paid.unwrap_or_default(),
-        }))
+        Ok(Some(Receipt { block, succeeded, gas_used: gas_used.unwrap_or_default(), paid: paid.unwrap_or_default() }))
     }
 
-    /// Whether any of them knows it.
     async fn knows(&self, hash: B256) -> Result<bool, ChainError> {
         let what = format!("transaction {hash}");
         let answers = self.members.gather(&what, move |source| async move { source.knows(hash).await }).await;
-        if answers.good.iter().any(|(_, knows)| *knows) {
-            return Ok(true);
+        match agreed(&answers.good, self.quorum()) {
+            Some((knows, _)) => Ok(knows),
+            None => Err(self.undecided(&what, answers)),
         }
-        if answers.good.len() >= self.quorum() { Ok(false) } else { Err(self.undecided(&what, answers)) }
     }
 
     /// Hands it to all of them. One that takes it is enough; who refuses it is believed when nobody may have it.

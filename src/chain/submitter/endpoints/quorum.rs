@@ -56,7 +56,10 @@ mod tests {
         // Less than a majority may find two winners: none, then.
         assert_eq!(agreed(&numbered(&["a", "b"]), 1), None);
         for (answers, expected) in [([5, 5, 9], 5), ([5, 5, 3], 5), ([9, 5, 3], 5)] {
-            assert_eq!((at_least(&numbered(&answers), 2), at_most(&numbered(&answers), 2)), (Some(expected), Some(expected)));
+            assert_eq!(
+                (at_least(&numbered(&answers), 2), at_most(&numbered(&answers), 2)),
+                (Some(expected), Some(expected))
+            );
         }
         assert_eq!(at_least(&numbered(&[7]), 2), None);
     }

@@ -283,7 +283,9 @@ mod tests {
         for words in ["replacement transaction underpriced", "INTERNAL_ERROR: could not replace existing tx"] {
             assert!(matches!(rpc(words), Reply::Underpriced(_)), "{words}");
         }
-        for words in ["txpool is full", "NonceGap, Future nonce. Expected nonce: 62", "in-flight transaction limit reached"] {
+        for words in
+            ["txpool is full", "NonceGap, Future nonce. Expected nonce: 62", "in-flight transaction limit reached"]
+        {
             assert!(matches!(rpc(words), Reply::Full(_)), "{words}");
         }
         for words in ["HTTP status 502", "request timed out", "over rate limit"] {

@@ -223,7 +223,8 @@ async fn one_that_invents_a_receipt_is_not_believed_and_is_counted() {
         honest.change(|facts| facts.receipt = None);
     }
     assert_eq!(pool.receipt(B256::ZERO).await.unwrap(), None);
-    let (pool, _) = with_liar(|liar| liar.receipt = Some(Receipt { paid: U256::MAX, gas_used: u64::MAX, ..receipt(18, 0) }));
+    let (pool, _) =
+        with_liar(|liar| liar.receipt = Some(Receipt { paid: U256::MAX, gas_used: u64::MAX, ..receipt(18, 0) }));
     assert_eq!(pool.receipt(B256::ZERO).await.unwrap(), Some(receipt(18, 0)));
     // A revert that did not happen.
     let (pool, _) = with_liar(|liar| liar.receipt = Some(Receipt { succeeded: false, ..receipt(18, 0) }));

@@ -48,7 +48,8 @@ impl<C: Chain> Engine<C> {
             return Ok(());
         }
         // The pool's count says it for all before; a node that counts wrong is asked for the very transaction.
-        if newest.nonce >= view.pending_nonce || !self.chain.knows(newest.hash).await? {
+        let is_known = matches!(self.chain.knows(newest.hash).await, Ok(true));
+        if newest.nonce >= view.pending_nonce || !is_known {
             return self.hand_over_again(&row, &newest, view, step).await;
         }
         self.patience.entry(seq).or_default().handed_at = Some(view.now);

@@ -106,11 +106,25 @@ impl<C: Chain> Engine<C> {
         for seq in lost {
             let row = &self.rows[seq];
             let Some(nonce) = row.nonce.filter(|nonce| *nonce < used) else { continue };
+            if self.is_known(*seq).await {
+                continue;
+            }
             step.alarms.push(Alarm::ForeignNonce { nonce });
             let why = "another transaction of the account, which is not of this journal, has used its nonce".into();
             changes.push(Change::of(row.id, Event::Released { nonce, why }));
         }
         self.record(changes, view.now, step)
+    }
+
+    /// Whether one of its transactions is known to the chain, or nobody can tell: receipts come late, and some nodes give wrong
+    /// ones first. Then the nonce may well be used by what is ours.
+    async fn is_known(&self, seq: i64) -> bool {
+        for attempt in self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default() {
+            if !matches!(self.chain.knows(attempt.hash).await, Ok(false)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What has enough blocks on top.
