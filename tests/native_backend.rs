@@ -26,5 +26,7 @@ mod models;
 mod networks;
 #[path = "native_backend/proofs.rs"]
 mod proofs;
+#[path = "native_backend/reports.rs"]
+mod reports;
 #[path = "native_backend/world.rs"]
 mod world;

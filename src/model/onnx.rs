@@ -242,11 +242,11 @@ impl Model {
 fn tract_tensor(element: Element, shape: &[usize], numbers: &Numbers) -> TractResult<Tensor> {
     let kind = match element {
         Element::Float32 => DatumType::F32,
-        Element::Int8 => DatumType::I8,
+        Element::Int8 | Element::Int4 | Element::Int2 => DatumType::I8,
         Element::Int16 => DatumType::I16,
         Element::Int32 => DatumType::I32,
         Element::Int64 => DatumType::I64,
-        Element::Uint8 => DatumType::U8,
+        Element::Uint8 | Element::Uint4 | Element::Uint2 => DatumType::U8,
         Element::Uint16 => DatumType::U16,
         Element::Uint32 => DatumType::U32,
         Element::Uint64 => DatumType::U64,

@@ -101,14 +101,16 @@ impl Graph {
         }
     }
 
-    /// Adds a node and returns the name of its output.
+    /// Adds a node and returns the name of its output. An operator of another domain is `domain:Operator`.
     pub fn node(&mut self, operator: &str, inputs: &[&str], attribute: Vec<pb::AttributeProto>) -> String {
         let name = format!("n{}", self.graph.node.len());
+        let (domain, operator) = operator.split_once(':').unwrap_or(("", operator));
         self.graph.node.push(pb::NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
             output: vec![name.clone()],
             name: format!("{operator}_{name}"),
             op_type: operator.into(),
+            domain: domain.into(),
             attribute,
             ..Default::default()
         });
@@ -133,10 +135,16 @@ impl Graph {
     #[must_use]
     pub fn finish_with(mut self, outputs: &[(&str, &[i64])]) -> Vec<u8> {
         self.graph.output = outputs.iter().map(|(name, shape)| value(name, shape)).collect();
-        let opset = pb::OperatorSetIdProto { domain: String::new(), version: self.opset };
+        let set = |domain: &str, version| pb::OperatorSetIdProto { domain: domain.into(), version };
+        let mut domains: Vec<&str> = self.graph.node.iter().map(|node| &*node.domain).collect();
+        domains.retain(|domain| !domain.is_empty());
+        domains.sort_unstable();
+        domains.dedup();
+        // The only other domain that files of this kind need is ai.onnx.ml.
+        let sets = [set("", self.opset)].into_iter().chain(domains.into_iter().map(|domain| set(domain, 3))).collect();
         let model = pb::ModelProto {
             ir_version: 4,
-            opset_import: vec![opset],
+            opset_import: sets,
             producer_name: "zkinfer".into(),
             graph: Some(self.graph),
             ..Default::default()
@@ -155,6 +163,25 @@ pub fn floats(numbers: &[f64]) -> Vec<f32> {
 #[must_use]
 pub fn int(name: &str, i: i64) -> pb::AttributeProto {
     pb::AttributeProto { name: name.into(), r#type: 2, i, ..Default::default() }
+}
+
+/// An attribute of several integers.
+#[must_use]
+pub fn ints(name: &str, ints: &[i64]) -> pb::AttributeProto {
+    pb::AttributeProto { name: name.into(), r#type: 7, ints: ints.to_vec(), ..Default::default() }
+}
+
+/// An attribute of several numbers.
+#[must_use]
+pub fn float_list(name: &str, floats: &[f32]) -> pb::AttributeProto {
+    pb::AttributeProto { name: name.into(), r#type: 6, floats: floats.to_vec(), ..Default::default() }
+}
+
+/// An attribute of several texts.
+#[must_use]
+pub fn texts(name: &str, texts: &[&str]) -> pb::AttributeProto {
+    let strings = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    pb::AttributeProto { name: name.into(), r#type: 8, strings, ..Default::default() }
 }
 
 /// A floating-point attribute.

@@ -48,7 +48,8 @@ impl Posted {
             contract.address
         };
         let verifier = artifacts::adapter(prover.prepared.artifacts.identity().adapter_id).unwrap();
-        let adapter = place(&mut machine, "NativeVerifier", deployment::released(verifier));
+        let name = artifacts::adapter_by_id(verifier.code_hash()).unwrap();
+        let adapter = place(&mut machine, name, deployment::released(verifier));
         let models = place(&mut machine, "ModelRegistry", deployment::model_registry());
         let registry = place(&mut machine, "ProofRegistry", deployment::proof_registry(models).unwrap());
         let code = prover.prepared.verifier.as_ref().unwrap();

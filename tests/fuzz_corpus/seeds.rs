@@ -8,7 +8,7 @@ use zkinfer::{
     backend::{ArtifactIdentity, Artifacts, Control},
     chain::bindings::{IModelRegistry, IProofRegistry, IVerifierAdapter},
     ezkl::verify_carried,
-    model::synthetic::{Graph, random_mlp, to_onnx},
+    model::synthetic::{Graph, float_list, int, ints, random_mlp, texts, to_onnx},
     proof::{
         Aggregated, Assignment, Bundle, Compression, Context, Encoding, Manifest, PublicValues, Recursive, Schema,
         Statement, Structure, TensorSchema,
@@ -312,7 +312,11 @@ fn onnx() -> Seeds {
     vec![
         ("ok-relu", file.clone()),
         ("ok-clip", to_onnx(&clipped)),
-        ("bad-sigmoid", one_node("Sigmoid")),
+        ("ok-sigmoid", one_node("Sigmoid")),
+        ("ok-convolutions", convolutions()),
+        ("ok-recurrent", recurrent()),
+        ("ok-trees", trees()),
+        ("ok-attention", attention()),
         ("bad-unknown-operator", one_node("Nonsense")),
         ("bad-huge-weights", shaped(&[1 << 40, 1 << 20])),
         ("bad-large-weights", shaped(&[1 << 16, 1 << 16])),
@@ -320,6 +324,64 @@ fn onnx() -> Seeds {
         ("bad-huge-input", wide_input),
         ("bad-cut", file[..file.len() / 2].to_vec()),
     ]
+}
+
+/// Numbers that are not all the same.
+fn some(count: usize) -> Vec<f32> {
+    (0..count).map(|at| (at * 5 % 7) as f32 / 4.0 - 0.75).collect()
+}
+
+fn convolutions() -> Vec<u8> {
+    let mut graph = Graph::new(13, &[1, 1, 6, 6]);
+    let (w, b) = (graph.constant(&[2, 1, 3, 3], &some(18)), graph.constant(&[2], &some(2)));
+    let y = graph.node("Conv", &["x", &w, &b], vec![ints("pads", &[1, 1, 1, 1])]);
+    let y = graph.node("Relu", &[&y], vec![]);
+    let y = graph.node("MaxPool", &[&y], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+    let y = graph.node("Flatten", &[&y], vec![]);
+    let w = graph.constant(&[18, 3], &some(54));
+    let y = graph.node("MatMul", &[&y, &w], vec![]);
+    graph.finish(&y, &[1, 3])
+}
+
+fn recurrent() -> Vec<u8> {
+    let mut graph = Graph::new(14, &[3, 1, 2]);
+    let (w, r, b) = (
+        graph.constant(&[1, 8, 2], &some(16)),
+        graph.constant(&[1, 8, 2], &some(16)),
+        graph.constant(&[1, 16], &some(16)),
+    );
+    let y = graph.node("LSTM", &["x", &w, &r, &b], vec![int("hidden_size", 2)]);
+    graph.finish(&y, &[3, 1, 1, 2])
+}
+
+/// A scaler and two trees, one of which is a leaf.
+fn trees() -> Vec<u8> {
+    let mut graph = Graph::new(13, &[1, 2]);
+    let scale = vec![float_list("offset", &[1.0, 0.0]), float_list("scale", &[2.0, 1.0])];
+    let scaled = graph.node("ai.onnx.ml:Scaler", &["x"], scale);
+    let trees = vec![
+        ints("nodes_treeids", &[0, 0, 0, 1]),
+        ints("nodes_nodeids", &[0, 1, 2, 0]),
+        ints("nodes_featureids", &[1, 0, 0, 0]),
+        float_list("nodes_values", &[0.5, 0.0, 0.0, 0.0]),
+        ints("nodes_truenodeids", &[1, 0, 0, 0]),
+        ints("nodes_falsenodeids", &[2, 0, 0, 0]),
+        texts("nodes_modes", &["BRANCH_LEQ", "LEAF", "LEAF", "LEAF"]),
+        ints("target_treeids", &[0, 0, 1]),
+        ints("target_nodeids", &[1, 2, 0]),
+        ints("target_ids", &[0, 0, 0]),
+        float_list("target_weights", &[1.0, 2.0, 3.0]),
+        int("n_targets", 1),
+    ];
+    let y = graph.node("ai.onnx.ml:TreeEnsembleRegressor", &[&scaled], trees);
+    graph.finish(&y, &[1, 1])
+}
+
+fn attention() -> Vec<u8> {
+    let mut graph = Graph::new(23, &[1, 2, 4]);
+    let heads = vec![int("q_num_heads", 2), int("kv_num_heads", 2), int("is_causal", 1)];
+    let y = graph.node("Attention", &["x", "x", "x"], heads);
+    graph.finish(&y, &[1, 2, 4])
 }
 
 fn text(seeds: &[(&'static str, &str)]) -> Seeds {

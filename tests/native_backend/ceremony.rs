@@ -140,6 +140,10 @@ fn files_that_cannot_be_used_say_why() {
     damaged[80 + 100 * 64 + 3] ^= 1;
     let mut swapped = good.clone();
     swapped[80 + 100 * 64..80 + 101 * 64].copy_from_slice(&good[80 + 101 * 64..80 + 102 * 64]);
+    // As a program leaves it that reads and writes the same file.
+    let mut in_place = good.clone();
+    let from = 80 + 1000 * 64;
+    in_place[from..80 + 2047 * 64].copy_from_slice(&ptau(7)[from..80 + 2047 * 64]);
     for (name, source, says) in [
         ("missing", SrsSource::Ptau(dir.path().join("missing.ptau")), "No such file"),
         ("small", written(&dir, "small", SNARKJS), "needs a .ptau file of power 10 or more"),
@@ -150,6 +154,7 @@ fn files_that_cannot_be_used_say_why() {
         ("cut", written(&dir, "cut", &good[..good.len() - 1]), "truncated"),
         ("damaged", written(&dir, "damaged", &damaged), "point 100 of tauG1"),
         ("swapped", written(&dir, "swapped", &swapped), "not the powers of one tau"),
+        ("in place", written(&dir, "in-place", &in_place), "not the powers of one tau"),
         ("tau is 1", written(&dir, "one", &ptau(1)), "tau is 1"),
     ] {
         let (_cache_dir, cache) = fresh_cache();

@@ -15,13 +15,26 @@ use zkinfer::{
     proof::Context,
 };
 
-fn random_input(width: usize, low: f64, high: f64) -> Vec<f64> {
+pub(crate) fn random_input(width: usize, low: f64, high: f64) -> Vec<f64> {
     (0..width).map(|i| low + (high - low) * ((i * 37 + 11) % 101) as f64 / 100.0).collect()
 }
 
 /// Proves one input and compares the answer with tract's.
 fn proves(model: &Model, backend: NativeBackend, input: Vec<f64>) {
     proves_lists(model, backend, vec![input]);
+}
+
+/// Proves the model; or, where an operator is given, refuses it and names that one.
+pub(crate) fn proves_or_names(model: &Model, lists: Vec<Vec<f64>>, operator: Option<&str>) {
+    let (_dir, cache) = fresh_cache();
+    let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), cache);
+    match (integration.prepare(model, &Control::default()), operator) {
+        (Err(refused), Some(operator)) => assert!(refused.to_string().contains(operator), "{refused}"),
+        (prepared, _) => {
+            prepared.unwrap();
+            proves_lists(model, NativeBackend::new(), lists);
+        }
+    }
 }
 
 /// The same with a list per input tensor. The statement has all tensors, in the graph's order.

@@ -8,7 +8,7 @@ use zkinfer::model::{
 /// Models beyond this are read, not worked with: fuzzing is to stay fast.
 const MAX_ELEMENTS: usize = 1 << 10;
 
-/// An ONNX file: read, run, lowered and quantized. Reading it again gives the same.
+/// An ONNX file: read and run, and if it is a perceptron lowered and quantized. Reading it again gives the same.
 pub(super) fn onnx(bytes: &[u8]) -> bool {
     let Ok(model) = Model::from_onnx(bytes.to_vec()) else { return false };
     let widths: Vec<usize> = model.inputs().iter().map(zkinfer::model::TensorInfo::elements).collect();
@@ -24,9 +24,9 @@ pub(super) fn onnx(bytes: &[u8]) -> bool {
     if let Ok(outputs) = model.run(&input) {
         assert_eq!(outputs.len(), model.outputs().len(), "as many outputs as it has");
     }
-    let Ok(mlp) = Mlp::from_model(&model) else { return false };
+    let Ok(mlp) = Mlp::from_model(&model) else { return true };
     assert_eq!(mlp.inputs(), widths.iter().sum::<usize>(), "its layers fit together");
-    let Ok(quantized) = Quantized::new(&mlp, &Calibration::default()) else { return false };
+    let Ok(quantized) = Quantized::new(&mlp, &Calibration::default()) else { return true };
     let most = f64::from(i8::MAX);
     let largest = quantized.layers.iter().flat_map(|layer| &layer.weights).map(|w| f64::from(*w).abs());
     assert!(largest.fold(0.0, f64::max) <= most, "weights have 8 bits, and -128 is none");

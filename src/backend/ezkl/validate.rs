@@ -56,6 +56,7 @@ fn problem(node: &Node) -> Option<String> {
         return Some(format!("it does not compute the operator {operator}"));
     }
     match node.operator {
+        Operator::MaxPool if node.outputs.len() > 1 => Some("it does not tell where the maxima of MaxPool are".into()),
         Operator::Conv | Operator::ConvTranspose | Operator::MaxPool => {
             let dilations = node.attributes.ints("dilations").unwrap_or_default();
             let wide = dilations.iter().any(|&dilation| dilation != 1);

@@ -29,7 +29,7 @@ pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Re
     };
     let numbers = match bytes {
         Some(bytes) => from_raw(proto.element, element, &bytes, count).map_err(refuse)?,
-        None => from_lists(proto, element)?,
+        None => from_lists(proto, element, count)?,
     };
     let found = match &numbers {
         Numbers::Floats(numbers) => numbers.len(),
@@ -39,12 +39,16 @@ pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Re
         return Err(refuse(format!("has the shape {shape:?} and {found} numbers")));
     }
     let tensor = Tensor::new(element, shape, numbers);
+    let tensor = tensor.with_masks();
     tensor.expect_finite(name)?;
     Ok(tensor)
 }
 
 /// Little-endian bytes.
 fn from_raw(onnx: i64, element: Element, bytes: &[u8], count: usize) -> Result<Numbers, String> {
+    if element.is_narrow() {
+        return narrow(element, bytes.iter().copied(), count);
+    }
     let width = match onnx {
         10 | 16 => 2,
         11 => 8,
@@ -68,12 +72,27 @@ fn from_raw(onnx: i64, element: Element, bytes: &[u8], count: usize) -> Result<N
         (_, Element::Uint16) => Numbers::Ints(map(bytes, |b| u16::from_le_bytes(b).into())),
         (_, Element::Int32) => Numbers::Ints(map(bytes, |b| i32::from_le_bytes(b).into())),
         (_, Element::Uint32) => Numbers::Ints(map(bytes, |b| u32::from_le_bytes(b).into())),
+        // Read above.
+        (_, Element::Int4 | Element::Uint4 | Element::Int2 | Element::Uint2) => Numbers::Ints(Vec::new()),
         (_, Element::Int64 | Element::Uint64) => Numbers::Ints(map(bytes, i64::from_le_bytes)),
     })
 }
 
+/// Several integers in a byte, the first in its lowest bits.
+fn narrow(element: Element, bytes: impl Iterator<Item = u8>, count: usize) -> Result<Numbers, String> {
+    let bits = if matches!(element, Element::Int4 | Element::Uint4) { 4 } else { 2 };
+    let each = 8 / bits;
+    let numbers = bytes.flat_map(|byte| (0..each).map(move |at| i64::from(byte >> (at * bits))));
+    let mut numbers: Vec<i64> = numbers.map(|number| element.wrap(number)).collect();
+    if numbers.len() != count.div_ceil(each) * each {
+        return Err(format!("has {} bytes where its shape needs {count} of {each} in a byte", numbers.len() / each));
+    }
+    numbers.truncate(count);
+    Ok(Numbers::Ints(numbers))
+}
+
 /// Typed lists: half precision lies in `int32_data`, as its bits.
-fn from_lists(proto: &proto::Tensor<'_>, element: Element) -> Result<Numbers, GraphError> {
+fn from_lists(proto: &proto::Tensor<'_>, element: Element, count: usize) -> Result<Numbers, GraphError> {
     let (mut floats, mut doubles, mut ints) = (Vec::new(), Vec::new(), Vec::new());
     for (number, field) in &proto.typed {
         match number {
@@ -87,6 +106,8 @@ fn from_lists(proto: &proto::Tensor<'_>, element: Element) -> Result<Numbers, Gr
         (16, _) => Numbers::Floats(ints.into_iter().map(|bits| brain(bits as u16)).collect()),
         (11, _) => Numbers::Floats(doubles.into_iter().map(|x| x as f32).collect()),
         (_, Element::Float32) => Numbers::Floats(floats),
+        _ if element.is_narrow() => narrow(element, ints.into_iter().map(|byte| byte as u8), count)
+            .map_err(|reason| GraphError::tensor(proto.name, reason))?,
         _ => Numbers::Ints(ints),
     })
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Numbers that one tensor may have.
 pub const MAX_ELEMENTS: usize = 1 << 30;
+/// What stands for minus infinity in masks: far below every score, and the sum of two is still a number.
+pub(super) const MASKED: f32 = f32::MIN / 4.0;
 /// Axes that a tensor may have.
 pub const MAX_RANK: usize = 16;
 
@@ -32,16 +34,24 @@ pub enum Element {
     Uint64,
     /// Truth values.
     Bool,
+    /// 4-bit signed, in a byte.
+    Int4,
+    /// 4-bit unsigned, in a byte.
+    Uint4,
+    /// 2-bit signed, in a byte.
+    Int2,
+    /// 2-bit unsigned, in a byte.
+    Uint2,
 }
 
 impl Element {
-    /// Its number in ONNX.
+    /// Its number in ONNX; of fewer bits than a byte, the byte's.
     #[must_use]
     pub const fn onnx(self) -> i64 {
         match self {
             Self::Float32 => 1,
-            Self::Uint8 => 2,
-            Self::Int8 => 3,
+            Self::Uint8 | Self::Uint4 | Self::Uint2 => 2,
+            Self::Int8 | Self::Int4 | Self::Int2 => 3,
             Self::Uint16 => 4,
             Self::Int16 => 5,
             Self::Int32 => 6,
@@ -68,7 +78,11 @@ impl Element {
             8 => return Err("text".into()),
             14 | 15 => return Err("complex numbers".into()),
             17..=20 => return Err("8-bit floats".into()),
-            21 | 22 => return Err("4-bit integers".into()),
+            21 => Self::Uint4,
+            22 => Self::Int4,
+            25 => Self::Uint2,
+            26 => Self::Int2,
+            24 => return Err("8-bit floats".into()),
             23 => return Err("4-bit floats".into()),
             _ => return Err(format!("elements of the unknown type {number}")),
         })
@@ -80,10 +94,36 @@ impl Element {
         matches!(self, Self::Float32)
     }
 
+    /// Whether it has fewer bits than a byte: files pack several into one.
+    pub(super) const fn is_narrow(self) -> bool {
+        matches!(self, Self::Int4 | Self::Uint4 | Self::Int2 | Self::Uint2)
+    }
+
+    /// The least and the greatest number of an integer type of at most 32 bits.
+    pub(super) const fn range(self) -> Option<(i64, i64)> {
+        Some(match self {
+            Self::Int2 => (-2, 1),
+            Self::Uint2 => (0, 3),
+            Self::Int4 => (-8, 7),
+            Self::Uint4 => (0, 15),
+            Self::Int8 => (-0x80, 0x7f),
+            Self::Uint8 => (0, 0xff),
+            Self::Int16 => (-0x8000, 0x7fff),
+            Self::Uint16 => (0, 0xffff),
+            Self::Int32 => (-0x8000_0000, 0x7fff_ffff),
+            Self::Uint32 => (0, 0xffff_ffff),
+            Self::Bool | Self::Int64 | Self::Uint64 | Self::Float32 => return None,
+        })
+    }
+
     /// Wraps around as this type's arithmetic does.
     pub(super) const fn wrap(self, value: i64) -> i64 {
         match self {
             Self::Bool => (value != 0) as i64,
+            Self::Int4 => value << 60 >> 60,
+            Self::Uint4 => value & 15,
+            Self::Int2 => value << 62 >> 62,
+            Self::Uint2 => value & 3,
             Self::Int8 => value as i8 as i64,
             Self::Int16 => value as i16 as i64,
             Self::Int32 => value as i32 as i64,
@@ -94,10 +134,10 @@ impl Element {
         }
     }
 
-    /// Bytes of one element in ONNX's `raw_data`.
+    /// Bytes of one element; in ONNX's `raw_data`, narrow ones are packed.
     pub(super) const fn width(self) -> usize {
         match self {
-            Self::Bool | Self::Int8 | Self::Uint8 => 1,
+            Self::Bool | Self::Int8 | Self::Uint8 | Self::Int4 | Self::Uint4 | Self::Int2 | Self::Uint2 => 1,
             Self::Int16 | Self::Uint16 => 2,
             Self::Float32 | Self::Int32 | Self::Uint32 => 4,
             Self::Int64 | Self::Uint64 => 8,
@@ -118,6 +158,10 @@ impl std::fmt::Display for Element {
             Self::Uint32 => "uint32",
             Self::Uint64 => "uint64",
             Self::Bool => "bool",
+            Self::Int4 => "int4",
+            Self::Uint4 => "uint4",
+            Self::Int2 => "int2",
+            Self::Uint2 => "uint2",
         })
     }
 }
@@ -277,6 +321,18 @@ impl Tensor {
             Numbers::Ints(numbers) => Numbers::Ints(positions.map(|at| numbers[at]).collect()),
         };
         Self { element: self.element, shape, numbers }
+    }
+
+    /// Minus infinity in what holds nothing else but zeros is a mask: what it is added to takes no part. No proof has infinities;
+    /// [`MASKED`] does the same.
+    pub(super) fn with_masks(mut self) -> Self {
+        if let Numbers::Floats(numbers) = &mut self.numbers
+            && numbers.contains(&f32::NEG_INFINITY)
+            && numbers.iter().all(|&x| x == 0.0 || x == f32::NEG_INFINITY)
+        {
+            numbers.iter_mut().filter(|x| x.is_infinite()).for_each(|x| *x = MASKED);
+        }
+        self
     }
 
     /// Fails when a float is not finite.

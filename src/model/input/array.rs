@@ -72,6 +72,10 @@ fn misfit(element: Element, x: f64) -> Option<String> {
             return (!x.is_finite() || x.abs() > f64::from(f32::MAX)).then(|| format!("{x}, {what},"));
         }
         Element::Bool => (0.0, 1.0),
+        Element::Int2 => (-2.0, 1.0),
+        Element::Uint2 => (0.0, 3.0),
+        Element::Int4 => (-8.0, 7.0),
+        Element::Uint4 => (0.0, 15.0),
         Element::Int8 => (i8::MIN.into(), i8::MAX.into()),
         Element::Int16 => (i16::MIN.into(), i16::MAX.into()),
         Element::Int32 => (i32::MIN.into(), i32::MAX.into()),

@@ -22,7 +22,10 @@ impl Query<'_> {
             Operator::AveragePool | Operator::MaxPool => {
                 let kernel = self.sizes("kernel_shape")?;
                 let (lead, space) = shape.split_at_checked(2).ok_or_else(|| self.mismatch())?;
-                one(kind.element, [lead, &self.windows(space, &kernel)?].concat())
+                let shape = [lead, &self.windows(space, &kernel)?].concat();
+                // Of a pool of maxima also where they are, for who asks.
+                let places = TensorType::new(Element::Int64, shape.clone());
+                Ok(vec![TensorType::new(kind.element, shape), places])
             }
             Operator::GlobalAveragePool | Operator::GlobalMaxPool => {
                 let (lead, space) = shape.split_at_checked(2).ok_or_else(|| self.mismatch())?;

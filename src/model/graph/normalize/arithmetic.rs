@@ -25,6 +25,10 @@ impl Step<'_, '_> {
             }
             "Gelu" => self.gelu()?,
             "Swish" => self.swish()?,
+            "SwiGLU" => {
+                let (swish, b) = (self.swish()?, self.call.input(1)?);
+                self.plain(Operator::Mul, &[&swish, &b])?
+            }
             "Shrink" => self.shrink()?,
             "Add" | "Sub" | "Mul" | "Div" | "Mod" | "And" | "Or" | "Xor" | "Equal" | "Greater" | "GreaterOrEqual"
             | "Less" | "LessOrEqual" | "BitShift" => self.pair()?,
@@ -71,7 +75,7 @@ impl Step<'_, '_> {
                 if [Element::Int8, Element::Int16, Element::Int32, Element::Int64]
                     .contains(&self.builder.kind(&a).element) =>
             {
-                return Err(self.refuse("shifts signed integers, which is not read"));
+                return self.shift_signed(&a, &b);
             }
             "BitShift" => Attributes::of([("direction", self.call.text("direction").unwrap_or("LEFT").into())]),
             _ => Attributes::none(),

@@ -61,13 +61,15 @@ impl<'a> Step<'_, 'a> {
             "Range" => self.range(&input)?,
             "EyeLike" => self.eye_like(&input)?,
             "NonZero" => self.non_zero(&input)?,
+            "BlackmanWindow" | "HammingWindow" | "HannWindow" => self.window_of(&input)?,
             _ => self.compress(&input)?,
         };
         Ok(vec![made])
     }
 
     fn dropout(&mut self, input: Operand) -> Made {
-        if let Some(training) = self.call.optional(2)
+        let nothing = self.call.optional(1).and_then(tensor).and_then(Tensor::as_floats) == Some(&[0.0]);
+        if let (Some(training), false) = (self.call.optional(2), nothing)
             && self.builder.known_ints(self.call, training, "a mode")?.first() != Some(&0)
         {
             return Err(self.refuse("is in training mode; export the model after model.eval()"));
@@ -166,6 +168,24 @@ impl<'a> Step<'_, 'a> {
             rows.flat_map(|(stride, dim)| found.iter().map(move |at| (at / stride % dim) as i64)).collect();
         let shape = vec![tensor.shape().len(), found.len()];
         Ok(self.constant_of(Tensor::ints(Element::Int64, shape, numbers)))
+    }
+
+    /// The weights of a signal's pieces.
+    fn window_of(&mut self, size: &Operand) -> Result<Operand, GraphError> {
+        let size = self.known(size, "a size")?.first().copied().unwrap_or(0);
+        let count = self.count(size as f64)?;
+        let turns = if self.call.int("periodic").unwrap_or(1) != 0 { size } else { size - 1 };
+        let turn = |at: usize| std::f64::consts::TAU * at as f64 / turns as f64;
+        let weight = |at: usize| match self.call.operator {
+            _ if turns == 0 => 1.0,
+            "HannWindow" => 0.5 - 0.5 * turn(at).cos(),
+            "HammingWindow" => 25.0 / 46.0 - 21.0 / 46.0 * turn(at).cos(),
+            _ => 0.42 - 0.5 * turn(at).cos() + 0.08 * (2.0 * turn(at)).cos(),
+        };
+        let window = Tensor::floats(vec![count], (0..count).map(|at| weight(at) as f32).collect());
+        let window = self.constant_of(window);
+        let element = Element::from_onnx(self.call.int("output_datatype").unwrap_or(1));
+        self.cast(&window, element.map_err(|what| self.refuse(format!("makes {what}")))?)
     }
 
     /// With a constant condition: some slices along an axis.

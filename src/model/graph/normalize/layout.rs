@@ -43,6 +43,7 @@ impl Step<'_, '_> {
             "Split" => return self.split(&input, &shape),
             "Slice" => self.slice(&input, &shape)?,
             "Pad" => self.pad(&input, &shape)?,
+            "CenterCropPad" => self.center(&input, &shape)?,
             "TopK" => return self.top_k(&input, &shape),
             "Gather" | "GatherElements" => self.gather(&shape)?,
             _ => return self.indexed(&shape),
@@ -218,6 +219,9 @@ impl Step<'_, '_> {
         if pads.iter().all(|&pad| pad == 0) {
             return Ok(cut);
         }
+        if mode == "wrap" {
+            return self.wrapped(&cut, &pads);
+        }
         if !["constant", "reflect", "edge"].contains(&mode) {
             return Err(self.refuse(format!("pads in the mode `{mode}`, which is not read")));
         }
@@ -232,6 +236,53 @@ impl Step<'_, '_> {
         let attributes = Attributes::of([("mode", mode.into())]);
         let mut made = self.builder.node(self.call, Operator::Pad, attributes, inputs, 1)?;
         made.pop().ok_or_else(|| self.refuse("has no output"))
+    }
+
+    /// Padding that goes on with the other end.
+    fn wrapped(&mut self, input: &Operand, pads: &[i64]) -> Result<Operand, GraphError> {
+        let mut made = input.clone();
+        for (axis, &dim) in self.shape(input).iter().enumerate() {
+            let (before, after) = (pads[axis], pads[pads.len() / 2 + axis]);
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            let count = usize::try_from(before + dim as i64 + after).unwrap_or(usize::MAX);
+            self.builder.afford(self.call, count)?;
+            let places: Vec<i64> = (0..count as i64).map(|at| (at - before).rem_euclid(dim.max(1) as i64)).collect();
+            let places = self.list(&places);
+            made = self.apply(Operator::Gather, Attributes::of([("axis", (axis as i64).into())]), &[&made, &places])?;
+        }
+        Ok(made)
+    }
+
+    /// The middle of an axis, or zeros around it.
+    fn center(&mut self, input: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
+        let wanted = self.known(&self.call.input(1)?, "sizes")?;
+        let axes = match self.call.ints("axes") {
+            Some(axes) => self.axes(axes, shape.len())?,
+            None => (0..shape.len()).collect(),
+        };
+        if wanted.len() != axes.len() {
+            return Err(self.refuse("has sizes that do not fit its axes"));
+        }
+        let (mut made, mut pads) = (input.clone(), vec![0; 2 * shape.len()]);
+        for (&axis, &size) in axes.iter().zip(&wanted) {
+            let dim = shape[axis] as i64;
+            let size = Some(size).filter(|size| (1..=1 << 30).contains(size));
+            let size = size.ok_or_else(|| self.refuse(format!("makes an axis of {wanted:?}")))?;
+            if size < dim {
+                let start = (dim - size) / 2;
+                made = self.between(&made, axis, start as usize, (start + size) as usize)?;
+            } else {
+                let before = (size - dim) / 2;
+                (pads[axis], pads[shape.len() + axis]) = (before, size - dim - before);
+            }
+        }
+        if pads.iter().all(|&pad| pad == 0) {
+            return Ok(made);
+        }
+        let pads = self.list(&pads);
+        self.apply(Operator::Pad, Attributes::of([("mode", "constant".into())]), &[&made, &pads])
     }
 
     fn top_k(&mut self, input: &Operand, shape: &[usize]) -> Made {
@@ -269,6 +320,10 @@ impl Step<'_, '_> {
             "GatherND" => {
                 let dims = self.call.int("batch_dims").unwrap_or(0);
                 self.keep(Operator::GatherND, Attributes::of([("batch_dims", dims.into())]))
+            }
+            "ScatterElements" | "ScatterND" if matches!(self.call.text("reduction"), Some("max" | "min")) => {
+                let greatest = self.call.text("reduction") == Some("max");
+                self.scatter_extremes(if greatest { Operator::Max } else { Operator::Min })
             }
             "Scatter" | "ScatterElements" => {
                 let mut attributes = Attributes::of([("axis", (axis(self, 0)? as i64).into())]);

@@ -4,7 +4,6 @@ use super::{Made, Step};
 use crate::model::graph::{
     GraphError, Operand,
     operators::{Attributes, Operator},
-    tensor::{Element, Tensor},
 };
 
 impl Step<'_, '_> {
@@ -16,10 +15,7 @@ impl Step<'_, '_> {
             "QLinearMatMul" => self.keep(Operator::QLinearMatMul, Attributes::none()),
             "Einsum" => self.einsum(),
             "QuantizeLinear" => self.quantize(),
-            "DequantizeLinear" => {
-                let axis = self.quantized_axis()?;
-                self.keep(Operator::DequantizeLinear, axis)
-            }
+            "DequantizeLinear" => self.dequantize(),
             "DynamicQuantizeLinear" => {
                 let inputs = self.call.inputs.clone();
                 self.builder.node(self.call, Operator::DynamicQuantizeLinear, Attributes::none(), inputs, 3)
@@ -85,34 +81,14 @@ impl Step<'_, '_> {
         self.keep(Operator::Einsum, Attributes::of([("equation", explicit.as_str().into())]))
     }
 
-    fn quantized_axis(&self) -> Result<Attributes, GraphError> {
+    /// Of one scale, or one for each place of an axis.
+    pub(super) fn quantized_axis(&self) -> Result<Attributes, GraphError> {
         let (scale, rank) = (self.shape(&self.call.input(1)?), self.shape(&self.call.input(0)?).len());
-        if self.call.int("block_size").unwrap_or(0) != 0 || scale.len() > 1 {
-            return Err(self.refuse("has a scale for every block, which is not read"));
-        }
         if scale.iter().all(|&dim| dim == 1) {
             return Ok(Attributes::none());
         }
         let axis = self.axis(self.call.int("axis").unwrap_or(1), rank)?;
         Ok(Attributes::of([("axis", (axis as i64).into())]))
-    }
-
-    fn quantize(&mut self) -> Made {
-        let attributes = self.quantized_axis()?;
-        let mut inputs = self.call.inputs.clone();
-        inputs.truncate(3);
-        if self.call.optional(2).is_none() {
-            let element = match self.call.int("output_dtype").unwrap_or(0) {
-                0 => Element::Uint8,
-                number => Element::from_onnx(number)
-                    .map_err(|what| self.refuse(format!("makes {what}, which is not read")))?,
-            };
-            let shape = self.shape(&self.call.input(1)?);
-            let zeros = vec![0; shape.iter().product()];
-            inputs.truncate(2);
-            inputs.push(Some(self.constant_of(Tensor::ints(element, shape, zeros))));
-        }
-        self.builder.node(self.call, Operator::QuantizeLinear, attributes, inputs, 1)
     }
 }
 

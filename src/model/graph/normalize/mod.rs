@@ -3,13 +3,22 @@
 //! An operator that is a sum of simpler ones is taken apart here, once, so that no backend has to know it.
 
 mod arithmetic;
+mod attention;
+mod causal;
 mod constants;
+mod grid;
 mod layout;
 mod linear;
+mod losses;
 mod machine_learning;
+mod quantized;
 mod recurrent;
 mod reduce;
+mod resample;
 mod sampling;
+mod scatter;
+#[cfg(test)]
+mod tests;
 mod trees;
 mod windows;
 
@@ -33,10 +42,12 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         "Constant" => step.constant(load),
         "ConstantOfShape" => step.constant_of_shape(load),
         "Identity" | "Dropout" | "Cast" | "CastLike" | "Shape" | "Size" | "Range" | "EyeLike" | "NonZero"
-        | "Compress" => step.constants(),
+        | "Compress" | "BlackmanWindow" | "HammingWindow" | "HannWindow" => step.constants(),
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand" | "Tile" | "Concat" | "Split"
         | "Slice" | "Gather" | "GatherElements" | "GatherND" | "Scatter" | "ScatterElements" | "ScatterND" | "Pad"
-        | "OneHot" | "TopK" | "DepthToSpace" | "SpaceToDepth" | "ReverseSequence" | "Trilu" => step.layout(),
+        | "OneHot" | "TopK" | "DepthToSpace" | "SpaceToDepth" | "ReverseSequence" | "Trilu" | "CenterCropPad" => {
+            step.layout()
+        }
         "Resize" | "Upsample" => step.sampling(),
         "Conv" | "ConvInteger" | "QLinearConv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "LpPool"
         | "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => step.windows(),
@@ -49,6 +60,13 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         | "DequantizeLinear"
         | "DynamicQuantizeLinear" => step.linear(),
         "LSTM" | "GRU" | "RNN" => step.recurrent(),
+        "Attention" => step.attention(),
+        "RotaryEmbedding" => step.rotary_embedding(),
+        "LinearAttention" => step.linear_attention(),
+        "CausalConvWithState" => step.causal_conv(),
+        "GridSample" => step.grid_sample(),
+        "AffineGrid" => step.affine_grid(),
+        "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => step.loss(),
         "Softmax"
         | "LogSoftmax"
         | "Hardmax"
@@ -71,6 +89,21 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
 /// A node of the domain `ai.onnx.ml`: classical models are tensor operators as well.
 pub(super) fn machine_learning(builder: &mut Builder, call: &Call<'_>) -> Made {
     Step { builder, call }.machine_learning()
+}
+
+/// The scores of `ai.onnx.preview:FlexAttention`, between which and its weights the file may have a graph of its own.
+pub(super) fn flex_scores(builder: &mut Builder, call: &Call<'_>) -> Result<Operand, GraphError> {
+    Step { builder, call }.flex_scores()
+}
+
+/// The weights of such scores.
+pub(super) fn flex_weights(builder: &mut Builder, call: &Call<'_>, scores: &Operand) -> Result<Operand, GraphError> {
+    Step { builder, call }.flex_weights(scores)
+}
+
+/// The answer with such weights.
+pub(super) fn flex_answer(builder: &mut Builder, call: &Call<'_>, weights: &Operand) -> Made {
+    Step { builder, call }.flex_answer(weights)
 }
 
 /// One node on its way to canonical ones.
@@ -138,10 +171,44 @@ impl<'a> Step<'_, 'a> {
         self.apply(Operator::Transpose, Attributes::of([("perm", perm.into())]), &[operand])
     }
 
+    /// What lies between two places of an axis.
+    fn between(&mut self, operand: &Operand, axis: usize, start: usize, end: usize) -> Result<Operand, GraphError> {
+        if (start, end) == (0, self.shape(operand)[axis]) {
+            return Ok(operand.clone());
+        }
+        let lists = [start, end, axis, 1].map(|number| self.list(&[number as i64]));
+        self.plain(Operator::Slice, &[operand, &lists[0], &lists[1], &lists[2], &lists[3]])
+    }
+
+    fn joined(&mut self, pieces: &[&Operand], axis: usize) -> Result<Operand, GraphError> {
+        match pieces {
+            [only] => Ok((*only).clone()),
+            _ => self.apply(Operator::Concat, Attributes::of([("axis", (axis as i64).into())]), pieces),
+        }
+    }
+
+    /// The same numbers again and again, along axes of one element.
+    fn expanded(&mut self, operand: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
+        if self.shape(operand) == shape {
+            return Ok(operand.clone());
+        }
+        let target: Vec<i64> = shape.iter().map(|&dim| dim as i64).collect();
+        let target = self.list(&target);
+        self.plain(Operator::Expand, &[operand, &target])
+    }
+
+    /// One 64-bit integer.
+    fn integer(&self, number: i64) -> Operand {
+        self.builder.constant(Tensor::ints(Element::Int64, vec![], vec![number]))
+    }
+
     /// In another element type.
     fn cast(&mut self, operand: &Operand, to: Element) -> Result<Operand, GraphError> {
         if self.builder.kind(operand).element == to {
             return Ok(operand.clone());
+        }
+        if to.is_narrow() {
+            return self.cast_narrow(operand, to);
         }
         self.apply(Operator::Cast, Attributes::of([("to", to.onnx().into())]), &[operand])
     }

@@ -416,13 +416,6 @@ impl Step<'_, '_> {
         self.joined(&shaped.iter().collect::<Vec<_>>(), axis)
     }
 
-    fn joined(&mut self, parts: &[&Operand], axis: usize) -> Result<Operand, GraphError> {
-        match parts {
-            [only] => Ok((*only).clone()),
-            _ => self.apply(Operator::Concat, Attributes::of([("axis", (axis as i64).into())]), parts),
-        }
-    }
-
     fn transposed_if(&mut self, x: &Operand, perm: &[usize]) -> Result<Operand, GraphError> {
         if self.shape(x).len() != perm.len() {
             return Err(self.refuse("takes an input of three axes"));

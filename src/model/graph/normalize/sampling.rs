@@ -1,6 +1,9 @@
 //! Resizing.
 
-use super::{Made, Step};
+use super::{
+    Made, Step,
+    resample::{Along, Sampling},
+};
 use crate::model::graph::{
     GraphError, Operand,
     build::tensor,
@@ -29,11 +32,27 @@ impl Step<'_, '_> {
         } else {
             (text("coordinate_transformation_mode", "half_pixel"), text("nearest_mode", "round_prefer_floor"))
         };
-        if transformation == "tf_crop_and_resize" || self.call.flag("antialias") {
-            return Err(self.refuse("crops or smooths, which is not read"));
-        }
-        if text("keep_aspect_ratio_policy", "stretch") != "stretch" {
-            return Err(self.refuse("keeps the aspect ratio, which is not read"));
+        let extent = self.extent(&shape, old)?;
+        let policy = text("keep_aspect_ratio_policy", "stretch");
+        let antialias = self.call.flag("antialias");
+        // Of a size that is cut off, implementations make different corners.
+        let cut = |scales: &[f32]| {
+            shape.iter().zip(scales).any(|(&dim, &scale)| (dim as f64 * f64::from(scale)).fract() != 0.0)
+        };
+        let corners = transformation == "align_corners" && mode != "nearest";
+        let corners = corners && matches!(&extent, Extent::Scales(scales) if cut(scales));
+        if transformation == "tf_crop_and_resize" || antialias || policy != "stretch" || corners {
+            let sampling = Sampling {
+                mode,
+                transformation,
+                nearest,
+                antialias,
+                exclude_outside: self.call.flag("exclude_outside"),
+                cubic: self.call.float("cubic_coeff_a").unwrap_or(-0.75).into(),
+                beyond: self.call.float("extrapolation_value").unwrap_or(0.0),
+            };
+            let along = self.along(&shape, &extent, policy, transformation)?;
+            return self.resampled(&x, &along, &sampling);
         }
         let mut attributes = Attributes::of([
             ("mode", mode.into()),
@@ -45,12 +64,62 @@ impl Step<'_, '_> {
             attributes.set("exclude_outside", self.call.int("exclude_outside").unwrap_or(0));
         }
         let mut inputs = vec![Some(x.clone()), None];
-        match self.extent(&shape, old)? {
+        match extent {
             Extent::Scales(scales) if scales.iter().all(|&scale| scale == 1.0) => return Ok(vec![x]),
             Extent::Scales(scales) => inputs.push(Some(self.constant_of(Tensor::floats(vec![scales.len()], scales)))),
             Extent::Sizes(sizes) => inputs.extend([None, Some(self.list(&sizes))]),
         }
         self.builder.node(self.call, Operator::Resize, attributes, inputs, 1)
+    }
+
+    /// Size and scale of every axis, and which part of it is taken.
+    fn along(
+        &self,
+        shape: &[usize],
+        extent: &Extent,
+        policy: &str,
+        transformation: &str,
+    ) -> Result<Vec<Along>, GraphError> {
+        let axes = match self.call.ints("axes") {
+            Some(axes) => self.axes(axes, shape.len())?,
+            None => (0..shape.len()).collect(),
+        };
+        let mut along: Vec<Along> = Vec::new();
+        for (at, &dim) in shape.iter().enumerate() {
+            let (size, scale) = match extent {
+                Extent::Scales(scales) => ((dim as f64 * f64::from(scales[at])).floor(), f64::from(scales[at])),
+                Extent::Sizes(sizes) => (sizes[at] as f64, sizes[at] as f64 / dim as f64),
+            };
+            along.push(Along { size: self.size(size)?, scale, part: (0.0, 1.0) });
+        }
+        if policy != "stretch" && matches!(extent, Extent::Sizes(_)) {
+            let scales = axes.iter().map(|&axis| along[axis].scale);
+            let scale = match policy {
+                "not_larger" => scales.fold(f64::INFINITY, f64::min),
+                "not_smaller" => scales.fold(0.0, f64::max),
+                other => return Err(self.refuse(format!("has the keep_aspect_ratio_policy `{other}`"))),
+            };
+            for &axis in &axes {
+                along[axis].scale = scale;
+                along[axis].size = self.size((scale * shape[axis] as f64 + 0.5).floor())?;
+            }
+        }
+        if transformation == "tf_crop_and_resize" {
+            let part = self.call.optional(1).and_then(tensor).and_then(Tensor::as_floats);
+            let part = part.filter(|part| part.len() == 2 * axes.len());
+            let part = part.ok_or_else(|| self.refuse("has no part to crop that is constant and fits its axes"))?;
+            for (at, &axis) in axes.iter().enumerate() {
+                along[axis].part = (part[at].into(), part[axes.len() + at].into());
+            }
+        }
+        Ok(along)
+    }
+
+    fn size(&self, size: f64) -> Result<usize, GraphError> {
+        if !(1.0..=1e9).contains(&size) {
+            return Err(self.refuse(format!("makes an axis of {size} numbers")));
+        }
+        Ok(size as usize)
     }
 
     /// One of the two, for every axis.

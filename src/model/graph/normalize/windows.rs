@@ -4,7 +4,7 @@ use super::{Made, Step};
 use crate::model::graph::{
     GraphError, Operand,
     operators::{Attributes, Operator},
-    tensor::{Tensor, checked_elements},
+    tensor::{Element, Tensor, checked_elements},
 };
 
 /// Where a window goes.
@@ -23,6 +23,9 @@ impl Step<'_, '_> {
         }
         match self.call.operator {
             "Conv" => self.conv(Operator::Conv, &shape, 1),
+            "ConvInteger" if self.call.optional(3).is_some_and(|zero| self.builder.kind(zero).elements() > 1) => {
+                self.conv_with_zero_points(&x, &shape)
+            }
             "ConvInteger" => self.conv(Operator::ConvInteger, &shape, 1),
             "QLinearConv" => self.conv(Operator::QLinearConv, &shape, 3),
             "ConvTranspose" => self.conv_transpose(&shape),
@@ -139,35 +142,56 @@ impl Step<'_, '_> {
         self.keep(Operator::ConvTranspose, attributes)
     }
 
+    /// A zero point for every channel of the result: as floats, which are exact as far as sums stay below 2^24.
+    fn conv_with_zero_points(&mut self, x: &Operand, shape: &[usize]) -> Made {
+        let weights = self.call.input(1)?;
+        let kernel = self.kernel(Some(&weights))?;
+        let Window { strides, dilations, pads } = self.window(shape, &kernel)?;
+        let all = self.shape(&weights);
+        if all.iter().skip(1).product::<usize>() > 256 {
+            return Err(
+                self.refuse("has a zero point for every channel and more than 256 weights for each, which is not read")
+            );
+        }
+        let mut lifted = Vec::new();
+        for (operand, zero, along) in [(x, 2, vec![]), (&weights, 3, [&[all[0]], &vec![1; all.len() - 1][..]].concat())]
+        {
+            let number = self.cast(operand, Element::Float32)?;
+            lifted.push(match self.call.optional(zero).cloned() {
+                Some(zero) => {
+                    let zero = self.cast(&zero, Element::Float32)?;
+                    let zero = self.reshaped(&zero, &along)?;
+                    self.plain(Operator::Sub, &[&number, &zero])?
+                }
+                None => number,
+            });
+        }
+        let attributes = Attributes::of([
+            ("kernel_shape", kernel.into()),
+            ("strides", strides.into()),
+            ("dilations", dilations.into()),
+            ("pads", pads.into()),
+            ("group", self.call.int("group").unwrap_or(1).into()),
+        ]);
+        let made = self.apply(Operator::Conv, attributes, &[&lifted[0], &lifted[1]])?;
+        Ok(vec![self.cast(&made, Element::Int32)?])
+    }
+
     fn pool(&mut self, shape: &[usize]) -> Made {
-        if self.call.uses(1) {
-            return Err(self.refuse("gives out the indices of its maxima, which is not read"));
-        }
-        let attributes = self.pool_attributes(shape)?;
+        let mut attributes = self.pool_attributes(shape)?;
         if self.call.operator == "MaxPool" {
-            return self.keep(Operator::MaxPool, attributes);
+            if !self.call.uses(1) {
+                return self.keep(Operator::MaxPool, attributes);
+            }
+            attributes.set("storage_order", self.call.int("storage_order").unwrap_or(0));
+            let inputs = self.call.inputs.clone();
+            return self.builder.node(self.call, Operator::MaxPool, attributes, inputs, 2);
         }
-        let mut attributes = attributes;
         let padded = self.call.int("count_include_pad").unwrap_or(0);
         // Operator set 17 has no dilations here.
         let dilated = attributes.ints("dilations").is_some_and(|list| list.iter().any(|&dilation| dilation != 1));
         if dilated {
-            let sums = self.dilated_sums(&self.call.input(0)?, shape, attributes.clone())?;
-            let ones = self.constant_of(Tensor::floats(vec![1; shape.len()], vec![1.0]));
-            let one = shape[2..].iter().fold(vec![1, 1], |mut all, &dim| {
-                all.push(dim as i64);
-                all
-            });
-            let one = self.list(&one);
-            let ones = self.plain(Operator::Expand, &[&ones, &one])?;
-            let ones_shape = self.shape(&ones);
-            if padded != 0 {
-                let all: i64 = self.kernel(None)?.iter().product();
-                let all = self.number(all as f32);
-                return Ok(vec![self.plain(Operator::Div, &[&sums, &all])?]);
-            }
-            let counts = self.dilated_sums(&ones, &ones_shape, attributes)?;
-            return Ok(vec![self.plain(Operator::Div, &[&sums, &counts])?]);
+            return self.dilated_average(shape, attributes, padded != 0);
         }
         attributes.take_ints("dilations");
         attributes.set("count_include_pad", padded);
@@ -178,21 +202,9 @@ impl Step<'_, '_> {
         let kernel = self.kernel(None)?;
         let Window { strides, dilations, mut pads } = self.window(shape, &kernel)?;
         let mut up = self.call.flag("ceil_mode");
-        let n = kernel.len();
         // Where padding does not count, a window that sticks out is one with more padding.
         if up && self.call.operator != "LpPool" && !self.call.flag("count_include_pad") {
-            for at in 0..n {
-                let reach = dilations[at] * (kernel[at] - 1) + 1;
-                let dim = shape[2 + at] as i64;
-                let room = (dim + pads[at] + pads[n + at] - reach).max(0);
-                let mut steps = (room + strides[at] - 1) / strides[at];
-                // A last window in the padding alone is left out.
-                if steps * strides[at] >= dim + pads[at] {
-                    steps -= 1;
-                }
-                let needed = steps * strides[at] + reach - dim - pads[at];
-                pads[n + at] = pads[n + at].max(needed);
-            }
+            pads = grown(shape, &kernel, &Window { strides: strides.clone(), dilations: dilations.clone(), pads });
             up = false;
         }
         let mut attributes = Attributes::of([
@@ -205,6 +217,32 @@ impl Step<'_, '_> {
             attributes.set("ceil_mode", 1);
         }
         Ok(attributes)
+    }
+
+    /// Sums divided by how many numbers there were. Padding counts where it is asked for, but not what a window beyond it sees.
+    fn dilated_average(&mut self, shape: &[usize], mut attributes: Attributes, padded: bool) -> Made {
+        let kernel = self.kernel(None)?;
+        let window = self.window(shape, &kernel)?;
+        let (own, mut all) = (window.pads.clone(), attributes.ints("pads").unwrap_or_default().to_vec());
+        if attributes.int("ceil_mode").unwrap_or(0) != 0 {
+            all = grown(shape, &kernel, &window);
+            attributes.set("ceil_mode", 0);
+        }
+        attributes.set("pads", all.clone());
+        let sums = self.dilated_sums(&self.call.input(0)?, shape, attributes.clone())?;
+        let n = kernel.len();
+        let mut space: Vec<usize> = shape[2..].to_vec();
+        if padded {
+            space = (0..n).map(|at| space[at] + (own[at] + own[n + at]) as usize).collect();
+            let rest = all.iter().zip(&own).map(|(all, own)| all - own).collect::<Vec<i64>>();
+            attributes.set("pads", rest);
+        }
+        let ones_shape = [&[1, 1], &space[..]].concat();
+        let count = checked_elements(&ones_shape).ok_or_else(|| self.refuse("has too much padding"))?;
+        self.builder.afford(self.call, count)?;
+        let ones = self.constant_of(Tensor::floats(ones_shape.clone(), vec![1.0; count]));
+        let counts = self.dilated_sums(&ones, &ones_shape, attributes)?;
+        Ok(vec![self.plain(Operator::Div, &[&sums, &counts])?])
     }
 
     /// `(sum |x|^p)^(1/p)`: the sum is an average times the window's size.
@@ -268,4 +306,22 @@ impl Step<'_, '_> {
             }
         }
     }
+}
+
+/// Pads at the end with which a window that sticks out is one that fits.
+fn grown(shape: &[usize], kernel: &[i64], window: &Window) -> Vec<i64> {
+    let Window { strides, dilations, pads } = window;
+    let (n, mut grown) = (kernel.len(), pads.clone());
+    for at in 0..n {
+        let reach = dilations[at] * (kernel[at] - 1) + 1;
+        let dim = shape[2 + at] as i64;
+        let room = (dim + pads[at] + pads[n + at] - reach).max(0);
+        let mut steps = (room + strides[at] - 1) / strides[at];
+        // A last window in the padding alone is left out.
+        if steps * strides[at] >= dim + pads[at] {
+            steps -= 1;
+        }
+        grown[n + at] = pads[n + at].max(steps * strides[at] + reach - dim - pads[at]);
+    }
+    grown
 }

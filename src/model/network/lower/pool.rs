@@ -11,6 +11,9 @@ const MAX_MEAN: usize = 16;
 
 impl<'g> Lowering<'g> {
     pub(super) fn pool(&mut self, node: &'g Node) -> Lowered<usize> {
+        if node.outputs.len() > 1 {
+            return Err(refuse(node, "tells where its maxima are, which is not proven"));
+        }
         let wire = self.wire(node, 0)?;
         let to = self.shape(node.outputs[0]).to_vec();
         let global = matches!(node.operator, Operator::GlobalMaxPool | Operator::GlobalAveragePool);

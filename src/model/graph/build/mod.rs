@@ -1,5 +1,7 @@
 //! The walk over a file's nodes, which computes what is constant and keeps the rest.
 
+mod unroll;
+
 use super::{
     Constant, Graph, GraphError, Input, MAX_NODES, Node, OPERATOR_SETS, Operand, Options, Value, ValueId,
     call::Call,
@@ -22,6 +24,10 @@ use std::{
 const MAX_CALLS: usize = 32;
 /// Characters of a node's name that messages show.
 const MAX_LABEL: usize = 120;
+/// Nodes that may be looked at, each as often as functions and loops run it.
+const MAX_WALKED: usize = 4 * MAX_NODES;
+/// Operators that are in the oldest sets what they are in [`OPERATOR_SETS`].
+const OLD: [&str; 9] = ["Constant", "Flatten", "Identity", "Not", "Shape", "Size", "Softplus", "Softsign", "Transpose"];
 /// Elements that may be computed while a file is read, all constants together.
 const MAX_FOLDED: usize = 1 << 28;
 
@@ -166,6 +172,8 @@ struct Walk<'m, 'a> {
     files: &'m Files,
     functions: HashMap<(&'a str, &'a str, &'a str), &'m proto::Function<'a>>,
     operators: BTreeSet<String>,
+    /// Nodes that were looked at, again in every function and run.
+    walked: usize,
 }
 
 /// Reads a decoded file.
@@ -175,7 +183,7 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
         return Err(GraphError::too_much(format!("{} nodes", graph.nodes.len()), MAX_NODES as u64));
     }
     let functions = model.functions.iter().map(|f| ((domain(f.domain), f.name, f.overload), f)).collect();
-    let mut walk = Walk { builder: Builder::default(), files, functions, operators: BTreeSet::new() };
+    let mut walk = Walk { builder: Builder::default(), files, functions, operators: BTreeSet::new(), walked: 0 };
     let constants: Vec<&str> = graph.initializers.iter().map(|tensor| tensor.name).collect();
     let sparse = graph.sparse.iter().map(|tensor| tensor.values.name);
     let all: std::collections::HashSet<&str> = constants.iter().copied().chain(sparse).collect();
@@ -214,7 +222,8 @@ pub(super) fn domain(name: &str) -> &str {
 fn check_versions(versions: &[(&str, i64)]) -> Result<(), GraphError> {
     let mut default = versions.iter().filter(|(name, _)| domain(name).is_empty()).map(|&(_, version)| version);
     let Some(found) = default.next() else { return Ok(()) };
-    if OPERATOR_SETS.contains(&found) {
+    // What is older is looked at node by node.
+    if (1..=*OPERATOR_SETS.end()).contains(&found) {
         return Ok(());
     }
     let (first, last) = OPERATOR_SETS.into_inner();
@@ -297,12 +306,17 @@ impl<'m, 'a> Walk<'m, 'a> {
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Operand>, GraphError> {
+        self.walk_over(1)?;
         let domain = domain(node.domain);
         let label = format!("{}{}", frame.path, shortened(node.label()));
         let version =
             frame.versions.iter().find(|(name, _)| self::domain(name) == domain).map_or(1, |&(_, version)| version);
         let attributes = resolve(&node.attributes, frame.attributes);
         let mut call = Call { operator: node.operator, label, version, attributes, inputs: Vec::new(), used };
+        if domain.is_empty() && version < *OPERATOR_SETS.start() && !OLD.contains(&node.operator) {
+            let (first, last) = OPERATOR_SETS.into_inner();
+            return Err(GraphError::OperatorSet { domain: "ai.onnx".into(), found: version, first, last });
+        }
         call.expect_finite()?;
         for &name in &node.inputs {
             let operand = if name.is_empty() { None } else { self.look_up(name, scope)? };
@@ -319,6 +333,9 @@ impl<'m, 'a> Walk<'m, 'a> {
         self.operators.insert(shown.clone());
         match (domain, node.operator) {
             ("", "If") => self.branch(&call, scope, frame),
+            ("", "Loop") => self.unroll_loop(&call, scope, frame),
+            ("", "Scan") => self.unroll_scan(&call, scope, frame),
+            ("ai.onnx.preview", "FlexAttention") => self.flex_attention(&call, scope, frame),
             ("", _) => {
                 normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files))
             }
@@ -329,6 +346,18 @@ impl<'m, 'a> Walk<'m, 'a> {
                 reason: "is not an operator of ONNX, and the file has no function for it".into(),
             }),
         }
+    }
+
+    /// Fails when nodes are looked at too often: functions and runs of constants alone leave no nodes behind.
+    fn walk_over(&mut self, nodes: usize) -> Result<(), GraphError> {
+        self.walked = self.walked.saturating_add(nodes);
+        if self.walked > MAX_WALKED {
+            return Err(GraphError::too_much(
+                "more nodes than are read, with functions and loops run",
+                MAX_WALKED as u64,
+            ));
+        }
+        Ok(())
     }
 
     /// The branch that a constant condition takes.
