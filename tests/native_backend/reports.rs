@@ -96,13 +96,13 @@ fn large_answers_are_close_in_their_own_unit() {
 
 #[test]
 fn todays_operator_sets_are_proven() {
-    let mlp = random_mlp(&[4, 6, 2], 9).unwrap();
-    let mut graph = Graph::new(23, &[1, 4]);
+    let mlp = random_mlp(&[16, 24, 4], 4).unwrap();
+    let mut graph = Graph::new(23, &[1, 16]);
     let hidden = graph.gemm("x", &mlp.hidden[0].dense);
     let hidden = graph.node("Relu", &[&hidden], vec![]);
     let output = graph.gemm(&hidden, &mlp.last);
-    let model = Model::from_onnx(graph.finish(&output, &[1, 2])).unwrap();
-    proves_or_names(&model, vec![random_input(4, 0.0, 1.0)], None);
+    let model = Model::from_onnx(graph.finish(&output, &[1, 4])).unwrap();
+    proves_or_names(&model, vec![random_input(16, 0.0, 1.0)], None);
 }
 
 /// The classic accident of a column of answers and a row of targets: 36 numbers, not 6.

@@ -4,8 +4,8 @@
     run.py                  all three
     run.py keras sklearn    some of them
 
-Each has a virtual environment of its own in the cache directory, with the versions below. PyTorch comes from its own index,
-whose wheels for processors alone are a tenth of the size.
+Each has a virtual environment of its own in the cache directory, with what its file of requirements pins by hash.
+PyTorch's wheels take CUDA libraries: 4 GB.
 """
 
 import os
@@ -15,18 +15,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TORCH = ["--index-url", os.environ.get("TORCH_INDEX", "https://download.pytorch.org/whl/cpu"), "--extra-index-url", "https://pypi.org/simple"]
-PACKAGES = {
-    "torch": [*TORCH, "torch==2.15.0", "onnxscript==0.7.2"],
-    "keras": ["keras==3.15.1", "tensorflow-cpu==2.21.0", "tf2onnx==1.17.0"],
-    "sklearn": ["scikit-learn==1.9.1", "skl2onnx==1.20.0"],
-}
+NAMES = ["torch", "keras", "sklearn"]
 
 
 def main():
-    names = sys.argv[1:] or list(PACKAGES)
-    if unknown := [name for name in names if name not in PACKAGES]:
-        sys.exit(f"no exporter {', '.join(unknown)}: there are {', '.join(PACKAGES)}")
+    names = sys.argv[1:] or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        sys.exit(f"no exporter {', '.join(unknown)}: there are {', '.join(NAMES)}")
     for name in names:
         python = environment(name)
         with tempfile.TemporaryDirectory() as folder:
@@ -41,11 +36,13 @@ def environment(name):
     """A virtual environment with the packages of an exporter."""
     cache = os.environ.get("ZKINFER_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
     folder = Path(cache) / "exporters" / name
-    marker, wanted = folder / "installed", " ".join(PACKAGES[name])
-    if not marker.exists() or marker.read_text() != wanted:
+    requirements = Path(__file__).with_name(f"{name}.txt")
+    marker = folder / "installed"
+    if not marker.exists() or marker.read_text() != requirements.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([folder / "bin/python", "-I", "-m", "pip", "install", "--quiet", "--no-input", *PACKAGES[name]], check=True)
-        marker.write_text(wanted)
+        pip = [folder / "bin/python", "-I", "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes", "--no-deps"]
+        subprocess.run([*pip, "--only-binary=:all:", "-r", requirements], check=True)
+        marker.write_text(requirements.read_text())
     return folder / "bin/python"
 
 

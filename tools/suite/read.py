@@ -15,6 +15,7 @@ OPEN = (
     "neither sizes nor scales that are constant",
     "no part to crop that is constant",
     "is empty: its axis",
+    "is in training mode",
 )
 
 

@@ -96,6 +96,10 @@ impl Attributes {
         self.0.insert(name.to_owned(), value.into());
     }
 
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Takes a list of integers out.
     pub(super) fn take_ints(&mut self, name: &str) -> Option<Vec<i64>> {
         match self.0.remove(name) {

@@ -226,7 +226,7 @@ impl Step<'_, '_> {
         let (own, mut all) = (window.pads.clone(), attributes.ints("pads").unwrap_or_default().to_vec());
         if attributes.int("ceil_mode").unwrap_or(0) != 0 {
             all = grown(shape, &kernel, &window);
-            attributes.set("ceil_mode", 0);
+            attributes.remove("ceil_mode");
         }
         attributes.set("pads", all.clone());
         let sums = self.dilated_sums(&self.call.input(0)?, shape, attributes.clone())?;
