@@ -44,6 +44,8 @@ mod proxy;
 mod rpc;
 #[path = "cli/structures.rs"]
 mod structures;
+#[path = "cli/submitter.rs"]
+mod submitter;
 #[path = "support/tls.rs"]
 mod tls;
 #[path = "cli/tls.rs"]

@@ -11,6 +11,8 @@ mod cases;
 mod chain_world;
 #[path = "support/faults.rs"]
 mod faults;
+#[path = "submitter/goals.rs"]
+mod goals;
 #[path = "submitter/named.rs"]
 mod named;
 #[path = "submitter/process.rs"]

@@ -16,7 +16,11 @@
 //!
 //! What an entry says is believed of nothing but what was signed: whether a claim is recorded, the chain is asked.
 
-use super::{ChainError, claims::ClaimBatch};
+use super::{
+    ChainError,
+    claims::ClaimBatch,
+    submitter::{Journal, JournalError},
+};
 use crate::{
     proof::{Bundle, Context, Statement, Structure, identity::batch_id},
     storage::{Cache, Lock, StorageError, write_atomic},
@@ -240,6 +244,12 @@ impl Outbox {
     /// Holds an account on a chain between this machine's processes: they would take the same nonce.
     pub(super) fn hold(&self, chain_id: u64, account: Address) -> Result<Lock, ChainError> {
         make_dir(&self.root)?;
+        // A submitter counts its nonces for days: nobody waits for its end.
+        let state = self.root.parent().unwrap_or(&self.root);
+        if Journal::is_in_use(state, chain_id, account) {
+            let path = Journal::path_in(state, chain_id, account).display().to_string();
+            return Err(JournalError::InUse { path }.into());
+        }
         self.lock(&format!("{chain_id}-{account}"))
     }
 

@@ -182,12 +182,11 @@ impl PayerArgs {
     async fn connect(&self, account: Account, rpc: &str) -> Result<Client, Failure> {
         let options = SendOptions {
             receipt_deadline: Duration::from_secs(self.wait),
-            budget: Budget { max_fee: self.max_fee, max_cost: self.max_cost },
-            fork: self.fork.map(Fork::from),
+            budget: self.budget(),
+            fork: self.fork(),
             ..SendOptions::default()
         };
-        let named = self.file()?.map(|file| file.chain_id).or(self.chain_id);
-        let node = Node::connect_to(rpc, named).await?;
+        let node = Node::connect_to(rpc, self.named_chain()?).await?;
         Ok(Client::new(node, account)?.with_options(options))
     }
 
@@ -199,7 +198,25 @@ impl PayerArgs {
         self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some()
     }
 
-    fn account(&self) -> Result<Account, Failure> {
+    /// The chain that was named, by its id or by a deployment file.
+    pub(crate) fn named_chain(&self) -> Result<Option<u64>, Failure> {
+        Ok(self.file()?.map(|file| file.chain_id).or(self.chain_id))
+    }
+
+    /// Whether the options agree to what it may cost.
+    pub(crate) const fn agrees(&self) -> bool {
+        self.yes
+    }
+
+    pub(crate) const fn budget(&self) -> Budget {
+        Budget { max_fee: self.max_fee, max_cost: self.max_cost }
+    }
+
+    pub(crate) fn fork(&self) -> Option<Fork> {
+        self.fork.map(Fork::from)
+    }
+
+    pub(crate) fn account(&self) -> Result<Account, Failure> {
         if self.dev_account {
             return Ok(Account::dev());
         }

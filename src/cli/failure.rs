@@ -5,7 +5,7 @@ use std::error::Error;
 use zkinfer::{
     FailureClass,
     backend::{BackendError, ezkl::SrsStoreError},
-    chain::ChainError,
+    chain::{ChainError, submitter::JournalError},
     evm::EvmError,
     index::IndexError,
     model::ModelError,
@@ -121,6 +121,12 @@ macro_rules! through_pipeline {
             }
         }
     )*};
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::Chain(error.into())
+    }
 }
 
 through_pipeline!(BackendError, EvmError, ModelError, BundleError, StorageError);

@@ -35,6 +35,7 @@ mod registry;
 mod report;
 mod setup;
 mod submit;
+mod submitter;
 mod verifier;
 mod verify;
 
@@ -118,6 +119,9 @@ enum Command {
     /// Submit a bundle's claim to a registry.
     #[command(after_help = submit::EXAMPLES)]
     Submit(submit::Args),
+    /// Put what is in a journal on the chain exactly once, whatever happens in between.
+    #[command(subcommand)]
+    Submitter(submitter::Command),
     /// Claim at one of three prices: attested, optimistic (one or a batch, bonded), verified.
     #[command(subcommand)]
     Claim(claim::Command),
@@ -268,6 +272,7 @@ fn run(command: Command, session: &Session) -> anyhow::Result<Outcome> {
         Command::Index(command) => index::manage(&command, session)?,
         Command::Opening(command) => opening::run(&command, session)?,
         Command::Verifier(command) => verifier::run(&command, session)?,
+        Command::Submitter(command) => submitter::run(&command, session)?,
         Command::Claim(command) => claim::run(&command, session)?,
         Command::Challenge(args) => challenge::run(&args, session)?,
         Command::Answer(args) => answer::run(&args, session)?,

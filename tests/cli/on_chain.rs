@@ -40,6 +40,12 @@ impl Chain {
         self.deployed[name].as_str().unwrap()
     }
 
+    /// Asks anvil for something that ordinary nodes do not do.
+    pub(crate) async fn cheat(&self, method: &'static str, parameters: Value) {
+        use alloy::providers::Provider;
+        let _: Value = crate::rpc::provider(&self.devnet).raw_request(method.into(), parameters).await.unwrap();
+    }
+
     fn addresses(&self) -> [&str; 6] {
         [
             "--model-registry",

@@ -196,8 +196,9 @@ impl<C: Chain> Engine<C> {
             _ => self.gap_since.insert((gap, view.now)).1,
         };
         let is_old = u128::from(view.now.saturating_sub(since)) >= self.options.resend_after.as_millis();
-        let is_planned = self.rows.values().any(|row| row.phase() == Phase::Planned);
-        if !is_old || (is_planned && !view.is_draining) {
+        let mut planned = self.rows.values().filter(|row| row.phase() == Phase::Planned);
+        // One transfer is enough, and what is planned is as good, unless it is not begun any more.
+        if !is_old || planned.any(|row| row.kind == Kind::Filler || !view.is_draining) {
             return Ok(());
         }
         let owner = [self.chain.chain_id().to_be_bytes().as_slice(), self.address().as_slice()].concat();

@@ -35,7 +35,14 @@ pub async fn run<C: Chain>(
     let mut pause = every;
     while !operator.is_interrupted() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        match engine.step(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)).await {
+        let step = engine.step(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        // Ending in the middle of a step is as dying there: the journal says what was done.
+        let step = tokio::select! {
+            biased;
+            () = interrupted(operator) => break,
+            step = step => step,
+        };
+        match step {
             Ok(step) => {
                 pause = every;
                 hear(&step);

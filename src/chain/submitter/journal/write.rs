@@ -2,7 +2,7 @@
 
 use super::{Attempt, Change, Event, Journal, JournalError, Owner, Row, Wish, decode, encode};
 use crate::chain::submitter::{Intent, state::Block};
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 use std::{
     fs::{File, TryLockError},
@@ -101,6 +101,15 @@ impl Journal {
         }
         let said: String = held.ask("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if said == "ok" { Ok(held) } else { Err(JournalError::damaged(&held.path, &said)) }
+    }
+
+    /// Whether a process sends with the journal of this account now.
+    #[must_use]
+    pub fn is_in_use(state: &Path, chain_id: u64, account: Address) -> bool {
+        let path = Self::path_in(state, chain_id, account).with_extension("lock");
+        // Where there is no file, or it cannot be opened, nobody is known to.
+        let Ok(lock) = File::open(path) else { return false };
+        matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
     fn mark(&self, name: &str, value: Option<&str>) -> Result<(), JournalError> {
