@@ -1,16 +1,16 @@
 //! The tuner's circuits against EZKL's own.
 
-use crate::world::{TINY, WORLD, backend_with, build, digits, fresh_cache, seven, tiny_input, tiny_model};
+use crate::world::{TINY, WORLD, backend_with, build, digits, fresh_cache, prove, seven, tiny_input, tiny_model};
 use zkinfer::{
     backend::{
-        BackendError, Control, ProvingBackend,
+        Artifacts, BackendError, Control, ProvingBackend,
         ezkl::{EzklBackend, EzklOptions, Forecast, Objective, Tuning},
     },
     model::{
         Input, Model,
-        synthetic::{random_mlp, to_onnx},
+        synthetic::{Graph, random_mlp, to_onnx},
     },
-    pipeline::ProofVerifier,
+    pipeline::{EZKLIntegration, ProofVerifier},
 };
 
 const SAMPLES: &[u8] = include_bytes!("../../models/digits/calibration.json");
@@ -132,4 +132,29 @@ fn accuracy_that_cannot_be_kept_is_an_error() {
     let short = Input::new(vec![vec![0.5; 7]]).unwrap();
     let error = build(&tiny_model(), EzklOptions::new().calibration(short)).map(|_| ()).unwrap_err();
     assert!(matches!(error, BackendError::Model(_)), "{error}");
+}
+
+/// Eight tables to look into: with two columns, which every model has by default, the forecast is a verifier that no chain would
+/// take. With one it is deployable, and so is what EZKL generates and the compiler makes of it.
+#[test]
+fn many_lookups_leave_a_verifier_that_a_chain_takes() {
+    let mut graph = Graph::new(17, &[1, 4]);
+    let w = graph.constant(&[4, 4], &crate::onnx::weights(16));
+    let inner = graph.node("MatMul", &["x", &w], vec![]);
+    let mut sum = graph.node("Sigmoid", &[&inner], vec![]);
+    for operator in ["Tanh", "Erf", "Sin", "Cos", "Atan", "Asinh", "Cosh"] {
+        let more = graph.node(operator, &[&inner], vec![]);
+        sum = graph.node("Add", &[&sum, &more], vec![]);
+    }
+    let model = Model::from_onnx(graph.finish(&sum, &[1, 4])).unwrap();
+    let (_dir, cache) = fresh_cache();
+    let integration = EZKLIntegration::new(backend_with(&cache, EzklOptions::new()), cache);
+    let prepared = integration.prepare(&model, &Control::default()).unwrap();
+    let columns = |artifacts: &Artifacts| artifacts.identity().details["run_args"]["num_inner_cols"].clone();
+    assert_eq!((columns(&WORLD.prepared.artifacts), columns(&prepared.artifacts)), (2.into(), 1.into()));
+    let code = prepared.verifier.as_ref().unwrap().runtime_code.len();
+    assert!(code <= 24_576, "{code} bytes");
+    let bundle = prove(&integration, &prepared, &tiny_input(1));
+    let report = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, &Control::default()).unwrap();
+    assert!(report.verdict().is_valid() && report.embedded_evm.is_some(), "{report:?}");
 }
