@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A request names the model's file, where its canonical ONNX goes, and the sizes of symbolic axes (`dims`). The answer has
-//! the tensors and operators, and why the native backend does not prove it (`native`), or `error`.
+//! the tensors and operators, or `error`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::{
     panic::catch_unwind,
     path::PathBuf,
 };
-use zkinfer::model::{Mlp, Model, ReadOptions};
+use zkinfer::model::{Model, ReadOptions};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -42,12 +42,10 @@ fn main() -> Result<(), Failure> {
 fn answer(request: &Request) -> Result<Value, Failure> {
     let model = Model::read_with(&request.model, &ReadOptions { dims: request.dims.clone() })?;
     std::fs::write(&request.canonical, model.canonical_onnx())?;
-    let native = Mlp::from_model(&model).err().map(|reason| reason.to_string());
     Ok(json!({
         "inputs": model.inputs(),
         "outputs": model.outputs(),
         "operators": model.operators(),
         "remarks": model.remarks(),
-        "native": native,
     }))
 }

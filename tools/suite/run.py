@@ -53,8 +53,6 @@ def main():
     proofs = {}
     for backend, count in (("native", options.native), ("ezkl", options.ezkl)):
         able = [result for result in results if result["level"] == "executed" and result["answer"]["inputs"]]
-        if backend == "native":
-            able = [result for result in able if result["answer"]["native"] is None]
         for result in prove.sample(able, count, options.seed):
             problem = prove.prove(options.program, backend, result, work / backend)
             proofs.setdefault(backend, []).append((result, problem))
