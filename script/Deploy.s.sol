@@ -49,9 +49,11 @@ contract Deploy is Script {
 
     /// @notice The adapters that are deployed: those of the committed artifacts that go to any chain.
     function adapters() public pure returns (string[] memory names) {
-        names = new string[](2);
+        names = new string[](3);
         names[0] = "EzklAdapter";
         names[1] = "NativeVerifier";
+        // It creates its part, whose code hash is in its own code.
+        names[2] = "NetworkVerifier";
     }
 
     /// @notice The file of this chain.

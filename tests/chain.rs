@@ -34,6 +34,8 @@ mod lifecycle;
 mod machine;
 #[path = "chain/native_world.rs"]
 mod native_world;
+#[path = "chain/networks.rs"]
+mod networks;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "chain/registry_fixture.rs"]

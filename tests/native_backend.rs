@@ -22,6 +22,8 @@ mod hidden;
 mod model_opening;
 #[path = "native_backend/models.rs"]
 mod models;
+#[path = "native_backend/network_carried.rs"]
+mod network_carried;
 #[path = "native_backend/networks.rs"]
 mod networks;
 #[path = "native_backend/proofs.rs"]

@@ -62,7 +62,7 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`].
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError>;
 
-    /// What the model has on-chain for its own, made from the verifying key in `dir`.
+    /// What a model that has an adapter has on-chain for its own, made from the verifying key in `dir`.
     ///
     /// # Errors
     /// [`BackendError`].
@@ -209,6 +209,8 @@ pub enum ModelCode {
         name: String,
         /// All of it.
         runtime_code: Bytes,
+        /// The run-time code of the pages that it names by address, where the factory puts them.
+        pages: Vec<Bytes>,
     },
     /// Nothing.
     None,

@@ -1,9 +1,10 @@
 //! Deploying and registering.
 
 use super::{
-    Account, ChainError, Mined, Node, Operator, Outbox, SendOptions,
+    Account, ChainError, Mined, Node, Operator, Outbox, Placed, SendOptions,
     bindings::IModelRegistry::{self, Standing},
     claims::Terms,
+    deployment,
     fork::NewState,
     guard,
     plan::Intent,
@@ -38,6 +39,9 @@ pub struct Deployment {
     /// Its creation.
     #[serde(flatten)]
     pub mined: Mined,
+    /// What it names by address: see [`CompiledContract::pages`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Placed>,
 }
 
 /// What a model is registered with.
@@ -126,13 +130,18 @@ impl Client {
         self.create("ClaimRegistry", &creation, code.map(keccak256), code_bytes).await
     }
 
-    /// Deploys a model's own code.
+    /// Deploys a model's own code, after the pages that it names, unless these are where they belong.
     ///
     /// # Errors
-    /// [`ChainError`].
+    /// As [`Client::place`]; what was placed before the failure stays there, and is found the next time.
     pub async fn deploy_verifier(&self, verifier: &CompiledContract) -> Result<Deployment, ChainError> {
+        let mut pages = Vec::with_capacity(verifier.pages.len());
+        for page in &verifier.pages {
+            pages.push(self.place(&deployment::page(page)).await?);
+        }
         let code_bytes = verifier.runtime_code.len();
-        self.create(&verifier.name, &verifier.creation_code, Some(verifier.code_hash), code_bytes).await
+        let own = self.create(&verifier.name, &verifier.creation_code, Some(verifier.code_hash), code_bytes).await?;
+        Ok(Deployment { pages, ..own })
     }
 
     /// Deploys any contract and compares the code that is there afterwards with what it should be.
@@ -168,7 +177,10 @@ impl Client {
             Some(expected) if expected != found => {
                 Err(unexpected(format!("the code at {address} hashes to {found}, not to {expected}")))
             }
-            _ => Ok(Deployment { contract: contract.to_owned(), address, code_hash: found, mined }),
+            _ => {
+                let contract = contract.to_owned();
+                Ok(Deployment { contract, address, code_hash: found, mined, pages: Vec::new() })
+            }
         }
     }
 

@@ -5,19 +5,21 @@
 //! nothing: what it says is compared with this release, and with the chain.
 
 use super::{ChainError, Node, release::proof_registry_code};
-use crate::evm::artifacts::{self, Artifact};
+pub use crate::evm::factory::{FACTORY, SALT};
+
+use crate::evm::{
+    CompiledContract,
+    artifacts::{self, Artifact},
+    factory,
+};
 use alloy::{
-    primitives::{Address, B256, Bytes, address, keccak256},
+    primitives::{Address, B256, Bytes, keccak256},
     sol_types::SolValue,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
-/// The deterministic deployment proxy: it creates what follows 32 bytes of salt, and is there on most chains.
-pub const FACTORY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
-/// Of all contracts: they have no owner and no parameters, so that there is no reason for a second one of the same code.
-pub const SALT: B256 = B256::ZERO;
-/// A deployment file has five contracts.
+/// A deployment file has six contracts.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// A contract of this release, and where the factory puts it.
@@ -67,7 +69,7 @@ pub fn release() -> Result<Vec<Released>, ChainError> {
     let models = model_registry();
     let proofs = proof_registry(models.address)?;
     // Anybody can prove anything to the verifier of the TEST SRS.
-    let adapters = [artifacts::ezkl_adapter(), artifacts::native_verifier()];
+    let adapters = [artifacts::ezkl_adapter(), artifacts::native_verifier(), artifacts::network_verifier()];
     Ok(adapters.into_iter().map(released).chain([models, proofs]).collect())
 }
 
@@ -75,6 +77,12 @@ pub fn release() -> Result<Vec<Released>, ChainError> {
 #[must_use]
 pub fn released(artifact: &Artifact) -> Released {
     at_its_place(&artifact.contract_name, artifact.bytecode.clone(), &artifact.deployed_bytecode)
+}
+
+/// A page of a model's program: not of this release, and placed like what is.
+#[must_use]
+pub fn page(page: &CompiledContract) -> Released {
+    at_its_place(&page.name, page.creation_code.clone(), &page.runtime_code)
 }
 
 /// The list of models.
@@ -93,8 +101,8 @@ pub fn proof_registry(models: Address) -> Result<Released, ChainError> {
 }
 
 fn at_its_place(name: &str, creation: Bytes, code: &[u8]) -> Released {
-    let address = FACTORY.create2(SALT, keccak256(&creation));
-    Released { name: name.into(), address, creation, code_hash: keccak256(code), code_bytes: code.len() }
+    let (address, code_bytes) = (factory::place_of(&creation), code.len());
+    Released { name: name.into(), address, creation, code_hash: keccak256(code), code_bytes }
 }
 
 /// One of this release's contracts by its name.

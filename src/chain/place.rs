@@ -6,7 +6,7 @@ use super::{
     fork::NewState,
     plan::Intent,
 };
-use crate::evm::artifacts::Artifact;
+use crate::evm::artifacts::{self, Artifact};
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ impl Client {
                 return Err(ChainError::NoFactory { chain_id: node.chain_id() });
             }
             let data = Bytes::from([SALT.as_slice(), &contract.creation].concat());
-            let new_state = NewState::contract(contract.code_bytes);
+            let new_state = new_state(contract);
             let intent = Intent { what: what.clone(), to: Some(FACTORY), data, value: U256::ZERO, new_state };
             mined = Some(self.sender.send(&intent, None, None).await?);
             code = node.code(contract.address).await?;
@@ -72,5 +72,17 @@ impl Client {
             return Err(ChainError::Unexpected { what, reason });
         }
         Ok(Placed { contract: name, address, code_hash, mined })
+    }
+}
+
+/// What placing a contract adds to the state, with the part that it creates in turn.
+fn new_state(contract: &Released) -> NewState {
+    let own = NewState::contract(contract.code_bytes);
+    match artifacts::part_of(contract.code_hash) {
+        Some(part) => {
+            let part = NewState::contract(part.deployed_bytecode.len());
+            NewState { accounts: own.accounts + part.accounts, code_bytes: own.code_bytes + part.code_bytes, ..own }
+        }
+        None => own,
     }
 }

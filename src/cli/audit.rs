@@ -281,9 +281,10 @@ fn text(audit: &AuditReport, refused: &[Objection], opened: Option<&Verdict>) ->
         rows.extend(audit.facts.claims.iter().map(|claim| ("statement".to_owned(), claim.statement_id.to_string())));
     }
     rows.extend(opened.map(|verdict| match verdict {
-        Verdict::Valid => {
-            ("passed".to_owned(), "model opening: these 8-bit weights are behind the commitment".to_owned())
-        }
+        Verdict::Valid => (
+            "passed".to_owned(),
+            "model opening: these weights, integers of few bits, are behind the commitment".to_owned(),
+        ),
         Verdict::Invalid { reason } => ("failed".to_owned(), format!("model opening: {reason}")),
     }));
     rows.extend(audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())));

@@ -1,7 +1,14 @@
 //! Everything once, with real parts: the same calls that `prove`, `verify` and `audit` make, on the model that comes with
 //! zkinfer and a development chain.
 
-use super::{Backend, Failure, Outcome, account::PayerArgs, context, context::Session, digits, report};
+use super::{
+    Backend, Failure, Outcome,
+    account::PayerArgs,
+    context,
+    context::Session,
+    digits::{self, Shipped},
+    report,
+};
 use alloy::primitives::U256;
 use serde_json::{Value, json};
 use std::{
@@ -28,6 +35,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
+  zkinfer demo --model cnn                    a convolutional network
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --chain-id 8453 --keystore key.json --password-file password    as if the chain were worth something
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
@@ -47,6 +55,10 @@ pub(crate) struct Args {
     /// What proves.
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
+
+    /// Which model: a perceptron, or a convolutional network on the same images.
+    #[arg(long, value_enum, default_value = "digits")]
+    model: Shipped,
 
     /// Which test image: the one of this digit.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..10))]
@@ -129,7 +141,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let mut table = Table { session, steps: Vec::new() };
     let proven = prove(args, &integration, &mut table)?;
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
-    let agree = report_all(&integration, &table, &proven, &posted)?;
+    let agree = report_all(args, &integration, &table, &proven, &posted)?;
     let all_true = proven.verification.verdict().is_valid()
         && posted.claim_is_verified
         && posted.audit.is_valid()
@@ -143,8 +155,8 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
     let image = digits::image(Some(args.digit))?;
     let model = table.step(
         "load model",
-        || Ok(Model::from_onnx(digits::ONNX.to_vec())?),
-        |model| format!("digits, {} parameters", model.parameters()),
+        || Ok(Model::from_onnx(args.model.onnx().to_vec())?),
+        |model| format!("{}, {} parameters", args.model.name(), model.parameters()),
     )?;
     let logits = model.run(&image.input)?;
     let float = argmax(logits.first().map_or(&[][..], Vec::as_slice));
@@ -153,8 +165,11 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
         || Ok(integration.prepare(&model, control)?),
         |prepared| {
             let details = &prepared.artifacts.identity().details;
-            let circuit =
-                details.get("k").map_or_else(|| format!("widths {}", details["dims"]), |k| format!("k = {k}"));
+            let circuit = match (details.get("k"), details["network"].get("rows")) {
+                (Some(k), _) => format!("k = {k}"),
+                (None, Some(rows)) => format!("{rows} rows"),
+                (None, None) => format!("widths {}", details["dims"]),
+            };
             format!("{circuit}{}", if prepared.built { "" } else { ", from the cache" })
         },
     )?;
@@ -291,6 +306,7 @@ async fn connect(args: &Args, session: &Session) -> Result<(Client, Option<Devne
 
 /// Prints the table or the object. Returns whether the three predictions agree.
 fn report_all(
+    args: &Args,
     integration: &EZKLIntegration,
     table: &Table<'_>,
     proven: &Proven,
@@ -302,6 +318,7 @@ fn report_all(
     let proven_digit = digit(&proven.prepared, &on_chain)?;
     let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
     let mut object = object(integration, table, proven, posted);
+    object["model"] = json!(args.model.name());
     object["digit"] = json!({
         "label": proven.image.label,
         "float": proven.float,
@@ -320,7 +337,6 @@ fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, pos
         table.steps.iter().map(|step| json!({ "step": step.name, "ms": step.ms, "note": step.note })).collect();
     json!({
         "backend": proven.bundle.manifest().backend,
-        "model": "digits",
         "params": proven.model.parameters(),
         "model_id": proven.bundle.statement().model_id,
         "statement_id": posted.submission.statement_id,

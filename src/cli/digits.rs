@@ -1,8 +1,35 @@
-//! The model that comes with zkinfer, and test images for it: `models/digits`.
+//! The models that come with zkinfer, and test images for them: `models/digits`, `models/digits-cnn`.
 
 use super::Failure;
 use zkinfer::model::Input;
 
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Shipped {
+    /// A perceptron.
+    Digits,
+    /// A convolutional network on the same images.
+    Cnn,
+}
+
+impl Shipped {
+    /// The directory that it is in.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::Cnn => "digits-cnn",
+        }
+    }
+
+    pub(crate) const fn onnx(self) -> &'static [u8] {
+        match self {
+            Self::Digits => ONNX,
+            Self::Cnn => CNN,
+        }
+    }
+}
+
+const CNN: &[u8] = include_bytes!("../../models/digits-cnn/cnn.onnx");
 pub(crate) const ONNX: &[u8] = include_bytes!("../../models/digits/digits.onnx");
 
 /// Training images in one list.
@@ -43,13 +70,15 @@ mod tests {
 
     #[test]
     fn every_digit_has_an_image_that_the_float_model_reads() {
-        let model = Model::from_onnx(ONNX.to_vec()).unwrap();
-        for digit in 0..10 {
-            let image = image(Some(digit)).unwrap();
-            assert!(image.name.ends_with(&format!("-is-{digit}")));
-            let logits = &model.run(&image.input).unwrap()[0];
-            let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
-            assert_eq!(best, usize::from(digit), "{}", image.name);
+        for shipped in [Shipped::Digits, Shipped::Cnn] {
+            let model = Model::from_onnx(shipped.onnx().to_vec()).unwrap();
+            for digit in 0..10 {
+                let image = image(Some(digit)).unwrap();
+                assert!(image.name.ends_with(&format!("-is-{digit}")));
+                let logits = &model.run(&image.input).unwrap()[0];
+                let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+                assert_eq!(best, usize::from(digit), "{} {}", shipped.name(), image.name);
+            }
         }
         assert!(image(Some(10)).is_err());
     }

@@ -67,7 +67,7 @@ fn of_bundle(bundle: &Bundle) -> Result<Entry, Failure> {
     refuse_off_chain(manifest.adapter_id)?;
     // No registry sees that schema and key agree.
     if let Some(code) = manifest.model_code.as_ref().filter(|_| is_native_verifier(manifest.adapter_id)) {
-        native::check_model(&manifest.model_parts(), code, &manifest.schema)
+        native::check_model(&manifest.model_parts(), code, &[], &manifest.schema)
             .map_err(|reason| Failure::Invalid(format!("INVALID: {reason}")))?;
     }
     let code = match &manifest.model_code {

@@ -28,7 +28,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     model_registry: Option<Address>,
 
-    /// The adapter: EzklAdapter, or NativeVerifier (NativeTestVerifier for the TEST SRS) [default: the deployment file's].
+    /// The adapter: EzklAdapter, NativeVerifier, or NetworkVerifier of what is no perceptron (NativeTestVerifier and
+    /// NetworkTestVerifier for the TEST SRS) [default: the deployment file's].
     #[arg(long, value_name = "ADDRESS", value_parser = account::address)]
     adapter: Option<Address>,
 

@@ -28,7 +28,8 @@ Examples:
 
 Writes verifier.json: ABI, creation code, run-time code and code hash of the model's own code. For EZKL that is a verifier,
 whose Solidity source is written too, named after its contract: forge builds the same code from it with this project's
-foundry.toml. For native it is the key object, which NativeVerifier reads: one contract, in contracts/verifiers, for all.";
+foundry.toml. For native it is the key object, which NativeVerifier reads, or NetworkVerifier of a network: one contract each, in
+contracts/verifiers, for all.";
 
 const COMPILE_EXAMPLES: &str = "\
 Examples:
@@ -236,7 +237,10 @@ impl Deployed {
     /// Whatever the model needs, what was there already too, which has no transaction.
     fn list(&self) -> Vec<Value> {
         let registries = self.contracts.iter().flat_map(|c| [&c.adapter, &c.model_registry, &c.proof_registry]);
-        self.adapter.iter().chain(registries).map(|placed| json!(placed)).chain([json!(self.code)]).collect()
+        let placed = self.adapter.iter().chain(registries).chain(&self.code.pages);
+        let mut own = json!(self.code);
+        own.as_object_mut().map(|own| own.remove("pages"));
+        placed.map(|placed| json!(placed)).chain([own]).collect()
     }
 }
 

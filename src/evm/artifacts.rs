@@ -58,6 +58,12 @@ artifacts! {
     native_verifier = "NativeVerifier";
     /// The same for the TEST SRS: anybody can prove anything to it.
     native_test_verifier = "NativeTestVerifier";
+    /// The adapter and verifier of general networks under the SRS of the ceremony that ships. It creates [`network_sumcheck`].
+    network_verifier = "NetworkVerifier";
+    /// The same for the TEST SRS: anybody can prove anything to it.
+    network_test_verifier = "NetworkTestVerifier";
+    /// The part of both that reads programs.
+    network_sumcheck = "NetworkSumcheck";
     /// The list of models.
     model_registry = "ModelRegistry";
     /// The list of claims.
@@ -88,16 +94,39 @@ pub fn native_verifier_of(srs_id: B256) -> Option<&'static Artifact> {
     }
 }
 
-/// Whether an adapter is a native verifier of this release, whatever its SRS.
+/// The same of general networks.
+#[must_use]
+pub fn network_verifier_of(srs_id: B256) -> Option<&'static Artifact> {
+    match srs_kind(srs_id) {
+        SrsKind::Listed(ceremony) if *ceremony == HEZ_FINAL => Some(network_verifier()),
+        SrsKind::Test => Some(network_test_verifier()),
+        _ => None,
+    }
+}
+
+/// Whether an adapter verifies what the native backend proves, perceptrons or general networks, whatever its SRS.
 #[must_use]
 pub fn is_native_verifier(adapter_id: B256) -> bool {
     [native_verifier(), native_test_verifier()].iter().any(|verifier| verifier.code_hash() == adapter_id)
+        || is_network_verifier(adapter_id)
+}
+
+/// Whether an adapter is a verifier of general networks of this release, whatever its SRS.
+#[must_use]
+pub fn is_network_verifier(adapter_id: B256) -> bool {
+    [network_verifier(), network_test_verifier()].iter().any(|verifier| verifier.code_hash() == adapter_id)
+}
+
+/// What an adapter of this release calls besides a model's own code: the first contract that it has created.
+#[must_use]
+pub fn part_of(adapter_id: B256) -> Option<&'static Artifact> {
+    is_network_verifier(adapter_id).then(network_sumcheck)
 }
 
 /// The adapters of this release.
 #[must_use]
-pub fn adapters() -> [&'static Artifact; 3] {
-    [ezkl_adapter(), native_verifier(), native_test_verifier()]
+pub fn adapters() -> [&'static Artifact; 5] {
+    [ezkl_adapter(), native_verifier(), native_test_verifier(), network_verifier(), network_test_verifier()]
 }
 
 /// The adapter of this release that has this id, if any.
@@ -138,13 +167,12 @@ mod tests {
 
     #[test]
     fn every_artifact_is_whole_and_its_hash_is_the_recorded_one() {
-        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry()] {
+        for artifact in adapters().into_iter().chain([network_sumcheck(), model_registry()]) {
             assert_eq!(artifact.deployed_code_hash, Some(keccak256(&artifact.deployed_bytecode)));
         }
         // It holds the model registry's address in its code.
         assert_eq!(proof_registry().deployed_code_hash, None);
-        for artifact in [ezkl_adapter(), native_verifier(), native_test_verifier(), model_registry(), proof_registry()]
-        {
+        for artifact in adapters().into_iter().chain([network_sumcheck(), model_registry(), proof_registry()]) {
             assert!(artifact.deployed_bytecode.len() <= crate::evm::compile::MAX_RUNTIME_BYTES);
         }
     }
@@ -162,11 +190,17 @@ mod tests {
     #[test]
     fn each_native_verifier_is_of_one_srs() {
         let (listed, test) = (B256::from(HEZ_FINAL.srs_id), test_srs_id());
-        for (srs_id, verifier, accepts_test) in
-            [(listed, native_verifier(), false), (test, native_test_verifier(), true)]
-        {
-            assert_eq!(native_verifier_of(srs_id).map(Artifact::code_hash), Some(verifier.code_hash()));
+        for (srs_id, verifier, accepts_test) in [
+            (listed, native_verifier(), false),
+            (test, native_test_verifier(), true),
+            (listed, network_verifier(), false),
+            (test, network_test_verifier(), true),
+        ] {
+            let is_network = is_network_verifier(verifier.code_hash());
+            let found = if is_network { network_verifier_of(srs_id) } else { native_verifier_of(srs_id) };
+            assert_eq!(found.map(Artifact::code_hash), Some(verifier.code_hash()));
             assert!(is_native_verifier(verifier.code_hash()));
+            assert_eq!(part_of(verifier.code_hash()).is_some(), is_network);
             let mut evm = EmbeddedEvm::new(1);
             let at = Address::repeat_byte(0xc0);
             evm.install(at, &verifier.deployed_bytecode, "verifier").unwrap();
@@ -177,7 +211,22 @@ mod tests {
             assert_eq!(call(INativeVerifier::srsIdCall {}.abi_encode())[..], srs_id[..]);
             assert_eq!(call(INativeVerifier::ACCEPTS_TEST_SRSCall {}.abi_encode())[31] == 1, accepts_test);
         }
-        assert!(native_verifier_of(B256::repeat_byte(9)).is_none() && !is_native_verifier(ezkl_adapter_id()));
+        let unknown = B256::repeat_byte(9);
+        assert!(native_verifier_of(unknown).is_none() && network_verifier_of(unknown).is_none());
+        assert!(!is_native_verifier(ezkl_adapter_id()) && !is_network_verifier(native_verifier_id()));
+        assert!(part_of(ezkl_adapter_id()).is_none());
+    }
+
+    /// The adapter id, a code hash, names the part: its code has that of the part in it.
+    #[test]
+    fn the_code_of_a_network_verifier_names_the_part() {
+        let hash = network_sumcheck().code_hash();
+        for verifier in [network_verifier(), network_test_verifier()] {
+            let names = |code: &[u8]| code.windows(32).any(|word| word == hash);
+            assert!(names(&verifier.deployed_bytecode), "{}", verifier.contract_name);
+            let whole = |code: &[u8], part: &[u8]| code.windows(part.len()).any(|found| found == part);
+            assert!(whole(&verifier.bytecode, &network_sumcheck().bytecode), "{}", verifier.contract_name);
+        }
     }
 
     fn test_srs_id() -> B256 {

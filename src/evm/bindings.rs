@@ -69,6 +69,24 @@ sol! {
         error PrecompileFailed(uint256 precompile);
     }
 
+    /// What the verifier of general networks refuses with besides those of the native verifier.
+    #[derive(Debug, PartialEq, Eq)]
+    interface INetworkVerifier {
+        error ProgramDigest(bytes32 digest);
+        error ProgramLength(uint256 length);
+        error ProgramEnd();
+        error ProgramHeader();
+        error ProgramKind(uint256 offset);
+        error ProgramTensor(uint256 offset);
+        error ProgramPort(uint256 offset);
+        error ProgramAccess(uint256 offset);
+        error ProgramTerm(uint256 offset);
+        error ProgramHat(uint256 offset);
+        error ProgramSegment(uint256 offset);
+        error ProgramLimit(uint256 offset);
+        error PartInvalid(bytes32 codeHash);
+    }
+
     #[derive(Debug, PartialEq, Eq)]
     interface IModelRegistry {
         struct Model {
@@ -216,12 +234,17 @@ mod tests {
 
     #[test]
     fn the_native_verifier_takes_batches_and_refuses_with_errors_that_are_known_here() {
-        let abi = abi(artifacts::native_verifier());
-        assert!(functions(&abi).is_superset(&IBatchVerifierAdapter::IBatchVerifierAdapterCalls::selectors().collect()));
+        let batches = IBatchVerifierAdapter::IBatchVerifierAdapterCalls::selectors().collect();
         let known: BTreeSet<[u8; 4]> = INativeVerifier::INativeVerifierErrors::selectors()
             .chain(IVerifierAdapter::IVerifierAdapterErrors::selectors())
             .collect();
-        assert_eq!(errors(&abi), known);
+        let perceptrons = abi(artifacts::native_verifier());
+        assert!(functions(&perceptrons).is_superset(&batches));
+        assert_eq!(errors(&perceptrons), known);
+        let networks = abi(artifacts::network_verifier());
+        assert!(functions(&networks).is_superset(&batches));
+        let known = known.into_iter().chain(INetworkVerifier::INetworkVerifierErrors::selectors()).collect();
+        assert_eq!(errors(&networks), known);
     }
 
     #[test]

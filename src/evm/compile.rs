@@ -4,8 +4,8 @@
 //! that another optimizer setting would be another model. The source's file name and the machine's paths do not reach
 //! the code, because metadata is switched off.
 
-use super::{EvmError, Tool, Toolchain, toolchain::SOLC_VERSION};
-use alloy::primitives::{B256, Bytes, keccak256};
+use super::{EvmError, KeyObject, Tool, Toolchain, factory, toolchain::SOLC_VERSION};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use foundry_compilers::{
     artifacts::{
         BytecodeHash, BytecodeObject, CompilerOutput, Contract, EvmVersion, Optimizer, Settings, SettingsMetadata,
@@ -40,6 +40,8 @@ pub struct CompiledContract {
     pub runtime_code: Bytes,
     /// `EXTCODEHASH` once deployed.
     pub code_hash: B256,
+    /// Of a key object that names some: contracts that have to be where the factory puts them ([`CompiledContract::place`]).
+    pub pages: Vec<CompiledContract>,
 }
 
 impl CompiledContract {
@@ -58,7 +60,29 @@ impl CompiledContract {
         let prefix = [0x61, high, low, 0x80, 0x60, 0x0a, 0x5f, 0x39, 0x5f, 0xf3];
         let creation_code = Bytes::from([&prefix[..], &runtime_code].concat());
         let code_hash = keccak256(&runtime_code);
-        Ok(Self { name: name.into(), abi_json: "[]".into(), creation_code, runtime_code, code_hash })
+        let (name, abi_json) = (name.into(), "[]".into());
+        Ok(Self { name, abi_json, creation_code, runtime_code, code_hash, pages: Vec::new() })
+    }
+
+    /// The same with its pages, which have to be those that its code names, in that order.
+    ///
+    /// # Errors
+    /// [`EvmError::NotSelfContained`] when they are others.
+    pub fn with_pages(self, pages: Vec<Self>) -> Result<Self, EvmError> {
+        let named = KeyObject::read(&self.runtime_code).map(|object| object.pages).unwrap_or_default();
+        if named != pages.iter().map(Self::place).collect::<Vec<_>>() {
+            return Err(EvmError::NotSelfContained {
+                contract: self.name,
+                reason: "its pages are others than its code names",
+            });
+        }
+        Ok(Self { pages, ..self })
+    }
+
+    /// Where the factory puts it.
+    #[must_use]
+    pub fn place(&self) -> Address {
+        factory::place_of(&self.creation_code)
     }
 }
 
@@ -187,7 +211,8 @@ fn finish(name: String, contract: Contract) -> Result<CompiledContract, EvmError
         return Err(EvmError::ContractTooLarge { contract: name, size: runtime_code.len(), limit: MAX_RUNTIME_BYTES });
     }
     let abi_json = serde_json::to_string(&contract.abi.unwrap_or_default()).unwrap_or_else(|_| "[]".to_owned());
-    Ok(CompiledContract { abi_json, creation_code, code_hash: keccak256(&runtime_code), runtime_code, name })
+    let code_hash = keccak256(&runtime_code);
+    Ok(CompiledContract { abi_json, creation_code, code_hash, runtime_code, name, pages: Vec::new() })
 }
 
 /// Cuts at a character boundary.

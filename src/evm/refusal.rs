@@ -6,8 +6,8 @@ pub use claims::ClaimRefusal;
 
 use super::bindings::{
     IClaimRegistry::IClaimRegistryErrors as OfClaims, IModelRegistry::IModelRegistryErrors as OfModels,
-    INativeVerifier::INativeVerifierErrors as OfNative, IProofRegistry::IProofRegistryErrors as OfProofs,
-    IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
+    INativeVerifier::INativeVerifierErrors as OfNative, INetworkVerifier::INetworkVerifierErrors as OfNetwork,
+    IProofRegistry::IProofRegistryErrors as OfProofs, IVerifierAdapter::IVerifierAdapterErrors as OfAdapter,
 };
 use crate::FailureClass;
 use alloy::{
@@ -106,6 +106,26 @@ pub enum Refusal {
     /// The model's code holds a verifying key, but not the model's.
     #[error("the model's code holds the verifying key with digest {0}, which is not the model's")]
     KeyDigest(B256),
+    /// The model's key object has another program than its key names.
+    #[error(
+        "the model's code has the program with digest {0}, which its verifying key does not name; is a page another one?"
+    )]
+    ProgramDigest(B256),
+    /// The program in the model's key object is not one that the verifier takes.
+    #[error(
+        "the program in the model's code is refused: {what}, at its byte {offset}; no proof of this model is accepted"
+    )]
+    Program {
+        /// What of it.
+        what: &'static str,
+        /// Where, in bytes; 0 where that says nothing.
+        offset: U256,
+    },
+    /// A contract that the verifier calls is not there, or is another one.
+    #[error(
+        "the part of the verifier has code hash {0}, which is not the one that the verifier names; deploy the verifier anew"
+    )]
+    PartInvalid(B256),
     /// The verifier has no points of the model's SRS.
     #[error("the verifier does not know SRS {0}; each ceremony has a verifier of its own")]
     UnknownSrs(B256),
@@ -175,6 +195,9 @@ impl Refusal {
         if let Ok(error) = OfNative::abi_decode_validate(data) {
             return Self::of_native(error);
         }
+        if let Ok(error) = OfNetwork::abi_decode_validate(data) {
+            return Self::of_network(error);
+        }
         if let Some(refusal) = OfClaims::abi_decode_validate(data).ok().and_then(ClaimRefusal::decode) {
             return Self::Claim(refusal);
         }
@@ -200,6 +223,27 @@ impl Refusal {
             OfNative::PointInvalid(error) => Self::PointInvalid(error.offset),
             OfNative::CommitmentInvalid(error) => Self::CommitmentInvalid(error.offset),
             OfNative::PrecompileFailed(error) => Self::PrecompileFailed(error.precompile),
+        }
+    }
+
+    fn of_network(error: OfNetwork) -> Self {
+        let program = |what, offset| Self::Program { what, offset };
+        match error {
+            OfNetwork::ProgramDigest(error) => Self::ProgramDigest(error.digest),
+            OfNetwork::PartInvalid(error) => Self::PartInvalid(error.codeHash),
+            OfNetwork::ProgramLength(error) => program("it does not end where its last operation does", error.length),
+            OfNetwork::ProgramEnd(_) => program("it ends within a kind", U256::ZERO),
+            OfNetwork::ProgramHeader(_) => program("a number is outside of the protocol's bounds", U256::ZERO),
+            OfNetwork::ProgramKind(error) => program("a kind", error.offset),
+            OfNetwork::ProgramTensor(error) => program("a tensor", error.offset),
+            OfNetwork::ProgramPort(error) => program("a port", error.offset),
+            OfNetwork::ProgramAccess(error) => program("an access", error.offset),
+            OfNetwork::ProgramTerm(error) => program("a term", error.offset),
+            OfNetwork::ProgramHat(error) => program("a public hat", error.offset),
+            OfNetwork::ProgramSegment(error) => program("a segment", error.offset),
+            OfNetwork::ProgramLimit(error) => {
+                program("it has more of something than the protocol allows", error.offset)
+            }
         }
     }
 
@@ -265,6 +309,7 @@ mod tests {
             .chain(OfModels::selectors())
             .chain(OfProofs::selectors())
             .chain(OfNative::selectors())
+            .chain(OfNetwork::selectors())
             .chain(OfClaims::selectors());
         for selector in selectors {
             // Two words of arguments, or one, or none: whichever it takes.

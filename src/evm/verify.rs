@@ -11,12 +11,12 @@
 //! | returns something else, or meets an exception | [`EvmError::UnexpectedReturn`], [`EvmError::Halted`] |
 
 use super::{
-    Call, EmbeddedEvm, EvmError, Gas, Outcome, Refusal,
+    Call, EmbeddedEvm, EvmError, Gas, Outcome, Page, Refusal, artifacts,
     bindings::{IBatchVerifierAdapter, IEzklVerifier, IVerifierAdapter, ModelKey},
 };
 use crate::proof::Verdict;
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, address},
+    primitives::{Address, B256, Bytes, U256, address, keccak256},
     sol_types::SolCall,
 };
 use serde::Serialize;
@@ -24,6 +24,8 @@ use serde::Serialize;
 /// Where contracts stand in the embedded EVM when no chain says so.
 const VERIFIER: Address = address!("0x5afe000000000000000000000000000000000001");
 const ADAPTER: Address = address!("0x5afe000000000000000000000000000000000002");
+/// Other places for the adapter, in whose way a model's code and four pages cannot all be.
+const OTHERS: u8 = 16;
 
 /// Verifiers are to give the same answer on every chain, so the chain id is none that exists.
 const NO_CHAIN: u64 = 0;
@@ -36,6 +38,91 @@ pub struct EvmVerification {
     pub verdict: Verdict,
     /// The price of this call.
     pub gas: Gas,
+}
+
+impl EvmVerification {
+    /// Whether it ended because the gas of a transaction was gone, in the adapter or in what it called: the proof may be
+    /// valid, but no transaction can say so.
+    #[must_use]
+    pub fn used_up_gas(&self) -> bool {
+        // A call gets 63 of 64 parts of what is left.
+        !self.verdict.is_valid() && self.gas.transaction > super::embedded::GAS_LIMIT / 64 * 62
+    }
+}
+
+/// The code behind a model id.
+#[derive(Clone, Copy, Debug)]
+pub struct Contracts<'a> {
+    /// The adapter's run-time code. What it calls besides is this release's ([`artifacts::part_of`]): its code names the hash.
+    pub adapter: &'a Bytes,
+    /// The model's own code, which is installed at `modelCode`; `None` for adapters that need none.
+    pub model_code: Option<&'a Bytes>,
+    /// What the model's own code names by address. A page without code is not there.
+    pub pages: &'a [Page],
+}
+
+impl Contracts<'_> {
+    /// Calls `verify` of the adapter, which calls or reads the model's own code: what `ProofRegistry.submit` does on-chain.
+    ///
+    /// # Errors
+    /// [`EvmError`] when there is no verdict; see the module's table.
+    pub fn verify(
+        &self,
+        key: &ModelKey,
+        context_id: B256,
+        public_values: &Bytes,
+        proof: &Bytes,
+    ) -> Result<EvmVerification, EvmError> {
+        self.run(key, &adapter_call(key, context_id, public_values, proof))
+    }
+
+    /// Like [`Contracts::verify`] for one proof of several statements, each a context id with public values: calls
+    /// `verifyBatch`, which not every adapter has.
+    ///
+    /// # Errors
+    /// [`EvmError`] when there is no verdict; see the module's table.
+    pub fn verify_batch(
+        &self,
+        key: &ModelKey,
+        statements: &[(B256, Bytes)],
+        proof: &Bytes,
+    ) -> Result<EvmVerification, EvmError> {
+        self.run(key, &batch_call(key, statements, proof))
+    }
+
+    fn run<C: SolCall>(&self, key: &ModelKey, call: &C) -> Result<EvmVerification, EvmError> {
+        let mut evm = EmbeddedEvm::new(NO_CHAIN);
+        for page in self.pages.iter().filter(|page| !page.code.is_empty()) {
+            evm.install(page.address, &page.code, "page of the model's program")?;
+        }
+        if let Some(code) = self.model_code {
+            evm.install(key.modelCode, code, "model's code")?;
+        }
+        let part = artifacts::part_of(keccak256(self.adapter));
+        let adapter = self.free_place(key);
+        evm.install(adapter, self.adapter, "adapter")?;
+        if let Some(part) = part {
+            evm.install(part_place(adapter), &part.deployed_bytecode, "adapter's part")?;
+        }
+        judge(evm.call(adapter, &call.abi_encode().into())?, &Bytes::new())
+    }
+
+    /// A place for the adapter, and for its part, where nothing else is.
+    fn free_place(&self, key: &ModelKey) -> Address {
+        let taken = |at: Address| key.modelCode == at || self.pages.iter().any(|page| page.address == at);
+        let places = (0..OTHERS).map(|number| {
+            let mut place = ADAPTER;
+            place[18] = number;
+            place
+        });
+        places.into_iter().find(|&place| !taken(place) && !taken(part_place(place))).unwrap_or(ADAPTER)
+    }
+}
+
+/// Where an adapter's part is: the first contract that the adapter has created.
+#[must_use]
+pub fn part_place(adapter: Address) -> Address {
+    adapter.create(1)
 }
 
 /// Calls `verifyProof(proof, instances)` of a generated EZKL verifier. `instances` are field elements.
@@ -64,7 +151,7 @@ pub fn verify_through_adapter(
     public_values: &Bytes,
     proof: &Bytes,
 ) -> Result<EvmVerification, EvmError> {
-    through_adapter(adapter, model_code, key, &adapter_call(key, context_id, public_values, proof))
+    Contracts { adapter, model_code, pages: &[] }.verify(key, context_id, public_values, proof)
 }
 
 /// Like [`verify_through_adapter`] for one proof of several statements, each a context id with public values: calls
@@ -79,25 +166,10 @@ pub fn verify_batch_through_adapter(
     statements: &[(B256, Bytes)],
     proof: &Bytes,
 ) -> Result<EvmVerification, EvmError> {
-    through_adapter(adapter, model_code, key, &batch_call(key, statements, proof))
+    Contracts { adapter, model_code, pages: &[] }.verify_batch(key, statements, proof)
 }
 
-fn through_adapter<C: SolCall>(
-    adapter: &Bytes,
-    model_code: Option<&Bytes>,
-    key: &ModelKey,
-    call: &C,
-) -> Result<EvmVerification, EvmError> {
-    let mut evm = EmbeddedEvm::new(NO_CHAIN);
-    if let Some(code) = model_code {
-        evm.install(key.modelCode, code, "model's code")?;
-    }
-    let adapter_address = if key.modelCode == ADAPTER { VERIFIER } else { ADAPTER };
-    evm.install(adapter_address, adapter, "adapter")?;
-    judge(evm.call(adapter_address, &call.abi_encode().into())?, &Bytes::new())
-}
-
-/// The call that [`verify_batch_through_adapter`] makes, for making it elsewhere.
+/// The call that [`Contracts::verify_batch`] makes, for making it elsewhere.
 #[must_use]
 pub fn batch_call(
     key: &ModelKey,
@@ -113,7 +185,7 @@ pub fn batch_call(
     }
 }
 
-/// The call that [`verify_through_adapter`] makes, for making it elsewhere.
+/// The call that [`Contracts::verify`] makes, for making it elsewhere.
 #[must_use]
 pub fn adapter_call(
     key: &ModelKey,
@@ -227,5 +299,6 @@ mod tests {
         };
         assert!(at(ADAPTER).verdict.is_valid());
         assert!(at(VERIFIER).verdict.is_valid());
+        assert!(at(part_place(ADAPTER)).verdict.is_valid());
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | backend | off-chain | embedded EVM |
 //! |---|---|---|
-//! | native | the native verifier, with the key in the key object | this release's `NativeVerifier`, or `NativeTestVerifier` |
+//! | native | the native verifier, with the key in the key object | this release's `NativeVerifier`, of networks `NetworkVerifier`, or theirs of the TEST SRS |
 //! | EZKL | not available: its verifier needs the verifying key itself | this release's `EzklAdapter` over the generated verifier |
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::{Control, native, srs_kind},
-    evm::{self, EvmVerification},
+    evm::{self, Contracts, EvmVerification},
     proof::{Bundle, Statement, Verdict, identity::ModelParts},
 };
 use alloy::primitives::{B256, Bytes};
@@ -91,7 +91,7 @@ pub(super) fn off_chain(bundle: &Bundle, control: &Control) -> Result<Option<(Ve
     control.stage("verify off-chain");
     let start = Instant::now();
     let schema = Some(&bundle.manifest().schema);
-    let verdict = native::verify_with_key_object(&parts, code, schema, bundle.statements(), bundle.proof())?;
+    let verdict = native::verify_with_key_object(&parts, code, &[], schema, bundle.statements(), bundle.proof())?;
     Ok(Some((verdict, start.elapsed())))
 }
 
@@ -99,6 +99,9 @@ pub(super) fn off_chain(bundle: &Bundle, control: &Control) -> Result<Option<(Ve
 pub(super) fn in_evm(bundle: &Bundle, control: &Control) -> Result<CarriedReport, PipelineError> {
     let mut report = verify_in_evm(bundle, carried(bundle)?, control)?;
     report.warnings.push(Warning::OwnCode.to_string());
+    if has_unseen_parts(bundle) {
+        report.warnings.push(Warning::UnseenProgram.to_string());
+    }
     Ok(report)
 }
 
@@ -113,7 +116,14 @@ fn contradiction(bundle: &Bundle, code: &Bytes) -> Option<String> {
     if !evm::artifacts::is_native_verifier(parts.adapter_id) {
         return None;
     }
-    native::check_model(&parts, code, schema).err()
+    // Code that goes on in pages is carried by no bundle of this program.
+    native::check_model(&parts, code, &[], schema).err()
+}
+
+/// Whether the bundle's model is a network whose program has parts that no bundle carries.
+pub(super) fn has_unseen_parts(bundle: &Bundle) -> bool {
+    let parts = bundle.manifest().model_parts();
+    bundle.manifest().model_code.as_ref().is_some_and(|code| native::has_unseen_parts(&parts, code))
 }
 
 fn carried(bundle: &Bundle) -> Result<&Bytes, PipelineError> {
@@ -136,7 +146,8 @@ pub fn verify_in_evm(bundle: &Bundle, code: &Bytes, control: &Control) -> Result
         return Err(PipelineError::NoModelCode(bundle.model_id()));
     }
     let key = model_key(bundle.model_id(), &parts);
-    let embedded_evm = run_contracts(&adapter.deployed_bytecode, code, &key, bundle.statements(), bundle.proof())?;
+    let contracts = Contracts { adapter: &adapter.deployed_bytecode, model_code: Some(code), pages: &[] };
+    let embedded_evm = run_contracts(&contracts, &key, bundle.statements(), bundle.proof())?;
     Ok(CarriedReport {
         statement_ids: bundle.statements().iter().map(Statement::id).collect(),
         model_id: bundle.model_id(),

@@ -176,8 +176,9 @@ fn listed(available: &[String]) -> String {
 
 fn no_adapter(adapter: B256) -> String {
     if adapter.is_zero() {
-        return "this release puts no proofs of this model on a chain: it is a general network, which no command registers with \
-                its verifier contract yet, or its SRS is none that a contract has points of. Prove and verify it off-chain"
+        return "this release puts no proofs of this model on a chain: its SRS is none that a contract has points of, it needs \
+                more of them than the contract has, or verifying it takes more gas than a transaction has. Prove and verify \
+                it off-chain"
             .into();
     }
     format!("adapter {adapter} is none of this release: it verifies native and EZKL proofs")

@@ -1,6 +1,6 @@
 //! What an audit cannot see on a chain: the backend's own verifier, and whether the contract was made from the key.
 
-use super::{EZKLIntegration, PipelineError, Prepared};
+use super::{EZKLIntegration, PipelineError, Prepared, verification::Warning};
 use crate::{
     backend::{Control, ModelCode, native},
     chain::{OffChainAnswer, OffChainRequest, OffChainVerifier},
@@ -23,25 +23,30 @@ impl Reverifier {
         Self { integrations, control }
     }
 
-    fn answer(&self, request: &OffChainRequest) -> Result<Verdict, PipelineError> {
+    /// The verdict, and whether parts of the program were not seen.
+    fn answer(&self, request: &OffChainRequest) -> Result<(Verdict, bool), PipelineError> {
         let statements = &request.statements;
         let (integration, prepared) = match (self.find(request.model_id), &request.model_code) {
             (Err(PipelineError::UnknownModel(_)), Some(code))
                 if evm::artifacts::is_native_verifier(request.model.adapter_id) =>
             {
-                let schema = request.schema.as_ref();
-                return Ok(native::verify_with_key_object(&request.model, code, schema, statements, &request.proof)?);
+                let (schema, pages) = (request.schema.as_ref(), &request.pages);
+                let (model, proof) = (&request.model, &request.proof);
+                let verdict = native::verify_with_key_object(model, code, pages, schema, statements, proof)?;
+                return Ok((verdict, native::has_unseen_parts(model, code)));
             }
             (found, _) => found?,
         };
         let rebuilt = self.rebuild_code(integration, &prepared)?;
         if rebuilt != request.model.model_code_hash {
-            return Ok(Verdict::invalid(format!(
+            let verdict = Verdict::invalid(format!(
                 "the code that the verifying key leads to has hash {rebuilt}, the model's is {}",
                 request.model.model_code_hash
-            )));
+            ));
+            return Ok((verdict, false));
         }
-        Ok(integration.backend().verify(&prepared.artifacts, statements, &request.proof, &self.control)?)
+        let verdict = integration.backend().verify(&prepared.artifacts, statements, &request.proof, &self.control)?;
+        Ok((verdict, false))
     }
 
     fn find(&self, model_id: B256) -> Result<(&EZKLIntegration, Prepared), PipelineError> {
@@ -70,7 +75,8 @@ impl Reverifier {
 impl OffChainVerifier for Reverifier {
     fn verify(&self, request: &OffChainRequest) -> OffChainAnswer {
         match self.answer(request) {
-            Ok(verdict) => OffChainAnswer::Verdict(verdict),
+            Ok((verdict, false)) => OffChainAnswer::Verdict(verdict),
+            Ok((verdict, true)) => OffChainAnswer::Qualified(verdict, Warning::UnseenProgram.to_string()),
             Err(error) => OffChainAnswer::NotAvailable(error.to_string()),
         }
     }

@@ -3,7 +3,7 @@
 use crate::world;
 use alloy::{
     primitives::{Address, Bytes},
-    providers::RootProvider,
+    providers::{Provider, RootProvider},
     rpc::types::TransactionReceipt,
 };
 use std::sync::{Arc, LazyLock};
@@ -14,7 +14,7 @@ use zkinfer::{
         native::{Committed, NativeBackend, SrsSource},
     },
     chain::{
-        Account, BatchSubmission, ChainError, Client, Contracts, Devnet, Node,
+        Account, BatchSubmission, ChainError, Client, Contracts, Deployment, Devnet, Node,
         bindings::Refusal,
         client::{ModelEntry, read_claim},
     },
@@ -49,10 +49,15 @@ impl Prover {
 
     fn with(widths: &[usize], backend: NativeBackend) -> Self {
         let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(widths, 1).unwrap())).unwrap();
+        Self::of_model(&model, backend)
+    }
+
+    /// Any model of one input tensor.
+    pub(crate) fn of_model(model: &Model, backend: NativeBackend) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let integration = EZKLIntegration::new(Arc::new(backend), Cache::at(dir.path().into()));
-        let prepared = integration.prepare(&model, &Control::default()).unwrap();
-        Self { prepared, integration, inputs: widths[0], _dir: dir }
+        let prepared = integration.prepare(model, &Control::default()).unwrap();
+        Self { prepared, integration, inputs: model.inputs()[0].elements(), _dir: dir }
     }
 
     /// One proof of as many different inputs as there are contexts.
@@ -86,6 +91,8 @@ pub(crate) static SMALL: LazyLock<Prover> = LazyLock::new(|| Prover::of(&[6, 8, 
 pub(crate) struct NativeWorld {
     pub(crate) client: Client,
     pub(crate) contracts: Contracts,
+    /// The model's own code.
+    pub(crate) key: Deployment,
     devnet: Devnet,
 }
 
@@ -107,7 +114,7 @@ impl NativeWorld {
         };
         let registration = client.register(contracts.model_registry.address, &entry).await.unwrap();
         assert_eq!(registration.model_id, prover.prepared.artifacts.model_id());
-        Self { client, contracts, devnet }
+        Self { client, contracts, key, devnet }
     }
 
     pub(crate) fn registry(&self) -> Address {
@@ -138,6 +145,10 @@ impl NativeWorld {
 
     pub(crate) fn provider(&self) -> RootProvider {
         crate::rpc::provider(&self.devnet)
+    }
+
+    pub(crate) async fn cheat(&self, method: &'static str, parameters: serde_json::Value) {
+        let _: serde_json::Value = self.provider().raw_request(method.into(), parameters).await.unwrap();
     }
 
     pub(crate) async fn recorded(&self, statement: &Statement) -> bool {

@@ -1,14 +1,21 @@
-//! The real native proofs of `tests/solidity/ProofRegistry.native.t.sol`: made for a registry at a fixed address.
+//! The real native proofs of `tests/solidity/ProofRegistry.native.t.sol` and `ProofRegistry.network.t.sol`: made for a registry at a
+//! fixed address.
 //!
 //! `ZKINFER_WRITE_FIXTURES=1 cargo test --test chain registry_fixture` makes them anew; the test checks them.
 
-use crate::native_world::SMALL;
+use crate::{
+    native_world::{Prover, SMALL},
+    networks::CNN,
+};
 use alloy::primitives::{Address, B256, Bytes, address};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::LazyLock};
 use zkinfer::{
     chain::bindings::ModelKey,
-    evm::{artifacts, verify_batch_through_adapter},
+    evm::{
+        artifacts::{self, Artifact},
+        verify_batch_through_adapter,
+    },
     proof::{
         Assignment, Context, PublicValues, Statement,
         identity::{self, proof_hash},
@@ -45,7 +52,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn prove(jobs: u8, first: u8) -> Self {
+    fn prove(prover: &Prover, jobs: u8, first: u8) -> Self {
         let (consumer, deadline) = (Address::repeat_byte(0xc0), 2_000_000_000);
         let jobs: Vec<B256> = (0..jobs).map(|job| B256::repeat_byte(first + job)).collect();
         let context = |&job: &B256| Context::Chain {
@@ -53,7 +60,7 @@ impl Batch {
             registry: REGISTRY,
             assignment: Assignment { submitter: SUBMITTER, consumer, job, deadline },
         };
-        let bundle = SMALL.prove(&jobs.iter().map(context).collect::<Vec<_>>());
+        let bundle = prover.prove(&jobs.iter().map(context).collect::<Vec<_>>());
         Self {
             submitter: SUBMITTER,
             consumer,
@@ -82,25 +89,25 @@ impl Batch {
 }
 
 impl Fixture {
-    fn path() -> PathBuf {
-        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/native-registry.json"].iter().collect()
+    fn path(name: &str) -> PathBuf {
+        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
     }
 
-    fn write() {
-        let artifacts = &SMALL.prepared.artifacts;
+    fn write(name: &str, prover: &Prover) {
+        let artifacts = &prover.prepared.artifacts;
         let identity = artifacts.identity();
         let fixture = Self {
             chain_id: CHAIN,
             registry: REGISTRY,
             model_id: artifacts.model_id(),
-            model_code: SMALL.prepared.verifier.as_ref().unwrap().runtime_code.clone(),
+            model_code: prover.prepared.verifier.as_ref().unwrap().runtime_code.clone(),
             vk_digest: identity.vk_digest,
             schema_hash: identity::schema_hash(&identity.schema),
             srs_id: identity.srs_id,
-            single: Batch::prove(1, 1),
-            four: Batch::prove(4, 2),
+            single: Batch::prove(prover, 1, 1),
+            four: Batch::prove(prover, 4, 2),
         };
-        std::fs::write(Self::path(), serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
+        std::fs::write(Self::path(name), serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
     }
 }
 
@@ -108,10 +115,19 @@ impl Fixture {
 /// is any: the registry takes it from the model registry.
 #[test]
 fn the_committed_proofs_are_valid() {
+    check("native-registry.json", &SMALL, artifacts::native_verifier());
+}
+
+#[test]
+fn the_committed_proofs_of_a_network_are_valid() {
+    check("network-registry.json", &CNN, artifacts::network_verifier());
+}
+
+fn check(name: &str, prover: &LazyLock<Prover>, verifier: &Artifact) {
     if std::env::var_os("ZKINFER_WRITE_FIXTURES").is_some() {
-        Fixture::write();
+        Fixture::write(name, prover);
     }
-    let fixture: Fixture = serde_json::from_str(&std::fs::read_to_string(Fixture::path()).unwrap()).unwrap();
+    let fixture: Fixture = serde_json::from_str(&std::fs::read_to_string(Fixture::path(name)).unwrap()).unwrap();
     let key = ModelKey {
         modelId: fixture.model_id,
         modelCode: Address::repeat_byte(0x0c),
@@ -119,7 +135,7 @@ fn the_committed_proofs_are_valid() {
         schemaHash: fixture.schema_hash,
         srsId: fixture.srs_id,
     };
-    let adapter = &artifacts::native_verifier().deployed_bytecode;
+    let adapter = &verifier.deployed_bytecode;
     for (batch, count) in [(&fixture.single, 1), (&fixture.four, 4)] {
         let statements = batch.statements(fixture.model_id);
         assert_eq!(statements.iter().map(Statement::id).collect::<Vec<_>>(), batch.statement_ids);

@@ -30,7 +30,7 @@ fn with(code: &Bytes, change: impl FnOnce(&mut ModelParts)) -> String {
     let mut parts = BUNDLE.manifest().model_parts();
     change(&mut parts);
     let statement = Statement { model_id: model_id(&parts), ..BUNDLE.statement().clone() };
-    reason(verify_with_key_object(&parts, code, None, &[statement], BUNDLE.proof()).unwrap())
+    reason(verify_with_key_object(&parts, code, &[], None, &[statement], BUNDLE.proof()).unwrap())
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn each_part_of_the_model_is_compared_with_the_key_object() {
 fn statements_are_of_the_model_and_neither_none_nor_too_many() {
     let (parts, one) = (BUNDLE.manifest().model_parts(), BUNDLE.statement().clone());
     let verify = |statements: &[Statement]| {
-        reason(verify_with_key_object(&parts, &code(), None, statements, BUNDLE.proof()).unwrap())
+        reason(verify_with_key_object(&parts, &code(), &[], None, statements, BUNDLE.proof()).unwrap())
     };
     assert_eq!(verify(std::slice::from_ref(&one)), "valid");
     assert!(verify(&[]).contains("0 statements"));

@@ -297,11 +297,11 @@ fn a_key_object_whose_schema_lies_is_refused() {
         };
         let proof = Bytes::from(proof.to_bytes());
         let verdict = |schema: Option<&Bytes>| {
-            verify_with_key_object(&parts, code, schema, std::slice::from_ref(&statement), &proof).unwrap()
+            verify_with_key_object(&parts, code, &[], schema, std::slice::from_ref(&statement), &proof).unwrap()
         };
         assert_eq!(verdict(None), Verdict::Valid, "the proof is honest");
         assert!(reason(verdict(Some(&schema))).contains(expected));
-        assert!(check_model(&parts, code, &schema).unwrap_err().contains(expected));
+        assert!(check_model(&parts, code, &[], &schema).unwrap_err().contains(expected));
         let honest = &artifacts.identity().schema;
         assert!(reason(verdict(Some(honest))).contains("the schema is another model's"));
         let manifest = Manifest {
@@ -329,7 +329,7 @@ fn a_key_object_whose_schema_lies_is_refused() {
     }
     assert_eq!(bundles, 2);
     let parts = HIDES_INPUTS.bundle.manifest().model_parts();
-    assert_eq!(check_model(&parts, code, &artifacts.identity().schema), Ok(()));
+    assert_eq!(check_model(&parts, code, &[], &artifacts.identity().schema), Ok(()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Models that are no perceptrons, from ONNX to a verified proof: the convolutional digits model, and one with copies.
 
 use crate::world::{World, fresh_cache, seven};
+use alloy::primitives::B256;
 use std::{
     fs,
     path::Path,
@@ -11,6 +12,7 @@ use zkinfer::{
         ArtifactIdentity, Artifacts, BackendError, Control, Openings, ProvingBackend, TensorOpening,
         native::{Committed, ModelOpening, NativeBackend, SrsSource},
     },
+    evm::artifacts,
     model::{Input, Model, network::Report, synthetic::Graph},
     pipeline::{
         EZKLIntegration, Prepared, ProofGenerator, ProofVerifier,
@@ -36,13 +38,13 @@ fn copying() -> Model {
     Model::from_onnx(graph.finish(&name, &[3, 3])).unwrap()
 }
 
-fn copied_input() -> Input {
+pub(crate) fn copied_input() -> Input {
     Input::new(vec![vec![0.5, 0.25, 1.0, 0.0, 0.125, 0.75]]).unwrap()
 }
 
-static NETWORK: LazyLock<World> = LazyLock::new(|| World::of(&cnn(), NativeBackend::new()));
-static COPYING: LazyLock<World> = LazyLock::new(|| World::of(&copying(), NativeBackend::new()));
-static PROVEN: LazyLock<Bundle> = LazyLock::new(|| NETWORK.prove(&seven(), Context::Offchain {}));
+pub(crate) static NETWORK: LazyLock<World> = LazyLock::new(|| World::of(&cnn(), NativeBackend::new()));
+pub(crate) static COPYING: LazyLock<World> = LazyLock::new(|| World::of(&copying(), NativeBackend::new()));
+pub(crate) static PROVEN: LazyLock<Bundle> = LazyLock::new(|| NETWORK.prove(&seven(), Context::Offchain {}));
 
 fn verdict(world: &World, bundle: &Bundle) -> Verdict {
     let artifacts = &world.prepared.artifacts;
@@ -61,7 +63,9 @@ fn convolutional_models_are_proven_and_say_what_the_float_model_says() {
     assert_eq!(verdict(&NETWORK, &PROVEN), Verdict::Valid);
     close(&NETWORK, &cnn(), &PROVEN, &seven(), 0.02);
     let identity = NETWORK.prepared.artifacts.identity();
-    assert!(identity.adapter_id.is_zero() && identity.model_code_hash.is_zero(), "no contract verifies networks");
+    assert_eq!(identity.adapter_id, artifacts::network_verifier().code_hash());
+    let own = NETWORK.prepared.verifier.as_ref().unwrap();
+    assert_eq!((identity.model_code_hash, own.pages.len()), (own.code_hash, 0));
     assert_eq!(PROVEN.proof().len() as u64, identity.proof_bytes);
     let provenance = NETWORK.prepared.artifacts.provenance().unwrap().unwrap();
     assert_eq!(provenance.figures["calibration"], "shipped");
@@ -83,7 +87,7 @@ fn a_batch_of_a_network_is_valid_as_a_whole_and_in_its_order() {
     let runs: Vec<_> = witnesses.iter().map(|witness| (witness, Context::Offchain {})).collect();
     let bundle = generator.prove_batch(&runs, &Control::default()).unwrap();
     let report = ProofVerifier::new(&*NETWORK.backend, &NETWORK.prepared).verify(&bundle, &Control::default()).unwrap();
-    assert!(report.verdict().is_valid());
+    assert!(report.verdict().is_valid() && report.embedded_evm.unwrap().verdict.is_valid());
     let mut swapped = bundle.statements().to_vec();
     swapped.swap(0, 1);
     let artifacts = &NETWORK.prepared.artifacts;
@@ -211,9 +215,15 @@ fn boundary_every_file_of_a_network_is_the_one_of_its_id() {
         }
     });
     assert!(error.unwrap_err().contains("digest"));
-    let adapter = zkinfer::evm::artifacts::native_verifier_id();
-    let error = opened(ours, |_, identity| identity.adapter_id = adapter).unwrap_err();
-    assert!(error.contains("the adapter"), "{error}");
+    for adapter in [artifacts::native_verifier_id(), artifacts::network_test_verifier().code_hash()] {
+        let error = opened(ours, |_, identity| identity.adapter_id = adapter).unwrap_err();
+        assert!(error.contains("the adapter"), "{error}");
+    }
+    let error = opened(ours, |_, identity| identity.adapter_id = B256::ZERO).unwrap_err();
+    assert!(error.contains("the code hash"), "{error}");
+    let foreign = fs::read(other.file("verifier.json").unwrap()).unwrap();
+    let error = opened(ours, |dir, _| fs::write(dir.join("verifier.json"), foreign).unwrap()).unwrap_err();
+    assert!(error.contains("the hash of its code"), "{error}");
     for (field, value) in [("rows", 4), ("byte_columns", 5), ("tables", 1)] {
         let error = opened(ours, |_, identity| identity.details["network"][field] = value.into()).unwrap_err();
         assert!(error.contains("the shape"), "{field}: {error}");
@@ -223,6 +233,18 @@ fn boundary_every_file_of_a_network_is_the_one_of_its_id() {
     }
     assert!(opened(ours, |_, identity| identity.proof_bytes += 1).unwrap_err().contains("length of a proof"));
     assert!(opened(ours, |_, identity| identity.details["network"] = serde_json::Value::Null).is_err());
+}
+
+/// A model that its owner keeps off the chain is another model: nothing of it says otherwise.
+#[test]
+fn a_network_without_an_adapter_is_another_model() {
+    let ours = &COPYING.prepared;
+    let kept = opened(ours, |dir, identity| {
+        fs::remove_file(dir.join("verifier.json")).unwrap();
+        (identity.adapter_id, identity.model_code_hash) = (B256::ZERO, B256::ZERO);
+    })
+    .unwrap();
+    assert!(kept.verifier.is_none() && kept.artifacts.model_id() != ours.artifacts.model_id());
 }
 
 /// A store has everything that verifying needs, and nothing secret.

@@ -1,6 +1,6 @@
 //! The native prover of this project (`crates/prover`), in this process. It has two systems: multi-layer perceptrons
-//! (`docs/protocol.md`), which contracts verify, and general networks (`docs/protocol-networks.md`), which nothing here puts on
-//! a chain yet. A model that the first one takes is under that one.
+//! (`docs/protocol.md`) and general networks (`docs/protocol-networks.md`), each with a contract. A model that the first one takes
+//! is under that one.
 //!
 //! A model is quantized to integers ([`crate::model::quantize`], [`crate::model::network`]); its proof hides weights and
 //! activations, and binds its statement. Weights, blinding and model secret lie in the artifacts, readable by their owner
@@ -9,9 +9,9 @@
 //! Either side of a model can be hidden ([`NativeBackend::with_hidden`]): its statements then hold a commitment to the
 //! tensor instead of the tensor, and whoever proves gets what opens it ([`Opening`]).
 //!
-//! A model is set up under the ceremony that ships with the program ([`SrsSource`]). There is a contract for it, and one for the
-//! TEST SRS: a model that is set up under another ceremony, or beyond the points of that contract, is proven and verified
-//! off-chain, and its capabilities and warnings say so.
+//! A model is set up under the ceremony that ships with the program ([`SrsSource`]). Each system has a contract for it, and one for
+//! the TEST SRS: a model that is set up under another ceremony, or beyond the points of that contract, is proven and verified
+//! off-chain, and its capabilities and warnings say so. So is a network whose verification takes more gas than a transaction has.
 
 mod bound;
 mod calibration;
@@ -27,7 +27,7 @@ mod srs;
 mod system;
 
 pub use calibration::Source;
-pub use carried::{check_model, verify_with_key_object};
+pub use carried::{check_model, has_unseen_parts, verify_with_key_object};
 pub use imported::ImportedPowers;
 pub use model_opening::{MAX_MODEL_OPENING_BYTES, ModelOpening};
 pub use srs::SrsSource;
@@ -67,7 +67,7 @@ use system::{AnyProver, AnyVerifier, Key, Proven, SecretKey};
 use zeroize::Zeroizing;
 use zkinfer_prover::{
     CircuitError, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues as ProverValues, Request,
-    SampleSecrets, Statement as ProverStatement, Verifier, VerifyingKey,
+    SampleSecrets, Statement as ProverStatement, Verifier,
     circuit::{Layout, Saturation, Shape, Side, Weights},
     network::{NetworkVerifyingKey, Program},
     setup,
@@ -365,25 +365,16 @@ impl ProvingBackend for NativeBackend {
         deadline.check("setup")?;
         control.stage("self-test");
         let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
-        let adapter_id = bound::adapter_of(&vk)?;
+        let adapter_id = bound::adapter_of(&Key::Perceptron(vk.clone()))?;
         let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
         self_test(key, &srs, circuit, &verifier)?;
         Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
     }
 
-    /// The key object. Nothing for a key that the contract would refuse, and for a network, which nothing here registers yet.
+    /// The key object. Nothing for a key that the contract would refuse.
     fn model_code(&self, dir: &Path, _: &Control) -> Result<ModelCode, BackendError> {
-        let path = dir.join(VK);
-        let key = files::read_public(&path)?;
-        if system::is_network(&key) {
-            return Ok(ModelCode::None);
-        }
-        let parsed = VerifyingKey::from_bytes(&key).map_err(|error| damaged(&path, &error))?;
-        if bound::adapter_of(&parsed)?.is_zero() {
-            return Ok(ModelCode::None);
-        }
-        Ok(ModelCode::Object { name: "NativeKey".into(), runtime_code: bound::key_object(&key).into() })
+        bound::model_code(&Key::read_dir(dir)?)
     }
 
     fn check(&self, artifacts: &Artifacts) -> Result<SrsKind, BackendError> {

@@ -1,18 +1,20 @@
 //! Compiling and setting up a model that is a general network.
 
 use super::{
-    Deadline, Details, Figures, NAME, NativeBackend, calibration, damaged, failed,
+    Deadline, Details, Figures, NAME, NativeBackend, bound, calibration, damaged, failed,
     files::{self, FIXED, PK, PROGRAM, SECRET, VK, WEIGHTS},
     prove_error, refused,
     schema::{self, Interface},
     srs::Needs,
+    system::Key,
     unsupported,
 };
 use crate::{
     backend::{BackendError, Circuit, Control, Keys},
+    evm::{self, EvmError, Page, bindings::ModelKey, verify::Contracts},
     model::{Model, network::Network, quantize::Quantized},
 };
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256, Bytes};
 use std::{fs, path::Path};
 use zkinfer_prover::{
     ModelSecret, Request, SampleSecrets,
@@ -82,30 +84,57 @@ impl NativeBackend {
         files::write_secret(&dir.join(PK), &key.to_bytes())?;
         // The proving key has them.
         fs::remove_file(&path).map_err(BackendError::io(&path))?;
-        let vk = key.verifying_key().clone();
+        let (vk, fixed) = (key.verifying_key().clone(), key.fixed().clone());
         let interface = Interface::of_network(&vk).map_err(|reason| failed("setup", reason))?;
         schema::agrees(&circuit.schema, interface).map_err(|reason| failed("setup", reason))?;
         files::write_public(&dir.join(VK), &vk.to_bytes())?;
         files::write_public(&dir.join(PROGRAM), &vk.program().to_bytes())?;
-        files::write_public(&dir.join(FIXED), &key.fixed().to_bytes())?;
+        files::write_public(&dir.join(FIXED), &fixed.to_bytes())?;
         deadline.check("setup")?;
         control.stage("self-test");
         let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
-        let verifier = NetworkVerifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
+        let verifier = NetworkVerifier::new(vk.clone(), srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
-        self_test(key, &srs, circuit, &verifier)?;
-        // No command registers networks with their contract yet.
-        Ok(Keys { vk_digest, srs_id, adapter_id: B256::ZERO, proof_bytes: proof_bytes as u64 })
+        let (values, proof) = self_test(key, &srs, circuit, &verifier)?;
+        deadline.check("setup")?;
+        control.stage("self-test of the contract");
+        let adapter_id = test_contract(&Key::Network { key: Box::new(vk), fixed }, &values, &proof)?;
+        Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
     }
 }
 
-/// Proves and verifies the input of zeros: keys, program and SRS belong together.
+/// The adapter of a key: zero when there is no contract for it, and when verifying this proof, of the model 0 in the context 0,
+/// takes more gas than a transaction has.
+fn test_contract(key: &Key, values: &Bytes, proof: &Bytes) -> Result<B256, BackendError> {
+    let adapter_id = bound::adapter_of(key)?;
+    let Some(contract) = evm::artifacts::adapter(adapter_id) else { return Ok(B256::ZERO) };
+    let object = bound::key_object(key)?;
+    let page = |page: &evm::CompiledContract| Page { address: page.place(), code: page.runtime_code.clone() };
+    let pages: Vec<Page> = object.pages.iter().map(page).collect();
+    let (adapter, model_code) = (&contract.deployed_bytecode, Some(&object.runtime_code));
+    let model = ModelKey {
+        modelId: B256::ZERO,
+        modelCode: Address::repeat_byte(0xce),
+        vkDigest: key.digest(),
+        schemaHash: B256::ZERO,
+        srsId: key.srs_id(),
+    };
+    match (Contracts { adapter, model_code, pages: &pages }).verify(&model, B256::ZERO, values, proof) {
+        Ok(found) if found.verdict.is_valid() => Ok(adapter_id),
+        Ok(found) if found.used_up_gas() => Ok(B256::ZERO),
+        Err(EvmError::NotExecutable(_)) => Ok(B256::ZERO),
+        Ok(found) => Err(BackendError::UnsoundProof { reason: format!("by the contract: {:?}", found.verdict) }),
+        Err(error) => Err(failed("self-test", error)),
+    }
+}
+
+/// Proves and verifies the input of zeros: keys, program and SRS belong together. Returns the public values and the proof.
 fn self_test(
     key: NetworkProvingKey,
     srs: &Srs,
     circuit: &Circuit,
     verifier: &NetworkVerifier,
-) -> Result<(), BackendError> {
+) -> Result<(Bytes, Bytes), BackendError> {
     let interface = Interface::of_network(verifier.key()).map_err(|reason| failed("self-test", reason))?;
     let inputs = super::zeros(&circuit.schema, interface.inputs);
     let secrets = SampleSecrets::generate(interface.committed).map_err(|error| failed("self-test", error))?;
@@ -114,5 +143,8 @@ fn self_test(
     let proved = prover.prove_committed([0; 32], &[request], &[secrets]);
     let (statements, proof) = proved.map_err(|error| prove_error("self-test", &error))?;
     let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
-    verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
+    let proof = proof.to_bytes();
+    verifier.verify(&statements, &proof).map_err(unsound)?;
+    let values = statements.iter().flat_map(|statement| verifier.key().public_bytes(&statement.ports)).collect();
+    Ok((values, proof.into()))
 }

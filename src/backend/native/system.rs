@@ -1,6 +1,6 @@
-//! The two systems of the native prover behind one face: perceptrons (`docs/protocol.md`), which contracts verify, and general
-//! networks (`docs/protocol-networks.md`). Which one a model is under is what its verifying key says, in its version, and the
-//! model id binds the key.
+//! The two systems of the native prover behind one face: perceptrons (`docs/protocol.md`) and general networks
+//! (`docs/protocol-networks.md`), each with a contract of its own. Which one a model is under is what its verifying key says, in
+//! its version, and the model id binds the key.
 
 use super::{
     Details, NAME, damaged, failed,
@@ -13,7 +13,7 @@ use crate::{
     proof::Statement,
 };
 use alloy::primitives::{B256, Bytes};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 use zkinfer_prover::{
     Claim, PinnedSrs, ProveError, Prover, ProvingKey, PublicValues, Request, SampleSecrets,
@@ -42,13 +42,22 @@ pub(super) fn is_network(key: &[u8]) -> bool {
 impl Key {
     /// The key in the artifacts. Its program and its tables are those that it names, and compute a function.
     pub(super) fn read(artifacts: &Artifacts) -> Result<Self, BackendError> {
-        let path = artifacts.file(VK)?;
+        Self::from_files(|name| Ok(artifacts.file(name)?))
+    }
+
+    /// The same of files that no manifest names yet.
+    pub(super) fn read_dir(dir: &Path) -> Result<Self, BackendError> {
+        Self::from_files(|name| Ok(dir.join(name)))
+    }
+
+    fn from_files(file: impl Fn(&str) -> Result<PathBuf, BackendError>) -> Result<Self, BackendError> {
+        let path = file(VK)?;
         let bytes = files::read_public(&path)?;
         if !is_network(&bytes) {
             let key = VerifyingKey::from_bytes(&bytes).map_err(|error| damaged(&path, &error))?;
             return Ok(Self::Perceptron(key));
         }
-        let [program, fixed] = [PROGRAM, FIXED].map(|name| files::read_public(&artifacts.file(name)?));
+        let [program, fixed] = [PROGRAM, FIXED].map(|name| files::read_public(&file(name)?));
         let (program, fixed) = (program?, fixed?);
         let key = NetworkVerifyingKey::from_bytes(&bytes, &program, &fixed).map_err(|error| damaged(&path, &error))?;
         let tables = key.program().parts().tables;
@@ -67,6 +76,19 @@ impl Key {
         match self {
             Self::Perceptron(key) => (*key.srs_id()).into(),
             Self::Network { key, .. } => (*key.srs_id()).into(),
+        }
+    }
+
+    /// Whether it is a general network's.
+    pub(super) const fn is_network(&self) -> bool {
+        matches!(self, Self::Network { .. })
+    }
+
+    /// The powers of tau in G2 that a verifier needs, as exponents `j` of `tau^(2^j)`.
+    pub(super) fn exponents(&self) -> Vec<usize> {
+        match self {
+            Self::Perceptron(key) => key.exponents(),
+            Self::Network { key, .. } => key.exponents(),
         }
     }
 

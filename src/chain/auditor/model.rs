@@ -9,7 +9,7 @@ use crate::{
         ChainError, Node,
         bindings::{IModelRegistry, ModelKey},
     },
-    evm::artifacts,
+    evm::{KeyObject, Page, artifacts, verify::part_place},
     proof::{
         PublicValues, Schema, TensorSchema,
         identity::{ModelParts, model_id},
@@ -36,6 +36,8 @@ pub(super) struct AuditedModel {
     pub(super) adapter_code: Bytes,
     /// `None`: the model has no code of its own.
     pub(super) model_code: Option<Bytes>,
+    /// What the model's own code names by address.
+    pub(super) pages: Vec<Page>,
     /// `None`: the node did not give it.
     pub(super) schema: Option<Bytes>,
 }
@@ -76,7 +78,7 @@ pub(super) async fn fetch(
     ledger.enter(CheckName::ModelId, id);
     match facts.adapter_name {
         Some(name) => {
-            ledger.enter(CheckName::Adapter, Ok(name.to_owned()));
+            ledger.enter(CheckName::Adapter, part(node, record.adapter, parts.adapter_id, name).await?);
         }
         None => ledger.undecided(
             CheckName::Adapter,
@@ -108,7 +110,35 @@ pub(super) async fn fetch(
         schemaHash: record.schemaHash,
         srsId: record.srsId,
     };
-    Ok(Some(AuditedModel { parts, key, adapter: record.adapter, adapter_code, model_code, schema }))
+    let pages = pages(node, parts.adapter_id, model_code.as_ref()).await?;
+    Ok(Some(AuditedModel { parts, key, adapter: record.adapter, adapter_code, model_code, pages, schema }))
+}
+
+/// What an adapter of this release calls besides, where it calls it: the adapter refuses every other code, and so does the audit.
+async fn part(
+    node: &Node,
+    adapter: Address,
+    adapter_id: B256,
+    name: &str,
+) -> Result<Result<String, String>, ChainError> {
+    let Some(part) = artifacts::part_of(adapter_id) else { return Ok(Ok(name.to_owned())) };
+    let (place, part_name) = (part_place(adapter), &part.contract_name);
+    let code = node.code(place).await?;
+    if code == part.deployed_bytecode {
+        return Ok(Ok(format!("{name}, with {part_name} at {place}")));
+    }
+    Ok(Err(format!("the code at {place} hashes to {}, and is not {part_name} of this release", keccak256(code))))
+}
+
+/// The pages of a network's program. That they are those of the key is for the verifiers to find.
+async fn pages(node: &Node, adapter_id: B256, code: Option<&Bytes>) -> Result<Vec<Page>, ChainError> {
+    let network = code.filter(|_| artifacts::is_network_verifier(adapter_id));
+    let Some(object) = network.and_then(|code| KeyObject::read(code)) else { return Ok(Vec::new()) };
+    let mut pages = Vec::with_capacity(object.pages.len());
+    for address in object.pages {
+        pages.push(Page { address, code: node.code(address).await? });
+    }
+    Ok(pages)
 }
 
 fn state(facts: &mut Facts, record: &IModelRegistry::Model, parts: &ModelParts) {

@@ -1,4 +1,7 @@
-use crate::proof::{Statement, Verdict, identity::ModelParts};
+use crate::{
+    evm::Page,
+    proof::{Statement, Verdict, identity::ModelParts},
+};
 use alloy::primitives::{B256, Bytes};
 use std::fmt::Debug;
 
@@ -13,6 +16,8 @@ pub struct OffChainRequest {
     pub model: ModelParts,
     /// The model's own code, as it stands on the chain; `None` when it has none.
     pub model_code: Option<Bytes>,
+    /// The pages that the model's own code names, as they stand on the chain.
+    pub pages: Vec<Page>,
     /// The schema that the model's registration published; `None` when the node did not give it.
     pub schema: Option<Bytes>,
     /// The canonical proof bytes.
@@ -24,6 +29,8 @@ pub struct OffChainRequest {
 pub enum OffChainAnswer {
     /// The backend's verdict.
     Verdict(Verdict),
+    /// The backend's verdict, and what a reader has to know besides.
+    Qualified(Verdict, String),
     /// No verdict, and why: mostly that this machine has no artifacts of the model.
     NotAvailable(String),
 }

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     chain::{ChainError, Node},
     evm::{
-        EvmError, EvmVerification, Gas, Refusal,
-        verify::{adapter_call, batch_call, verify_batch_through_adapter, verify_through_adapter},
+        Contracts, EvmError, EvmVerification, Gas, Refusal,
+        verify::{adapter_call, batch_call},
     },
     proof::{Statement, Verdict},
 };
@@ -86,13 +86,14 @@ async fn on_chain(
 
 /// Returns what it takes, if the proof is accepted.
 fn embedded(submission: &Submission, model: &AuditedModel, ledger: &mut Ledger, facts: &mut Facts) -> Option<Gas> {
-    let (adapter, code, key, proof) = (&model.adapter_code, model.model_code.as_ref(), &model.key, &submission.proof);
+    let (adapter, model_code, pages) = (&model.adapter_code, model.model_code.as_ref(), &model.pages[..]);
+    let (contracts, key, proof) = (Contracts { adapter, model_code, pages }, &model.key, &submission.proof);
     let verification = match submission.single() {
         Some(statement) => {
             let (context_id, values) = parts(statement);
-            verify_through_adapter(adapter, code, key, context_id, &values, proof)
+            contracts.verify(key, context_id, &values, proof)
         }
-        None => verify_batch_through_adapter(adapter, code, key, &batch(submission), proof),
+        None => contracts.verify_batch(key, &batch(submission), proof),
     };
     facts.embedded_gas = verification.as_ref().ok().map(|verification| verification.gas);
     let name = CheckName::EmbeddedVerification;
@@ -138,6 +139,7 @@ async fn off_chain_again(
                 statements: submission.statements.clone(),
                 model: model.parts,
                 model_code: model.model_code.clone(),
+                pages: model.pages.clone(),
                 schema: model.schema.clone(),
                 proof: submission.proof.clone(),
             };
@@ -145,11 +147,15 @@ async fn off_chain_again(
             answer.unwrap_or_else(|error| OffChainAnswer::NotAvailable(format!("the verifier broke down: {error}")))
         }
     };
+    if let OffChainAnswer::Qualified(_, warning) = &answer {
+        ledger.warn(warning.clone());
+    }
     match answer {
-        OffChainAnswer::Verdict(Verdict::Valid) => {
+        OffChainAnswer::Verdict(Verdict::Valid) | OffChainAnswer::Qualified(Verdict::Valid, _) => {
             ledger.enter(name, Ok("accepted by the backend's own verifier".into()));
         }
-        OffChainAnswer::Verdict(Verdict::Invalid { reason }) => {
+        OffChainAnswer::Verdict(Verdict::Invalid { reason })
+        | OffChainAnswer::Qualified(Verdict::Invalid { reason }, _) => {
             ledger.enter(name, Err(reason));
         }
         OffChainAnswer::NotAvailable(reason) => {

@@ -16,10 +16,11 @@ use std::{
 };
 use zkinfer::{
     backend::{self, Artifacts},
+    evm::KeyObject,
     pipeline::PipelineError,
     proof::{Schema, bundle::MAX_MODEL_CODE_BYTES, identity::schema_hash, schema::Visibility},
 };
-use zkinfer_prover::VerifyingKey;
+use zkinfer_prover::{VerifyingKey, network::NetworkVerifyingKey};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -133,6 +134,16 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
     if bytes.len() > MAX_MODEL_CODE_BYTES {
         return Err(Failure::Input("it is larger than any native verifying key".into()));
     }
+    if let Some(object) = KeyObject::read(&bytes) {
+        return network_key(&bytes, &object);
+    }
+    if bytes.starts_with(&[0, 2]) {
+        return Err(Failure::Input(
+            "it looks like the key of a network, which says nothing without its program: inspect the artifacts' directory, or \
+             the key object of `zkinfer verifier generate`"
+                .into(),
+        ));
+    }
     // A key's own encoding does not begin with zero; the object that is on chains does.
     let (object, encoded) = match bytes.split_first() {
         Some((0, rest)) => (true, rest),
@@ -168,6 +179,36 @@ fn key(bytes: &[u8]) -> Result<(Value, String), Failure> {
         ])
     );
     Ok((value, text))
+}
+
+/// The key object of a network; one that goes on in pages is read as far as it goes.
+fn network_key(bytes: &[u8], object: &KeyObject<'_>) -> Result<(Value, String), Failure> {
+    let code_hash = keccak256(bytes);
+    let mut value = json!({
+        "kind": "vk",
+        "backend": "native",
+        "model_code_hash": code_hash,
+        "pages": object.pages,
+        "is_key_object": true,
+        "bytes": bytes.len(),
+    });
+    let mut rows = vec![("code hash".to_owned(), code_hash.to_string())];
+    if object.pages.is_empty() {
+        let key = NetworkVerifyingKey::from_unregistered_bytes(object.key, object.first);
+        let key = key.map_err(|error| Failure::Input(format!("no native verifying key: {error}")))?;
+        let (digest, srs_id, parts) = (B256::from(key.digest()), B256::from(*key.srs_id()), key.program().parts());
+        value["vk_digest"] = json!(digest);
+        value["srs_id"] = json!(srs_id);
+        value["program_bytes"] = json!(object.first.len());
+        value["rows"] = json!(parts.positions);
+        value["tables"] = json!(parts.tables);
+        value["elements"] = json!(parts.ports.iter().map(|port| port.count).collect::<Vec<_>>());
+        rows.push(("digest".into(), digest.to_string()));
+        rows.push(("SRS".into(), srs_id.to_string()));
+        rows.push(("rows".into(), parts.positions.to_string()));
+    }
+    rows.extend(object.pages.iter().map(|page| ("page".to_owned(), page.to_string())));
+    Ok((value, format!("The key object of a network\n{}", report::rows(&rows))))
 }
 
 fn ezkl_key(bytes: &[u8]) -> (Value, String) {

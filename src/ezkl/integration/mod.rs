@@ -19,7 +19,7 @@ use crate::{
     model::Model,
     storage::{Cache, Lease},
 };
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use metered::Metered;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -68,9 +68,12 @@ pub struct Prepared {
 struct VerifierFile {
     contract: String,
     abi: serde_json::Value,
-    creation_code: alloy::primitives::Bytes,
-    runtime_code: alloy::primitives::Bytes,
+    creation_code: Bytes,
+    runtime_code: Bytes,
     code_hash: B256,
+    /// Run-time code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pages: Vec<Bytes>,
 }
 
 impl EZKLIntegration {
@@ -250,12 +253,16 @@ impl EZKLIntegration {
         let circuit = self.backend.compile(model, dir, control)?;
         let keys = self.backend.setup(&circuit, dir, control)?;
         control.stage("the model's own code");
-        let verifier = match self.backend.model_code(dir, control)? {
+        let code = match keys.adapter_id.is_zero() {
+            true => ModelCode::None,
+            false => self.backend.model_code(dir, control)?,
+        };
+        let verifier = match code {
             ModelCode::Solidity { contract, source } => {
                 write(dir, VERIFIER_SOL, source.as_bytes())?;
                 Some(Compiler::discover()?.compile_named(&source, &contract)?)
             }
-            ModelCode::Object { name, runtime_code } => Some(CompiledContract::data(&name, runtime_code)?),
+            ModelCode::Object { name, runtime_code, pages } => Some(object(&name, runtime_code, pages)?),
             ModelCode::None => None,
         };
         if let Some(contract) = &verifier {
@@ -330,6 +337,12 @@ impl Prepared {
         Ok(Self { artifacts, verifier, srs, built: false, _lease: None })
     }
 
+    /// The model's own code, as bundles carry it: none that goes on in pages, since it says nothing without them.
+    #[must_use]
+    pub fn carried_code(&self) -> Option<&Bytes> {
+        self.verifier.as_ref().filter(|code| code.pages.is_empty()).map(|code| &code.runtime_code)
+    }
+
     /// Where the generated verifier's source lies; `None` when the model has none.
     #[must_use]
     pub fn verifier_source(&self) -> Option<PathBuf> {
@@ -350,6 +363,7 @@ fn to_file(compiled: &CompiledContract) -> Vec<u8> {
         creation_code: compiled.creation_code.clone(),
         runtime_code: compiled.runtime_code.clone(),
         code_hash: compiled.code_hash,
+        pages: compiled.pages.iter().map(|page| page.runtime_code.clone()).collect(),
     };
     // Strings and JSON values only: nothing that serde_json can refuse.
     serde_json::to_vec_pretty(&file).unwrap_or_default()
@@ -361,13 +375,26 @@ fn from_file(path: &Path) -> Result<CompiledContract, PipelineError> {
     if alloy::primitives::keccak256(&file.runtime_code) != file.code_hash {
         return Err(damaged(path, "its code has another hash").into());
     }
-    Ok(CompiledContract {
+    let pages = pages_of(&file.contract, file.pages)?;
+    let contract = CompiledContract {
         name: file.contract,
         abi_json: file.abi.to_string(),
         creation_code: file.creation_code,
         runtime_code: file.runtime_code,
         code_hash: file.code_hash,
-    })
+        pages: Vec::new(),
+    };
+    Ok(contract.with_pages(pages).map_err(|error| damaged(path, &error.to_string()))?)
+}
+
+/// A contract that is data, with the pages that it names.
+fn object(name: &str, runtime_code: Bytes, pages: Vec<Bytes>) -> Result<CompiledContract, PipelineError> {
+    Ok(CompiledContract::data(name, runtime_code)?.with_pages(pages_of(name, pages)?)?)
+}
+
+fn pages_of(name: &str, pages: Vec<Bytes>) -> Result<Vec<CompiledContract>, PipelineError> {
+    let page = |code| CompiledContract::data(&format!("{name}Page"), code);
+    Ok(pages.into_iter().map(page).collect::<Result<_, _>>()?)
 }
 
 fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), PipelineError> {

@@ -155,7 +155,7 @@ impl<'a> ProofGenerator<'a> {
             backend_version: of.backend_version.clone(),
             adapter_id: of.adapter_id,
             model_code_hash: of.model_code_hash,
-            model_code: self.prepared.verifier.as_ref().map(|contract| contract.runtime_code.clone()),
+            model_code: self.prepared.carried_code().cloned(),
             vk_digest: of.vk_digest,
             schema: of.schema.clone(),
             schema_hash: identity::schema_hash(&of.schema),

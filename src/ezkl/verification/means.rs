@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backend::{Control, ProvingBackend, ezkl, native, srs_kind},
-    evm::{self, EvmVerification},
+    evm::{self, CompiledContract, Contracts, EvmVerification, Page},
     ezkl::{PipelineError, Prepared, carried},
     proof::{Bundle, Statement, bundle::BackendName},
 };
@@ -71,7 +71,10 @@ impl Known<'_> {
             return Ok(None);
         };
         let key = model_key(self.model_id(), &parts_of(identity));
-        run_contracts(&adapter.deployed_bytecode, &code.runtime_code, &key, statements, proof).map(Some)
+        let (adapter, model_code) = (&adapter.deployed_bytecode, Some(&code.runtime_code));
+        let page = |page: &CompiledContract| Page { address: page.place(), code: page.runtime_code.clone() };
+        let pages: Vec<Page> = code.pages.iter().map(page).collect();
+        run_contracts(&Contracts { adapter, model_code, pages: &pages }, &key, statements, proof).map(Some)
     }
 
     /// From the artifacts and the backend, never from the bundle: nothing binds what a manifest says beside the ids.
@@ -213,6 +216,7 @@ fn carried_warnings(bundle: &Bundle) -> Vec<Warning> {
         Warning::of_srs(srs_kind(bundle.manifest().srs_id)),
         (backend == Some(BackendName::Ezkl)).then_some(Warning::Transferable),
         Some(Warning::OwnCode),
+        carried::has_unseen_parts(bundle).then_some(Warning::UnseenProgram),
     ];
     found.into_iter().flatten().collect()
 }

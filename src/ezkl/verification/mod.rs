@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     backend::{Control, ProvingBackend},
-    evm::{self, EvmError, EvmVerification, bindings::ModelKey},
+    evm::{self, Contracts, EvmError, EvmVerification, bindings::ModelKey},
     proof::{Bundle, Statement, Verdict, identity::ModelParts},
 };
 use alloy::primitives::{Address, B256, Bytes, address};
@@ -207,8 +207,7 @@ pub(super) const fn model_key(model_id: B256, parts: &ModelParts) -> ModelKey {
 
 /// Runs an adapter over a model's code.
 pub(super) fn run_contracts(
-    adapter: &Bytes,
-    code: &Bytes,
+    contracts: &Contracts<'_>,
     key: &ModelKey,
     statements: &[Statement],
     proof: &Bytes,
@@ -217,11 +216,11 @@ pub(super) fn run_contracts(
     let answer = match statements {
         [statement] => {
             let (context_id, values) = values(statement);
-            evm::verify_through_adapter(adapter, Some(code), key, context_id, &values, proof)
+            contracts.verify(key, context_id, &values, proof)
         }
         batch => {
             let batch: Vec<_> = batch.iter().map(values).collect();
-            evm::verify_batch_through_adapter(adapter, Some(code), key, &batch, proof)
+            contracts.verify_batch(key, &batch, proof)
         }
     };
     match answer {

@@ -57,6 +57,9 @@ pub enum Warning {
     Transferable,
     /// The bundle was verified with its own code, and nobody said which model is relied on.
     OwnCode,
+    /// The model is a network whose program has parts that the bundle does not carry: whether it computes a function is for
+    /// whoever has its artifacts to say.
+    UnseenProgram,
     /// The bundle says that another version of the backend made it.
     UnknownVersion,
     /// The bundle says that it is more than [`OLD`] old.
@@ -77,9 +80,11 @@ impl TrustLevel {
             Warning::TestSrs | Warning::UnlistedSrs | Warning::UnknownVersion => {
                 matches!(self, Self::Testing | Self::Development)
             }
-            Warning::OffChainOnly | Warning::Transferable | Warning::OwnCode | Warning::Old => {
-                !matches!(self, Self::Strict)
-            }
+            Warning::OffChainOnly
+            | Warning::Transferable
+            | Warning::OwnCode
+            | Warning::UnseenProgram
+            | Warning::Old => !matches!(self, Self::Strict),
         }
     }
 }
@@ -108,6 +113,9 @@ impl fmt::Display for Warning {
             Self::OffChainOnly => "off-chain only: this release puts no proofs of this model on a chain",
             Self::Transferable => "transferable: whoever sees this proof can submit it under a statement of their own",
             Self::OwnCode => "the model's code is the bundle's own: compare the model id with the one you rely on",
+            Self::UnseenProgram => {
+                "the program's tables and copies are not here: whether it computes a function was not checked; its artifacts show it"
+            }
             Self::UnknownVersion => "unknown version: the bundle says that another version of the backend made it",
             Self::Old => "old: the bundle says that it was made more than a day ago",
         })
@@ -270,14 +278,16 @@ mod tests {
 
     #[test]
     fn higher_levels_tolerate_less_and_none_tolerates_a_mock_but_testing() {
-        use Warning::{Mock, OffChainOnly, Old, OwnCode, TestSrs, Transferable, UnknownVersion, UnlistedSrs};
-        let all = [Mock, TestSrs, UnlistedSrs, UnknownVersion, OffChainOnly, Transferable, OwnCode, Old];
+        use Warning::{
+            Mock, OffChainOnly, Old, OwnCode, TestSrs, Transferable, UnknownVersion, UnlistedSrs, UnseenProgram,
+        };
+        let all = [Mock, TestSrs, UnlistedSrs, UnknownVersion, OffChainOnly, Transferable, OwnCode, UnseenProgram, Old];
         let levels = [TrustLevel::Testing, TrustLevel::Development, TrustLevel::Standard, TrustLevel::Strict];
         let tolerated = levels.map(|level| all.map(|warning| level.tolerates(warning)));
-        assert_eq!(tolerated[0], [true; 8]);
-        assert_eq!(tolerated[1], [false, true, true, true, true, true, true, true]);
-        assert_eq!(tolerated[2], [false, false, false, false, true, true, true, true]);
-        assert_eq!(tolerated[3], [false; 8]);
+        assert_eq!(tolerated[0], [true; 9]);
+        assert_eq!(tolerated[1], [false, true, true, true, true, true, true, true, true]);
+        assert_eq!(tolerated[2], [false, false, false, false, true, true, true, true, true]);
+        assert_eq!(tolerated[3], [false; 9]);
     }
 
     #[test]

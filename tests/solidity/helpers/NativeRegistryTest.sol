@@ -37,7 +37,7 @@ abstract contract NativeRegistryTest is BaseTest {
         deployCodeTo("ProofRegistry.sol:ProofRegistry", abi.encode(models), registry);
         proofs = ProofRegistry(registry);
 
-        verifier = deployCode("contracts/artifacts/NativeVerifier.json");
+        verifier = deployCode(string.concat("contracts/artifacts/", _verifier(), ".json"));
         nativeId = vm.parseJsonBytes32(json, ".model_id");
         address key = makeAddr("key object");
         vm.etch(key, vm.parseJsonBytes(json, ".model_code"));
@@ -49,7 +49,8 @@ abstract contract NativeRegistryTest is BaseTest {
             srsId: vm.parseJsonBytes32(json, ".srs_id")
         });
         vm.mockCall(address(models), abi.encodeCall(IModelRegistry.resolve, (nativeId)), abi.encode(verifier, model));
-        nativeSchema = SchemaBuilder.native(INPUTS, OUTPUTS);
+        (uint64 inputs, uint64 outputs) = _shape();
+        nativeSchema = SchemaBuilder.native(inputs, outputs);
         IModelRegistry.Model memory entry = IModelRegistry.Model({
             adapter: verifier,
             modelCode: key,
@@ -80,7 +81,20 @@ abstract contract NativeRegistryTest is BaseTest {
         batch.proof = vm.parseJsonBytes(json, string.concat(prefix, ".proof"));
     }
 
+    /// @dev The contract of the fixture's model, and the number of its inputs and outputs.
+    function _verifier() internal pure virtual returns (string memory) {
+        return "NativeVerifier";
+    }
+
+    function _shape() internal pure virtual returns (uint64 inputs, uint64 outputs) {
+        return (INPUTS, OUTPUTS);
+    }
+
+    function _fixture() internal pure virtual returns (string memory) {
+        return "native-registry.json";
+    }
+
     function _json() private view returns (string memory) {
-        return vm.readFile("tests/fixtures/native-registry.json");
+        return vm.readFile(string.concat("tests/fixtures/", _fixture()));
     }
 }
