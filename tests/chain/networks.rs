@@ -53,7 +53,7 @@ static DEEP: LazyLock<Prover> = LazyLock::new(|| {
     let model = Model::from_onnx(graph.finish(&last, &[1, 4])).unwrap();
     Prover::of_model(&model, NativeBackend::new())
 });
-const BLOCKS: usize = 24;
+const BLOCKS: usize = 72;
 
 /// An auditor without artifacts: the key is on the chain.
 fn stranger() -> Arc<Reverifier> {

@@ -47,7 +47,11 @@ abstract contract NetworkTest is Test {
     }
 
     function load(string memory name) internal returns (Vector memory v) {
-        v.json = vm.readFile(string.concat(DIRECTORY, name, ".json"));
+        return loadFile(string.concat(DIRECTORY, name, ".json"));
+    }
+
+    function loadFile(string memory path) internal returns (Vector memory v) {
+        v.json = vm.readFile(path);
         v.vk = vm.parseJsonBytes(v.json, ".vk");
         v.program = vm.parseJsonBytes(v.json, ".program");
         v.proof = vm.parseJsonBytes(v.json, ".proof");
