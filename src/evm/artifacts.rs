@@ -217,15 +217,18 @@ mod tests {
         assert!(part_of(ezkl_adapter_id()).is_none());
     }
 
-    /// The adapter id, a code hash, names the part: its code has that of the part in it.
+    /// A network verifier creates the part when it is created, and the part alone: it refuses other code.
     #[test]
-    fn the_code_of_a_network_verifier_names_the_part() {
-        let hash = network_sumcheck().code_hash();
+    fn the_creation_of_a_network_verifier_carries_the_part() {
         for verifier in [network_verifier(), network_test_verifier()] {
-            let names = |code: &[u8]| code.windows(32).any(|word| word == hash);
-            assert!(names(&verifier.deployed_bytecode), "{}", verifier.contract_name);
-            let whole = |code: &[u8], part: &[u8]| code.windows(part.len()).any(|found| found == part);
-            assert!(whole(&verifier.bytecode, &network_sumcheck().bytecode), "{}", verifier.contract_name);
+            let carries = |code: &[u8], part: &[u8]| code.windows(part.len()).any(|found| found == part);
+            assert!(carries(&verifier.bytecode, &network_sumcheck().bytecode), "{}", verifier.contract_name);
+            let evm = EmbeddedEvm::new(1);
+            assert_eq!(evm.create(&verifier.bytecode).unwrap(), verifier.deployed_bytecode);
+            let mut other = verifier.bytecode.to_vec();
+            let last = other.iter().rposition(|byte| *byte != 0).unwrap();
+            other[last] ^= 1;
+            assert!(evm.create(&other.into()).is_err(), "{}", verifier.contract_name);
         }
     }
 
