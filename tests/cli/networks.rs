@@ -66,7 +66,7 @@ fn the_key_object_of_a_network_is_shown() {
     std::fs::write(&object, &changed).unwrap();
     native(&dir, &["inspect", "--as", "vk", &object]).expect(2).says("program");
     // The key alone says nothing.
-    std::fs::write(&object, &changed[..2].chars().chain(changed[8..338].chars()).collect::<String>()).unwrap();
+    std::fs::write(&object, changed[..2].chars().chain(changed[8..338].chars()).collect::<String>()).unwrap();
     native(&dir, &["inspect", "--as", "vk", &object]).expect(2).says("program");
 }
 
