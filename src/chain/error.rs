@@ -140,6 +140,16 @@ pub enum ChainError {
         /// The chain.
         chain_id: u64,
     },
+    /// Whoever holds the key did not sign. Nothing was sent.
+    #[error("{what} is not signed: the signer of {account} {reason}")]
+    Signer {
+        /// The account.
+        account: Address,
+        /// What was to be signed.
+        what: String,
+        /// What the signer did, without any secret.
+        reason: String,
+    },
     /// The user did not agree.
     #[error("{0}")]
     NotAgreed(String),
@@ -347,6 +357,7 @@ impl ChainError {
             | Self::CostTooHigh { .. }
             | Self::Interrupted(_)
             | Self::InterruptedAfter { .. }
+            | Self::Signer { .. }
             | Self::Replaced { .. }
             | Self::NotTaken { .. }
             | Self::OutOfGas { .. }

@@ -7,10 +7,10 @@
 //! (state gas), EIP-8038 (state access).
 
 use crate::evm::embedded::SpecId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A set of rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fork {
     /// March 2024: no floor, no cap.

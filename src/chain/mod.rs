@@ -29,7 +29,7 @@ mod submission;
 pub mod submitter;
 mod wording;
 
-pub use account::Account;
+pub use account::{Account, RemoteSigner, Signer, SignerError, Signing, parse_address};
 pub use auditor::{
     AuditReport, AuditVerdict, OffChainAnswer, OffChainRequest, OffChainVerifier, audit, audit_statement,
 };

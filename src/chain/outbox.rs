@@ -10,6 +10,7 @@
 //! outbox/<chain id>/<id>.bundle.json    its bundle
 //! outbox/<chain id>/requests/<request>  the id of the entry that a request led to
 //! outbox/<chain id>/<id>.batch.json     the leaves of a batch of claims
+//! outbox/<chain id>/<id>.openings.json  what opens the hidden tensors of a claim, or of the leaves of a batch, in their order
 //! outbox/<chain id>/wishes/<wish>       the deadline that was chosen for a wish to have something claimed
 //! outbox/sent.jsonl                     one line for every transaction that was ever signed, statements or not
 //! ```
@@ -175,7 +176,7 @@ impl Outbox {
         if path.exists() {
             return Ok(());
         }
-        write_atomic(&path, &bundle.to_json()).map_err(|error| stored(&path, &error))
+        keep_whole(&path, &bundle.to_json())
     }
 
     /// Keeps the leaves of a batch of claims, which no chain holds.
@@ -184,7 +185,23 @@ impl Outbox {
     /// [`ChainError::Outbox`].
     pub fn keep_batch(&self, chain_id: u64, batch_id: B256, batch: &ClaimBatch) -> Result<(), ChainError> {
         let path = self.chain(chain_id)?.join(format!("{batch_id}.batch.json"));
-        write_atomic(&path, &batch.to_json()).map_err(|error| stored(&path, &error))
+        keep_whole(&path, &batch.to_json())
+    }
+
+    /// Keeps what opens the hidden tensors of a claim or of a batch's leaves, for this user alone.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`].
+    pub fn keep_openings(&self, chain_id: u64, id: B256, openings: &[u8]) -> Result<(), ChainError> {
+        keep_whole(&openings_path(&self.chain(chain_id)?, id), openings)
+    }
+
+    /// What opens the hidden tensors of a claim or of a batch's leaves, if that was kept.
+    ///
+    /// # Errors
+    /// [`ChainError::Outbox`] when the file is there and cannot be read.
+    pub fn kept_openings(&self, chain_id: u64, id: B256) -> Result<Option<Vec<u8>>, ChainError> {
+        read(&openings_path(&self.chain(chain_id)?, id))
     }
 
     /// The leaves of a batch of claims that was posted from here; that they are those of a batch, its id says.
@@ -363,6 +380,17 @@ fn destination(statement: &Statement) -> Result<(u64, Address), ChainError> {
 
 fn bundle_path(dir: &Path, id: B256) -> PathBuf {
     dir.join(format!("{id}.bundle.json"))
+}
+
+fn openings_path(dir: &Path, id: B256) -> PathBuf {
+    dir.join(format!("{id}.openings.json"))
+}
+
+/// Writes what a bond may depend on: it is on the disk when this returns, its name too.
+fn keep_whole(path: &Path, content: &[u8]) -> Result<(), ChainError> {
+    write_atomic(path, content).map_err(|error| stored(path, &error))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, error.to_string()))
 }
 
 /// A file's content; `None` when there is none.

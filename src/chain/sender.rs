@@ -15,9 +15,7 @@ use super::{
 };
 use crate::storage::Lock;
 use alloy::{
-    consensus::TxEnvelope,
     eips::Encodable2718,
-    network::{EthereumWallet, NetworkTransactionBuilder},
     primitives::{Address, B256, U256},
     rpc::types::TransactionReceipt,
 };
@@ -191,12 +189,8 @@ impl Sender {
         let (budget, from) = (&self.options.budget, self.address());
         let plan = Plan::make(&self.node, from, intent, budget, self.options.fork, nonce).await?;
         self.allow(intent, &plan)?;
-        let wallet = EthereumWallet::from(self.account.signer.clone());
         let (nonce, cost) = (plan.nonce, plan.ceiling());
-        let signed: TxEnvelope = plan.request.build(&wallet).await.map_err(|error| ChainError::Rpc {
-            what: intent.what.clone(),
-            message: format!("it cannot be signed: {error}"),
-        })?;
+        let signed = self.account.sign(&intent.what, plan.request).await?;
         Ok((Signed::now(*signed.tx_hash(), from, nonce, signed.encoded_2718().into()), cost))
     }
 

@@ -14,8 +14,9 @@ use std::{
     time::Duration,
 };
 use zeroize::Zeroizing;
+pub(crate) use zkinfer::chain::parse_address as address;
 use zkinfer::chain::{
-    Account, Budget, Client, Fork, Node, Outbox, SendOptions,
+    Account, Budget, Client, Fork, Node, Outbox, RemoteSigner, SendOptions,
     deployment::DeploymentFile,
     guard,
     money::{parse_amount, parse_price},
@@ -61,6 +62,15 @@ pub(crate) struct PayerArgs {
     /// The keystore's password, the first line of this file [default: the variable ZKINFER_KEYSTORE_PASSWORD].
     #[arg(long, value_name = "FILE", requires = "keystore")]
     password_file: Option<PathBuf>,
+
+    /// Have a signer in another process sign, which holds the key: `unix:/run/signer.sock` or an HTTP endpoint that answers
+    /// `eth_signTransaction` (Web3Signer, clef behind its own method, a node with accounts).
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["dev_account", "keystore", "key_file"], requires = "from")]
+    signer: Option<String>,
+
+    /// The account that the signer signs for.
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "signer")]
+    from: Option<Address>,
 
     /// Sign with the first account of development nodes, whose key everybody knows. Development chains only.
     #[arg(long)]
@@ -195,7 +205,7 @@ impl PayerArgs {
     }
 
     fn has_account(&self) -> bool {
-        self.key_file.is_some() || self.keystore.is_some() || std::env::var_os(ENV).is_some()
+        self.key_file.is_some() || self.keystore.is_some() || self.signer.is_some() || std::env::var_os(ENV).is_some()
     }
 
     /// The chain that was named, by its id or by a deployment file.
@@ -220,6 +230,9 @@ impl PayerArgs {
         if self.dev_account {
             return Ok(Account::dev());
         }
+        if let (Some(place), Some(from)) = (&self.signer, self.from) {
+            return Ok(Account::of(RemoteSigner::new(place, from)?));
+        }
         if let Some(path) = &self.keystore {
             return Ok(Account::from_signer(keystore::read(path, self.password_file.as_deref())?));
         }
@@ -228,24 +241,12 @@ impl PayerArgs {
             (None, Ok(text)) => PrivateKey::parse(&Zeroizing::new(text), &format!("the variable {ENV}"))?,
             (None, Err(_)) => {
                 return Err(Failure::Input(format!(
-                    "nobody signs: give --keystore FILE or --key-file FILE, or a key in {ENV}, or --dev-account"
+                    "nobody signs: give --keystore FILE or --key-file FILE, a --signer with --from, or a key in {ENV}, or --dev-account"
                 )));
             }
         };
         key.account()
     }
-}
-
-/// Reads an address. One with capitals says by them whether a digit is wrong (EIP-55).
-pub(crate) fn address(text: &str) -> Result<Address, String> {
-    let digits = text.strip_prefix("0x").ok_or("an address begins with 0x")?;
-    let address: Address = text.parse().map_err(|_| "an address is 0x and 40 hex digits".to_owned())?;
-    let is_mixed =
-        digits.contains(|c: char| c.is_ascii_lowercase()) && digits.contains(|c: char| c.is_ascii_uppercase());
-    if is_mixed && address.to_checksum(None) != text {
-        return Err("its checksum is wrong (EIP-55): a digit is another one, or the capitals are; copy it again".into());
-    }
-    Ok(address)
 }
 
 /// What a file holds that nobody else may read.
@@ -296,18 +297,6 @@ impl PrivateKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_with_a_wrong_checksum_are_refused() {
-        let right = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-        let upper = format!("0x{}", right[2..].to_uppercase());
-        for text in [right, &right.to_lowercase(), &upper] {
-            assert_eq!(address(text), Ok(Account::dev().address()), "{text}");
-        }
-        for text in [&right.replace("39F", "39f"), &right.replace('6', "7"), &right[2..], &right[..41], ""] {
-            assert!(address(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn keys_are_read_and_never_shown() {

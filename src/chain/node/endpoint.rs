@@ -3,7 +3,7 @@
 use crate::chain::ChainError;
 use reqwest::Url;
 
-pub(super) fn parse(endpoint: &str) -> Result<Url, ChainError> {
+pub(in crate::chain) fn parse(endpoint: &str) -> Result<Url, ChainError> {
     let bad = |endpoint: String, reason: &str| ChainError::BadEndpoint { endpoint, reason: reason.into() };
     // What does not parse may still hold a password: it is not repeated.
     let url = Url::parse(endpoint).map_err(|error| bad("the given endpoint".into(), &error.to_string()))?;
@@ -23,7 +23,7 @@ pub(in crate::chain) fn name(endpoint: &str) -> Result<String, ChainError> {
     parse(endpoint).map(|url| shown(&url))
 }
 
-pub(super) fn shown(url: &Url) -> String {
+pub(in crate::chain) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or("?"))
 }

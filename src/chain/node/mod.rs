@@ -19,8 +19,7 @@ use alloy::{
     rpc::{client::RpcClient, types::TransactionRequest},
     sol_types::SolCall,
 };
-pub(in crate::chain) use endpoint::name as endpoint_name;
-use endpoint::{parse, shown};
+pub(in crate::chain) use endpoint::{name as endpoint_name, parse, shown};
 use patience::Patience;
 use std::time::Duration;
 
