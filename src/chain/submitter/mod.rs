@@ -13,6 +13,21 @@
 //! Two transactions of one intent that could both be mined have the same nonce, always. An intent is signed anew with another
 //! nonce only when the old one is used by something that is final.
 
+pub mod acts;
+pub mod batcher;
+pub mod house;
+pub mod http;
+pub mod intake;
+pub mod keeping;
+pub mod metrics;
+pub mod observer;
+pub mod policy;
+pub mod prover;
+pub mod status;
+pub mod tally;
+pub mod treasury;
+pub mod watchtower;
+
 mod chain;
 mod endpoints;
 mod engine;

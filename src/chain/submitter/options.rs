@@ -37,6 +37,8 @@ pub struct Options {
     pub deadline_margin: u64,
     /// The most wei for a unit of gas.
     pub max_fee: Option<u128>,
+    /// The same where waiting costs money; never less than the other one.
+    pub max_fee_urgent: Option<u128>,
     /// The rules for gas; `None`: those of [`Fork::of_chain`].
     pub fork: Option<Fork>,
     /// Whether nothing is signed: what would be is only said.
@@ -46,6 +48,15 @@ pub struct Options {
 impl Options {
     /// How many blocks on top are final enough where the chain has no word for it.
     pub const DEEP: u64 = 64;
+
+    /// The most wei for a unit of gas; `None`: no limit.
+    #[must_use]
+    pub fn fee_limit(&self, is_urgent: bool) -> Option<u128> {
+        match (self.max_fee, self.max_fee_urgent) {
+            (Some(usual), Some(urgent)) if is_urgent => Some(usual.max(urgent)),
+            (usual, _) => usual,
+        }
+    }
 }
 
 impl Default for Options {
@@ -62,6 +73,7 @@ impl Default for Options {
             reverts: 3,
             deadline_margin: 2,
             max_fee: None,
+            max_fee_urgent: None,
             fork: None,
             is_dry_run: false,
         }

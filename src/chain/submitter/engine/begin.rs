@@ -155,17 +155,19 @@ impl<C: Chain> Engine<C> {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let fees = match offer(view.prices(&self.chain).await?, self.options.max_fee) {
-            Ok(fees) => fees,
-            Err(error) => {
-                step.alarms.push(Alarm::Fees { reason: error.to_string() });
-                return Ok(Vec::new());
-            }
-        };
+        let prices = view.prices(&self.chain).await?;
         let balance = self.chain.balance(self.address()).await?;
         let (mut on_its_way, mut attempts) = (self.on_its_way(None), Vec::new());
         for &(seq, intent, gas) in drafts {
             let Some(&nonce) = nonces.last() else { break };
+            let fees = match offer(prices, self.options.fee_limit(intent.is_urgent)) {
+                Ok(fees) => fees,
+                // What is urgent comes first: whatever follows is allowed no more.
+                Err(error) => {
+                    step.alarms.push(Alarm::Fees { reason: error.to_string() });
+                    break;
+                }
+            };
             let draft = self.draft(Purpose::Do, intent.call(self.address()), nonce, (gas, fees)).await?;
             let (ceiling, instead_of, now) = (draft.ceiling, U256::ZERO, view.now);
             let needed = ceiling.saturating_add(on_its_way);

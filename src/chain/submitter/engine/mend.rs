@@ -103,7 +103,7 @@ impl<C: Chain> Engine<C> {
 
     /// A dearer transaction with the same nonce. Where that is not allowed, the old one once more.
     async fn bump(&mut self, row: &Row, newest: &Attempt, view: &mut View, step: &mut Step) -> Result<(), StepError> {
-        let limit = self.options.max_fee.unwrap_or(u128::MAX);
+        let limit = self.options.fee_limit(row.is_urgent).unwrap_or(u128::MAX);
         let prices = view.prices(&self.chain).await?;
         let Some(fees) = dearer(newest.fees, prices, limit) else {
             let reason = "it is not mined, and --max-fee leaves no room to replace it by something dearer".into();
@@ -146,7 +146,7 @@ impl<C: Chain> Engine<C> {
 
     /// A transfer of nothing with the same nonce: then nothing of the intent can be mined.
     async fn undo(&mut self, row: &Row, newest: &Attempt, view: &mut View, step: &mut Step) -> Result<(), StepError> {
-        let limit = self.options.max_fee.unwrap_or(u128::MAX);
+        let limit = self.options.fee_limit(row.is_urgent).unwrap_or(u128::MAX);
         let prices = view.prices(&self.chain).await?;
         let Some(fees) = dearer(newest.fees, prices, limit) else {
             let reason = "it cannot be taken back: --max-fee leaves no room to replace it".into();

@@ -2,17 +2,11 @@
 
 use super::{Alarm, Change, End, Engine, Event, Phase, Point, Reason, Step, StepError, View};
 use crate::chain::{
-    ChainError, Fees,
+    Fees,
     plan::{check_size, unsigned},
     submitter::{Attempt, Call, Chain, Intent, Purpose, Reply, Spend},
 };
-use alloy::{
-    consensus::TxEnvelope,
-    eips::Encodable2718,
-    network::{EthereumWallet, NetworkTransactionBuilder, TransactionBuilder},
-    primitives::U256,
-    rpc::types::TransactionRequest,
-};
+use alloy::{eips::Encodable2718, network::TransactionBuilder, primitives::U256, rpc::types::TransactionRequest};
 
 /// A transaction before it is signed.
 #[derive(Clone, Debug)]
@@ -71,11 +65,7 @@ impl<C: Chain> Engine<C> {
 
     /// Signs. From here on it is kept, or nobody hears of it.
     pub(super) async fn sign(&self, intent: &Intent, draft: &Draft, now: u64) -> Result<Attempt, StepError> {
-        let wallet = EthereumWallet::from(self.account.signer.clone());
-        let signed: TxEnvelope = self.request(draft).build(&wallet).await.map_err(|error| ChainError::Rpc {
-            what: intent.what.clone(),
-            message: format!("it cannot be signed: {error}"),
-        })?;
+        let signed = self.account.sign(&intent.what, self.request(draft)).await?;
         let raw = signed.encoded_2718();
         check_size(&intent.what, raw.len())?;
         Ok(Attempt {

@@ -710,3 +710,15 @@ async fn a_chain_that_does_not_answer_costs_time_and_nothing_else() {
     world.check_done([1, 2]);
     assert!(failures > 10, "{failures}");
 }
+
+/// What a bond depends on may cost more than anything else, and goes while the rest waits.
+#[tokio::test]
+async fn an_answer_pays_what_other_intents_may_not() {
+    let options = Options { max_fee: Some(1_000), max_fee_urgent: Some(1_000_000), ..Options::default() };
+    let mut world = World::with(options);
+    world.sim.with(|sim| sim.base_fee = 50_000);
+    world.add(&[intent(1), Intent { is_urgent: true, ..intent(2) }]);
+    let step = world.step().await;
+    assert!(step.alarms.iter().any(|alarm| matches!(alarm, Alarm::Fees { .. })), "{:?}", step.alarms);
+    assert_eq!((world.row(1).phase(), world.row(2).phase()), (Phase::Planned, Phase::Broadcast));
+}

@@ -110,6 +110,16 @@ impl Journal {
         self.logged(sql, (after, limit))
     }
 
+    /// What happened before this number, the newest first.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn events_before(&self, before: i64, limit: u32) -> Result<Vec<Logged>, JournalError> {
+        let sql = "SELECT e.seq, e.at, i.id, e.body FROM events e LEFT JOIN intents i ON i.seq = e.intent
+                   WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2";
+        self.logged(sql, (before, limit))
+    }
+
     /// What happened to an intent, oldest first.
     ///
     /// # Errors

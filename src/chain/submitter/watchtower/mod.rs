@@ -1,0 +1,267 @@
+//! Looks after an account's own claims: answers challenges in time, ends what is over, and has what is owed paid.
+//!
+//! A look reads the registry's events on, finds what is to be done ([`duties`]) and adds it to the journal; the engine sends it, as it sends
+//! everything, with fees that rise faster where a bond depends on it. What is in the journal already is not proven again.
+//!
+//! An answer takes the cheapest way that the registry accepts: what the proof registry has verified is adopted; a proof of this very statement
+//! that was kept is shown; else the statement is proven. All challenged leaves of a batch go into one proof as far as the adapter takes one.
+
+mod duty;
+#[cfg(test)]
+mod tests;
+
+pub use duty::{Duties, Duty, Standing, duties};
+
+use super::{
+    Intent, Journal, JournalError, Kind, Phase, Wish,
+    acts::Desk,
+    prover::{Prover, ProverError, prove},
+};
+use crate::{
+    chain::{
+        ChainError, Outbox,
+        bindings::IClaimRegistry,
+        claims::{ClaimBatch, Indexer, Stage, batch_id},
+    },
+    evm::artifacts::is_native_verifier,
+    proof::{Bundle, Statement},
+};
+use alloy::{
+    primitives::{B256, U256},
+    sol_types::SolCall,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+/// How often an answer is made anew after one that failed.
+const ROUNDS: u8 = 8;
+/// How many seconds something that went wrong is left alone.
+const PAUSE: u64 = 30;
+
+/// Looks after an account's claims at a claim registry.
+pub struct Watchtower {
+    indexer: Indexer,
+    desk: Desk,
+    outbox: Outbox,
+    prover: Arc<dyn Prover>,
+    /// From which credit on it is withdrawn, in wei.
+    least: U256,
+    /// How many withdrawals the journal has.
+    withdrawals: u64,
+    /// What went wrong, and until when it is left alone, in seconds of the chain.
+    resting: HashMap<Duty, u64>,
+}
+
+/// What a look brought.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// The last block that was read.
+    pub block: u64,
+    /// Its time, in Unix seconds.
+    pub time: u64,
+    /// How the account's claims stand.
+    pub standing: Standing,
+    /// What was added to the journal.
+    pub planned: Vec<B256>,
+    /// What cannot be done, in sentences.
+    pub troubles: Vec<String>,
+}
+
+/// Why a look failed. What was added to the journal before stays there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Nothing can be proven.
+    #[error(transparent)]
+    Prover(#[from] ProverError),
+}
+
+impl Watchtower {
+    /// For an account at the registry of an indexer. A credit is withdrawn from `least` wei on.
+    #[must_use]
+    pub fn new(indexer: Indexer, desk: Desk, outbox: Outbox, prover: Arc<dyn Prover>, least: U256) -> Self {
+        Self { indexer, desk, outbox, prover, least, withdrawals: 0, resting: HashMap::new() }
+    }
+
+    /// Looks once. `now`: Unix milliseconds, for the journal.
+    ///
+    /// # Errors
+    /// [`WatchError`] when the chain or the journal cannot be read; what cannot be done is in the answer.
+    pub async fn look(&mut self, journal: &Journal, now: u64) -> Result<Watched, WatchError> {
+        let block = self.indexer.sync().await?.block;
+        let time = self.indexer.registry().node().latest_timestamp().await?;
+        let Duties { duties, standing } = duties(self.indexer.state(), self.desk.account, time, self.least);
+        self.resting.retain(|duty, until| *until > time && duties.contains(duty));
+        let mut watched = Watched { block, time, standing, ..Watched::default() };
+        for duty in duties {
+            if self.resting.contains_key(&duty) {
+                continue;
+            }
+            match self.see_to(&duty, journal).await {
+                Ok(None) => {}
+                Ok(Some(intent)) => {
+                    tracing::info!(id = %intent.id, what = intent.what, until = intent.deadline, "planned");
+                    journal.add(&intent, now)?;
+                    watched.planned.push(intent.id);
+                }
+                Err(WatchError::Journal(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(?duty, %error, "a claim cannot be looked after");
+                    watched.troubles.push(format!("{duty}: {error}"));
+                    self.resting.insert(duty, time.saturating_add(PAUSE));
+                }
+            }
+        }
+        Ok(watched)
+    }
+
+    /// The intent of a duty; `None` when the journal has it, or nothing can be done now.
+    async fn see_to(&mut self, duty: &Duty, journal: &Journal) -> Result<Option<Intent>, WatchError> {
+        match duty {
+            Duty::Answer { statement_id, until } => self.answer(journal, *statement_id, *until).await,
+            Duty::AnswerLeaves { batch_id, indexes, until } => {
+                self.answer_leaves(journal, *batch_id, indexes, *until).await
+            }
+            Duty::Finalize { statement_id } => {
+                let Some(claim) = self.indexer.state().claims().get(statement_id) else { return Ok(None) };
+                self.again(journal, self.desk.finalize(claim, None))
+            }
+            Duty::FinalizeBatch { batch_id } => {
+                let Some(batch) = self.indexer.state().batches().get(batch_id) else { return Ok(None) };
+                self.again(journal, self.desk.finalize_batch(batch, None))
+            }
+            Duty::Withdraw(credit) => self.withdraw(journal, *credit),
+        }
+    }
+
+    async fn answer(&self, journal: &Journal, id: B256, until: u64) -> Result<Option<Intent>, WatchError> {
+        let Some(round) = free_round(journal, |round| self.desk.answer_id(id, round))? else { return Ok(None) };
+        let claim = self.indexer.state().claims().get(&id);
+        let statement = claim.and_then(|claim| claim.statement(self.desk.chain_id, self.desk.proofs));
+        let Some(statement) = statement else { return Ok(None) };
+        let registry = self.indexer.registry();
+        // The events may be of a moment ago: nothing is proven for what is over.
+        if registry.stage(id).await? != Stage::Challenged {
+            return Ok(None);
+        }
+        if registry.is_proven(id).await? {
+            return Ok(Some(self.desk.adopt(&statement, until, round)?));
+        }
+        let kept = self.outbox.kept(self.desk.chain_id, id)?;
+        // A proof that was refused before is not shown again.
+        let kept = kept.filter(|kept| round == 0 && kept.statements() == std::slice::from_ref(&statement));
+        let bundle = match kept {
+            Some(bundle) => bundle,
+            None => self.prove(vec![statement.clone()], self.outbox.kept_openings(self.desk.chain_id, id)?).await?,
+        };
+        Ok(Some(self.desk.answer(&statement, bundle.proof(), until, round)?))
+    }
+
+    async fn answer_leaves(
+        &self,
+        journal: &Journal,
+        id: B256,
+        indexes: &[u16],
+        until: u64,
+    ) -> Result<Option<Intent>, WatchError> {
+        let answered = self.answered(journal, id)?;
+        let mut indexes: Vec<u16> = indexes.iter().copied().filter(|index| !answered.contains(index)).collect();
+        let Some(batch) = self.indexer.state().batches().get(&id).filter(|_| !indexes.is_empty()) else {
+            return Ok(None);
+        };
+        let model_id = batch.model_id;
+        let kept = self.outbox.kept_batch(self.desk.chain_id, id)?.filter(|kept| kept.id(self.desk.claims) == id);
+        let kept: ClaimBatch = kept.ok_or_else(|| {
+            ProverError::Failed(format!("the leaves of batch {id} are on no chain, and are not kept on this machine"))
+        })?;
+        let together = self.together(model_id).await?;
+        indexes.truncate(together);
+        let Some(round) = free_round(journal, |round| self.desk.leaves_id(id, &indexes, round))? else {
+            return Ok(None);
+        };
+        let statements = indexes.iter().filter_map(|index| kept.statement(usize::from(*index))).collect();
+        let openings = self.outbox.kept_openings(self.desk.chain_id, id)?;
+        let bundle = self.prove(statements, openings).await?;
+        Ok(Some(self.desk.answer_leaves(&kept, &indexes, bundle.proof(), until, round)?))
+    }
+
+    /// The leaves of a batch for which an answer is on its way.
+    fn answered(&self, journal: &Journal, id: B256) -> Result<BTreeSet<u16>, WatchError> {
+        let mut answered = BTreeSet::new();
+        for row in journal.open_rows(0)?.iter().filter(|row| row.kind == Kind::Answer) {
+            let Some(intent) = journal.intent(row.id)? else { continue };
+            if let Ok(call) = IClaimRegistry::answerLeavesCall::abi_decode(&intent.data)
+                && intent.to == self.desk.claims
+                && batch_id(self.desk.chain_id, self.desk.claims, &call.batch) == id
+            {
+                answered.extend(call.leaves.iter().map(|leaf| leaf.index));
+            }
+        }
+        Ok(answered)
+    }
+
+    /// How many leaves one answer shows: as many as the adapter takes a proof of.
+    async fn together(&self, model_id: B256) -> Result<usize, WatchError> {
+        if !is_native_verifier(self.indexer.registry().adapter_of(model_id).await?) {
+            return Ok(1);
+        }
+        let ability = self.prover.ability(model_id)?.ok_or(ProverError::NoArtifacts(model_id))?;
+        Ok(ability.max_batch.max(1))
+    }
+
+    async fn prove(&self, statements: Vec<Statement>, openings: Option<Vec<u8>>) -> Result<Bundle, WatchError> {
+        let prover = self.prover.clone();
+        let proving = move || prove(&*prover, &statements, openings.as_deref());
+        let proven = tokio::task::spawn_blocking(proving).await;
+        Ok(proven.map_err(|error| ProverError::Failed(format!("the prover ended: {error}")))??)
+    }
+
+    /// An act whose id is for ever: what failed some time ago is wanted again.
+    fn again(&self, journal: &Journal, intent: Intent) -> Result<Option<Intent>, WatchError> {
+        match journal.row(intent.id)? {
+            None => Ok(Some(intent)),
+            Some(row) if row.phase() == Phase::Failed => {
+                journal.wish(intent.id, Wish::Revive)?;
+                Err(ProverError::Failed("it failed before, and is tried again".into()).into())
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    fn withdraw(&mut self, journal: &Journal, credit: U256) -> Result<Option<Intent>, WatchError> {
+        while let Some(row) = journal.row(self.desk.withdrawal_id(self.withdrawals))? {
+            if row.state.is_open() {
+                return Ok(None);
+            }
+            self.withdrawals += 1;
+        }
+        Ok(Some(self.desk.withdraw(credit, self.withdrawals)))
+    }
+}
+
+/// The number of the next answer: none failed before, or all did; `None` when one is on its way, done, or not wanted.
+fn free_round(journal: &Journal, id: impl Fn(u8) -> B256) -> Result<Option<u8>, WatchError> {
+    for round in 0..ROUNDS {
+        match journal.row(id(round))? {
+            None => return Ok(Some(round)),
+            Some(row) if row.phase() == Phase::Failed => {}
+            Some(_) => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+impl fmt::Debug for Watchtower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watchtower").field("desk", &self.desk).finish_non_exhaustive()
+    }
+}
