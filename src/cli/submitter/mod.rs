@@ -2,9 +2,12 @@
 
 mod add;
 mod control;
+mod governed;
 mod inbox;
 mod place;
+mod prover;
 mod run;
+mod status;
 
 use super::{Failure, Outcome, context::Session};
 
@@ -13,6 +16,9 @@ pub(crate) enum Command {
     /// Send what is in the journal, and watch it until it is final.
     #[command(after_help = run::EXAMPLES)]
     Run(run::Args),
+    /// Show how it stands, and what is to be seen to.
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::Args),
     /// Add bundles that are made for a chain to its journal.
     #[command(after_help = add::EXAMPLES)]
     Add(add::Args),
@@ -31,6 +37,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
     match command {
         Command::Run(args) => run::run(args, session),
+        Command::Status(args) => status::run(args, session),
         Command::Add(args) => add::run(args, session),
         Command::Pause(args) => control::pause(args, session),
         Command::Resume(args) => control::resume(args, session),

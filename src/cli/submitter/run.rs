@@ -1,4 +1,8 @@
-use super::{inbox::Inbox, place};
+use super::{
+    governed::{self, GovernArgs, Governed},
+    inbox::Inbox,
+    place,
+};
 use crate::cli::{Failure, Outcome, account::PayerArgs, context::Session, operator::Terminal, report};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -6,7 +10,7 @@ use zkinfer::chain::{
     Node, guard, money,
     submitter::{
         Chain, Engine, Event, Finality, Journal, Limit, Options, Owner, Step, StepError, Until, connect,
-        run as run_engine,
+        policy::Policy, run as run_engine,
     },
 };
 
@@ -17,30 +21,37 @@ Examples:
   zkinfer submitter run --rpc https://a.example --rpc https://b.example --rpc https://c.example --chain-id 8453 \\
       --keystore key.json --password-file password --max-cost 0.5 --yes
   zkinfer submitter run --rpc http://127.0.0.1:8545 --dev-account --dry-run
+  zkinfer submitter run --policy policy.toml --inbox queue --metrics 127.0.0.1:9464 --keystore key.json --password-file password --yes
 
 Everything that is to be on the chain is in a journal, one for an account on a chain; `zkinfer submitter add`, or a file in --inbox,
 puts it there. It is on the disk before a node hears of it, so that the process may be stopped or killed at any time: the next run
 goes on from there, and nothing is sent twice. One process runs for an account; a second one is refused.
+
+With --policy, the files in --inbox are bundles made for no chain, which are put together, proven for the chain and kept as the policy says,
+and the account's claims are looked after: challenges are answered, claims ended, credits paid (docs/operations.md).
 
 Bundles in --inbox are moved to `taken` below it, or to `refused` with the reason. Of several nodes more than half have to agree on
 what decides about money.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A node; may be given several times.
+    /// A node; may be given several times. A policy names them itself.
     #[arg(
         long,
         value_name = "URL",
         env = "ETH_RPC_URL",
         hide_env_values = true,
         value_delimiter = ',',
-        required = true
+        required_unless_present = "policy"
     )]
     rpc: Vec<String>,
 
     /// How many nodes have to agree on what decides about money [default: more than half].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "policy")]
     quorum: Option<usize>,
+
+    #[command(flatten)]
+    govern: GovernArgs,
 
     #[command(flatten)]
     payer: PayerArgs,
@@ -92,9 +103,15 @@ fn finality(text: &str) -> Result<Finality, String> {
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+    let policy = args.govern.read()?;
+    args.check(policy.as_deref())?;
     let account = args.payer.account()?;
     session.runtime()?.block_on(async {
-        let chain = connect(&args.rpc, args.payer.named_chain()?, args.quorum).await?;
+        let (rpc, named, quorum) = match &policy {
+            Some(policy) => (governed::endpoints(policy), Some(policy.chain.id), Some(policy.chain.quorum)),
+            None => (args.rpc.clone(), args.payer.named_chain()?, args.quorum),
+        };
+        let chain = connect(&rpc, named, quorum).await?;
         let chain_id = chain.chain_id();
         guard::admit_account(chain_id, account.address())?;
         if !guard::is_dev_chain(chain_id) && !args.dry_run && !args.payer.agrees() {
@@ -104,16 +121,26 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             )));
         }
         let owner = Owner::of(&chain, account.address()).await?;
+        if let Some(policy) = &policy {
+            governed::admit(policy, &owner)?;
+        }
         let path = place::path(args.journal.as_deref(), chain_id, account.address())?;
         let held = Journal::open(&path, &owner)?.hold(&owner)?;
-        let mut engine = Engine::new(chain, held, account, args.options(chain_id));
-        if let Some(limit) = args.payer.budget().max_cost {
+        let options = governed::options(policy.as_ref(), args.options(chain_id));
+        let mut engine = Engine::new(chain, held, account, options);
+        let queue = args.inbox.as_deref().filter(|_| policy.is_some() && !args.dry_run);
+        let every = args.every(chain_id);
+        let mut beside = args.govern.begin(policy.as_ref(), (&owner, &path), &rpc, queue, every, session).await?;
+        beside.take_in().await;
+        if policy.is_some() {
+            engine = engine.with_purse(Arc::new(beside.treasury()));
+        } else if let Some(limit) = args.payer.budget().max_cost {
             engine = engine.with_purse(Arc::new(Limit::new(limit)));
         }
-        let inbox = args.inbox(&owner, &path, session).await?;
+        let inbox = if policy.is_some() { None } else { args.inbox(&owner, &path, session).await? };
         let mut teller = Teller { session, chain_id, alarms: BTreeSet::new(), would: Vec::new() };
         session.say(&format!("the journal is {}; {} pays on chain {chain_id}", path.display(), owner.account));
-        args.work(&mut engine, inbox.as_ref(), session, &mut teller).await?;
+        args.work(&mut engine, (inbox.as_ref(), beside), session, &mut teller).await?;
         let counts = engine.journal().counts()?;
         let object = json!({
             "journal": path,
@@ -132,6 +159,32 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 }
 
 impl Args {
+    /// What a policy says, no option says otherwise.
+    fn check(&self, policy: Option<&Policy>) -> Result<(), Failure> {
+        let Some(policy) = policy else { return Ok(()) };
+        let budget = self.payer.budget();
+        let named = self.payer.named_chain()?;
+        let twice = [
+            ("--max-fee", budget.max_fee.is_some()),
+            ("--max-cost", budget.max_cost.is_some()),
+            ("--confirmations", self.confirmations.is_some()),
+            ("--finality", self.finality.is_some()),
+            ("--chain-id", named.is_some_and(|named| named != policy.chain.id)),
+        ];
+        match twice.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                Err(Failure::Input(format!("{option} and the policy both say that: leave {option} away")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The time between two looks.
+    fn every(&self, chain_id: u64) -> Duration {
+        let usual = if guard::is_dev_chain(chain_id) { 200 } else { 1000 };
+        Duration::from_millis(self.interval.unwrap_or(usual))
+    }
+
     fn options(&self, chain_id: u64) -> Options {
         let is_dev = guard::is_dev_chain(chain_id);
         let confirmations = self.confirmations.unwrap_or(if is_dev { 1 } else { 3 });
@@ -174,19 +227,22 @@ impl Args {
     async fn work<C: Chain>(
         &self,
         engine: &mut Engine<C>,
-        inbox: Option<&Inbox<'_>>,
+        (inbox, beside): (Option<&Inbox<'_>>, Governed),
         session: &Session,
         teller: &mut Teller<'_>,
     ) -> Result<(), Failure> {
-        let is_dev = guard::is_dev_chain(engine.chain().chain_id());
-        let every = Duration::from_millis(self.interval.unwrap_or(if is_dev { 200 } else { 1000 }));
+        let every = self.every(engine.chain().chain_id());
         let until = match (self.dry_run, self.until_done) {
             (true, _) => Until::Once,
             (false, true) => Until::Done,
             (false, false) => Until::Interrupted,
         };
         let operator = Terminal::unasked(session);
-        let steps = run_engine(engine, &operator, every, until, |step| teller.tell(step));
+        let hearer = beside.hearer();
+        let steps = run_engine(engine, &operator, every, until, |step| {
+            hearer(step);
+            teller.tell(step);
+        });
         let takes = async {
             let Some(inbox) = inbox else { return std::future::pending().await };
             loop {
@@ -198,6 +254,7 @@ impl Args {
             biased;
             ended = steps => ended.map_err(failure),
             () = takes => Ok(()),
+            () = beside.keep() => Ok(()),
         }
     }
 }
