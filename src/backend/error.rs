@@ -25,9 +25,7 @@ pub enum BackendError {
         reason: String,
     },
     /// An input, or a value it leads to, is larger than the circuit admits.
-    #[error(
-        "the input leads outside the range that the circuit admits: {0}. Compile the model with samples of such inputs (--calibration FILE)"
-    )]
+    #[error("the input leads outside the range that the circuit admits: {0}")]
     OutOfDomain(String),
     /// Nothing to prove, or more statements than one proof of this backend is about.
     #[error("one proof is about 1 to {max} statements, and {items} were given")]

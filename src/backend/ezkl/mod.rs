@@ -250,7 +250,10 @@ impl ProvingBackend for EzklBackend {
         let details = details(&artifacts.identity().details)?;
         self.run_witness(artifacts.dir(), &details, &schema, input, control).map_err(|error| match error {
             BackendError::OutOfDomain(said) => {
-                BackendError::OutOfDomain(explain::explain(artifacts.dir(), &details, input, &said))
+                let told = explain::explain(artifacts.dir(), &details, input, &said);
+                BackendError::OutOfDomain(format!(
+                    "{told}. Compile the model with samples of such inputs (--calibration)"
+                ))
             }
             error => error,
         })
