@@ -42,6 +42,8 @@ mod proxy;
 mod registry_fixture;
 #[path = "support/rpc.rs"]
 mod rpc;
+#[path = "chain/watch.rs"]
+mod watch;
 #[path = "chain/wires.rs"]
 mod wires;
 #[path = "chain/world.rs"]
