@@ -16,7 +16,7 @@ SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters
+.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters scenarios
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -99,7 +99,11 @@ symbolic: node_modules/.installed ## Prove properties of the contracts' arithmet
 	cd tests/symbolic && PATH="$(CURDIR)/node_modules/.bin:$$PATH" \
 	    halmos --contract LibrariesSymbolic --solver z3 --no-status --loop 40
 
-soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic suite exporters ## What takes too long for every change
+# Seeds are printed; ZKINFER_SEED begins elsewhere.
+scenarios: build ## Run 1,000 scenarios of the submitter on chains in memory, and 40 with the daemon on anvil, killed
+	ZKINFER_SCENARIOS=1000 ZKINFER_DAEMON_SCENARIOS=40 $(CARGO) test --locked --test submitter scenarios:: -- --nocapture
+
+soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic suite exporters scenarios ## What takes too long for every change
 
 clean: ## Delete what was built here (the cache in the home directory stays)
 	rm -rf target node_modules out cache contracts/generated
