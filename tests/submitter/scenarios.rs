@@ -33,7 +33,6 @@ async fn scenarios_of_all_kinds_end_with_every_intent_once_or_with_its_reason() 
     assert!(all.crashes > 0 && all.reorgs > 0 && all.failed_steps > 0 && all.transactions > all.intents, "{all:?}");
 }
 
-#[ignore = "the daemon has no command yet"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_is_killed_at_random_has_claimed_everything_once() {
     let (first, count) = (from_env("ZKINFER_SEED", 1), from_env("ZKINFER_DAEMON_SCENARIOS", USUAL_REAL));
