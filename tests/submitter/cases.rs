@@ -163,18 +163,18 @@ async fn c9_a_node_that_wants_more_money_is_quoted_and_asked_again() {
 async fn limits_and_failures_of_every_kind_only_cost_time() {
     let mut wired = Wired::new().await;
     let weather = Weather {
-        drops: 15,
-        losses: 15,
-        limits: 15,
-        duplicates: 30,
-        misleading: 30,
-        stale: 15,
-        phantoms: 30,
+        drops: 5,
+        losses: 5,
+        limits: 5,
+        duplicates: 40,
+        misleading: 40,
+        stale: 10,
+        phantoms: 40,
         ..Weather::default()
     };
     let (counts, before) = (spoil(wired.proxy(), weather, 4), wired.nonce().await);
-    let ids = [wired.add(1), wired.add(2), wired.add(3)];
-    for _ in 0..200 {
+    let ids = [wired.add(1), wired.add(2), wired.add(3), wired.add(4)];
+    for _ in 0..100 {
         let _ = wired.try_step(1).await;
         wired.mine().await;
     }
@@ -183,8 +183,8 @@ async fn limits_and_failures_of_every_kind_only_cost_time() {
         wired.claimed_once(id).await;
     }
     let counts = counts.lock().unwrap().clone();
-    assert!(counts.len() >= 5, "{counts:?}");
-    assert!(wired.nonce().await - before <= 3, "as many transactions were mined as there are claims");
+    assert!(counts.len() >= 4, "{counts:?}");
+    assert!(wired.nonce().await - before <= 4, "as many transactions were mined as there are claims");
 }
 
 /// One endpoint among three says whatever costs the most: nothing of it is believed, and it is named.

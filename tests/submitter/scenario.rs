@@ -273,7 +273,10 @@ impl Run {
             }
         }
         let open = engine.map(|engine| engine.journal().open_rows(0).unwrap_or_default());
-        Err(format!("it does not end: {open:#?}"))
+        let world = self.world();
+        let account = self.account.address();
+        let nonces = (world.nonce(account), world.pending_nonce(account));
+        Err(format!("it does not end: nonces {nonces:?}, pool {:?}, {open:?}, {:?}", world.pool, world.txs.values()))
     }
 
     /// What has to be true.

@@ -23,7 +23,7 @@ pub struct Manners {
     pub grace: Duration,
     /// The rest after a first failure; each further one is twice as long.
     pub rest: Duration,
-    /// How long one that kept the others waiting is spared.
+    /// How long one that kept the others waiting is not waited for when it is not needed.
     pub spared: Duration,
 }
 
@@ -109,29 +109,30 @@ impl<S: Source> Members<S> {
         self.all.iter().filter_map(|member| member.health().head()).max()
     }
 
-    /// Those to ask now, the best first. Who is slow is asked when the others are not enough; who failed rests.
+    /// Those to ask now: who failed rests.
     fn awake(&self) -> Vec<usize> {
-        let (now, highest) = (Instant::now(), self.highest());
-        let of = |at: &usize| self.all.get(*at).map(Member::health);
-        let mut able: Vec<usize> = (0..self.len()).collect();
-        able.retain(|at| of(at).is_some_and(|health| !health.rests(now)));
-        able.sort_by_key(|at| of(at).map(|health| health.rank(highest)));
-        let quick: Vec<usize> =
-            able.iter().copied().filter(|at| of(at).is_some_and(|health| !health.lingers(now))).collect();
-        if quick.len() < self.quorum { able } else { quick }
+        let now = Instant::now();
+        let members = self.all.iter().enumerate();
+        members.filter(|(_, member)| !member.health().rests(now)).map(|(at, _)| at).collect()
     }
 
-    /// Asks all that can be asked, and waits for a quorum, then shortly for the rest.
-    pub(super) async fn gather<T, F>(&self, what: &str, request: impl Fn(S) -> F) -> Answers<T>
+    /// Asks all that can be asked, waits until their answers are enough, and then shortly for the rest. Who kept the others
+    /// waiting before is waited for only while the answers are not enough.
+    pub(super) async fn gather<T, F>(
+        &self,
+        what: &str,
+        request: impl Fn(S) -> F,
+        is_enough: impl Fn(&[(usize, T)]) -> bool,
+    ) -> Answers<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ChainError>> + Send + 'static,
     {
-        let awake = self.awake();
+        let mut open = self.awake();
         let mut answers = Answers { good: Vec::new(), refusals: Vec::new(), failures: Vec::new() };
-        let mut heard = self.ask(what, &awake, request);
-        let (mut open, mut until) = (awake, None);
-        while !open.is_empty() {
+        let (mut heard, mut until) = (self.ask(what, &open, request), None);
+        let lingers = |at: &usize| self.all.get(*at).is_none_or(|member| member.health().lingers(Instant::now()));
+        while !open.is_empty() && !(until.is_some() && open.iter().all(lingers)) {
             let next = match until {
                 Some(until) => timeout_at(until, heard.recv()).await.ok().flatten(),
                 None => heard.recv().await,
@@ -143,13 +144,15 @@ impl<S: Source> Members<S> {
                 Err(error) if fault(&error) == Fault::None => answers.refusals.push((at, error)),
                 Err(error) => answers.failures.push(error),
             }
-            if until.is_none() && answers.good.len().max(answers.refusals.len()) >= self.quorum {
+            if until.is_none() && (answers.refusals.len() >= self.quorum || is_enough(&answers.good)) {
                 until = Some(Clock::now() + self.manners.grace);
             }
         }
         for member in open.iter().filter_map(|at| self.all.get(*at)) {
             member.health().lingered(Instant::now(), self.manners.spared);
         }
+        // In the order of the endpoints, whoever was the first.
+        answers.good.sort_by_key(|(at, _)| *at);
         answers
     }
 

@@ -1,4 +1,4 @@
-//! How an endpoint does: whether it is asked now, and before or after which others.
+//! How an endpoint does, and whether it is asked now.
 //!
 //! An endpoint that fails rests, twice as long each time, or as long as it says itself (Retry-After). It is asked again when it
 //! has rested: one success, and all is forgotten. Time is given from outside, so that tests need none.
@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 const LONGEST_REST: Duration = Duration::from_secs(300);
 /// Failures in a row after which an endpoint is called down.
 const DOWN: u32 = 3;
-/// Blocks that an endpoint may be behind the others before they are asked first.
-const LAG: u64 = 3;
 /// The weight of the latest answer's time in the average, one in so many.
 const WEIGHT: u32 = 8;
 
@@ -87,7 +85,7 @@ impl Health {
         self.last_error = Some(error.to_owned());
     }
 
-    /// It had not answered when the others had been waited for: it is asked less for a while.
+    /// It had not answered when the others had been waited for: for a while it is waited for when it is needed only.
     pub(super) fn lingered(&mut self, now: Instant, spared: Duration) {
         self.lingers_until = Some(now + spared);
     }
@@ -111,12 +109,6 @@ impl Health {
 
     pub(super) fn rests(&self, now: Instant) -> bool {
         self.rests_until.is_some_and(|until| until > now)
-    }
-
-    /// Smaller is asked first: those that are not behind, that did not fail last time, that answer fast.
-    pub(super) fn rank(&self, highest: Option<u64>) -> (bool, u32, Duration) {
-        let is_behind = self.lag(highest).is_some_and(|lag| lag > LAG);
-        (is_behind, self.failures, self.latency.unwrap_or_default())
     }
 
     fn lag(&self, highest: Option<u64>) -> Option<u64> {
@@ -173,19 +165,5 @@ mod tests {
         assert!(!health.rests(now + LONGEST_REST));
         let counts = health.status("e", now, None).counts;
         assert_eq!((counts.requests, counts.failures, counts.limited), (2, 2, 2));
-    }
-
-    #[test]
-    fn those_behind_come_last_then_those_that_failed_then_the_slow() {
-        let now = Instant::now();
-        let make = |head, failures, latency| {
-            let mut health = Health::default();
-            health.answered(ms(latency));
-            health.saw(head);
-            (0..failures).for_each(|_| health.failed(now, "", false, (ms(250), None)));
-            health.rank(Some(100))
-        };
-        let ranks = [make(100, 0, 5), make(98, 0, 50), make(100, 1, 1), make(90, 0, 1)];
-        assert!(ranks.is_sorted(), "{ranks:?}");
     }
 }

@@ -15,6 +15,11 @@ use alloy::primitives::{Address, B256, U256};
 /// How far below the highest block that a quorum has a block is looked for that a quorum has alike.
 const HEAD_LOOKS: u64 = 3;
 
+/// How many times as much gas one endpoint may estimate as another one, where nobody outvotes either.
+const GAS_SPREAD: u64 = 2;
+/// The same of prices: nodes advise different tips, and are some blocks apart.
+const PRICE_SPREAD: u64 = 8;
+
 /// Several endpoints as one chain. Clones share their health.
 #[derive(Debug)]
 pub struct Pool<S> {
@@ -65,7 +70,8 @@ impl<S: Source> Pool<S> {
         T: Eq + Clone + Send + 'static,
         F: Future<Output = Result<T, ChainError>> + Send + 'static,
     {
-        let answers = self.members.gather(what, request).await;
+        let is_enough = |good: &[(usize, T)]| agreed(good, self.quorum()).is_some();
+        let answers = self.members.gather(what, request, is_enough).await;
         match self.pick(what, &answers.good) {
             Some(answer) => Ok(answer),
             None => Err(self.undecided(what, answers)),
@@ -83,14 +89,14 @@ impl<S: Source> Pool<S> {
         &self,
         what: &str,
         request: impl Fn(S) -> F,
-        choose: impl Fn(&[(usize, T)], usize) -> Option<T>,
+        choose: impl Fn(&[(usize, T)]) -> Option<T>,
     ) -> Result<T, ChainError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ChainError>> + Send + 'static,
     {
-        let answers = self.members.gather(what, request).await;
-        match choose(&answers.good, self.quorum()) {
+        let answers = self.members.gather(what, request, |good| choose(good).is_some()).await;
+        match choose(&answers.good) {
             Some(number) => Ok(number),
             None => Err(self.undecided(what, answers)),
         }
@@ -119,6 +125,15 @@ impl<S: Source> Pool<S> {
             (None, None) => "the others are resting after failures".into(),
         };
         ChainError::NoQuorum { what: what.into(), answered: good.len() + refused, endpoints, needed, reason }
+    }
+
+    /// Whether what a quorum stays within is no more than somebody honest says: enough answered that those who may lie are
+    /// outvoted, or all that answered say about the same.
+    fn is_bounded(&self, sizes: impl Iterator<Item = U256> + Clone, spread: u64) -> bool {
+        let liars = self.members.len() - self.quorum();
+        let is_outvoted = liars > 0 && sizes.clone().count() > 2 * liars;
+        let least = sizes.clone().min().unwrap_or_default();
+        is_outvoted || sizes.max().unwrap_or_default() <= least.saturating_mul(U256::from(spread))
     }
 
     async fn header(&self, number: u64) -> Result<Option<Head>, ChainError> {
@@ -153,7 +168,9 @@ impl<S: Source> Chain for Pool<S> {
     /// The highest block that a quorum has alike.
     async fn head(&self) -> Result<Head, ChainError> {
         let what = "the latest block";
-        let answers = self.members.gather(what, |source| async move { source.head().await }).await;
+        // A quorum may have no block alike yet: whoever is ahead has the one below, too.
+        let is_enough = |good: &[(usize, Head)]| good.len() >= self.quorum();
+        let answers = self.members.gather(what, |source| async move { source.head().await }, is_enough).await;
         self.members.saw(answers.good.iter().map(|(at, head)| (*at, head.block.number)));
         match self.looks_like_head(&answers.good).await? {
             Some(head) => Ok(head),
@@ -169,7 +186,8 @@ impl<S: Source> Chain for Pool<S> {
     /// The highest block that a quorum calls final, with the hash that a quorum has for it.
     async fn finalized(&self) -> Result<Option<Block>, ChainError> {
         let what = "the finalized block";
-        let answers = self.members.gather(what, |source| async move { source.finalized().await }).await;
+        let is_enough = |good: &[(usize, Option<Block>)]| good.len() >= self.quorum();
+        let answers = self.members.gather(what, |source| async move { source.finalized().await }, is_enough).await;
         let silent = answers.good.iter().filter(|(_, block)| block.is_none()).count();
         if silent >= self.quorum() {
             return Ok(None);
@@ -192,22 +210,28 @@ impl<S: Source> Chain for Pool<S> {
         match at {
             // Of a block that all have, all count the same.
             NonceAt::Block(_) => self.agree(&what, request).await,
-            NonceAt::Latest | NonceAt::Pending => self.number(&what, request, at_least).await,
+            NonceAt::Latest | NonceAt::Pending => self.number(&what, request, |all| at_least(all, self.quorum())).await,
         }
     }
 
     async fn balance(&self, account: Address) -> Result<U256, ChainError> {
         let what = format!("the balance of {account}");
-        self.number(&what, move |source| async move { source.balance(account).await }, at_least).await
+        let request = move |source: S| async move { source.balance(account).await };
+        self.number(&what, request, |all| at_least(all, self.quorum())).await
     }
 
     /// The receipt of which a quorum has block and outcome alike; what was paid is what a quorum stays within. When they do not
     /// agree: none, which proves nothing.
     async fn receipt(&self, hash: B256) -> Result<Option<Receipt>, ChainError> {
         let what = format!("the receipt of {hash}");
-        let answers = self.members.gather(&what, move |source| async move { source.receipt(hash).await }).await;
         let essence = |receipt: &Receipt| (receipt.block, receipt.succeeded);
-        let essences: Vec<_> = answers.good.iter().map(|(at, answer)| (*at, answer.as_ref().map(essence))).collect();
+        let essences = |good: &[(usize, Option<Receipt>)]| -> Vec<_> {
+            good.iter().map(|(at, answer)| (*at, answer.as_ref().map(essence))).collect()
+        };
+        let is_enough = |good: &[(usize, Option<Receipt>)]| agreed(&essences(good), self.quorum()).is_some();
+        let request = move |source: S| async move { source.receipt(hash).await };
+        let answers = self.members.gather(&what, request, is_enough).await;
+        let essences = essences(&answers.good);
         let Some((found, others)) = agreed(&essences, self.quorum()) else {
             return if answers.good.len() >= self.quorum() { Ok(None) } else { Err(self.undecided(&what, answers)) };
         };
@@ -226,7 +250,9 @@ impl<S: Source> Chain for Pool<S> {
 
     async fn knows(&self, hash: B256) -> Result<bool, ChainError> {
         let what = format!("transaction {hash}");
-        let answers = self.members.gather(&what, move |source| async move { source.knows(hash).await }).await;
+        let request = move |source: S| async move { source.knows(hash).await };
+        let is_enough = |good: &[(usize, bool)]| agreed(good, self.quorum()).is_some();
+        let answers = self.members.gather(&what, request, is_enough).await;
         match agreed(&answers.good, self.quorum()) {
             Some((knows, _)) => Ok(knows),
             None => Err(self.undecided(&what, answers)),
@@ -282,18 +308,26 @@ impl<S: Source> Chain for Pool<S> {
             let (name, call) = (name.clone(), call.clone());
             async move { source.estimate(&name, &call).await }
         };
-        self.number(what, request, at_most).await
+        let choose = |all: &[(usize, u64)]| {
+            let sizes = all.iter().map(|(_, gas)| U256::from(*gas));
+            at_most(all, self.quorum()).filter(|_| self.is_bounded(sizes, GAS_SPREAD))
+        };
+        self.number(what, request, choose).await
     }
 
     async fn prices(&self) -> Result<Prices, ChainError> {
         let what = "the price of gas";
-        let answers = self.members.gather(what, |source| async move { source.prices().await }).await;
-        let bases: Vec<_> = answers.good.iter().map(|(at, prices)| (*at, prices.base)).collect();
-        let tips: Vec<_> = answers.good.iter().map(|(at, prices)| (*at, prices.tip)).collect();
-        match (at_most(&bases, self.quorum()), at_most(&tips, self.quorum())) {
-            (Some(base), Some(tip)) => Ok(Prices { base, tip }),
-            _ => Err(self.undecided(what, answers)),
-        }
+        let offer =
+            |prices: &Prices| U256::from(prices.base.unwrap_or_default()) * U256::from(2) + U256::from(prices.tip);
+        let choose = |all: &[(usize, Prices)]| {
+            if !self.is_bounded(all.iter().map(|(_, prices)| offer(prices)), PRICE_SPREAD) {
+                return None;
+            }
+            let bases: Vec<_> = all.iter().map(|(at, prices)| (*at, prices.base)).collect();
+            let tips: Vec<_> = all.iter().map(|(at, prices)| (*at, prices.tip)).collect();
+            Some(Prices { base: at_most(&bases, self.quorum())?, tip: at_most(&tips, self.quorum())? })
+        };
+        self.number(what, |source| async move { source.prices().await }, choose).await
     }
 
     async fn l1_fee(&self, raw: &[u8], gas: u64) -> Result<U256, ChainError> {
@@ -302,7 +336,10 @@ impl<S: Source> Chain for Pool<S> {
             let bytes = bytes.clone();
             async move { source.l1_fee(&bytes, gas).await }
         };
-        self.number("the fee for L1 data", request, at_most).await
+        let choose = |all: &[(usize, U256)]| {
+            at_most(all, self.quorum()).filter(|_| self.is_bounded(all.iter().map(|(_, fee)| *fee), PRICE_SPREAD))
+        };
+        self.number("the fee for L1 data", request, choose).await
     }
 
     async fn is_done(&self, intent: &Intent, at: Option<u64>) -> Result<bool, ChainError> {
