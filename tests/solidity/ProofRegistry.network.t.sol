@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {IProofRegistry} from "../../contracts/interfaces/IProofRegistry.sol";
-import {INetworkVerifier} from "../../contracts/interfaces/INetworkVerifier.sol";
 import {ModelRegistry} from "../../contracts/ModelRegistry.sol";
 import {IModelRegistry} from "../../contracts/interfaces/IModelRegistry.sol";
+import {INetworkVerifier} from "../../contracts/interfaces/INetworkVerifier.sol";
 import {ModelKey} from "../../contracts/interfaces/IVerifierAdapter.sol";
 import {ProofRegistryNativeTest} from "./ProofRegistry.native.t.sol";
 

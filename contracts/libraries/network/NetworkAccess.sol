@@ -2,10 +2,10 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {NativePrefix} from "../native/NativePrefix.sol";
 import {NetworkBox} from "./NetworkBox.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
-import {NetworkPoint, Point} from "./NetworkPoint.sol";
+import {Access, Axis, NetworkPoint, Point} from "./NetworkPoint.sol";
+import {NetworkPrefix} from "./NetworkPrefix.sol";
 import {Program} from "./NetworkProgram.sol";
 import {NetworkTriangle} from "./NetworkTriangle.sol";
 
@@ -16,52 +16,6 @@ library NetworkAccess {
     using NetworkBox for uint256;
     using NetworkMemory for uint256;
     using NetworkPoint for Point;
-
-    /* TYPES */
-
-    /// @dev An access, but for the variables.
-    /// @param tensor The record of its tensor.
-    /// @param views Where the value of its view is, after it those of the views that follow.
-    /// @param left How many views there are from that one on.
-    /// @param factor The value of its second view, or 1.
-    /// @param second Whether there is one.
-    /// @param offsets Where its offsets are.
-    /// @param count Number of variables.
-    /// @param vars Where they are.
-    /// @param row The variable s of the triangle, or none.
-    /// @param column Its variable t.
-    /// @param done A bit for each axis that the triangle is on.
-    /// @param lane The lane variable, or 0.
-    /// @param value The product so far.
-    struct Access {
-        uint256 tensor;
-        uint256 views;
-        uint256 left;
-        uint256 factor;
-        bool second;
-        uint256 offsets;
-        uint256 count;
-        uint256 vars;
-        uint256 row;
-        uint256 column;
-        uint256 done;
-        uint256 lane;
-        uint256 value;
-    }
-
-    /// @dev An axis of an access: where the variables are, and how far apart; the main variable, or 0; the dimension; the position of the
-    /// first element; where its variables of the point are, and how many; prefix sums of powers of the main variable, once there are several
-    /// pieces.
-    struct Axis {
-        uint256 vars;
-        uint256 width;
-        uint256 main;
-        uint256 size;
-        uint256 start;
-        uint256 r;
-        uint256 n;
-        uint256 table;
-    }
 
     /* CONSTANTS */
 
@@ -86,8 +40,8 @@ library NetworkAccess {
 
     /// @notice The sum of the accesses of the list at `at`, each with the value of its view, without the factor of the sample; and what
     /// comes after them.
-    /// @param hat Whether they are accesses of hats, which have one view.
-    function list(Program memory p, Point memory q, uint256 at, bool hat)
+    /// @dev `q.single` says whether they are accesses of hats, which have one view.
+    function list(Program memory p, Point memory q, uint256 at)
         internal
         pure
         returns (uint256 sum, uint256 count, uint256 end)
@@ -103,7 +57,7 @@ library NetworkAccess {
                 if (at >= p.end) revert INetworkVerifier.ProgramLength(p.end - p.start);
                 if (++q.accesses > MAX_ACCESSES) revert INetworkVerifier.ProgramLimit(at - p.start);
                 uint256 value;
-                (value, at) = _evaluate(p, q, at, hat);
+                (value, at) = _evaluate(p, q, at);
                 sum = addmod(sum, value, order());
                 // Nothing of an access is needed after it.
                 assembly ("memory-safe") {
@@ -116,35 +70,60 @@ library NetworkAccess {
 
     /* INTERNAL */
 
-    function _evaluate(Program memory p, Point memory q, uint256 at, bool hat)
-        private
-        pure
-        returns (uint256 value, uint256 end)
-    {
+    function _evaluate(Program memory p, Point memory q, uint256 at) private pure returns (uint256 value, uint256 end) {
         unchecked {
-            Access memory a;
-            if (!_head(p, q, a, at, hat)) revert INetworkVerifier.ProgramAccess(at - p.start);
+            Access memory a = q.access;
+            (a.second, a.done, a.lane) = (false, 0, 0);
+            if (!_head(p, q, a, at)) revert INetworkVerifier.ProgramAccess(at - p.start);
             end = a.vars + VARIABLE * a.count;
+
+            // Accesses of one relation often differ in coefficient, monomial and view alone: what the others say is remembered. A lane is not,
+            // since which views it reaches depends on the first.
+            uint256 slot = q.boxes;
+            bytes32 key;
+            {
+                uint256 tensor = a.tensor;
+                uint256 from = a.offsets;
+                assembly ("memory-safe") {
+                    mstore(0x00, tensor)
+                    mstore(0x20, keccak256(from, sub(end, from)))
+                    key := keccak256(0x00, 0x40)
+                    slot := add(slot, mul(0x60, and(key, 31)))
+                }
+            }
+            if (slot.word(0) == uint256(key)) {
+                value = slot.word(1);
+                q.pieces += slot.word(2);
+                if (q.pieces > MAX_PIECES) revert INetworkVerifier.ProgramLimit(at - p.start);
+            } else {
+                uint256 before = q.pieces;
+                value = _box(p, q, a, at);
+                if (a.lane == 0) {
+                    slot.put(0, uint256(key));
+                    slot.put(1, value);
+                    slot.put(2, q.pieces - before);
+                }
+            }
+            value = mulmod(mulmod(a.value, value, order()), _view(q, a), order());
+        }
+    }
+
+    /// @dev What an access says besides its coefficient, its monomial and its view: its variables, offsets and triangle.
+    function _box(Program memory p, Point memory q, Access memory a, uint256 at) private pure returns (uint256 value) {
+        unchecked {
             if (!_variables(q, a) || !_checkTriangle(a)) revert INetworkVerifier.ProgramAccess(at - p.start);
             if (!_checkPieces(q, a)) revert INetworkVerifier.ProgramLimit(at - p.start);
-
-            value = a.value;
-            if (value == 0) return (0, end);
+            value = a.sums;
             if (a.row != NONE) value = mulmod(value, _triangle(q, a), order());
             uint256 axes = a.tensor.word(2);
             for (uint256 j = 0; j < axes; j++) {
                 if (a.done >> j & 1 == 0) value = mulmod(value, _axis(q, a, j), order());
             }
-            value = mulmod(value, _view(q, a), order());
         }
     }
 
     /// @dev Tensor, views, coefficient, monomial, offsets, triangle.
-    function _head(Program memory p, Point memory q, Access memory a, uint256 at, bool hat)
-        private
-        pure
-        returns (bool valid)
-    {
+    function _head(Program memory p, Point memory q, Access memory a, uint256 at) private pure returns (bool valid) {
         unchecked {
             uint256 head = at.word(0);
             uint256 tensor = head >> 240;
@@ -156,9 +135,9 @@ library NetworkAccess {
             if (view1 >= views) return false;
             a.views = kind.word(3) + 32 * view1;
             a.left = views - view1;
-            a.factor = 1;
+            (a.factor, a.sums) = (1, 1);
             if (view2 != NONE) {
-                if (view2 >= views || hat) return false;
+                if (view2 >= views || q.single) return false;
                 a.second = true;
                 a.factor = kind.word(3).word(view2);
             }
@@ -207,7 +186,7 @@ library NetworkAccess {
                 if (target == NONE) {
                     valid = valid && stride == 0;
                     if (i == a.row || i == a.column) continue;
-                    a.value = mulmod(a.value, NetworkPoint.geometric(q.monomial(_mono(variable)), size), order());
+                    a.sums = mulmod(a.sums, NetworkPoint.geometric(q.monomial(_mono(variable)), size), order());
                     continue;
                 }
                 valid = valid && stride != 0 && stride <= MAX_STEP;
@@ -304,7 +283,10 @@ library NetworkAccess {
             uint256 main = q.axes.word(j);
             if (main != 0) main = _variable(a.vars, main - 1);
             uint256 others = (q.axes + 192).word(j);
-            if (others != 0) return _enumerate(q, _layOut(q, a, j, record, main), others, offset);
+            if (others != 0) {
+                _layOut(q, a, j, record, main);
+                return _enumerate(q, q.axis, others, offset);
+            }
 
             // Size, monomial, target and stride, where the axis is in memory, and its offset: 232 bits, never 0.
             uint256 key = (main >> 88) << 64 | record << 32 | uint256(offset) & 0xffffffff;
@@ -316,18 +298,18 @@ library NetworkAccess {
                 value := mload(add(slot, 0x20))
             }
             if (found != 0) return value;
-            value = _piece(q, _layOut(q, a, j, record, main), offset);
+            _layOut(q, a, j, record, main);
+            value = _piece(q, q.axis, offset);
             slot.put(0, key);
             slot.put(1, value);
         }
     }
 
-    function _layOut(Point memory q, Access memory a, uint256 j, uint256 record, uint256 main)
-        private
-        pure
-        returns (Axis memory x)
-    {
+    /// @dev There is one axis at a time, and memory for one.
+    function _layOut(Point memory q, Access memory a, uint256 j, uint256 record, uint256 main) private pure {
         unchecked {
+            Axis memory x = q.axis;
+            x.table = 0;
             uint256 shift = record.word(2);
             (x.vars, x.width, x.main, x.size) = (a.vars, VARIABLE, main, record.word(0));
             x.start = j == 0 ? a.tensor.word(1) >> shift : 0;
@@ -348,8 +330,9 @@ library NetworkAccess {
         uint256 r,
         uint256 n
     ) internal pure returns (uint256) {
-        Axis memory x;
+        Axis memory x = q.axis;
         (x.vars, x.width, x.main, x.size, x.start, x.r, x.n) = (vars, 32, main, size, 2, r, n);
+        x.table = 0;
         return _enumerate(q, x, others, int256(first));
     }
 
@@ -410,9 +393,9 @@ library NetworkAccess {
             uint256 mono = _mono(x.main);
             uint256 r = x.r + 32 * low;
             if (x.table == 0) return q.run(mono, lo, hi, shift, r, x.n - low);
-            if (x.table == LATER) x.table = NativePrefix.powers(q.monomial(mono), r, x.n - low);
+            if (x.table == LATER) x.table = NetworkPrefix.powers(q.monomial(mono), r, x.n - low);
             (lo, hi) = (uint256(int256(lo) + shift), uint256(int256(hi) + shift));
-            return mulmod(NativePrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), order());
+            return mulmod(NetworkPrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), order());
         }
     }
 

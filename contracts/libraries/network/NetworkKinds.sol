@@ -2,9 +2,9 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {NativePrefix} from "../native/NativePrefix.sol";
 import {Proof} from "../native/NativeProof.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
+import {NetworkPrefix} from "./NetworkPrefix.sol";
 import {Program} from "./NetworkProgram.sol";
 import {Shape} from "./NetworkShape.sol";
 import {Challenges} from "./NetworkTranscript.sol";
@@ -103,9 +103,9 @@ library NetworkKinds {
                 w.samples = addmod(2 * w.samples, c.point.word(i - 1), order());
             }
             w.n = s.variables - kappa;
-            w.one = NativePrefix.powers(1, c.point + 32 * kappa, w.n);
-            w.eq = NativePrefix.equality(c.xi + 32 * kappa, c.point + 32 * kappa, w.n);
-            w.inside = NativePrefix.at(NativePrefix.powers(1, c.point, kappa), kappa, s.samples);
+            w.one = NetworkPrefix.powers(1, c.point + 32 * kappa, w.n);
+            w.eq = NetworkPrefix.equality(c.xi + 32 * kappa, c.point + 32 * kappa, w.n);
+            w.inside = NetworkPrefix.at(NetworkPrefix.powers(1, c.point, kappa), kappa, s.samples);
         }
     }
 
@@ -180,11 +180,11 @@ library NetworkKinds {
             }
 
             (uint256 lo, uint256 hi) = (record.word(0), record.word(1));
-            uint256 below = lo == z.last ? z.lastEq : NativePrefix.at(w.eq, w.n, lo);
-            (z.last, z.lastEq) = (hi, NativePrefix.at(w.eq, w.n, hi));
+            uint256 below = lo == z.last ? z.lastEq : NetworkPrefix.at(w.eq, w.n, lo);
+            (z.last, z.lastEq) = (hi, NetworkPrefix.at(w.eq, w.n, hi));
             z.phi = addmod(z.phi, mulmod(mulmod(w.some, z.lastEq + order() - below, order()), sum, order()), order());
             if (lookups == 0 && reads == 0) return at;
-            uint256 span = mulmod(w.inside, NativePrefix.interval(w.one, w.n, lo, hi), order());
+            uint256 span = mulmod(w.inside, NetworkPrefix.interval(w.one, w.n, lo, hi), order());
             for (uint256 i = 0; i < lookups; i++) {
                 z.looked = addmod(z.looked, mulmod(span, w.lookups.word(i), order()), order());
             }

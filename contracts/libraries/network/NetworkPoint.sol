@@ -4,6 +4,52 @@ pragma solidity ^0.8.24;
 import {Bn254} from "../native/Bn254.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
 
+/// @notice An access, but for the variables.
+/// @param tensor The record of its tensor.
+/// @param views Where the value of its view is, after it those of the views that follow.
+/// @param left How many views there are from that one on.
+/// @param factor The value of its second view, or 1.
+/// @param second Whether there is one.
+/// @param offsets Where its offsets are.
+/// @param count Number of variables.
+/// @param vars Where they are.
+/// @param row The variable s of the triangle, or none.
+/// @param column Its variable t.
+/// @param done A bit for each axis that the triangle is on.
+/// @param lane The lane variable, or 0.
+/// @param value Coefficient and monomial.
+/// @param sums The sums over the variables without target.
+struct Access {
+    uint256 tensor;
+    uint256 views;
+    uint256 left;
+    uint256 factor;
+    bool second;
+    uint256 offsets;
+    uint256 count;
+    uint256 vars;
+    uint256 row;
+    uint256 column;
+    uint256 done;
+    uint256 lane;
+    uint256 value;
+    uint256 sums;
+}
+
+/// @notice An axis of an access: where the variables are, and how far apart; the main variable, or 0; the dimension; the position of the
+/// first element; where its variables of the point are, and how many; prefix sums of powers of the main variable, once there are several
+/// pieces.
+struct Axis {
+    uint256 vars;
+    uint256 width;
+    uint256 main;
+    uint256 size;
+    uint256 start;
+    uint256 r;
+    uint256 n;
+    uint256 table;
+}
+
 /// @notice What public functions are evaluated at (docs/protocol-networks.md, N7): the challenges, and the point r.
 /// @param alpha With chi and theta, what monomials are of.
 /// @param inverseAlpha 1/alpha, and so on.
@@ -11,10 +57,14 @@ import {NetworkMemory, order} from "./NetworkMemory.sol";
 /// @param n Number of variables of the position, l - kappa.
 /// @param cache 64 pairs of words, a monomial and its value at each; the monomial 0 is none.
 /// @param known 64 pairs of words, an axis of an access and its factor at each (`NetworkAccess`).
+/// @param boxes 32 times three words: a digest of what accesses of one relation have in common, its value, its pieces (`NetworkAccess`).
 /// @param axes 12 words of working space for an access: the main variable of each axis, and its other variables.
 /// @param accesses How many accesses there were so far.
 /// @param pieces How many pieces.
 /// @param points How many points of boxes.
+/// @param single Whether accesses have one view, as those of hats have.
+/// @param access The access that is being evaluated, and
+/// @param axis the axis of it.
 struct Point {
     uint256 alpha;
     uint256 chi;
@@ -26,10 +76,14 @@ struct Point {
     uint256 n;
     uint256 cache;
     uint256 known;
+    uint256 boxes;
     uint256 axes;
     uint256 accesses;
     uint256 pieces;
     uint256 points;
+    bool single;
+    Access access;
+    Axis axis;
 }
 
 /// @title NetworkPoint
@@ -53,6 +107,7 @@ library NetworkPoint {
         p.inverseAlpha = mulmod(inverse, chi, order());
         p.cache = NetworkMemory.words(128);
         p.known = NetworkMemory.words(128);
+        p.boxes = NetworkMemory.words(96);
         p.axes = NetworkMemory.words(12);
     }
 
@@ -85,6 +140,19 @@ library NetworkPoint {
         return _product(p.inverseAlpha, p.inverseChi, p.inverseTheta, mono, uint256(exponent));
     }
 
+    /// @notice base^exponent.
+    function raised(uint256 base, uint256 exponent) internal pure returns (uint256 result) {
+        assembly ("memory-safe") {
+            result := 1
+            for {} 1 {} {
+                if and(exponent, 1) { result := mulmod(result, base, calldataload(0x04)) }
+                exponent := shr(1, exponent)
+                if iszero(exponent) { break }
+                base := mulmod(base, base, calldataload(0x04))
+            }
+        }
+    }
+
     function _product(uint256 alpha, uint256 chi, uint256 theta, uint256 mono, uint256 times)
         private
         pure
@@ -93,11 +161,11 @@ library NetworkPoint {
         unchecked {
             value = 1;
             uint256 exponent = mono >> 64;
-            if (exponent != 0) value = Bn254.power(alpha, exponent * times);
+            if (exponent != 0) value = raised(alpha, exponent * times);
             exponent = (mono >> 32) & 0xffffffff;
-            if (exponent != 0) value = mulmod(value, Bn254.power(chi, exponent * times), order());
+            if (exponent != 0) value = mulmod(value, raised(chi, exponent * times), order());
             exponent = mono & 0xffffffff;
-            if (exponent != 0) value = mulmod(value, Bn254.power(theta, exponent * times), order());
+            if (exponent != 0) value = mulmod(value, raised(theta, exponent * times), order());
         }
     }
 

@@ -3,12 +3,12 @@ pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {HALF, SIXTH} from "../native/Bn254.sol";
-import {NativePrefix} from "../native/NativePrefix.sol";
 import {Proof} from "../native/NativeProof.sol";
 import {NetworkAccess} from "./NetworkAccess.sol";
 import {NetworkKinds, Rows} from "./NetworkKinds.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {NetworkPoint, Point} from "./NetworkPoint.sol";
+import {NetworkPrefix} from "./NetworkPrefix.sol";
 import {NetworkProgram, Program} from "./NetworkProgram.sol";
 import {Shape} from "./NetworkShape.sol";
 import {NetworkTerms, Samples} from "./NetworkTerms.sol";
@@ -140,20 +140,20 @@ library NetworkSummand {
         returns (uint256 phi)
     {
         unchecked {
-            uint256 table = NativePrefix.equality(c.xi, c.point, s.logSamples);
-            w.some = NativePrefix.at(table, s.logSamples, s.samples);
+            uint256 table = NetworkPrefix.equality(c.xi, c.point, s.logSamples);
+            w.some = NetworkPrefix.at(table, s.logSamples, s.samples);
             NetworkKinds.Sums memory z = NetworkKinds.sums(p, proof, c, w);
             phi = z.phi;
 
             // S and ES, but for the factor of the sample.
-            uint256 real = NativePrefix.interval(w.one, w.n, 2, p.positions);
-            uint256 eq = NativePrefix.interval(w.eq, w.n, 2, p.positions);
+            uint256 real = NetworkPrefix.interval(w.one, w.n, 2, p.positions);
+            uint256 eq = NetworkPrefix.interval(w.eq, w.n, 2, p.positions);
             phi = addmod(
                 phi, _copies(p, s, c, w, mulmod(w.some, eq, order()), mulmod(w.inside, real, order()), z.read), order()
             );
             uint256 exponent = p.gates + p.lookups + p.reads + 1;
             (uint256 bracket, uint256 total) = _bytes(p, s, c, w, exponent);
-            phi += mulmod(mulmod(NativePrefix.all(table, s.logSamples), eq, order()), bracket, order());
+            phi += mulmod(mulmod(NetworkPrefix.all(table, s.logSamples), eq, order()), bracket, order());
             // l(eT + 1) ( S (sum_c H_c - H_T) + sum_i SLK_i J_i )
             total = mulmod(real, total, order()) + z.looked;
             phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, order()), order());
@@ -238,7 +238,7 @@ library NetworkSummand {
             }
             count = _number(at);
             at += 2;
-            uint256 one = NativePrefix.powers(1, k.r + 32 * (k.variables - p.logWeights), p.logWeights);
+            uint256 one = NetworkPrefix.powers(1, k.r + 32 * (k.variables - p.logWeights), p.logWeights);
             for (uint256 i = 0; i < count; i++) {
                 at = _relation(p, q, k, o, _inside(p, at));
                 at = _linearOp(p, q, k, o, one, at);
@@ -275,7 +275,7 @@ library NetworkSummand {
     {
         unchecked {
             uint256 sum;
-            (sum,, at) = NetworkAccess.list(p, q, at, false);
+            (sum,, at) = NetworkAccess.list(p, q, at);
             o.views = addmod(o.views, mulmod(o.lambda, sum, order()), order());
             (sum, at) = NetworkTerms.list(p, q, k, at, o.lambda);
             o.claim = addmod(o.claim, order() - mulmod(o.lambda, sum, order()), order());
@@ -294,14 +294,16 @@ library NetworkSummand {
             (uint256 from, uint256 to) = (at.u32(), (at + 4).u32());
             uint256 sum;
             uint256 count;
-            (sum, count, at) = NetworkAccess.list(p, q, at + 8, true);
+            q.single = true;
+            (sum, count, at) = NetworkAccess.list(p, q, at + 8);
+            q.single = false;
             bool valid = 2 <= from && from <= to && to <= p.weightEnd && (from == to) == (count == 0);
             if (!valid || (count != 0 && !NetworkMemory.claim(o.taken, o.count++, from, to))) {
                 revert INetworkVerifier.ProgramSegment(place - p.start);
             }
             o.hats = addmod(o.hats, sum, order());
             if (count != 0) {
-                sum = NativePrefix.interval(one, p.logWeights, from, to);
+                sum = NetworkPrefix.interval(one, p.logWeights, from, to);
                 o.segments = addmod(o.segments, mulmod(o.lambda, sum, order()), order());
             }
 
@@ -328,18 +330,20 @@ library NetworkSummand {
     {
         unchecked {
             uint256 sum;
-            (sum,, at) = NetworkAccess.list(p, q, at, false);
+            (sum,, at) = NetworkAccess.list(p, q, at);
             o.views = addmod(o.views, mulmod(o.lambda, sum, order()), order());
             (uint256 from, uint256 to) = (at.u32(), (at + 4).u32());
             bool valid = 2 <= from && from < to && to <= p.productEnd;
             if (!valid || !NetworkMemory.claim(o.taken, o.count++, from, to)) {
                 revert INetworkVerifier.ProgramSegment(at - p.start);
             }
-            sum = NativePrefix.interval(w.one, w.n, from, to);
+            sum = NetworkPrefix.interval(w.one, w.n, from, to);
             o.products = addmod(o.products, mulmod(o.lambda, sum, order()), order());
-            (sum,, at) = NetworkAccess.list(p, q, at + 8, true);
+            q.single = true;
+            (sum,, at) = NetworkAccess.list(p, q, at + 8);
             o.left = addmod(o.left, sum, order());
-            (sum,, at) = NetworkAccess.list(p, q, at, true);
+            (sum,, at) = NetworkAccess.list(p, q, at);
+            q.single = false;
             o.right = addmod(o.right, sum, order());
         }
         return at;
@@ -356,7 +360,7 @@ library NetworkSummand {
     {
         unchecked {
             uint256 kappa = s.logSamples;
-            uint256 mu = NativePrefix.at(NativePrefix.powers(c.mu, c.point, kappa), kappa, s.samples);
+            uint256 mu = NetworkPrefix.at(NetworkPrefix.powers(c.mu, c.point, kappa), kappa, s.samples);
             phi = mulmod(mu, o.views, order());
             uint256 link = o.lambda;
 
@@ -372,7 +376,7 @@ library NetworkSummand {
 
             (uint256 left, uint256 right) = (w.hats.word(1), w.hats.word(2));
             phi += mulmod(order() - mulmod(mu, o.products, order()), mulmod(left, right, order()), order());
-            uint256 psi = NativePrefix.at(NativePrefix.powers(c.psi, c.point, kappa), kappa, s.samples);
+            uint256 psi = NetworkPrefix.at(NetworkPrefix.powers(c.psi, c.point, kappa), kappa, s.samples);
             theta = NetworkPoint.interval(c.theta, 2, p.productEnd, c.point + 32 * kappa, w.n);
             link = mulmod(link, c.lambda, order());
             // l_L psi (theta YL - left accesses), and the same for the right sides.

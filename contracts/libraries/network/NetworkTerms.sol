@@ -2,7 +2,6 @@
 pragma solidity ^0.8.24;
 
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
-import {Bn254} from "../native/Bn254.sol";
 import {NetworkAccess} from "./NetworkAccess.sol";
 import {NetworkBox} from "./NetworkBox.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
@@ -380,7 +379,8 @@ library NetworkTerms {
         }
     }
 
-    /// @dev sum_{i < size} base^i (the element `i * step` bytes after the first), where `at` is the last.
+    /// @dev sum_{i < size} base^i (the element `i * step` bytes after the first), where `at` is the last. Unsigned elements of two bytes that
+    /// are one after the other are read sixteen at a time.
     function _horner(uint256 at, uint256 size, uint256 step, uint256 width, bool signed, uint256 base)
         private
         pure
@@ -390,15 +390,22 @@ library NetworkTerms {
             let bits := sub(256, shl(3, width))
             switch signed
             case 0 {
-                for {} gt(size, 3) { size := sub(size, 4) } {
-                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
-                    at := sub(at, step)
-                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
-                    at := sub(at, step)
-                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
-                    at := sub(at, step)
-                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
-                    at := sub(at, step)
+                if and(eq(step, 2), eq(width, 2)) {
+                    for {} gt(size, 15) { size := sub(size, 16) } {
+                        // The last element is lowest in the word that ends with it.
+                        let word := mload(sub(at, 30))
+                        at := sub(at, 32)
+                        for { let left := 4 } left { left := sub(left, 1) } {
+                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
+                            word := shr(16, word)
+                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
+                            word := shr(16, word)
+                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
+                            word := shr(16, word)
+                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
+                            word := shr(16, word)
+                        }
+                    }
                 }
                 for {} size { size := sub(size, 1) } {
                     sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
@@ -425,7 +432,7 @@ library NetworkTerms {
         unchecked {
             value = _horner(b.at + element * b.width, 1, 0, b.width, b.signed, 0);
             if (b.mode == VALUE) return value;
-            if (b.mode == POWER) return Bn254.power(b.base, value);
+            if (b.mode == POWER) return NetworkPoint.raised(b.base, value);
             if (b.mode == SUM) return NetworkPoint.geometric(b.base, value);
             return NetworkPoint.equal(b.q + b.base * value, b.r, b.n);
         }

@@ -90,17 +90,17 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         string[] memory list = names();
         uint256[11] memory totals;
         uint256[11] memory snapshots = [
-            uint256(851_202),
-            1_202_539,
-            757_473,
-            714_206,
-            794_687,
-            804_008,
-            1_828_125,
-            851_090,
-            902_984,
-            1_216_109,
-            1_427_079
+            uint256(847_253),
+            1_137_408,
+            754_231,
+            711_282,
+            788_000,
+            796_741,
+            1_660_805,
+            844_404,
+            898_766,
+            1_146_901,
+            1_301_061
         ];
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);
