@@ -1,15 +1,19 @@
-// Is every check of the native verifier needed? Takes them out one at a time.
+// Is every check of the native verifiers needed? Takes them out one at a time.
 //
 //     node tools/mutations.mjs && forge test --match-contract VerifierMutants
 //     node tools/mutations.mjs V4 Sigma          makes only these again
+//     node tools/mutations.mjs --networks Link   the same, of the verifier of general networks alone
 //
 // Each mutant is NativeVerifier, or NativeTestVerifier, with one condition of the protocol removed, compiled as they are (tools/alone.mjs), and
 // written to out/mutants/VERIFIER/RULE.json. The test runs the forged proofs of tests/fixtures/native on them: the mutant without a condition
 // has to accept the proofs that break it, which the verifier refuses.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+//
+// NetworkTestVerifier is two contracts, and a condition is in one of them. Where it is in the part, the verifier is the released one but that it
+// takes any part. Its forged proofs are in tests/fixtures/networks/attacks.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { VERIFIERS, compile, sources } from './alone.mjs';
+import { PART, VERIFIERS, compile, sources } from './alone.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NATIVE = 'contracts/libraries/native/';
@@ -84,10 +88,81 @@ const MUTANTS = {
   ],
 };
 
-function patched(original, patches) {
+const NETWORK = 'contracts/libraries/network/';
+
+// The same of general networks, by the contract that the condition is in.
+const zero = (weight) => `{ uint256 kept = o.lambda; o.lambda = 0; ${weight} o.lambda = kept; }`;
+const RELATION = 'for (uint256 i = 0; i < count; i++) {\n                at = _relation(p, q, k, o, _inside(p, at));\n                o.lambda';
+const LINEAR = 'at = _relation(p, q, k, o, _inside(p, at));\n                at = _linearOp(p, q, k, o, one, at);';
+const PORT = 'return\n                NetworkAccess.port(';
+// What a term on a committed port weighs at one position more.
+const also = (position) => `uint256 more = NetworkPoint.equal(${position}, s.r + 32 * level, b.port.word(6));\nreturn more + NetworkAccess.port(`;
+const IN_PART = {
+  Gate: [['NetworkKinds', 'sum = addmod(sum, mulmod(powers.word(i), a + order() - b, order()), order());', 'powers;']],
+  Lookup: [['NetworkKinds', 'sum = addmod(sum, mulmod(w.powers.word(p.gates + i), tuple, order()), order());', 'tuple;']],
+  LookupRows: [
+    ['NetworkKinds', 'if (lookups == 0 && reads == 0) return at;', ''],
+    ['NetworkKinds', 'for (uint256 i = 0; i < lookups; i++) {\n                z.looked', 'for (uint256 i = 0; i < p.lookups; i++) {\n                z.looked'],
+  ],
+  Read: [['NetworkKinds', 'mulmod(w.powers.word(exponent + j), mulmod(inverse', 'mulmod(0 * exponent, mulmod(inverse']],
+  Write: [
+    ['NetworkKinds', 'sum = addmod(sum, mulmod(w.powers.word(copies + p.reads), part, order()), order());', 'part;'],
+    ['NetworkSummand', 'tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, order()), order());', 'tuple = mulmod(0 * esn, tuple, order());'],
+  ],
+  CopySum: [['NetworkSummand', 'mulmod(w.powers.word(exponent + p.limbs + 3), read', 'mulmod(0 * exponent, read']],
+  CopySample: [
+    ['NetworkKinds', 'tuple += mulmod(w.gamma2, w.samples, order());', ''],
+    ['NetworkSummand', 'tuple += mulmod(w.gamma2, w.samples, order());', ''],
+  ],
+  Limb: [['NetworkSummand', 'bracket = addmod(bracket, mulmod(w.powers.word(exponent + i), term, order()), order());', 'term;']],
+  Table: [['NetworkSummand', 'bracket = addmod(bracket, mulmod(w.powers.word(exponent + limbs), tuple, order()), order());', 'tuple;']],
+  LookupSum: [['NetworkSummand', 'phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, order()), order());', 'phi = addmod(phi, 0 * total, order());']],
+  Relation: [['NetworkSummand', RELATION, RELATION.replace('at = _relation(p, q, k, o, _inside(p, at));', zero('at = _relation(p, q, k, o, _inside(p, at));'))]],
+  Linear: [['NetworkSummand', LINEAR, zero(LINEAR)]],
+  Product: [['NetworkSummand', 'at = _productOp(p, q, o, w, _inside(p, at));', zero('at = _productOp(p, q, o, w, _inside(p, at));')]],
+  Link: [
+    ['NetworkSummand', 'uint256 sum = mulmod(link, mulmod(theta, y, order()), order()) + order() - g;', 'uint256 sum = 0 * theta + order() - g;'],
+    ['NetworkSummand', ' + mulmod(order() - mulmod(link, mu, order()), o.hats, order());', ';'],
+  ],
+  LinkLeft: [['NetworkSummand', 'sum = mulmod(link, mulmod(theta, left, order()) + order() - o.left, order());', 'sum = 0;']],
+  LinkRight: [['NetworkSummand', 'sum += mulmod(link, mulmod(theta, right, order()) + order() - o.right, order());', '']],
+  Psi: [['NetworkSummand', 'NetworkPrefix.powers(c.psi, c.point, kappa)', 'NetworkPrefix.powers(c.mu, c.point, kappa)']],
+  Theta: [
+    ['NetworkSummand', 'NetworkPoint.at(c.alpha, c.chi, c.theta,', 'NetworkPoint.at(c.alpha, c.chi, c.gamma,'],
+    ['NetworkSummand', 'NetworkPoint.interval(c.theta, 2, p.weightEnd,', 'NetworkPoint.interval(c.gamma, 2, p.weightEnd,'],
+    ['NetworkSummand', 'NetworkPoint.interval(c.theta, 2, p.productEnd,', 'NetworkPoint.interval(c.gamma, 2, p.productEnd,'],
+  ],
+  TensorPositions: [['NetworkTerms', PORT, also('0')]],
+  TensorEnd: [['NetworkTerms', PORT, also('2 + b.port.word(2)')]],
+  V4: [['NetworkSummand', 'if (phi != _rounds(proof, c, claim)) return false;', 'if (phi != _rounds(proof, c, claim)) return true;']],
+  StatementId: [['NetworkTranscript', 'abi.encode(START, digest, samples, id)', 'abi.encode(START, digest, samples, uint256(id) * 0)']],
+  Sigma: [
+    [
+      'NetworkTranscript',
+      'state = _next(_absorb(state, proof.sumPoints, proof.rounds));',
+      'uint256 sigma; { uint256 at = proof.sigma; assembly ("memory-safe") { sigma := mload(at) mstore(at, 0) } }\n$&\n{ uint256 at = proof.sigma; assembly ("memory-safe") { mstore(at, sigma) } }',
+    ],
+  ],
+};
+const IN_VERIFIER = {
+  // (A_2 is only read with two levels, which set it.)
+  V5a: [['NetworkOpening', 'if (!_checkFolds(c, proof, s)) return false;', 'if (!_checkFolds(c, proof, s)) s.alpha2 = 1;']],
+  V5b: [['NetworkOpening', 'if (!_checkFinal(c, proof)) return false;', '']],
+  // s.one is 0 there.
+  FoldOpening: [
+    ['NetworkOpening', 'mulmod(s.zb, mulmod(eta, openings, R), R);', 'mulmod(s.one, mulmod(eta, openings, R), R);'],
+    ['NetworkOpening', 's.folds = addmod(s.za, mulmod(s.zb, eta, R), R);', 's.folds = addmod(s.za, mulmod(s.one, eta, R), R);'],
+  ],
+  Schnorr: [['NetworkOpening', 'uint256 delta = c.delta;', 'uint256 delta = 0;']],
+  SchnorrTensor: [['NetworkOpening', 'weight = mulmod(weight, c.delta, R);', 'weight = 0;']],
+  V7: [['NetworkOpening', 'return Bn254.pairingsAreOne(pairs, two ? 4 : 3);', 'return true;']],
+};
+const NETWORK_VERIFIER = 'NetworkTestVerifier';
+
+function patched(original, patches, directory = NATIVE) {
   const result = structuredClone(original);
   for (const [file, from, to] of patches) {
-    const source = result[`${NATIVE}${file}.sol`];
+    const source = result[`${directory}${file}.sol`];
     if (source.content.split(from).length !== 2) throw new Error(`not there exactly once: ${from}`);
     source.content = source.content.replace(from, () => to.replace('$&', from));
   }
@@ -95,21 +170,47 @@ function patched(original, patches) {
 }
 
 // All patches apply before anything is compiled.
-const chosen = process.argv.slice(2);
-const queue = Object.keys(VERIFIERS).flatMap((name) => {
+const networksAlone = process.argv[2] === '--networks';
+const chosen = process.argv.slice(networksAlone ? 3 : 2);
+const isChosen = ([, rule]) => chosen.length === 0 || chosen.includes(rule);
+const queue = (networksAlone ? [] : Object.keys(VERIFIERS)).flatMap((name) => {
   const original = sources(name);
-  const mutants = Object.entries(MUTANTS).map(([rule, patches]) => [name, rule, patched(original, patches)]);
-  return mutants.filter(([, rule]) => chosen.length === 0 || chosen.includes(rule));
+  return Object.entries(MUTANTS).map(([rule, patches]) => [name, rule, patched(original, patches)]).filter(isChosen);
 });
+for (const [contract, mutants] of [[PART, IN_PART], [NETWORK_VERIFIER, { None: [], ...IN_VERIFIER }]]) {
+  const original = sources(contract);
+  const all = Object.entries(mutants).map(([rule, patches]) => [NETWORK_VERIFIER, rule, patched(original, patches, NETWORK), contract]);
+  queue.push(...all.filter(isChosen));
+}
+const released = (name) => JSON.parse(readFileSync(join(root, 'contracts', 'artifacts', `${name}.json`), 'utf8')).deployedBytecode;
 const directory = join(root, 'out', 'mutants');
-if (chosen.length === 0) rmSync(directory, { recursive: true, force: true });
-for (const name of Object.keys(VERIFIERS)) mkdirSync(join(directory, name), { recursive: true });
+if (chosen.length === 0 && !networksAlone) rmSync(directory, { recursive: true, force: true });
+for (const name of [...Object.keys(VERIFIERS), NETWORK_VERIFIER]) mkdirSync(join(directory, name), { recursive: true });
+
+/** A verifier of networks and its part, one of them a mutant. */
+function pair(contract, output) {
+  const code = output.deployedBytecode.object;
+  return contract === PART ? { code: anyPart, part: code } : { code, part: released(PART) };
+}
+
+/** The verifier that takes any part: it is what calls the part's mutants, since the released one refuses them for their code. */
+async function takesAnyPart() {
+  const contracts = sources(NETWORK_VERIFIER);
+  const check = 'if (address(part).codehash != NETWORK_SUMCHECK) revert PartInvalid(address(part).codehash);';
+  const source = contracts['contracts/verifiers/NetworkVerifier.sol'];
+  if (source.content.split(check).length !== 2) throw new Error(`not there exactly once: ${check}`);
+  source.content = source.content.replace(check, '');
+  return (await compile(NETWORK_VERIFIER, contracts)).deployedBytecode.object;
+}
+const anyPart = queue.some((job) => job[3] === PART) ? await takesAnyPart() : null;
 
 async function worker() {
   for (let next = queue.shift(); next; next = queue.shift()) {
-    const [name, rule, contracts] = next;
-    const { deployedBytecode } = await compile(name, contracts);
-    writeFileSync(join(directory, name, `${rule}.json`), `${JSON.stringify({ rule, code: deployedBytecode.object })}\n`);
+    const [name, rule, contracts, contract = name] = next;
+    const output = await compile(contract, contracts);
+    const code = output.deployedBytecode.object;
+    const file = name === NETWORK_VERIFIER ? pair(contract, output) : { code };
+    writeFileSync(join(directory, name, `${rule}.json`), `${JSON.stringify({ rule, ...file })}\n`);
     process.stdout.write(`${name} ${rule}\n`);
   }
 }

@@ -27,7 +27,7 @@ use super::helpers::Helpers;
 use super::layout::block;
 use super::statement::{NetworkStatement, PortValue};
 use super::testing::{Cheat, Fixture};
-use crate::encoding::signed;
+use crate::encoding::{keccak, signed};
 use crate::error::{CircuitError, VerifyError};
 use crate::keys::Level;
 use crate::prove::FoldedModel;
@@ -71,8 +71,46 @@ fn needed_for(samples: usize, rule: Rule, fixture: &Fixture, cheat: &dyn Cheat) 
     let (statements, proof) = fixture.cheat(&requests, Some(rule), cheat);
     assert!(fixture.verdict(&statements, &proof, Some(rule)), "{rule:?}: the attack works without the check");
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the check catches the proof");
+    record(rule, fixture, &statements, &proof);
     let (statements, proof) = fixture.cheat(&requests, None, cheat);
     assert!(!fixture.verdict(&statements, &proof, None), "{rule:?}: the full protocol holds");
+}
+
+/// Writes a forged proof to the directory in `ZKINFER_NETWORK_ATTACKS`, if there is one, for the contract: in the form of the
+/// vectors, with the only rule that the proof breaks.
+fn record(rule: Rule, fixture: &Fixture, statements: &[NetworkStatement], proof: &[u8]) {
+    let Some(directory) = std::env::var_os("ZKINFER_NETWORK_ATTACKS") else {
+        return;
+    };
+    let hex = |bytes: &[u8]| {
+        let digits: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        format!("\"0x{digits}\"")
+    };
+    let port = |port: &PortValue| match port {
+        PortValue::Elements(elements) => format!("{elements:?}"),
+        PortValue::Commitment(point) => hex(&point.to_bytes()),
+    };
+    let statement = |s: &NetworkStatement| {
+        let ports = s.ports.iter().map(port).collect::<Vec<_>>().join(", ");
+        let (model, context) = (hex(&s.model_id), hex(&s.context_id));
+        format!("{{\"model_id\": {model}, \"context_id\": {context}, \"ports\": [{ports}]}}")
+    };
+    let vk = fixture.verifier.key();
+    let fields = [
+        ("rule", format!("\"{rule:?}\"")),
+        ("vk", hex(&vk.to_bytes())),
+        ("program", hex(&vk.program().to_bytes())),
+        ("srs", format!("{{\"id\": {}}}", hex(vk.srs_id()))),
+        ("statements", format!("[{}]", statements.iter().map(statement).collect::<Vec<_>>().join(", "))),
+        ("challenges", format!("{{\"vkd\": {}}}", hex(&vk.digest()))),
+        ("proof", hex(proof)),
+    ]
+    .map(|(name, value)| format!("  \"{name}\": {value}"));
+    let json = format!("{{\n{}\n}}\n", fields.join(",\n"));
+    // Several proofs break one rule.
+    let digits = &hex(&keccak(&[proof]))[3..7];
+    let path = std::path::Path::new(&directory).join(format!("{rule:?}-{digits}.json"));
+    std::fs::write(path, json).unwrap();
 }
 
 /// A layer between the input `[n, 1]` or `[2, 2]` and two outputs.
@@ -418,6 +456,9 @@ fn statement_ids_prevent_replay() {
         let (mut statements, proof) = f.cheat(&f.requests(1, 9), dropped, &Honest);
         assert!(f.verdict(&statements, &proof, dropped));
         statements[0].context_id[31] ^= 1;
+        if let Some(rule) = dropped {
+            record(rule, &f, &statements, &proof);
+        }
         f.verdict(&statements, &proof, dropped)
     };
     assert!(replay(Some(Rule::StatementId)));
