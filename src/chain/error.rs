@@ -216,6 +216,17 @@ pub enum ChainError {
         /// Why.
         reason: String,
     },
+    /// A command that waits has sent it, and it may still be mined.
+    #[error(
+        "transaction {hash} of the same statements is on its way, with nonce {nonce}: `zkinfer submit` sent it. Run that again, which \
+         waits for it, or wait until the nonce is used"
+    )]
+    OnItsWay {
+        /// The transaction.
+        hash: B256,
+        /// Its nonce.
+        nonce: u64,
+    },
     /// The submitter's journal cannot be used. Nothing was sent.
     #[error(transparent)]
     Journal(Box<JournalError>),
@@ -359,6 +370,7 @@ impl ChainError {
             | Self::InterruptedAfter { .. }
             | Self::Signer { .. }
             | Self::Replaced { .. }
+            | Self::OnItsWay { .. }
             | Self::NotTaken { .. }
             | Self::OutOfGas { .. }
             | Self::Outbox { .. }

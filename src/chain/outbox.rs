@@ -153,6 +153,18 @@ impl Outbox {
         self.kept(chain_id, id)
     }
 
+    /// Every transaction that was signed for a bundle's statements by a command that waits, oldest first. Holds nothing.
+    ///
+    /// # Errors
+    /// As [`Outbox::open`].
+    pub fn sent(&self, bundle: &Bundle) -> Result<Vec<Signed>, ChainError> {
+        let (chain_id, _) = destination(bundle.statement())?;
+        let path = self.root.join(chain_id.to_string()).join(format!("{}.json", submission_id(bundle)));
+        let Some(bytes) = read(&path)? else { return Ok(Vec::new()) };
+        let record: Record = serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
+        Ok(record.transactions)
+    }
+
     /// The bundle of an entry.
     ///
     /// # Errors

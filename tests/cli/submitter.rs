@@ -224,6 +224,26 @@ async fn a_journal_that_is_not_to_be_used_is_left_as_it_is_and_nothing_is_sent()
     desk.submitter(&args).expect(2).says("made for no chain");
 }
 
+/// What `submit` sent is not sent a second time with another nonce.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_command_has_on_its_way_is_not_added() {
+    let desk = Desk::new().await;
+    let bundle = desk.prove(1);
+    desk.chain.cheat("evm_setAutomine", json!([false])).await;
+    let args =
+        ["submit", bundle.to_str().unwrap(), "--registry", desk.chain.at("proof_registry"), "--rpc", &desk.rpc()];
+    let mut submit = command(&[&args[..], &["--dev-account", "--json", "--wait", "1"]].concat());
+    run(submit.env("ZKINFER_STATE_DIR", desk.state.path())).expect(3).says("may still be mined");
+    let add = || desk.submitter(&["add", bundle.to_str().unwrap(), "--rpc", &desk.rpc()]);
+    add().expect(3).says("is on its way");
+    desk.chain.cheat("evm_mine", json!([])).await;
+    add().expect(0);
+    let before = desk.nonce().await;
+    desk.chain.cheat("evm_mine", json!([])).await;
+    assert_eq!(desk.until_done(&[]).expect(0).json()["counts"], json!({ "replaced": 1 }));
+    assert_eq!(desk.nonce().await, before);
+}
+
 /// Off development chains nothing is paid by itself.
 #[tokio::test]
 async fn a_chain_that_is_worth_something_wants_a_yes() {

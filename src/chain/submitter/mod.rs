@@ -53,5 +53,5 @@ pub use journal::{
 pub use options::{Finality, Options};
 pub use purse::{Limit, Purse, Spend};
 pub use sequencer::Sequence;
-pub use source::{admit_bundle, of_bundle};
+pub use source::{admit_bundle, of_bundle, refuse_on_its_way};
 pub use state::{Block, By, End, Inclusion, Phase, Reason, State};

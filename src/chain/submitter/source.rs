@@ -3,7 +3,7 @@
 use super::{Intent, Kind, Look, Test};
 use crate::{
     chain::{
-        ChainError, Node,
+        ChainError, Node, Outbox,
         bindings::IProofRegistry::{self, Assurance},
         plan::check_size,
         release, submission,
@@ -60,6 +60,21 @@ pub async fn admit_bundle(node: &Node, bundle: &Bundle, account: Address) -> Res
     let models = release::registries(node, intent.to).await?;
     release::admit_model(node, models, bundle.model_id()).await?;
     Ok(intent)
+}
+
+/// Refuses a bundle that another command of this machine has sent and whose transaction may still be mined: the submitter would
+/// send a second one with another nonce.
+///
+/// # Errors
+/// [`ChainError::OnItsWay`]; [`ChainError::Outbox`]; others of the node.
+pub async fn refuse_on_its_way(node: &Node, outbox: &Outbox, bundle: &Bundle) -> Result<(), ChainError> {
+    for signed in outbox.sent(bundle)? {
+        // Whoever has a receipt is over, and so is a nonce that is used.
+        if node.nonce(signed.from, false).await? <= signed.nonce {
+            return Err(ChainError::OnItsWay { hash: signed.hash, nonce: signed.nonce });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use serde_json::json;
 use std::path::PathBuf;
 use zkinfer::{
     chain::{
-        ChainError, Node,
+        ChainError, Node, Outbox,
         money::parse_amount,
-        submitter::{Added, Intent, Journal, Owner, Phase, admit_bundle, connect},
+        submitter::{Added, Intent, Journal, Owner, Phase, admit_bundle, connect, refuse_on_its_way},
     },
     proof::{Bundle, Context},
 };
@@ -87,5 +87,6 @@ async fn admit(bundle: &Bundle, node: &Node, max_cost: Option<U256>) -> Result<I
         return Err(ChainError::WrongContext(reason).into());
     };
     let intent = admit_bundle(node, bundle, assignment.submitter).await?;
+    refuse_on_its_way(node, &Outbox::from_env()?, bundle).await?;
     Ok(Intent { max_cost, ..intent })
 }

@@ -129,7 +129,7 @@ impl<C: Chain> Engine<C> {
             Tried::Done => ("the chain has it already, not finally yet".to_owned(), None),
             Tried::Refused(words) => {
                 let is_enough = self.is_refused_enough(seq, view);
-                (words.clone(), is_enough.then(|| Event::Failed(Reason::Refused(words))))
+                (words.clone(), is_enough.then_some(Event::Failed(Reason::Refused(words))))
             }
             Tried::TooLarge(words) => (words.clone(), Some(Event::Failed(Reason::TooLarge(words)))),
             Tried::Ready(_) | Tried::Unknown(_) => return Ok(()),
