@@ -4,7 +4,7 @@ use super::{Frame, Scope, Walk, stored, tensor};
 use crate::model::graph::{
     GraphError, Operand,
     call::Call,
-    normalize,
+    infer, normalize,
     operators::{Attributes, Operator},
     proto,
     tensor::{Element, Tensor},
@@ -97,7 +97,7 @@ impl<'a> Walk<'_, 'a> {
         let mut inputs = Vec::new();
         for (at, operand) in scanned.iter().enumerate() {
             let rank = self.builder.shape(operand).len();
-            let axis = super::infer::axis(number("scan_input_axes", at), rank).map_err(|reason| call.refuse(reason))?;
+            let axis = infer::axis(number("scan_input_axes", at), rank).map_err(|reason| call.refuse(reason))?;
             inputs.push(Scanned { operand: operand.clone(), axis, backwards: number(directions, at) != 0 });
         }
         let lengths: Vec<usize> = inputs.iter().map(|input| self.builder.shape(&input.operand)[input.axis]).collect();
@@ -191,7 +191,7 @@ impl<'a> Walk<'_, 'a> {
     fn stacked(&mut self, call: &Call<'a>, rows: &[Operand], axis: i64) -> Result<Operand, GraphError> {
         let first = rows.first().ok_or_else(|| call.refuse("gives out what no run makes"))?;
         let mut shape = self.builder.shape(first);
-        let axis = super::infer::axis(axis, shape.len() + 1).map_err(|reason| call.refuse(reason))?;
+        let axis = infer::axis(axis, shape.len() + 1).map_err(|reason| call.refuse(reason))?;
         shape.insert(axis, 1);
         let rows = rows.iter().map(|row| self.reshaped(call, row, &shape)).collect::<Result<Vec<_>, _>>()?;
         if let [only] = &rows[..] {

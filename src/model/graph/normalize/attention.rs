@@ -115,7 +115,7 @@ impl Step<'_, '_> {
         if own == heads {
             return Ok(operand.clone());
         }
-        if own == 0 || heads % own != 0 {
+        if own == 0 || !heads.is_multiple_of(own) {
             return Err(self.refuse(format!("has {heads} heads of queries and {own} of keys")));
         }
         let apart = self.reshaped(operand, &[batch, own, 1, places, size])?;
