@@ -5,7 +5,7 @@
 //! the gadgets requantize, ReLU, clamp, maximum, division, product, function of 8 and of 16 bits, copy,
 //! comparison, choice, constant, score, reciprocal, variance and inverse root, relations, linear and product operators, public and committed ports,
 //! batches. What is specified and refused by the check with a typed error: index ports, lanes, kinds of other
-//! gadgets. No contract verifies these proofs.
+//! gadgets. A contract verifies these proofs on Ethereum: `contracts/verifiers/NetworkVerifier.sol`.
 //!
 //! ```
 //! use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {NetworkTest} from "./NetworkTest.sol";
+import {VmSafe} from "forge-std/Vm.sol";
+
+/// @notice The forged proofs of crates/prover/src/network/attacks, each of a false statement, and each broken in one condition alone. The
+/// verifier refuses all of them.
+contract NetworkVerifierAttacksTest is NetworkTest {
+    string internal constant ATTACKS = "tests/fixtures/networks/attacks";
+
+    function test_forgedProofsAreRefused() public {
+        VmSafe.DirEntry[] memory files = vm.readDir(ATTACKS);
+        assertGt(files.length, 28);
+        for (uint256 i = 0; i < files.length; i++) {
+            refusal(loadFile(files[i].path));
+        }
+    }
+}
+
+/// @notice Every check is needed: without it, its forged proofs are accepted. Skipped unless `node tools/mutations.mjs` has made the mutants.
+contract NetworkVerifierMutantsTest is NetworkVerifierAttacksTest {
+    string private constant MUTANTS = "out/mutants/NetworkTestVerifier/";
+
+    function test_withoutACheckItsAttackWorks() public {
+        if (!vm.exists(MUTANTS)) {
+            vm.skip(true);
+            return;
+        }
+        address part = vm.computeCreateAddress(address(verifier), 1);
+        // Patched nowhere, they are the released ones.
+        assertEq(_code("None", ".code"), address(verifier).code);
+        assertEq(_code("None", ".part"), part.code);
+
+        VmSafe.DirEntry[] memory files = vm.readDir(ATTACKS);
+        string memory rules;
+        for (uint256 i = 0; i < files.length; i++) {
+            Vector memory v = loadFile(files[i].path);
+            string memory rule = vm.parseJsonString(v.json, ".rule");
+            rules = string.concat(rules, rule, ",");
+            vm.etch(address(verifier), _code(rule, ".code"));
+            vm.etch(part, _code(rule, ".part"));
+            (bool success, bytes memory data) = address(verifier).staticcall(encoded(v));
+            assertTrue(success, string.concat(files[i].path, " refused: ", vm.toString(data)));
+        }
+        // And no mutant is without an attack.
+        VmSafe.DirEntry[] memory mutants = vm.readDir(MUTANTS);
+        for (uint256 i = 0; i < mutants.length; i++) {
+            string memory rule = vm.parseJsonString(vm.readFile(mutants[i].path), ".rule");
+            assertTrue(vm.contains(string.concat(rules, "None,"), string.concat(rule, ",")), rule);
+        }
+    }
+
+    function _code(string memory rule, string memory which) private view returns (bytes memory) {
+        return vm.parseJsonBytes(vm.readFile(string.concat(MUTANTS, rule, ".json")), which);
+    }
+}
