@@ -263,3 +263,53 @@ async fn a_chain_that_is_worth_something_wants_a_yes() {
         command(&["submitter", "run", "--rpc", &devnet.endpoint(), "--dev-account", "--chain-id", "8453", "--yes"]);
     run(public.env("ZKINFER_STATE_DIR", state.path())).expect(2).says("everybody knows the key");
 }
+
+/// Bundles made for no chain are put together, proven again with one proof, and claimed as the policy says; `status` says how it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_puts_bundles_together_and_status_says_how_it_stands() {
+    let desk = Desk::new().await;
+    let (inbox, path) = (desk.state.path().join("inbox"), desk.state.path().join("policy.toml"));
+    fs::create_dir(&inbox).unwrap();
+    for job in 1..=3_u8 {
+        fs::copy(&NATIVE.1, inbox.join(format!("{job}.bundle.json"))).unwrap();
+        let order = format!("job = \"{}\"\n", B256::with_last_byte(job));
+        fs::write(inbox.join(format!("{job}.order.toml")), order).unwrap();
+    }
+    let policy = format!(
+        "version = 1\n[chain]\nid = 31337\nendpoints = [\"{}\"]\nconfirmations = 1\nfinality = 1\n[contracts]\nproof_registry = \"{}\"\n\
+         [budget]\nper_day = \"1\"\n[default]\nassurance = \"verified\"\ngrouping = \"native-batch\"\nbatch = {{ size = 3, age = \"10m\" }}\n",
+        desk.rpc(),
+        desk.chain.at("proof_registry")
+    );
+    // A policy that contradicts itself is refused before anything is read or asked.
+    fs::write(&path, policy.replace("\"verified\"", "\"attested\"")).unwrap();
+    let run = [
+        "run",
+        "--policy",
+        path.to_str().unwrap(),
+        "--inbox",
+        inbox.to_str().unwrap(),
+        "--dev-account",
+        "--until-done",
+    ];
+    desk.submitter(&run).expect(2).says("`default.assurance` (line 12)").says("`default.grouping` (line 13)");
+    fs::write(&path, &policy).unwrap();
+    desk.submitter(&[&run[..], &["--metrics", "0.0.0.0:0"]].concat()).expect(2).says("loopback");
+    desk.submitter(&[&run[..], &["--max-cost", "1"]].concat()).expect(2).says("leave --max-cost away");
+
+    desk.chain.cheat("evm_setIntervalMining", json!([1])).await;
+    let ended = desk.submitter(&[&run[..], &["--interval", "20", "--metrics", "127.0.0.1:0"]].concat()).expect(0);
+    assert_eq!(ended.says("metrics on http://127.0.0.1:").json()["counts"], json!({ "finalized": 1 }));
+    assert!(!inbox.join("1.bundle.json").exists() && fs::read_dir(inbox.join("plans")).unwrap().count() == 0);
+    let status = desk.submitter(&["status"]).expect(3).json();
+    assert_eq!((&status["intents"], &status["runs"]), (&json!({ "finalized": 1 }), &json!(false)));
+    assert_eq!(status["live"]["counters"]["statements"], 3);
+    assert_ne!(status["live"]["paid_today"], "0x0");
+    // The same bundle for the same job is submitted once.
+    fs::copy(&NATIVE.1, inbox.join("again.bundle.json")).unwrap();
+    fs::write(inbox.join("again.order.toml"), format!("job = \"{}\"\n", B256::with_last_byte(2))).unwrap();
+    desk.submitter(&run).expect(0);
+    assert!(
+        fs::read_to_string(inbox.join("refused/again.bundle.json.reason.txt")).unwrap().contains("submitted before")
+    );
+}

@@ -191,6 +191,16 @@ impl Observer {
     }
 }
 
+impl Drop for Observer {
+    /// A submitter that ends says so; one that is killed is missed after a while.
+    fn drop(&mut self) {
+        let shown = self.shown.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (shown.live.pid, shown.written_at) = (0, 0);
+        let mut shown = std::mem::take(shown);
+        self.write(&mut shown, u64::MAX);
+    }
+}
+
 impl Pages for Observer {
     fn page(&self, path: &str) -> Option<Page> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -15,7 +15,7 @@ use super::{Failure, Outcome, context::Session};
 pub(crate) enum Command {
     /// Send what is in the journal, and watch it until it is final.
     #[command(after_help = run::EXAMPLES)]
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Show how it stands, and what is to be seen to.
     #[command(after_help = status::EXAMPLES)]
     Status(status::Args),

@@ -6,7 +6,7 @@ use crate::cli::{
     report,
 };
 use serde_json::json;
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 use zkinfer::chain::{
     money,
     submitter::{
@@ -45,8 +45,16 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     Ok(if seen_to.is_empty() { Outcome::True } else { Outcome::Missing })
 }
 
+/// Whether one runs, as far as this machine tells: it said something lately, has not said that it ends, and its process is there.
 fn runs(status: &Status) -> bool {
-    status.live.as_ref().is_some_and(|live| status.at < live.at.saturating_add(STALE))
+    let is_fresh = |live: &Live| live.pid != 0 && status.at < live.at.saturating_add(STALE);
+    status.live.as_ref().is_some_and(|live| is_fresh(live) && !is_gone(live.pid))
+}
+
+/// Where the system lists its processes.
+fn is_gone(pid: u32) -> bool {
+    let processes = Path::new("/proc/self");
+    processes.exists() && !processes.with_file_name(pid.to_string()).exists()
 }
 
 /// What the operator should see to: a name of the runbook, and a sentence.

@@ -13,20 +13,21 @@
 //! anywhere makes the same statements again, and the journal takes the same intent once. What was submitted before is not submitted
 //! again because its file is there again.
 
+mod error;
 mod item;
 mod make;
 mod plan;
 #[cfg(test)]
 mod tests;
 
+pub use error::IntakeError;
 pub use item::{Item, Order};
 pub use make::Where;
 pub use plan::{Part, Plan};
 
 use super::{
-    Intent, Journal, JournalError, Kind,
+    Intent, Journal, Kind,
     batcher::{Decision, GasUse, Hold, Market, Waiting, decide},
-    keeping::KeepError,
     policy::{Assurance, Grouping, Policy, Treatment},
     prover::{Prover, ProverError},
     status::WaitingGroup,
@@ -86,30 +87,6 @@ pub struct Taken {
     pub refused: Vec<(String, String)>,
     /// What cannot be done now, in sentences.
     pub troubles: Vec<String>,
-}
-
-/// Why something was not taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IntakeError {
-    /// It never will be.
-    #[error("{0}")]
-    Refused(String),
-    /// The folder cannot be used.
-    #[error("{0}")]
-    Io(String),
-    /// What it needs cannot be kept.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
-    /// It cannot be proven.
-    #[error(transparent)]
-    Prover(#[from] ProverError),
-    /// The chain does not take it, or cannot be asked.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
 }
 
 /// What goes together.
@@ -405,23 +382,6 @@ impl Treatment {
             (Assurance::Verified, Grouping::NativeBatch) => Kind::ProofBatch,
             (Assurance::Verified, _) => Kind::Proof,
         }
-    }
-}
-
-impl IntakeError {
-    fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::Io(format!("{}: {error}", path.display()))
-    }
-
-    /// Whether trying again changes nothing.
-    const fn is_for_ever(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused(_)
-                | Self::Prover(ProverError::Untrue | ProverError::NoOpenings | ProverError::Other)
-                | Self::Keep(KeepError::NoAnswer(ProverError::NoOpenings) | KeepError::NoChain)
-                | Self::Chain(ChainError::WrongContext(_))
-        )
     }
 }
 
