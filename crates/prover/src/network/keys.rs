@@ -258,7 +258,7 @@ impl NetworkProvingKey {
         // Exact capacity: a growing vector would leave copies of the secret behind.
         let len = 4 + vk.len() + 4 + graph.len() + SCALAR + POINT * self.quotients.len();
         let mut out = Zeroizing::new(Vec::with_capacity(len));
-        // A verifying key has a few hundred bytes, a graph at most 256 layers of 2^24 weights.
+        // A verifying key has a few hundred bytes, a graph at most 1024 layers of 2^24 weights.
         out.extend((vk.len() as u32).to_be_bytes());
         out.extend(vk);
         out.extend((graph.len() as u32).to_be_bytes());

@@ -127,14 +127,23 @@ impl NetworkProver {
     ) -> Result<(Vec<PortValue>, Zeroizing<Vec<i64>>), ProveError> {
         let p = self.key.vk.program().parts();
         tensors::check_secrets(p, 1, core::slice::from_ref(secrets))?;
-        let outputs = Zeroizing::new(self.key.graph.infer(inputs)?);
-        let elements = inputs.iter().map(|x| i64::from(*x)).collect();
-        let ports = vec![PortValue::Elements(elements), PortValue::Elements(outputs.to_vec())];
+        let run = self.key.graph.run(inputs, 0)?;
+        let outputs = Zeroizing::new(run.outputs.concat());
+        let ports = self.values(inputs, run.outputs);
         let mut statements = [NetworkStatement { model_id: [0; 32], context_id: [0; 32], ports }];
         let tensors = tensors::collect(p, &statements, core::slice::from_ref(secrets))?;
         tensors::publish(&mut statements, &tensors, &self.powers);
         let [statement] = statements;
         Ok((statement.ports, outputs))
+    }
+
+    /// What the ports hold: every input layer's own part of the inputs, and the outputs.
+    fn values(&self, inputs: &[u16], outputs: Vec<Vec<i64>>) -> Vec<PortValue> {
+        let graph = &self.key.graph;
+        let mut rest = inputs.iter().map(|x| i64::from(*x));
+        let parts = graph.input_layers().map(|layer| rest.by_ref().take(graph.elements(layer)).collect());
+        let parts: Vec<Vec<i64>> = parts.collect();
+        parts.into_iter().chain(outputs).map(PortValue::Elements).collect()
     }
 
     pub(crate) fn prove_session(
@@ -156,8 +165,7 @@ impl NetworkProver {
         for (sample, request) in requests.iter().enumerate() {
             let run = graph.run(&request.inputs, sample)?;
             rows.push(graph.place(program, &self.gadgets, &run));
-            let inputs = request.inputs.iter().map(|x| i64::from(*x)).collect();
-            let ports = vec![PortValue::Elements(inputs), PortValue::Elements(run.outputs)];
+            let ports = self.values(&request.inputs, run.outputs);
             statements.push(NetworkStatement { model_id, context_id: request.context_id, ports });
         }
         #[cfg(test)]

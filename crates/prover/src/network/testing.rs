@@ -143,7 +143,7 @@ impl Fixture {
 
     pub(crate) fn requests(&self, samples: usize, seed: u64) -> Vec<Request> {
         let mut rng = Xorshift(seed | 1);
-        let mut inputs = || (0..self.graph().elements(0)).map(|_| rng.below(256) as u16).collect();
+        let mut inputs = || (0..self.graph().inputs()).map(|_| rng.below(256) as u16).collect();
         (0..samples).map(|k| Request { inputs: inputs(), context_id: [k as u8; 32] }).collect()
     }
 
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::circuit::Committed;
     use crate::network::gadget::Gadget;
-    use crate::network::graph::samples::{cnn, mixed, mlp, norm, smooth, softmax, tree};
+    use crate::network::graph::samples::{cnn, mixed, mlp, norm, several, smooth, softmax, tree};
     use crate::tensor::CommittedTensor;
 
     fn accepted(graph: Graph, level: Level, samples: usize) {
@@ -204,6 +204,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Ports hold what the graph computes, each its own part; another number in any of them is refused.
+    #[test]
+    fn several_inputs_and_outputs_are_ports() {
+        let fixture = Fixture::new(several(7), Level::One, 2);
+        let requests = fixture.requests(2, 5);
+        let (mut statements, proof) = fixture.prover.prove(MODEL, &requests).unwrap();
+        let proof = proof.to_bytes();
+        fixture.verifier.verify(&statements, &proof).unwrap();
+        for (statement, request) in statements.iter().zip(&requests) {
+            let stated: Vec<i64> = statement.ports.iter().flat_map(|port| port.elements().to_vec()).collect();
+            let inputs: Vec<i64> = request.inputs.iter().map(|x| i64::from(*x)).collect();
+            assert_eq!(stated, [inputs, fixture.graph().infer(&request.inputs).unwrap()].concat());
+        }
+        for port in 0..5 {
+            let mut changed = statements.clone();
+            let crate::network::PortValue::Elements(elements) = &mut changed[1].ports[port] else { panic!("public") };
+            elements[1] += 1;
+            assert!(fixture.verifier.verify(&changed, &proof).is_err(), "{port}");
+        }
+        // Two numbers that change places have the same sum.
+        let crate::network::PortValue::Elements(elements) = &mut statements[0].ports[3] else { panic!("public") };
+        elements.swap(0, 1);
+        assert!(fixture.verifier.verify(&statements, &proof).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::{EncodingError, KeyError};
 use crate::network::gadget::{Gadget, Slope};
 
 /// Most layers.
-const MAX_LAYERS: u32 = 256;
+const MAX_LAYERS: u32 = super::MAX_LAYERS as u32;
 /// Most axes of a layer.
 const MAX_AXES: u32 = 3;
 
@@ -67,7 +67,7 @@ fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
 }
 
 fn elements(out: &mut Vec<u8>, elements: &Elements) {
-    // At most 256 layers.
+    // At most 1024 layers.
     u32s(out, &[elements.from as u32]);
     list(out, &elements.indices);
 }
@@ -94,7 +94,7 @@ fn linear(out: &mut Vec<u8>, op: Linear) {
     }
 }
 
-/// Layers are at most 256.
+/// Layers are at most 1024.
 fn layer(out: &mut Vec<u8>, layer: &Layer) {
     let at = |from: usize| from as u32;
     match layer {
@@ -138,6 +138,16 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
         Layer::Gather { from, dims, indices } => {
             out.push(7);
             u32s(out, &[at(*from)]);
+            list(out, dims);
+            list(out, indices);
+        }
+        Layer::Output { from } => {
+            out.push(21);
+            u32s(out, &[at(*from)]);
+        }
+        Layer::Join { from, dims, indices } => {
+            out.push(22);
+            list(out, &from.iter().map(|from| at(*from)).collect::<Vec<_>>());
             list(out, dims);
             list(out, indices);
         }
@@ -212,6 +222,7 @@ impl Graph {
         let of = |layer: &Layer| match layer {
             Layer::Linear { parameters, .. } => 64 + 4 * parameters.biases.len() + 2 * parameters.weights.len(),
             Layer::Gather { dims, indices, .. } => 64 + 4 * (dims.len() + indices.len()),
+            Layer::Join { from, dims, indices } => 64 + 4 * (from.len() + dims.len() + indices.len()),
             Layer::Compare { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
             Layer::Choose { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
             Layer::Constant { values, .. } => 64 + 4 * values.biases.len(),
@@ -226,7 +237,7 @@ impl Graph {
         // Exact capacity: a growing vector would leave copies of the secret behind.
         let mut out = Zeroizing::new(Vec::with_capacity(self.capacity()));
         out.push(u8::from(self.committed.inputs) | u8::from(self.committed.outputs) << 1);
-        // At most 253 tables and 256 layers.
+        // At most 253 tables and 1024 layers.
         out.push(self.functions.len() as u8);
         for function in &self.functions {
             match function {
@@ -411,6 +422,18 @@ impl Reader<'_> {
                 dims: self.u32_list(MAX_AXES)?,
                 indices: self.u32_list(u32::MAX)?,
             },
+            21 => Layer::Output { from: self.source()? },
+            22 => {
+                let from = self.u32_list(MAX_LAYERS)?;
+                if from.iter().any(|layer| *layer >= MAX_LAYERS) {
+                    return Err(EncodingError::Bound);
+                }
+                Layer::Join {
+                    from: from.into_iter().map(|layer| layer as usize).collect(),
+                    dims: self.u32_list(MAX_AXES)?,
+                    indices: self.u32_list(u32::MAX)?,
+                }
+            }
             8 => Layer::Add { from: self.sources()?, activation: self.gadget()? },
             9 => Layer::Compare { from: [self.elements()?, self.elements()?], dims: self.u32_list(MAX_AXES)? },
             10 => {

@@ -106,6 +106,15 @@ impl Graph {
     /// # Errors
     /// A bound of [`bounds`](crate::network::program::bounds) is broken.
     pub fn compile(&self) -> Result<Compiled, CircuitError> {
+        for (side, committed, ports) in [
+            ("inputs", self.committed.inputs, self.input_layers().count()),
+            ("outputs", self.committed.outputs, self.output_layers().count()),
+        ] {
+            // One secret blinds one point.
+            if committed && ports > 1 {
+                return Err(CircuitError::Length { what: side, got: ports, expected: 1 });
+            }
+        }
         let r = blocks(self);
         let mut lowering =
             Lowering { graph: self, r, parts: self.layout(r), weights: Vec::new(), next: FIRST, next_product: FIRST };
@@ -168,10 +177,14 @@ impl Graph {
             blocks: r as u32,
             hat_end: hat_end(self, r) as u32,
             product_end: FIRST as u32,
-            ports: vec![
-                committed(Port::input(self.elements(0) as u32), self.committed.inputs),
-                committed(Port::output(self.elements(self.layers.len() - 1) as u32), self.committed.outputs),
-            ],
+            ports: self
+                .input_layers()
+                .map(|layer| committed(Port::input(self.elements(layer) as u32), self.committed.inputs))
+                .chain(
+                    self.output_layers()
+                        .map(|layer| committed(Port::output(self.elements(layer) as u32), self.committed.outputs)),
+                )
+                .collect(),
             ..Parts::default()
         };
         let mut next = FIRST as u64;
@@ -181,7 +194,7 @@ impl Graph {
             let mut dims = self.dims[layer].clone();
             dims[..=first_axis(&self.dims[layer])].rotate_right(1);
             let mut tensor = Tensor { kind: 0, base: 0, dims };
-            // Positions are below 2^32: at most 256 layers of at most 2^22 elements, padded to 2^24.
+            // Positions are below 2^32: all layers together take at most 2^26.
             tensor.base = next.next_multiple_of(tensor.unit()) as u32;
             if last != Some(gadget) {
                 parts.kinds.push(gadget.kind(tensor.base, tensor.base, limbs));
@@ -256,8 +269,11 @@ impl Lowering<'_> {
         match &self.graph.layers[layer] {
             Layer::Input { .. } => {
                 let y = self.access(layer, 0, 1, whole(&dims, Monomial::theta));
-                let term = Term { coefficient: -1, ..port_term(0, dims.iter().product(), Monomial::theta(1)) };
-                self.relation(vec![y], vec![term]);
+                self.tie(y, layer, &dims);
+            }
+            Layer::Output { from } => {
+                let x = self.access(*from, 0, 1, whole(&dims, Monomial::theta));
+                self.tie(x, layer, &dims);
             }
             Layer::Linear { from, op, activation, .. } => self.linear(layer, *from, *op, activation.is_some()),
             Layer::MaxPool { from, window } => {
@@ -338,7 +354,7 @@ impl Lowering<'_> {
                 let row = self.access(*by, 0, -1, rows(&dims, false));
                 self.relation(vec![factor, row], vec![]);
             }
-            Layer::Gather { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {}
+            Layer::Gather { .. } | Layer::Join { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {}
             Layer::Constant { .. } => self.constant(layer, &dims),
             Layer::Add { from, activation } => {
                 let factor = -(1i64 << activation.shift().unwrap_or(0));
@@ -347,6 +363,19 @@ impl Lowering<'_> {
                 self.relation(sides, vec![]);
             }
         }
+    }
+
+    /// The port of an input or output layer.
+    fn port(&self, layer: usize) -> u8 {
+        let mut ports = self.graph.input_layers().chain(self.graph.output_layers());
+        // At most 16 ports are canonical.
+        ports.position(|of| of == layer).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+    }
+
+    /// The elements of an access are those of a layer's port.
+    fn tie(&mut self, access: Access, layer: usize, dims: &[u32]) {
+        let port = port_term(self.port(layer), dims.iter().product(), Monomial::theta(1));
+        self.relation(vec![access], vec![Term { coefficient: -1, ..port }]);
     }
 
     /// Position `p` of the hats is the index that is summed over; `alpha` weighs rows, `chi` columns.
@@ -386,11 +415,14 @@ impl Lowering<'_> {
             addresses.extend((kind.lo..kind.hi).flat_map(of));
         }
         for layer in 0..self.graph.layers.len() {
-            for (j, (from, indices)) in (1u8..).zip(self.graph.reads(layer)) {
-                let (Some(to), Some(sources)) = (positions(layer), positions(from)) else { continue };
-                // Positions are below 2^26.
-                let read = to.into_iter().zip(indices).map(|(p, i)| ((p as u32, j), sources[*i as usize] as u32));
-                addresses.extend(read);
+            let mut sources = std::collections::BTreeMap::new();
+            for (j, read) in (1u8..).zip(self.graph.reads(layer)) {
+                for (i, to) in positions(layer).unwrap_or_default().into_iter().enumerate() {
+                    let (from, element) = self.graph.read(read, i);
+                    let of = sources.entry(from).or_insert_with(|| positions(from).unwrap_or_default());
+                    // Positions are below 2^26.
+                    addresses.insert((to as u32, j), of[element] as u32);
+                }
             }
         }
         let copied = |((position, column), address)| Copied { position, column, address };
@@ -504,7 +536,7 @@ impl Lowering<'_> {
         });
         let op = LinearOp {
             z: if is_tensor { vec![self.access(layer, 1, 1, z)] } else { vec![] },
-            terms: if is_tensor { vec![] } else { vec![port_term(1, dims[0], Monomial::alpha(1))] },
+            terms: if is_tensor { vec![] } else { vec![port_term(self.port(layer), dims[0], Monomial::alpha(1))] },
             segment: (start as u32, bias as u32),
             hats: vec![hat],
             public_hats: public_hats.collect(),

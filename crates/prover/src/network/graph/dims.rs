@@ -11,25 +11,38 @@ pub(super) fn of_layer(
     layer: &Layer,
     last: bool,
 ) -> Result<Vec<u32>, CircuitError> {
-    let source = |from: usize| dims.get(from).ok_or(unsupported(index, "layer", "it reads a layer that comes later"));
+    let source = |from: usize| match layers.get(from).filter(|_| from < index) {
+        None => Err(unsupported(index, "layer", "it reads a layer that comes later")),
+        Some(layer) if layer.is_output() => Err(unsupported(index, "layer", "it reads outputs")),
+        Some(_) => Ok(&dims[from]),
+    };
     let pooled = |from: usize, window: u32| match source(from)?[..] {
         [c, h, w] if h % window == 0 && w % window == 0 => Ok(vec![c, h / window, w / window]),
         _ => Err(unsupported(index, "pool", "squares have to tile [channels, height, width]")),
     };
-    if last && !matches!(layer, Layer::Linear { op: Linear::Dense { .. }, activation: None, .. }) {
-        return Err(unsupported(index, "layer", "the last layer is dense, without an activation"));
+    if last && !layer.is_output() {
+        return Err(unsupported(index, "layer", "the last layer is an output: one, or dense without an activation"));
     }
     match layer {
-        Layer::Input { dims } if index == 0 => Ok(dims.clone()),
-        Layer::Input { .. } => Err(unsupported(index, "Input", "the input is the first layer and no other")),
-        _ if index == 0 => Err(unsupported(index, "layer", "the first layer is the input")),
+        Layer::Input { dims } => Ok(dims.clone()),
+        _ if index == 0 => Err(unsupported(index, "layer", "the first layer is an input")),
+        Layer::Output { from } => source(*from).cloned(),
+        Layer::Join { from, dims: own, indices } => {
+            let mut elements = 0u64;
+            for layer in from {
+                elements += source(*layer)?.iter().map(|d| u64::from(*d)).product::<u64>();
+            }
+            let elements =
+                u32::try_from(elements).map_err(|_| unsupported(index, "Join", "it has too many sources"))?;
+            elements_of(&[elements], own, indices, index, "Join")?;
+            Ok(own.clone())
+        }
         Layer::Linear { from, op, parameters, activation } => {
-            if activation.is_none() != last || activation.is_some_and(|g| !g.is_linear() || !g.is_valid()) {
-                return Err(unsupported(
-                    index,
-                    "activation",
-                    "exactly the layers before the last have a linear gadget",
-                ));
+            if activation.is_some_and(|g| !g.is_linear() || !g.is_valid()) {
+                return Err(unsupported(index, "activation", "it is a linear gadget"));
+            }
+            if activation.is_none() && !matches!(op, Linear::Dense { .. }) {
+                return Err(unsupported(index, "activation", "only dense layers have none"));
             }
             let (out, inputs) = linear_dims(source(*from)?, *op, index)?;
             let rows = out[0] as usize;

@@ -1,8 +1,8 @@
 //! An integer network, layer by layer: what a front end hands over. [`Graph::compile`] lowers it to
 //! a [`Program`](super::Program) with its weights; [`Graph::infer`] is the integer reference.
 //!
-//! Layers are named by their index; layer 0 is the input. The last layer is dense and its sums are
-//! the outputs.
+//! Layers are named by their index; the first one is an input. Every input layer is a port, and so is every layer whose
+//! values are outputs: a dense one without a gadget, or [`Layer::Output`]. Nothing reads those, and the last layer is one.
 
 mod bytes;
 mod compile;
@@ -82,12 +82,12 @@ pub struct Elements {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layer {
-    /// Public unsigned 16-bit values; the first layer and no other.
+    /// Public unsigned 16-bit values: the first layer, and perhaps others.
     Input {
         /// `[channels, height, width]`, or `[elements]`.
         dims: Vec<u32>,
     },
-    /// Weights, and then a gadget; none for the last layer.
+    /// Weights, and then a gadget. Without one it is dense, and its sums are outputs.
     Linear {
         /// Source layer.
         from: usize,
@@ -97,6 +97,21 @@ pub enum Layer {
         parameters: Parameters,
         /// A linear gadget.
         activation: Option<Gadget>,
+    },
+    /// The values of a layer as outputs.
+    Output {
+        /// Source layer.
+        from: usize,
+    },
+    /// Elements of several layers in any order, as often as one likes; their values are in `[-2^15, 2^15)`.
+    Join {
+        /// Source layers.
+        from: Vec<usize>,
+        /// Dimensions of the result.
+        dims: Vec<u32>,
+        /// For every element of the result the one that it is: those of all sources are numbered through, one after the other,
+        /// all in row-major order.
+        indices: Vec<u32>,
     },
     /// The largest of a `window x window` square, squares side by side; `window = 2`.
     MaxPool {
@@ -239,6 +254,13 @@ pub enum Layer {
     },
 }
 
+impl Layer {
+    /// Whether its values are outputs, which nothing reads.
+    pub(crate) fn is_output(&self) -> bool {
+        matches!(self, Self::Output { .. } | Self::Linear { activation: None, .. })
+    }
+}
+
 /// A network of integers within the bounds of this module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
@@ -252,6 +274,20 @@ pub struct Graph {
 
 fn unsupported(index: usize, name: &'static str, reason: &'static str) -> CircuitError {
     CircuitError::Unsupported { index, name, reason }
+}
+
+/// Most layers.
+pub(super) const MAX_LAYERS: usize = 1024;
+/// Rows that the layers of a graph take at most, gaps included.
+const MAX_ROWS: u64 = 1 << 26;
+
+/// What a column of operands reads by copy.
+#[derive(Clone, Copy)]
+pub(crate) enum Read<'a> {
+    /// Elements of a layer.
+    One(usize, &'a [u32]),
+    /// Elements of layers that are numbered through.
+    Many(&'a [usize], &'a [u32]),
 }
 
 fn expect(what: &'static str, got: usize, expected: usize) -> Result<(), CircuitError> {
@@ -280,7 +316,7 @@ impl Graph {
     /// # Errors
     /// Names the layer that does not fit, or the table with a value or a slope that its gadget has no bytes for.
     pub fn with_functions(layers: Vec<Layer>, functions: Vec<Table>) -> Result<Self, CircuitError> {
-        bound("number of layers", layers.len(), 2, 256)?;
+        bound("number of layers", layers.len(), 2, MAX_LAYERS)?;
         bound("number of tables", functions.len(), 0, 253)?;
         let mut dims: Vec<Vec<u32>> = Vec::new();
         for (index, layer) in layers.iter().enumerate() {
@@ -294,6 +330,10 @@ impl Graph {
             bound("elements of a layer", usize::try_from(elements).unwrap_or(usize::MAX), 1, 1 << 22)?;
             dims.push(of);
         }
+        // Padded to powers of two, and to a multiple of that for where a tensor begins.
+        let padded = |of: &Vec<u32>| 2 * of.iter().map(|d| u64::from(d.next_power_of_two())).product::<u64>();
+        let rows = dims.iter().map(padded).sum::<u64>();
+        bound("rows of all layers", usize::try_from(rows).unwrap_or(usize::MAX), 1, MAX_ROWS as usize)?;
         let tables = vec![[0; 256]; functions.len()];
         let mut this = Self { layers, dims, committed: Committed::default(), functions, tables };
         let mut read = vec![false; this.functions.len()];
@@ -352,20 +392,62 @@ impl Graph {
         self.dims[layer].iter().map(|d| *d as usize).product()
     }
 
-    /// What a layer reads by copy: the source and the elements of `X_1, X_2, ..`.
-    pub(crate) fn reads(&self, layer: usize) -> Vec<(usize, &[u32])> {
-        fn each(elements: &[Elements]) -> Vec<(usize, &[u32])> {
-            elements.iter().map(|e| (e.from, &e.indices[..])).collect()
+    /// The input layers, in the order of their ports.
+    pub(crate) fn input_layers(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.layers.len()).filter(|layer| matches!(self.layers[*layer], Layer::Input { .. }))
+    }
+
+    /// The layers whose values are outputs, in the order of their ports.
+    pub(crate) fn output_layers(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.layers.len()).filter(|layer| self.layers[*layer].is_output())
+    }
+
+    /// Numbers of an input: those of all input layers.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.input_layers().map(|layer| self.elements(layer)).sum()
+    }
+
+    /// Numbers of all outputs.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.output_layers().map(|layer| self.elements(layer)).sum()
+    }
+
+    /// The layer and the element that element `i` reads.
+    pub(crate) fn read(&self, read: Read<'_>, i: usize) -> (usize, usize) {
+        match read {
+            Read::One(from, indices) => (from, indices[i] as usize),
+            Read::Many(from, indices) => {
+                let mut at = indices[i] as usize;
+                for layer in from {
+                    let count = self.elements(*layer);
+                    if at < count {
+                        return (*layer, at);
+                    }
+                    at -= count;
+                }
+                // Indices are checked.
+                (from.first().copied().unwrap_or_default(), 0)
+            }
+        }
+    }
+
+    /// What a layer reads by copy into `X_1, X_2, ..`.
+    pub(crate) fn reads(&self, layer: usize) -> Vec<Read<'_>> {
+        fn each(elements: &[Elements]) -> Vec<Read<'_>> {
+            elements.iter().map(|e| Read::One(e.from, &e.indices)).collect()
         }
         match &self.layers[layer] {
-            Layer::Gather { from, indices, .. } => vec![(*from, &indices[..])],
+            Layer::Gather { from, indices, .. } => vec![Read::One(*from, indices)],
+            Layer::Join { from, indices, .. } => vec![Read::Many(from, indices)],
             Layer::Compare { from, .. } => each(from),
             Layer::Choose { from, .. } => each(&from[..]),
             _ => Vec::new(),
         }
     }
 
-    /// The gadget of a layer's tensor; `None` for the outputs, which are no tensor.
+    /// The gadget of a layer's tensor; `None` for outputs, which are no tensor.
     pub(crate) fn gadget(&self, layer: usize) -> Option<Gadget> {
         match &self.layers[layer] {
             Layer::Input { .. } => Some(Gadget::Input),
@@ -394,7 +476,8 @@ impl Graph {
             Layer::MulUnsigned { shift, .. } | Layer::ScaleRows { shift, .. } => {
                 Some(Gadget::UnsignedProduct { shift: *shift })
             }
-            Layer::Gather { .. } => Some(Gadget::Copy),
+            Layer::Gather { .. } | Layer::Join { .. } => Some(Gadget::Copy),
+            Layer::Output { .. } => None,
             Layer::Compare { .. } => Some(Gadget::Compare),
             Layer::Choose { signed, .. } => Some(Gadget::Choose { signed: *signed }),
             Layer::Constant { signed, .. } => Some(Gadget::Constant { signed: *signed }),

@@ -9,9 +9,10 @@ use crate::network::program::{Form, Program};
 
 /// The rows of every layer, and the outputs.
 pub(crate) struct Run {
-    /// Row-major, per layer; empty for the last.
+    /// Row-major, per layer; empty for outputs.
     pub(crate) rows: Vec<Zeroizing<Vec<Row>>>,
-    pub(crate) outputs: Vec<i64>,
+    /// Per output layer.
+    pub(crate) outputs: Vec<Vec<i64>>,
 }
 
 impl core::fmt::Debug for Run {
@@ -30,34 +31,35 @@ fn value(view: &Form, row: &Row, limbs: u8) -> i64 {
 }
 
 impl Graph {
-    /// The outputs for one input.
+    /// The outputs for one input: the numbers of all input layers, one after the other, and so are the outputs.
     ///
     /// # Errors
     /// The number of inputs is wrong, or a value leaves its range.
     pub fn infer(&self, inputs: &[u16]) -> Result<Vec<i64>, ProveError> {
-        Ok(self.run(inputs, 0)?.outputs)
+        Ok(self.run(inputs, 0)?.outputs.concat())
     }
 
-    /// The values of every layer for one input, row-major; the last layer's are the outputs. Secret.
+    /// The values of every layer for one input, row-major; those of output layers are the outputs. Secret.
     ///
     /// # Errors
     /// As for [`Self::infer`].
     pub fn trace(&self, inputs: &[u16]) -> Result<Vec<Zeroizing<Vec<i64>>>, ProveError> {
         let run = self.run(inputs, 0)?;
+        let mut outputs = run.outputs.into_iter();
         let of = |(layer, rows): (usize, &Zeroizing<Vec<Row>>)| match self.gadget(layer) {
             Some(gadget) => {
                 let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
                 Zeroizing::new(rows.iter().map(|row| value(view, row, gadget.limbs())).collect())
             }
-            None => Zeroizing::new(run.outputs.clone()),
+            None => Zeroizing::new(outputs.next().unwrap_or_default()),
         };
         Ok(run.rows.iter().enumerate().map(of).collect())
     }
 
     /// Evaluates all layers; `sample` names the sample in errors.
     pub(crate) fn run(&self, inputs: &[u16], sample: usize) -> Result<Run, ProveError> {
-        if inputs.len() != self.elements(0) {
-            let expected = self.elements(0);
+        if inputs.len() != self.inputs() {
+            let expected = self.inputs();
             return Err(CircuitError::Length { what: "inputs", got: inputs.len(), expected }.into());
         }
         let mut values: Vec<Zeroizing<Vec<i64>>> = Vec::new();
@@ -70,7 +72,10 @@ impl Graph {
                     let view = &gadget.kind(0, 0, gadget.limbs()).views[0];
                     values.push(Zeroizing::new(rows.iter().map(|row| value(view, row, gadget.limbs())).collect()));
                 }
-                None => run.outputs = sums,
+                None => {
+                    values.push(Zeroizing::new(Vec::new()));
+                    run.outputs.push(sums);
+                }
             }
             run.rows.push(Zeroizing::new(rows));
         }
@@ -87,7 +92,11 @@ impl Graph {
     ) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
         let dims = &self.dims[layer];
         let sums: Vec<i64> = match &self.layers[layer] {
-            Layer::Input { .. } => inputs.iter().map(|x| i64::from(*x)).collect(),
+            Layer::Input { .. } => {
+                let first = self.input_layers().take_while(|of| *of < layer).map(|of| self.elements(of)).sum::<usize>();
+                inputs[first..][..self.elements(layer)].iter().map(|x| i64::from(*x)).collect()
+            }
+            Layer::Output { from } => values[*from].to_vec(),
             Layer::Linear { from, op: Linear::Dense { .. }, parameters, .. } => dense(&values[*from], parameters),
             Layer::Linear { from, op, parameters, .. } => {
                 conv(&self.dims[*from], &values[*from], dims, *op, parameters)
@@ -104,9 +113,10 @@ impl Graph {
                 let factors = values[*a].iter().zip(values[*b].iter()).map(|(a, b)| vec![*a, *b]);
                 return self.operand_rows(layer, factors);
             }
-            Layer::Gather { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {
+            Layer::Gather { .. } | Layer::Join { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {
                 let reads = self.reads(layer);
-                let operands = |i: usize| reads.iter().map(|(from, at)| values[*from][at[i] as usize]).collect();
+                let of = |(from, at): (usize, usize)| values[from][at];
+                let operands = |i: usize| reads.iter().map(|read| of(self.read(*read, i))).collect();
                 return self.operand_rows(layer, (0..self.elements(layer)).map(operands));
             }
             Layer::Variances { from, .. } => {

@@ -162,6 +162,22 @@ pub(crate) fn norm(seed: u64) -> Graph {
     Graph::new(layers).unwrap()
 }
 
+/// Two inputs, what is put together of them, and three outputs: sums, and values of two layers.
+pub(crate) fn several(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let requantize = Gadget::Requantize { shift: 8 };
+    let layers = vec![
+        Layer::Input { dims: vec![3] },
+        Layer::Input { dims: vec![2, 2] },
+        Layer::Join { from: vec![1, 0], dims: vec![5], indices: vec![4, 0, 6, 3, 3] },
+        linear(2, Linear::Dense { outputs: 4 }, 5, Some(requantize), &mut rng),
+        linear(3, Linear::Dense { outputs: 2 }, 4, None, &mut rng),
+        Layer::Output { from: 2 },
+        Layer::Output { from: 3 },
+    ];
+    Graph::new(layers).unwrap()
+}
+
 /// Graphs of several shapes.
 pub(crate) fn graphs() -> Vec<Graph> {
     let relu = Gadget::Relu { shift: 8 };
@@ -176,6 +192,7 @@ pub(crate) fn graphs() -> Vec<Graph> {
         smooth(6),
         softmax(7, true),
         norm(8),
+        several(9),
         wide.with_committed(hidden),
     ]
 }
@@ -183,4 +200,31 @@ pub(crate) fn graphs() -> Vec<Graph> {
 /// Their programs.
 pub(crate) fn programs() -> Vec<Program> {
     graphs().iter().map(|graph| graph.compile().unwrap().program).collect()
+}
+
+#[test]
+fn outputs_are_read_by_nothing_and_inputs_are_ports() {
+    let graph = several(3);
+    assert_eq!((graph.inputs(), graph.outputs()), (7, 2 + 5 + 4));
+    let values = graph.infer(&[1, 2, 3, 10, 20, 30, 40]).unwrap();
+    assert_eq!(values[2..7], [1, 10, 3, 40, 40]);
+    let ports = &graph.compile().unwrap().program.parts.ports;
+    assert_eq!(ports.iter().map(|port| port.count).collect::<Vec<_>>(), [3, 4, 2, 5, 4]);
+    let with = |change: &dyn Fn(&mut Vec<Layer>)| {
+        let mut layers = graph.layers().to_vec();
+        change(&mut layers);
+        Graph::new(layers)
+    };
+    assert!(with(&|layers| layers.push(Layer::Output { from: 4 })).is_err(), "an output that reads sums");
+    assert!(with(&|layers| layers[6] = Layer::Output { from: 5 }).is_err(), "an output that reads an output");
+    assert!(with(&|layers| layers[6] = Layer::Output { from: 6 }).is_err(), "an output that reads itself");
+    assert!(with(&|layers| layers.truncate(4)).is_err(), "no output at the end");
+    assert!(with(&|layers| layers.swap(0, 3)).is_err(), "no input at the beginning");
+    let join = |from: Vec<usize>, indices: Vec<u32>| Layer::Join { from, dims: vec![1], indices };
+    assert!(with(&|layers| layers.insert(2, join(vec![0, 1], vec![7]))).is_err(), "an element beyond the sources");
+    assert!(with(&|layers| layers.insert(2, join(vec![0, 2], vec![0]))).is_err(), "a source that comes later");
+    // One secret blinds one point.
+    for committed in [Committed { inputs: true, outputs: false }, Committed { inputs: false, outputs: true }] {
+        assert!(graph.clone().with_committed(committed).compile().is_err());
+    }
 }
