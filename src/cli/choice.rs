@@ -168,7 +168,8 @@ fn help(model: &Model) -> Option<String> {
         let name = node.operator.name();
         Compatibility::of(model, BackendName::Native).unsupported.iter().any(|lacks| lacks == name)
     };
-    let from_answer = ["Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Softplus", "HardSigmoid", "ArgMax"];
+    let from_answer =
+        ["Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Softplus", "HardSigmoid", "ArgMax", "Round", "TopK"];
     if !from_answer.contains(&last.operator.name()) || before.iter().any(lacking) {
         return None;
     }

@@ -6,6 +6,9 @@ use zeroize::Zeroizing;
 
 /// The quantized weights, from compiling to key generation; then the proving key has them. Secret.
 pub(super) const WEIGHTS: &str = "weights.bin";
+/// A calibration sample as integers, from compiling to the self-test: of a network that the input of zeros is out of range
+/// for. Secret.
+pub(super) const SAMPLE: &str = "sample.bin";
 /// Secret: weights, blinding, quotient points.
 pub(super) const PK: &str = "pk.key";
 /// 32 bytes that blind the model commitment. Secret.

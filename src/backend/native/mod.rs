@@ -46,6 +46,7 @@ use crate::{
     proof::{
         PublicValues, Schema, Statement, TensorSchema, Verdict,
         bundle::{BackendName, MAX_STATEMENTS},
+        schema::Direction,
     },
     storage::Cache,
 };
@@ -514,14 +515,15 @@ const fn side_name(side: Side) -> &'static str {
 }
 
 /// The integers of an input of zeros.
-fn zeros(schema: &Schema, count: usize) -> Vec<u16> {
-    let zero_point = schema.tensors().first().map_or(0, |tensor| tensor.zero_point);
-    vec![u16::try_from(zero_point).unwrap_or_default(); count]
+fn zeros(schema: &Schema) -> Vec<u16> {
+    let inputs = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Input);
+    let of = |tensor: &TensorSchema| vec![u16::try_from(tensor.zero_point).unwrap_or_default(); tensor.elements()];
+    inputs.flat_map(of).collect()
 }
 
 /// Proves and verifies the input of zeros: keys, shape and SRS belong together.
 fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
-    let inputs = zeros(&circuit.schema, verifier.key().shape().inputs());
+    let inputs = zeros(&circuit.schema);
     let request = Request { inputs, context_id: [0; 32] };
     let secrets =
         SampleSecrets::generate(verifier.key().shape().committed()).map_err(|error| failed("self-test", error))?;

@@ -62,7 +62,7 @@ impl Opened {
     fn dims(&self) -> Vec<usize> {
         match self {
             Self::Perceptron { key, .. } => key.shape().dims().to_vec(),
-            Self::Network { graph, .. } => vec![graph.elements(0), graph.elements(graph.layers().len() - 1)],
+            Self::Network { graph, .. } => vec![graph.inputs(), graph.outputs()],
         }
     }
 

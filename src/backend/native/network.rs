@@ -2,7 +2,7 @@
 
 use super::{
     Deadline, Details, Figures, NAME, NativeBackend, bound, calibration, damaged, failed,
-    files::{self, FIXED, PK, PROGRAM, SECRET, VK, WEIGHTS},
+    files::{self, FIXED, PK, PROGRAM, SAMPLE, SECRET, VK, WEIGHTS},
     prove_error, refused,
     schema::{self, Interface},
     srs::Needs,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     backend::{BackendError, Circuit, Control, Keys},
     evm::{self, EvmError, Page, bindings::ModelKey, verify::Contracts},
-    model::{Model, network::Network, quantize::Quantized},
+    model::{Model, TensorInfo, network::Network},
 };
 use alloy::primitives::{Address, B256, Bytes};
 use std::{fs, path::Path};
@@ -48,17 +48,20 @@ impl NativeBackend {
         let (network, graph, (calibration, source)) = self.quantized_network(model)?;
         deadline.check("compile")?;
         let key = graph.compile().map_err(|error| unsupported(&error))?;
-        let report = network.report(&calibration.samples(graph.elements(0)));
+        let samples = calibration.samples(model.inputs().iter().map(TensorInfo::elements).sum());
+        let report = network.report(&samples);
         files::write_secret(&dir.join(WEIGHTS), &graph.to_bytes())?;
         let interface = Interface::of_program(&key.program).map_err(|reason| failed("compile", reason))?;
         let details = serde_json::to_value(Details::of_program(&key.program, interface));
         let details = details.map_err(|error| failed("compile", error))?;
         let figures = Figures { calibration: source, accuracy: report.accuracy, network: Some(report) };
         let figures = serde_json::to_value(figures).map_err(|error| failed("compile", error))?;
-        // A schema asks for scales alone.
-        let (input, output_scale) = (network.input(), network.output_scale());
-        let scales = Quantized { input, units: Vec::new(), layers: Vec::new(), output_scale };
-        let schema = schema::schema_of(model, &scales, self.hidden)?;
+        let schema = schema::schema_of_network(model, &network, self.hidden)?;
+        if graph.infer(&super::zeros(&schema)).is_err() {
+            let sample = samples.first().and_then(|sample| network.quantize(sample).ok()).unwrap_or_default();
+            let bytes: Vec<u8> = sample.iter().flat_map(|x| x.to_be_bytes()).collect();
+            files::write_secret(&dir.join(SAMPLE), &bytes)?;
+        }
         Ok(Circuit { schema, details, figures })
     }
 
@@ -95,7 +98,16 @@ impl NativeBackend {
         let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
         let verifier = NetworkVerifier::new(vk.clone(), srs.pinned()).map_err(|error| failed("setup", error))?;
         let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
-        let (values, proof) = self_test(key, &srs, circuit, &verifier)?;
+        let sample = dir.join(SAMPLE);
+        let inputs = match sample.exists() {
+            true => {
+                let bytes = files::read_secret(&sample)?;
+                fs::remove_file(&sample).map_err(BackendError::io(&sample))?;
+                bytes.as_chunks::<2>().0.iter().map(|x| u16::from_be_bytes(*x)).collect()
+            }
+            false => super::zeros(&circuit.schema),
+        };
+        let (values, proof) = self_test(key, &srs, inputs, &verifier)?;
         deadline.check("setup")?;
         control.stage("self-test of the contract");
         let adapter_id = test_contract(&Key::Network { key: Box::new(vk), fixed }, &values, &proof)?;
@@ -128,15 +140,14 @@ fn test_contract(key: &Key, values: &Bytes, proof: &Bytes) -> Result<B256, Backe
     }
 }
 
-/// Proves and verifies the input of zeros: keys, program and SRS belong together. Returns the public values and the proof.
+/// Proves and verifies an input: keys, program and SRS belong together. Returns the public values and the proof.
 fn self_test(
     key: NetworkProvingKey,
     srs: &Srs,
-    circuit: &Circuit,
+    inputs: Vec<u16>,
     verifier: &NetworkVerifier,
 ) -> Result<(Bytes, Bytes), BackendError> {
     let interface = Interface::of_network(verifier.key()).map_err(|reason| failed("self-test", reason))?;
-    let inputs = super::zeros(&circuit.schema, interface.inputs);
     let secrets = SampleSecrets::generate(interface.committed).map_err(|error| failed("self-test", error))?;
     let prover = NetworkProver::new(key, srs, 1).map_err(|error| failed("self-test", error))?;
     let request = Request { inputs, context_id: [0; 32] };

@@ -3,7 +3,8 @@
 use crate::{
     backend::BackendError,
     model::{
-        Model,
+        Model, TensorInfo,
+        network::Network,
         quantize::{Quantized, features_axis},
     },
     proof::{
@@ -17,7 +18,7 @@ use zkinfer_prover::{
     network::{NetworkVerifyingKey, Program, program::Port},
 };
 
-/// What a key says of the public tensors: one of 16-bit unsigned inputs, and one of 64-bit signed outputs.
+/// What a key says of the public tensors: numbers of 16-bit unsigned inputs, and of 64-bit signed outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
     pub(super) committed: Committed,
@@ -41,15 +42,28 @@ impl Interface {
     /// The same of a program that has no key yet.
     pub(super) fn of_program(program: &Program) -> Result<Self, String> {
         let ports = &program.parts().ports;
-        let [input, output] = &ports[..] else {
-            return Err(format!("the program has {} ports, not an input and an output", ports.len()));
-        };
+        // Inputs come before outputs.
+        let (inputs, outputs) = ports.split_at(ports.partition_point(|port| !port.has(Port::OUTPUT)));
+        if inputs.is_empty() || outputs.is_empty() {
+            return Err("the program has no inputs, or no outputs".into());
+        }
         let plain = |port: &Port| Port { flags: port.flags & !Port::COMMITTED, ..port.clone() };
-        if plain(input) != Port::input(input.count) || plain(output) != Port::output(output.count) {
+        let is_input = |port: &Port| plain(port) == Port::input(port.count);
+        let is_output = |port: &Port| plain(port) == Port::output(port.count);
+        if !inputs.iter().all(is_input) || !outputs.iter().all(is_output) {
             return Err("the ports of the program are not 16-bit inputs and 64-bit outputs".into());
         }
-        let committed = Committed { inputs: input.has(Port::COMMITTED), outputs: output.has(Port::COMMITTED) };
-        Ok(Self { committed, inputs: input.count as usize, outputs: output.count as usize })
+        // A point is of one port.
+        let committed = |side: &[Port]| match side {
+            [port] => Ok(port.has(Port::COMMITTED)),
+            several if several.iter().any(|port| port.has(Port::COMMITTED)) => {
+                Err("the program commits to one of several tensors on a side".to_owned())
+            }
+            _ => Ok(false),
+        };
+        let committed = Committed { inputs: committed(inputs)?, outputs: committed(outputs)? };
+        let count = |side: &[Port]| side.iter().map(|port| port.count as usize).sum();
+        Ok(Self { committed, inputs: count(inputs), outputs: count(outputs) })
     }
 
     const fn width(self, side: Side) -> usize {
@@ -74,21 +88,43 @@ pub(super) fn schema_of(model: &Model, quantized: &Quantized, committed: Committ
         }
         // Only the features of a row have different ones.
         let axis = features_axis(&info.shape).and_then(|axis| u8::try_from(axis).ok()).filter(|_| scales.len() > 1);
-        TensorSchema {
-            name: info.name.clone(),
-            direction: Direction::Input,
-            visibility: visibility(committed, Side::Inputs),
-            shape: info.shape.clone(),
-            width: 2,
-            is_signed: false,
-            min: I256::ZERO,
-            max: I256::unchecked_from(u16::MAX),
-            scales,
-            axis: axis.unwrap_or(NO_AXIS),
-            zero_point: input.zero_point.into(),
-        }
+        TensorSchema { axis: axis.unwrap_or(NO_AXIS), ..input_of(info, scales, input.zero_point, committed) }
     });
-    let outputs = model.outputs().iter().map(|info| TensorSchema {
+    let outputs = model.outputs().iter().map(|info| output_of(info, output_scale, committed));
+    Ok(Schema::new(inputs.chain(outputs).collect())?)
+}
+
+/// 16-bit inputs and 64-bit outputs of one scale for each tensor.
+pub(super) fn schema_of_network(
+    model: &Model,
+    network: &Network,
+    committed: Committed,
+) -> Result<Schema, BackendError> {
+    let inputs = model.inputs().iter().zip(network.inputs());
+    let inputs = inputs.map(|(info, of)| input_of(info, vec![of.scale], of.zero_point, committed));
+    let outputs = model.outputs().iter().zip(network.output_scales());
+    let outputs = outputs.map(|(info, scale)| output_of(info, scale, committed));
+    Ok(Schema::new(inputs.chain(outputs).collect())?)
+}
+
+fn input_of(info: &TensorInfo, scales: Vec<f64>, zero_point: u16, committed: Committed) -> TensorSchema {
+    TensorSchema {
+        name: info.name.clone(),
+        direction: Direction::Input,
+        visibility: visibility(committed, Side::Inputs),
+        shape: info.shape.clone(),
+        width: 2,
+        is_signed: false,
+        min: I256::ZERO,
+        max: I256::unchecked_from(u16::MAX),
+        scales,
+        axis: NO_AXIS,
+        zero_point: zero_point.into(),
+    }
+}
+
+fn output_of(info: &TensorInfo, scale: f64, committed: Committed) -> TensorSchema {
+    TensorSchema {
         name: info.name.clone(),
         direction: Direction::Output,
         visibility: visibility(committed, Side::Outputs),
@@ -97,11 +133,10 @@ pub(super) fn schema_of(model: &Model, quantized: &Quantized, committed: Committ
         is_signed: true,
         min: I256::unchecked_from(i64::MIN),
         max: I256::unchecked_from(i64::MAX),
-        scales: vec![output_scale],
+        scales: vec![scale],
         axis: NO_AXIS,
         zero_point: 0,
-    });
-    Ok(Schema::new(inputs.chain(outputs).collect())?)
+    }
 }
 
 const fn visibility(committed: Committed, side: Side) -> Visibility {

@@ -13,6 +13,7 @@ mod plan;
 mod quantize;
 mod report;
 mod scales;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,14 @@ pub enum NetworkError {
         "node `{node}` ({operator}): no scales keep its integers within 16 bits; its weights or biases are too large"
     )]
     NoScale {
+        /// The node's name.
+        node: String,
+        /// What it does.
+        operator: &'static str,
+    },
+    /// There are more functions than a program has tables.
+    #[error("node `{node}` ({operator}): its function would be table 254, and a program has 253")]
+    NoTable {
         /// The node's name.
         node: String,
         /// What it does.

@@ -1,7 +1,36 @@
 //! A network in real numbers, step by step as the prover has its layers.
 
+mod run;
+
+use std::sync::Arc;
 use zeroize::Zeroize;
 use zkinfer_prover::network::Linear;
+
+/// A function of one number, which becomes a table.
+#[derive(Clone)]
+pub(super) struct Function(Arc<dyn Fn(f64) -> f64 + Send + Sync>);
+
+impl Function {
+    pub(super) fn new(of: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(of))
+    }
+
+    pub(super) fn at(&self, x: f64) -> f64 {
+        (self.0)(x)
+    }
+
+    /// `next` of what this one makes.
+    pub(super) fn then(&self, next: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
+        let of = self.clone();
+        Self::new(move |x| next(of.at(x)))
+    }
+
+    /// Two functions of the same number, put together.
+    pub(super) fn with(&self, other: &Self, both: impl Fn(f64, f64) -> f64 + Send + Sync + 'static) -> Self {
+        let (a, b) = (self.clone(), other.clone());
+        Self::new(move |x| both(a.at(x), b.at(x)))
+    }
+}
 
 /// What happens to a number after a step has computed it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +65,7 @@ impl Then {
 /// What a step computes from its sources.
 #[derive(Clone)]
 pub(super) enum Work {
-    /// The input.
+    /// An input.
     Input,
     /// Weights, as the prover orders them, and a bias per output or output channel. Wiped when dropped.
     Linear {
@@ -50,12 +79,39 @@ pub(super) enum Work {
     MeanPool(u32),
     /// Elements of the source, by position.
     Copy(Vec<u32>),
+    /// Elements of several sources, numbered through from one to the next.
+    Join(Vec<u32>),
+    /// The source as an output.
+    Output,
     /// The source alone.
     Pass,
     Add,
     Mul,
     /// `[m, k]` times `[k, n]`.
     MatMul,
+    /// The floor of every number, or of its opposite, as a whole number: the factor is 1 or -1.
+    Floor(f64),
+    /// A function of every number, by table.
+    Function(Function),
+    /// Numbers that belong to the model.
+    Constant(Vec<f64>),
+    /// 1 where the first source is at least the second, else 0: these elements of each, or all in order. A source of one
+    /// number stands for as many as are needed.
+    Compare(Option<Box<[Vec<u32>; 2]>>),
+    /// The second source where the first is 1, the third where it is 0.
+    Choose,
+    /// The source, whose last axis is a row, as scores of a softmax.
+    Scores,
+    /// `exp(x - greatest of the row)` of scores.
+    Exponentials,
+    /// 0 and 1, by which [`Self::Keep`] multiplies.
+    Mask,
+    /// The first source where the second, which is copies of a mask, is 1, else 0.
+    Keep,
+    /// The inverse of the sum of every row: of the second source, whose scores are the first.
+    Reciprocals,
+    /// Every number of the first source times the one of the second for its row.
+    ScaleRows,
 }
 
 impl Drop for Work {
@@ -90,9 +146,24 @@ impl Step {
     /// Whether its integers are unsigned.
     pub(super) fn is_unsigned(&self) -> bool {
         match self.work {
-            Work::Input | Work::MaxPool | Work::MeanPool(_) => true,
+            Work::Input | Work::MaxPool | Work::MeanPool(_) | Work::Compare(_) => true,
+            Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Mask | Work::Keep => true,
             Work::Linear { .. } | Work::Pass | Work::Add | Work::MatMul => self.then.low() >= 0.0,
-            Work::Copy(_) | Work::Mul => false,
+            Work::Function(_) | Work::Constant(_) | Work::Choose => self.nonnegative,
+            Work::Copy(_) | Work::Join(_) | Work::Mul | Work::Scores | Work::Floor(_) => false,
+            // It has no integers of its own.
+            Work::Output => true,
+        }
+    }
+
+    /// What an integer of 1 means, as an exponent of two, if nothing else can be chosen.
+    pub(super) const fn exponent(&self) -> Option<i32> {
+        match self.work {
+            Work::Compare(_) | Work::Floor(_) => Some(0),
+            Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Keep => Some(-16),
+            // A product with it is divided by 2^8.
+            Work::Mask => Some(-8),
+            _ => None,
         }
     }
 
@@ -102,98 +173,35 @@ impl Step {
     }
 }
 
-/// All steps, each after its sources; the first is the input, the last a dense layer that makes the outputs.
+/// All steps, each after its sources; the first are the inputs, the last outputs, or a dense layer that makes them.
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    /// Whether inputs may be negative.
-    pub(super) signed: bool,
+    /// For each input whether it may be negative. Inputs are the first steps.
+    pub(super) signed: Vec<bool>,
 }
 
 impl Plan {
-    /// What every step computes for an input.
-    pub(super) fn run(&self, input: &[f64]) -> Vec<Vec<f64>> {
-        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let mut made = self.compute(step, input, &values);
-            made.iter_mut().for_each(|x| *x = step.then.apply(*x));
-            values.push(made);
-        }
-        values
+    /// Numbers of all inputs.
+    pub(super) fn inputs(&self) -> usize {
+        self.steps[..self.signed.len()].iter().map(Step::elements).sum()
     }
 
-    /// The outputs for an input.
-    pub(super) fn outputs(&self, input: &[f64]) -> Vec<f64> {
-        self.run(input).pop().unwrap_or_default()
+    /// The steps that make the outputs.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = usize> + '_ {
+        let last = self.steps.len().saturating_sub(1);
+        let makes = move |at: &usize| *at == last || matches!(self.steps[*at].work, Work::Output);
+        (0..self.steps.len()).filter(makes)
     }
 
-    fn compute(&self, step: &Step, input: &[f64], values: &[Vec<f64>]) -> Vec<f64> {
-        let source = |at: usize| (&self.steps[step.from[at]].dims[..], &values[step.from[at]][..]);
-        let pairs = || values[step.from[0]].iter().zip(&values[step.from[1]]);
-        match &step.work {
-            Work::Input => input.to_vec(),
-            Work::Linear { op: Linear::Dense { .. }, weights, bias } => {
-                let (_, x) = source(0);
-                let rows = weights.chunks_exact(x.len().max(1)).zip(bias);
-                rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
-            }
-            Work::Linear { op, weights, bias } => conv(source(0), &step.dims, *op, weights, bias),
-            Work::MaxPool => squares(source(0), 2, |square| square.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-            Work::MeanPool(side) => {
-                squares(source(0), *side, |square| square.iter().sum::<f64>() / square.len() as f64)
-            }
-            Work::Copy(indices) => indices.iter().map(|&i| source(0).1[i as usize]).collect(),
-            Work::Pass => source(0).1.to_vec(),
-            Work::Add => pairs().map(|(a, b)| a + b).collect(),
-            Work::Mul => pairs().map(|(a, b)| a * b).collect(),
-            Work::MatMul => {
-                let ((a, x), (b, y)) = (source(0), source(1));
-                let (k, n) = (a[1] as usize, b[1] as usize);
-                let cell = |row: &[f64], j: usize| row.iter().enumerate().map(|(i, x)| x * y[i * n + j]).sum();
-                x.chunks_exact(k).flat_map(|row| (0..n).map(move |j| cell(row, j))).collect()
-            }
-        }
+    /// Whether a step is an input whose integers have a zero point.
+    pub(super) fn is_offset(&self, step: usize) -> bool {
+        self.signed.get(step) == Some(&true)
     }
-}
 
-fn conv((from, x): (&[u32], &[f64]), to: &[u32], op: Linear, weights: &[f64], bias: &[f64]) -> Vec<f64> {
-    let Linear::Conv { channels, kernel, stride, padding, groups } = op else { return Vec::new() };
-    let (own, k) = ((from[0] / groups) as usize, kernel as usize);
-    let (height, width) = (from[1] as usize, from[2] as usize);
-    let (rows, columns) = (to[1] as usize, to[2] as usize);
-    let mut out: Vec<f64> = bias.iter().flat_map(|&b| vec![b; rows * columns]).collect();
-    // The place of a tap, if it is inside.
-    let at = |o: usize, tap: usize, size: usize| {
-        (o * stride as usize + tap).checked_sub(padding as usize).filter(|&at| at < size)
-    };
-    for (c, out) in out.chunks_exact_mut(rows * columns).enumerate() {
-        let group = c / (channels / groups) as usize;
-        let taps = weights[c * own * k * k..][..own * k * k].iter().enumerate().filter(|(_, w)| **w != 0.0);
-        for (tap, w) in taps {
-            let (channel, u, v) = (group * own + tap / (k * k), tap / k % k, tap % k);
-            for (i, out) in out.chunks_exact_mut(columns).enumerate() {
-                let Some(row) = at(i, u, height) else { continue };
-                let row = &x[(channel * height + row) * width..][..width];
-                for (j, out) in out.iter_mut().enumerate() {
-                    if let Some(column) = at(j, v, width) {
-                        *out += w * row[column];
-                    }
-                }
-            }
-        }
+    /// The numbers of a step in an input.
+    pub(super) fn part<'a>(&self, step: usize, input: &'a [f64]) -> &'a [f64] {
+        let first = self.steps[..step].iter().map(Step::elements).sum::<usize>();
+        &input[first..][..self.steps[step].elements()]
     }
-    out
-}
-
-fn squares((dims, x): (&[u32], &[f64]), side: u32, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let (height, width, side) = (dims[1] as usize, dims[2] as usize, side as usize);
-    let mut out = Vec::new();
-    for c in 0..dims[0] as usize {
-        for (i, j) in (0..height / side).flat_map(|i| (0..width / side).map(move |j| (i, j))) {
-            let cells = (0..side).flat_map(|a| (0..side).map(move |b| (i * side + a, j * side + b)));
-            let square: Vec<f64> = cells.map(|(r, s)| x[(c * height + r) * width + s]).collect();
-            out.push(of(&square));
-        }
-    }
-    out
 }

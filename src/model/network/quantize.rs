@@ -5,18 +5,21 @@ use super::{
     plan::{Plan, Step, Then, Work},
     report,
     scales::{self, Scales, ZERO_POINT},
+    tables::Tables,
 };
 use crate::model::{
     Model,
-    quantize::{Calibration, HEADROOM, InputScale},
+    quantize::{Calibration, HEADROOM, InputRange, InputScale},
 };
 use zkinfer_prover::{
     CircuitError,
-    network::{Gadget, Graph, Layer, Parameters},
+    network::{Elements, Gadget, Graph, Layer, Linear, Parameters},
 };
 
 /// How much greater than with made-up inputs values may get: real inputs are less even.
 const MADE_UP_HEADROOM: f64 = 16.0;
+/// Points on each side of 0 at which a function is looked at for its greatest value.
+const GRID: i32 = 512;
 
 /// A model as an integer graph. Its weights are secret: not shown, wiped when dropped.
 #[derive(Clone)]
@@ -24,7 +27,7 @@ pub struct Network {
     pub(super) plan: Plan,
     pub(super) scales: Scales,
     graph: Graph,
-    input: InputScale,
+    inputs: Vec<InputScale>,
 }
 
 impl std::fmt::Debug for Network {
@@ -39,15 +42,17 @@ impl Network {
     /// # Errors
     /// [`NetworkError`] names the node that is not proven, or has no integers.
     pub fn new(model: &Model, calibration: &Calibration) -> Result<Self, NetworkError> {
-        let (low, _) = calibration.input_range();
-        let plan = lower::lower(model, low < 0.0)?;
+        let plan = lower::lower(model, calibration)?;
         let ranges = ranges(&plan, calibration);
         let scales = scales::choose(&plan, &ranges)?;
-        let layers = plan.steps.iter().enumerate().map(|(at, step)| layer(&plan, &scales, at, step)).collect();
-        let graph = Graph::new(layers).map_err(|source| circuit(&plan, source))?;
-        let zero_point = if plan.signed { ZERO_POINT } else { 0 };
-        let input = InputScale { scale: scales.of(0), zero_point };
-        Ok(Self { plan, scales, graph, input })
+        let mut tables = Tables::default();
+        let layer = |(at, step)| layer(&plan, &scales, at, step, &mut tables);
+        let layers = plan.steps.iter().enumerate().map(layer).collect::<Result<_, _>>()?;
+        let graph = Graph::with_functions(layers, tables.all()).map_err(|source| circuit(&plan, source))?;
+        let zero_point = |at| if plan.is_offset(at) { ZERO_POINT } else { 0 };
+        let inputs = (0..plan.signed.len()).map(|at| InputScale { scale: scales.of(at), zero_point: zero_point(at) });
+        let inputs = inputs.collect();
+        Ok(Self { plan, scales, graph, inputs })
     }
 
     /// The integer graph, with its weights.
@@ -56,16 +61,31 @@ impl Network {
         &self.graph
     }
 
-    /// What an input integer means.
+    /// What the integers of every input tensor mean.
     #[must_use]
-    pub const fn input(&self) -> InputScale {
-        self.input
+    pub fn inputs(&self) -> &[InputScale] {
+        &self.inputs
     }
 
-    /// The real number that an output of 1 means: a power of two.
+    /// The integers that the numbers of all input tensors mean.
+    ///
+    /// # Errors
+    /// [`InputRange`] names the first number that does not fit.
+    pub fn quantize(&self, input: &[f64]) -> Result<Vec<u16>, InputRange> {
+        let mut rest = input;
+        let mut made = Vec::with_capacity(input.len());
+        for (scale, step) in self.inputs.iter().zip(&self.plan.steps) {
+            let (own, others) = rest.split_at(step.elements().min(rest.len()));
+            made.extend(scale.quantize_all(own)?);
+            rest = others;
+        }
+        Ok(made)
+    }
+
+    /// For every output tensor the real number that an output of 1 means: a power of two.
     #[must_use]
-    pub fn output_scale(&self) -> f64 {
-        self.scales.of(self.plan.steps.len() - 1)
+    pub fn output_scales(&self) -> Vec<f64> {
+        self.plan.outputs().map(|at| self.scales.of(at)).collect()
     }
 
     /// Name and operator of the ONNX node that a layer of the graph comes from.
@@ -77,15 +97,15 @@ impl Network {
     /// The outputs of the model in real numbers, as it was lowered.
     #[must_use]
     pub fn float(&self, input: &[f64]) -> Vec<f64> {
-        self.plan.outputs(input)
+        self.plan.results(input)
     }
 
     /// The outputs of the integer graph, as real numbers; `None` when a value is out of range.
     #[must_use]
     pub fn run(&self, input: &[f64]) -> Option<Vec<f64>> {
-        let outputs = self.graph.infer(&self.input.quantize_all(input).ok()?).ok()?;
-        let scale = self.output_scale();
-        Some(outputs.iter().map(|&z| z as f64 * scale).collect())
+        let outputs = self.graph.infer(&self.quantize(input).ok()?).ok()?;
+        let scales = self.plan.outputs().flat_map(|at| vec![self.scales.of(at); self.plan.steps[at].elements()]);
+        Some(outputs.iter().zip(scales).map(|(&z, scale)| z as f64 * scale).collect())
     }
 
     /// Compares integers with real numbers on these samples, tensor by tensor.
@@ -97,27 +117,61 @@ impl Network {
 
 /// How great the numbers of every step may get.
 fn ranges(plan: &Plan, calibration: &Calibration) -> Vec<f64> {
-    let width = plan.steps.first().map_or(0, Step::elements);
-    let mut samples = calibration.samples(width);
-    let (low, high) = calibration.input_range();
-    let headroom = match calibration {
-        Calibration::Samples(_) => HEADROOM,
-        Calibration::Range(..) => {
-            samples.extend([vec![low; width], vec![high; width]]);
-            MADE_UP_HEADROOM
-        }
-    };
+    let (samples, headroom) = expected(plan.inputs(), calibration);
     let mut ranges = vec![0.0f64; plan.steps.len()];
     for sample in &samples {
         for (range, values) in ranges.iter_mut().zip(plan.run(sample)) {
-            *range = values.iter().fold(*range, |most, x| most.max(x.abs() * headroom));
+            let finite = values.iter().filter(|x| x.is_finite());
+            *range = finite.fold(*range, |most, x| most.max(x.abs() * headroom));
         }
     }
     // Inputs that are greater than what calibration knows are refused by themselves.
-    if let Some(input) = ranges.first_mut() {
-        *input = high.max(-low);
+    for (at, range) in ranges.iter_mut().enumerate().take(plan.signed.len()) {
+        let (low, high) = input_range(calibration, &samples, |sample| plan.part(at, sample));
+        *range = high.max(-low);
+    }
+    for (at, step) in plan.steps.iter().enumerate() {
+        let most = match &step.work {
+            // No greater than the function ever is on what its argument can be.
+            Work::Function(of) => {
+                let (reach, below) = (2.0 * ranges[step.from[0]], !plan.steps[step.from[0]].is_unsigned());
+                let points = (if below { -GRID } else { 0 }..=GRID).map(|i| f64::from(i) / f64::from(GRID) * reach);
+                points.map(|x| of.at(x).abs()).fold(0.0, f64::max)
+            }
+            Work::Constant(numbers) => numbers.iter().fold(0.0f64, |most, x| most.max(x.abs())),
+            _ => continue,
+        };
+        if most.is_finite() && (most < ranges[at] || matches!(step.work, Work::Constant(_))) {
+            ranges[at] = most;
+        }
     }
     ranges
+}
+
+/// The least and the greatest number of a part of an input; 0 is between them.
+pub(super) fn input_range(
+    calibration: &Calibration,
+    samples: &[Vec<f64>],
+    part: impl Fn(&[f64]) -> &[f64],
+) -> (f64, f64) {
+    let widen = |(low, high): (f64, f64), x: &f64| (low.min(*x), high.max(*x));
+    match calibration {
+        Calibration::Samples(_) => samples.iter().flat_map(|sample| part(sample)).fold((0.0, 0.0), widen),
+        Calibration::Range(..) => calibration.input_range(),
+    }
+}
+
+/// Inputs of this width, and how much greater than with them values may get.
+pub(super) fn expected(width: usize, calibration: &Calibration) -> (Vec<Vec<f64>>, f64) {
+    let mut samples = calibration.samples(width);
+    match calibration {
+        Calibration::Samples(_) => (samples, HEADROOM),
+        Calibration::Range(..) => {
+            let (low, high) = calibration.input_range();
+            samples.extend([vec![low; width], vec![high; width]]);
+            (samples, MADE_UP_HEADROOM)
+        }
+    }
 }
 
 /// The prover names a layer by its index.
@@ -132,12 +186,14 @@ fn circuit(plan: &Plan, source: CircuitError) -> NetworkError {
     NetworkError::Circuit { place, source }
 }
 
-fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step) -> Layer {
+fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tables) -> Result<Layer, NetworkError> {
     let from = step.from.first().copied().unwrap_or_default();
     let both = [from, step.from.get(1).copied().unwrap_or_default()];
     let shift = scales.shifts[at] as u8;
-    let activation = gadget(plan, step, scales.of(at), shift);
-    match &step.work {
+    let activation = gadget(step, scales.of(at), shift);
+    let signed = !step.is_unsigned();
+    let refused = || NetworkError::NoTable { node: step.node.clone(), operator: step.operator };
+    Ok(match &step.work {
         Work::Input => Layer::Input { dims: step.dims.clone() },
         Work::Linear { op, weights, bias } => {
             let last = at + 1 == plan.steps.len();
@@ -147,20 +203,79 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step) -> Layer {
         Work::MaxPool => Layer::MaxPool { from, window: 2 },
         Work::MeanPool(window) => Layer::MeanPool { from, window: *window },
         Work::Copy(indices) => Layer::Gather { from, dims: step.dims.clone(), indices: indices.clone() },
+        Work::Join(indices) => {
+            Layer::Join { from: step.from.clone(), dims: step.dims.clone(), indices: indices.clone() }
+        }
+        Work::Output => Layer::Output { from },
         Work::Pass => Layer::Activation { from, activation },
         Work::Add => Layer::Add { from: both, activation },
         Work::Mul => Layer::Mul { from: both, shift },
         Work::MatMul => Layer::MatMul { from: both, activation },
+        Work::Floor(sign) => {
+            // `floor(x)` is `(2^s x - 2^(s-1)) / 2^s`, rounded half up. What it makes is a whole number.
+            let (exponent, channels) = (scales.exponents[from], step.dims[0]);
+            let shift = if exponent <= -2 { 16u8 } else { 8 };
+            let weight = sign * 2f64.powi(i32::from(shift) + exponent);
+            let parameters = Parameters {
+                weights: vec![weight as i16; channels as usize],
+                biases: vec![-(1 << (shift - 1)); channels as usize],
+            };
+            let op = Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: channels };
+            Layer::Linear { from, op, parameters, activation: Some(Gadget::Requantize { shift }) }
+        }
+        Work::Function(of) => {
+            let argument = (scales.of(from), !plan.steps[from].is_unsigned());
+            let gadget = tables.function(of, argument, (scales.of(at), signed)).ok_or_else(refused)?;
+            Layer::Activation { from, activation: gadget }
+        }
+        Work::Constant(numbers) => {
+            let levels = scales::levels(step);
+            let int = |x: &f64| (x / scales.of(at)).round().clamp(if signed { -levels } else { 0.0 }, levels) as i32;
+            let values = Parameters { weights: Vec::new(), biases: numbers.iter().map(int).collect() };
+            Layer::Constant { dims: step.dims.clone(), values, signed }
+        }
+        Work::Compare(picks) => {
+            let of = |side: usize| match picks {
+                Some(picks) => Elements { from: both[side], indices: picks[side].clone() },
+                None => Elements { from: both[side], indices: indices(plan, both[side], step.elements()) },
+            };
+            Layer::Compare { from: [of(0), of(1)], dims: step.dims.clone() }
+        }
+        Work::Choose => {
+            let of = |source: usize| Elements { from: source, indices: indices(plan, source, step.elements()) };
+            let from = [of(both[0]), of(both[1]), of(step.from[2])];
+            Layer::Choose { from: Box::new(from), dims: step.dims.clone(), signed }
+        }
+        Work::Scores => Layer::Scores { from },
+        Work::Exponentials => {
+            let activation = tables.exponential(scales.of(from)).ok_or_else(refused)?;
+            Layer::OfDistance { scores: from, activation }
+        }
+        Work::Mask => {
+            let values = Parameters { weights: Vec::new(), biases: vec![0, 1 << 8] };
+            Layer::Constant { dims: step.dims.clone(), values, signed: false }
+        }
+        Work::Keep => Layer::MulUnsigned { from: both, shift: 8 },
+        Work::Reciprocals => Layer::Reciprocals { scores: from, from: both[1] },
+        Work::ScaleRows => Layer::ScaleRows { from, by: both[1], shift },
+    })
+}
+
+/// All elements of a source in order; its only one as often as is needed.
+fn indices(plan: &Plan, source: usize, count: usize) -> Vec<u32> {
+    match plan.steps[source].elements() {
+        1 => vec![0; count],
+        _ => (0..count as u32).collect(),
     }
 }
 
-fn gadget(plan: &Plan, step: &Step, scale: f64, shift: u8) -> Gadget {
+fn gadget(step: &Step, scale: f64, shift: u8) -> Gadget {
     match step.then {
         Then::Nothing => Gadget::Requantize { shift },
         Then::Relu => Gadget::Relu { shift },
         Then::Clip(low, high) => {
             // A bound beyond what the integers reach is theirs.
-            let levels = scales::levels(plan, step);
+            let levels = scales::levels(step);
             let int = |x: f64| (x / scale).round().clamp(if step.is_unsigned() { 0.0 } else { -levels }, levels) as i32;
             let (lo, hi) = (int(low), int(high));
             Gadget::Clamp { shift, lo, hi: hi.max(lo + 1) }
@@ -177,7 +292,7 @@ fn parameters(plan: &Plan, scales: &Scales, at: usize, from: usize, weights: &[f
     };
     let quantize = |w: &f64| (w / scale).round().clamp(-scales::MAX_WEIGHT, scales::MAX_WEIGHT) as i16;
     let weights: Vec<i16> = weights.iter().map(quantize).collect();
-    let zero_point = if from == 0 && plan.signed { i64::from(ZERO_POINT) } else { 0 };
+    let zero_point = if plan.is_offset(from) { i64::from(ZERO_POINT) } else { 0 };
     let rows = weights.chunks_exact((weights.len() / bias.len().max(1)).max(1));
     let biases = bias.iter().zip(rows).map(|(bias, row)| {
         let folded = zero_point * row.iter().map(|&w| i64::from(w)).sum::<i64>();

@@ -59,28 +59,33 @@ pub(super) fn report(network: &Network, samples: &[Vec<f64>]) -> Report {
     };
     let mut report = Report { tensors: steps.map(fresh).collect(), ..Report::default() };
     let mut compared = 0usize;
+    let outputs: Vec<usize> = network.plan.outputs().collect();
     for sample in samples {
         let float = network.plan.run(sample);
-        let outputs = float.last().map(Vec::as_slice).unwrap_or_default();
-        let traced = network.input().quantize_all(sample).ok().and_then(|input| network.graph().trace(&input).ok());
+        let expected: Vec<f64> = outputs.iter().flat_map(|at| float[*at].iter().copied()).collect();
+        let traced = network.quantize(sample).ok().and_then(|input| network.graph().trace(&input).ok());
         let Some(traced) = traced else {
-            report.accuracy.add(None, outputs);
+            report.accuracy.add(None, &expected);
             continue;
         };
         compared += 1;
         for (at, (tensor, (real, integers))) in report.tensors.iter_mut().zip(float.iter().zip(&traced)).enumerate() {
-            let zero = if at == 0 { i64::from(network.input().zero_point) } else { 0 };
+            let zero = network.inputs().get(at).map_or(0, |input| i64::from(input.zero_point));
             add(tensor, network.scales.of(at), zero, real, integers);
         }
-        let scale = network.output_scale();
-        let integers = traced.last().map(|last| last.iter().map(|&z| z as f64 * scale).collect::<Vec<_>>());
-        report.accuracy.add(integers.as_deref(), outputs);
+        let scaled = |at: &usize| traced[*at].iter().map(|&z| z as f64 * network.scales.of(*at)).collect::<Vec<_>>();
+        let found: Vec<f64> = outputs.iter().flat_map(scaled).collect();
+        report.accuracy.add(Some(&found), &expected);
     }
     for tensor in &mut report.tensors {
         let elements: usize = tensor.dims.iter().map(|&d| d as usize).product();
         tensor.mean_abs_error /= (elements * compared.max(1)) as f64;
     }
-    report.mean_abs_error = report.tensors.last().map_or(0.0, |last| last.mean_abs_error);
+    let (sum, count) = outputs.iter().fold((0.0, 0.0), |(sum, count), at| {
+        let elements = network.plan.steps[*at].elements() as f64;
+        (sum + report.tensors[*at].mean_abs_error * elements, count + elements)
+    });
+    report.mean_abs_error = sum / f64::max(count, 1.0);
     report.worst = worst(&report.tensors);
     report
 }

@@ -25,6 +25,8 @@ const ROUNDING: f64 = 0.29;
 pub(super) const ZERO_POINT: u16 = 1 << 15;
 /// The finest weights that are tried where nothing else bounds them.
 const FINEST: i32 = -40;
+/// The finest and the coarsest scale of what is rounded down: weights of a floor are powers of two from 1 to 2^14.
+const FLOOR: std::ops::RangeInclusive<i32> = -16..=6;
 /// Scales beyond `2^+-EXTREME` are given up.
 const EXTREME: i32 = 200;
 
@@ -44,8 +46,8 @@ impl Scales {
 }
 
 /// The greatest integer of a step; what is signed has as many below 0.
-pub(super) fn levels(plan: &Plan, step: &Step) -> f64 {
-    let signed_input = plan.signed && matches!(step.work, Work::Input);
+pub(super) fn levels(step: &Step) -> f64 {
+    let signed_input = matches!(step.work, Work::Input) && !step.nonnegative;
     if step.is_unsigned() && !signed_input { 65535.0 } else { 32767.0 }
 }
 
@@ -60,16 +62,31 @@ pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError
     // Every round makes some class coarser by a factor of two at least.
     for _ in 0..plan.steps.len() * EXTREME as usize {
         let mut changed = false;
-        for step in 0..plan.steps.len() {
-            changed |= search.fit(step);
-            if search.exponents[search.class[step]].abs() > EXTREME {
-                return Err(none(step));
+        // Products come last: what they read would become coarser afterwards, and they for nothing.
+        for products in [false, true] {
+            let is_one = |step: &usize| matches!(plan.steps[*step].work, Work::Mul | Work::MatMul);
+            for step in (0..plan.steps.len()).filter(|step| is_one(step) == products) {
+                changed |= search.fit(step);
+                if search.exponents[search.class[step]].abs() > EXTREME {
+                    return Err(none(step));
+                }
+            }
+            if changed {
+                break;
             }
         }
         if !changed {
             let output = search.last_layer().ok_or_else(|| none(last))?;
+            for (at, step) in plan.steps.iter().enumerate() {
+                let of = step.from.first().map_or(0, |from| search.exponents[search.class[*from]]);
+                if matches!(step.work, Work::Floor(_)) && !FLOOR.contains(&of) {
+                    return Err(none(at));
+                }
+            }
             let mut exponents: Vec<i32> = search.class.iter().map(|&of| search.exponents[of]).collect();
-            exponents[last] = search.exponents[search.class[plan.steps[last].from[0]]] + output;
+            if let Some(weight) = output {
+                exponents[last] = search.exponents[search.class[plan.steps[last].from[0]]] + weight;
+            }
             return Ok(Scales { exponents, shifts: search.shifts });
         }
     }
@@ -94,7 +111,7 @@ impl<'a> Search<'a> {
         let mut finest = vec![f64::MIN_POSITIVE; plan.steps.len()];
         for (at, step) in plan.steps.iter().enumerate() {
             let members = class.iter().enumerate().filter(|(_, of)| **of == class[at]);
-            let levels = members.map(|(at, _)| levels(plan, &plan.steps[at])).fold(f64::INFINITY, f64::min);
+            let levels = members.map(|(at, _)| levels(&plan.steps[at])).fold(f64::INFINITY, f64::min);
             // Nothing is known of a tensor that is always 0.
             let range = if ranges[at] > 0.0 { ranges[at] } else { 1.0 };
             let range = match step.then {
@@ -103,14 +120,37 @@ impl<'a> Search<'a> {
             };
             finest[class[at]] = finest[class[at]].max(range / levels);
         }
-        let finest: Vec<i32> = finest.iter().map(|&x| power_of_two_from(x).log2().round() as i32).collect();
-        Self { plan, ranges, class, exponents: finest.clone(), finest, shifts: vec![8; plan.steps.len()] }
+        let mut finest: Vec<i32> = finest.iter().map(|&x| power_of_two_from(x).log2().round() as i32).collect();
+        let mut shifts = vec![8; plan.steps.len()];
+        for (at, step) in plan.steps.iter().enumerate() {
+            if let Some(exponent) = step.exponent() {
+                finest[class[at]] = exponent;
+            }
+            if matches!(step.work, Work::ScaleRows) {
+                shifts[at] = 16;
+            }
+            // What is rounded down is no finer than its weights can be.
+            if matches!(step.work, Work::Floor(_)) {
+                let of = class[step.from[0]];
+                finest[of] = finest[of].max(*FLOOR.start());
+            }
+        }
+        Self { plan, ranges, class, exponents: finest.clone(), finest, shifts }
+    }
+
+    /// Whether the scale of a class cannot be chosen.
+    fn is_given(&self, class: usize) -> bool {
+        self.plan.steps[class].exponent().is_some()
     }
 
     /// The finest weights of the last layer, whose sums may be as great as they are.
-    fn last_layer(&self) -> Option<i32> {
+    /// None of it where the last step makes no sums.
+    fn last_layer(&self) -> Option<Option<i32>> {
         let last = self.plan.steps.len() - 1;
-        (FINEST..EXTREME).find(|&weight| self.weights_fit(last, weight))
+        if !matches!(self.plan.steps[last].work, Work::Linear { .. }) {
+            return Some(None);
+        }
+        (FINEST..EXTREME).find(|&weight| self.weights_fit(last, weight)).map(Some)
     }
 
     /// Whether a step has its scale and a shift; if not, makes a class coarser.
@@ -147,9 +187,12 @@ impl<'a> Search<'a> {
                     }
                     ..8 => self.exponents[self.class[step]] += 8 - shift,
                     12..16 => self.exponents[self.class[step]] += 16 - shift,
-                    // The finer factor gives way.
+                    // The finer factor gives way, unless its scale is given.
                     _ => {
-                        let finer = usize::from(source(1) < source(0));
+                        let mut finer = usize::from(source(1) < source(0));
+                        if self.is_given(self.class[of.from[finer]]) {
+                            finer = 1 - finer;
+                        }
                         self.exponents[self.class[of.from[finer]]] += 1;
                     }
                 }
@@ -177,7 +220,7 @@ impl<'a> Search<'a> {
         if greatest(weights) / scale > MAX_WEIGHT || greatest(bias) / product > MAX_BIAS {
             return false;
         }
-        if of.from[0] != 0 || !self.plan.signed {
+        if !self.plan.is_offset(of.from[0]) {
             return true;
         }
         // The zero point of the input is folded into the bias.
@@ -196,12 +239,21 @@ fn classes(plan: &Plan) -> Vec<usize> {
     let mut class: Vec<usize> = (0..plan.steps.len()).collect();
     for (at, step) in plan.steps.iter().enumerate() {
         let shares = match &step.work {
-            Work::MaxPool | Work::MeanPool(_) | Work::Copy(_) | Work::Pass | Work::Add => &step.from[..],
+            Work::MaxPool | Work::MeanPool(_) | Work::Copy(_) | Work::Pass | Work::Add | Work::Scores => &step.from[..],
+            Work::Join(_) | Work::Output => &step.from[..],
+            Work::Choose => &step.from[1..],
             Work::Input | Work::Linear { .. } | Work::Mul | Work::MatMul => &[],
+            Work::Floor(_) | Work::Function(_) | Work::Constant(_) | Work::Compare(_) => &[],
+            Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Mask | Work::Keep => &[],
         };
-        for &source in shares {
-            let (a, b) = (class[source].min(class[at]), class[source].max(class[at]));
+        let mut join = |a: usize, b: usize| {
+            let (a, b) = (class[a].min(class[b]), class[a].max(class[b]));
             class.iter_mut().filter(|of| **of == b).for_each(|of| *of = a);
+        };
+        shares.iter().for_each(|&source| join(source, at));
+        // What is compared has one scale.
+        if let (Work::Compare(_), [a, b]) = (&step.work, &step.from[..]) {
+            join(*a, *b);
         }
     }
     class

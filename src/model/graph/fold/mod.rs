@@ -38,24 +38,25 @@ pub(super) fn evaluate(
 }
 
 impl Graph {
-    /// Where the numbers of a node's results come from, when all it does is move what it reads: the results for operands that
-    /// hold `0, 1, 2, ..`, numbered through from one computed operand to the next. `None` for other nodes.
-    pub(in crate::model) fn moves(&self, node: &Node) -> Option<Vec<Tensor>> {
-        use Operator::{Concat, Expand, Gather, Slice, Split, Tile, Transpose};
-        if !matches!(node.operator, Concat | Expand | Gather | Slice | Split | Tile | Transpose) {
-            return None;
-        }
-        let mut next = 0i64;
-        let mut numbered = |operand: &Operand| match operand {
-            Operand::Constant(constant) => constant.tensor.clone(),
-            Operand::Value(id) => {
-                let shape = self.value(*id).kind.shape.clone();
-                let first = next;
-                next += shape.iter().product::<usize>() as i64;
-                Tensor::ints(Element::Int64, shape, (first..next).collect())
-            }
+    /// The results of a node whose operands `data` hold `1, 2, ..`, numbered through from one to the next; the others are
+    /// constants. `None` when one is not, or the node is not evaluated.
+    pub(in crate::model) fn numbered(&self, node: &Node, data: &[usize]) -> Option<Vec<Tensor>> {
+        let mut next = 1i64;
+        let mut operand = |(index, operand): (usize, &Option<Operand>)| {
+            let shape = match operand {
+                None => return Some(None),
+                Some(Operand::Constant(constant)) if !data.contains(&index) => {
+                    return Some(Some(constant.tensor.clone()));
+                }
+                Some(Operand::Value(_)) if !data.contains(&index) => return None,
+                Some(Operand::Constant(constant)) => constant.tensor.shape().to_vec(),
+                Some(Operand::Value(id)) => self.value(*id).kind.shape.clone(),
+            };
+            let first = next;
+            next += shape.iter().product::<usize>() as i64;
+            Some(Some(Tensor::ints(Element::Int64, shape, (first..next).collect())))
         };
-        let tensors: Vec<Option<Tensor>> = node.inputs.iter().map(|input| input.as_ref().map(&mut numbered)).collect();
+        let tensors: Vec<Option<Tensor>> = node.inputs.iter().enumerate().map(&mut operand).collect::<Option<_>>()?;
         let inputs: Vec<Option<&Tensor>> = tensors.iter().map(Option::as_ref).collect();
         let kind = |id: &ValueId| TensorType::new(Element::Int64, self.value(*id).kind.shape.clone());
         let made: Vec<TensorType> = node.outputs.iter().map(kind).collect();

@@ -27,27 +27,73 @@ impl<'g> Lowering<'g> {
     pub(super) fn gemm(&mut self, node: &'g Node) -> Lowered<usize> {
         let int = |name| node.attributes.int(name).unwrap_or(0) != 0;
         let float = |name| f64::from(node.attributes.float(name).unwrap_or(1.0));
+        let (alpha, beta) = (float("alpha"), float("beta"));
+        let mut left = self.wire(node, 0)?;
         if int("transA") {
-            return Err(refuse(node, "transposes its input; transpose it before"));
+            left = self.transposed(node, &left)?;
         }
-        if self.constant(node, 1).is_none() {
-            return Err(refuse(node, "has weights that are no constant; use MatMul and Add"));
-        }
-        let mut matrix = self.matrix(node, 1)?;
-        matrix.numbers.iter_mut().for_each(|w| *w *= float("alpha"));
-        // Rows are outputs.
-        let weights = if int("transB") { matrix } else { matrix.transposed() };
-        let (outputs, made) = (weights.rows, self.shape(node.outputs[0]).to_vec());
-        let bias = match self.has(node, 2) {
-            true => self.along(node, 2)?.iter().map(|b| b * float("beta")).collect(),
-            false => vec![0.0; made.iter().product()],
+        let made = self.shape(node.outputs[0]).to_vec();
+        let has_bias = self.has(node, 2) && beta != 0.0;
+        let bias: Option<Vec<f64>> = match self.constant(node, 2) {
+            Some(_) if has_bias => Some(self.along(node, 2)?.iter().map(|b| b * beta).collect()),
+            _ => None,
         };
-        let same = bias.chunks_exact(outputs).all(|row| row == &bias[..outputs]);
-        if !same {
-            return Err(refuse(node, "adds another bias to every row"));
+        let mut step = if self.constant(node, 1).is_some() {
+            let mut matrix = self.matrix(node, 1)?;
+            matrix.numbers.iter_mut().for_each(|w| *w *= alpha);
+            // Rows are outputs.
+            let weights = if int("transB") { matrix } else { matrix.transposed() };
+            let outputs = weights.rows;
+            let row = bias.as_ref().and_then(|bias| bias.get(..outputs)).map(<[f64]>::to_vec);
+            let same = row.as_ref().filter(|row| {
+                bias.as_ref().is_some_and(|bias| bias.chunks_exact(outputs).all(|other| other == &row[..]))
+            });
+            match same {
+                Some(row) => return self.rows(node, &left, weights, row.clone()),
+                None => self.rows(node, &left, weights, vec![0.0; outputs])?,
+            }
+        } else {
+            let mut right = self.wire(node, 1)?;
+            if int("transB") {
+                right = self.transposed(node, &right)?;
+            }
+            let product = self.two_matrices(node, &left, &right)?;
+            if alpha == 1.0 { product } else { self.scaled(product, alpha, 0.0)? }
+        };
+        if let Some(bias) = bias {
+            step = self.affine(step, &vec![1.0; bias.len()], &bias)?;
+        } else if has_bias {
+            let wire = self.wire(node, 2)?;
+            let mut other = self.broadcast(node, &wire)?;
+            if beta != 1.0 {
+                other = self.scaled(other, beta, 0.0)?;
+            }
+            step = self.sum(step, other)?;
         }
-        let wire = self.wire(node, 0)?;
-        self.rows(node, &wire, weights, bias[..outputs].to_vec())
+        debug_assert_eq!(made.iter().product::<usize>(), self.plan.steps[step].elements());
+        Ok(step)
+    }
+
+    /// A matrix with rows for columns.
+    fn transposed(&mut self, node: &Node, wire: &Wire) -> Lowered<Wire> {
+        let &[rows, columns] = &wire.shape[..] else { return Err(refuse(node, "multiplies what is no matrix")) };
+        let indices = (0..rows * columns).map(|i| (i % rows * columns + i / rows) as u32).collect();
+        let step = self.copy(wire.step, vec![columns as u32, rows as u32], indices);
+        Ok(Wire { step, shape: vec![columns, rows], lazy: None })
+    }
+
+    /// `[m, k]` times `[k, n]`, both computed.
+    pub(super) fn two_matrices(&mut self, node: &Node, left: &Wire, right: &Wire) -> Lowered<usize> {
+        let last = |shape: &[usize]| match *shape {
+            [ref lead @ .., rows, columns] if lead.iter().all(|d| *d == 1) => Some([rows as u32, columns as u32]),
+            _ => None,
+        };
+        let (Some(a), Some(b)) = (last(&left.shape), last(&right.shape)) else {
+            return Err(refuse(node, format!("multiplies {:?} and {:?}", left.shape, right.shape)));
+        };
+        let (left, right) = (self.centered(left.step), self.centered(right.step));
+        let (left, right) = (self.shaped(left, &a), self.shaped(right, &b));
+        Ok(self.push(vec![left, right], vec![a[0], b[1]], Work::MatMul, Then::Nothing))
     }
 
     fn matrix(&self, node: &'g Node, index: usize) -> Lowered<Matrix> {
@@ -68,19 +114,78 @@ impl<'g> Lowering<'g> {
             return self.rows(node, &wire, weights, bias);
         }
         if self.constant(node, 0).is_some() {
-            return Err(refuse(node, "has its weights on the left; transpose both operands"));
+            let (weights, wire) = (self.matrix(node, 0)?, self.wire(node, 1)?);
+            return self.columns(node, &wire, weights);
         }
         let (a, b) = (self.wire(node, 0)?, self.wire(node, 1)?);
-        let last = |shape: &[usize]| match *shape {
-            [ref lead @ .., rows, columns] if lead.iter().all(|d| *d == 1) => Some([rows as u32, columns as u32]),
-            _ => None,
+        let made = self.shape(node.outputs[0]).to_vec();
+        let lead = &made[..made.len().saturating_sub(2)];
+        if lead.iter().all(|d| *d == 1) {
+            return self.two_matrices(node, &a, &b);
+        }
+        // One product after the other, and all of them put together.
+        let count: usize = lead.iter().product();
+        let part = |wire: &Wire| {
+            let (own, matrix) = wire.shape.split_at(wire.shape.len() - 2);
+            (crate::model::graph::broadcast_indices(own, lead), [matrix[0], matrix[1]])
         };
-        let (Some(left), Some(right)) = (last(&a.shape), last(&b.shape)) else {
-            return Err(refuse(node, format!("multiplies {:?} and {:?}; only two matrices are", a.shape, b.shape)));
+        let ((left, m), (right, n)) = (part(&a), part(&b));
+        let mut products = Vec::new();
+        for at in 0..count {
+            let mut cut = |wire: &Wire, index: usize, shape: [usize; 2]| {
+                let first = index * shape[0] * shape[1];
+                let indices = (first..first + shape[0] * shape[1]).map(|i| i as u32).collect();
+                let step = self.copy(wire.step, shape.map(|d| d as u32).to_vec(), indices);
+                Wire { step, shape: shape.to_vec(), lazy: None }
+            };
+            let (left, right) = (cut(&a, left[at], m), cut(&b, right[at], n));
+            products.push(self.two_matrices(node, &left, &right)?);
+        }
+        self.joined(node, products, &made)
+    }
+
+    /// A constant matrix on the left: the same map of every column.
+    fn columns(&mut self, node: &Node, wire: &Wire, weights: Matrix) -> Lowered<usize> {
+        let (inputs, outputs) = (weights.columns, weights.rows);
+        let [ref lead @ .., _, columns] = wire.shape[..] else { return Err(refuse(node, "multiplies a vector")) };
+        let samples: usize = lead.iter().product();
+        let all = samples * columns;
+        if [inputs, outputs, all].iter().any(|d| *d > MAX_AXIS) {
+            return Err(refuse(node, format!("has {all} columns of {inputs} numbers")));
+        }
+        // Numbers of a column are the channels of an image, and columns its pixels.
+        let dims = |channels: usize| vec![channels as u32, 1, all as u32];
+        let turned = |rows: usize| -> Vec<u32> {
+            let at = |i: usize| (i % all / columns * rows + i / all) * columns + i % columns;
+            (0..rows * all).map(|i| at(i) as u32).collect()
         };
-        let (a, b) = (self.centered(a.step), self.centered(b.step));
-        let (a, b) = (self.shaped(a, &left), self.shaped(b, &right));
-        Ok(self.push(vec![a, b], vec![left[0], right[1]], Work::MatMul, Then::Nothing))
+        let step = match samples {
+            1 => self.shaped(wire.step, &dims(inputs)),
+            _ => self.copy(wire.step, dims(inputs), turned(inputs)),
+        };
+        let op = Linear::Conv { channels: outputs as u32, kernel: 1, stride: 1, padding: 0, groups: 1 };
+        let step = self.linear(step, dims(outputs), op, weights.numbers, vec![0.0; outputs]);
+        if samples == 1 {
+            return Ok(step);
+        }
+        let back = |i: usize| {
+            let (sample, row, column) = (i / (outputs * columns), i / columns % outputs, i % columns);
+            (row * all + sample * columns + column) as u32
+        };
+        Ok(self.copy(step, dims(outputs), (0..outputs * all).map(back).collect()))
+    }
+
+    /// The same map of every row of a tensor: `weights` row by row for every output.
+    pub(super) fn rows_by(
+        &mut self,
+        node: &Node,
+        wire: &Wire,
+        inputs: usize,
+        weights: Vec<f64>,
+        bias: Vec<f64>,
+    ) -> Lowered<usize> {
+        let matrix = Matrix { rows: bias.len(), columns: inputs, numbers: weights };
+        self.rows(node, wire, matrix, bias)
     }
 
     /// The same map of every row of a tensor.

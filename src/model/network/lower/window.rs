@@ -7,18 +7,19 @@ use zkinfer_prover::network::Linear;
 /// Largest side of a kernel that the prover takes.
 const MAX_KERNEL: usize = 64;
 
-/// How windows of two axes go over an image of one sample. A missing axis has one pixel.
+/// How windows go over images. A single axis is the second of two.
 pub(super) struct Window {
-    /// Channels and size of the source.
+    /// Images, channels and size of the source.
+    pub(super) samples: usize,
     pub(super) channels: usize,
-    pub(super) size: [usize; 2],
+    pub(super) size: Vec<usize>,
     /// Windows along each axis.
-    pub(super) count: [usize; 2],
-    pub(super) kernel: [usize; 2],
-    pub(super) strides: [usize; 2],
-    pub(super) dilations: [usize; 2],
+    pub(super) count: Vec<usize>,
+    pub(super) kernel: Vec<usize>,
+    pub(super) strides: Vec<usize>,
+    pub(super) dilations: Vec<usize>,
     /// Zeros before and behind.
-    pub(super) pads: [[usize; 2]; 2],
+    pub(super) pads: Vec<[usize; 2]>,
 }
 
 /// A square kernel that does what a window does.
@@ -34,33 +35,37 @@ impl Window {
     /// Of a node with the attributes of one; `kernel` when it has none of its own.
     pub(super) fn of(node: &Node, from: &[usize], to: &[usize], kernel: Option<&[usize]>) -> Lowered<Self> {
         let n = from.len().saturating_sub(2);
-        if from.first() != Some(&1) || !(1..=2).contains(&n) || to.len() != from.len() {
-            let reason = format!("slides over a tensor of shape {from:?}; one sample of one or two axes");
-            return Err(refuse(node, reason));
+        if !(1..=4).contains(&n) || to.len() != from.len() {
+            return Err(refuse(node, format!("slides over a tensor of shape {from:?}; one to four axes")));
         }
-        let list = |name: &str, default: usize| {
-            let ints = node.attributes.ints(name).filter(|ints| !ints.is_empty());
+        let list = |name: &str, default: usize, count: usize| {
+            let ints = node.attributes.ints(name).filter(|ints| ints.len() == count);
             ints.map_or_else(
-                || vec![default; 2 * n],
-                |ints| ints.iter().map(|&i| i.max(0) as usize).collect::<Vec<_>>(),
+                || vec![default; count],
+                |ints| ints.iter().map(|&i| usize::try_from(i).unwrap_or(0)).collect::<Vec<_>>(),
             )
         };
         // One axis is the second of two.
-        let two = |values: &[usize], missing: usize| match n {
-            1 => [missing, values.first().copied().unwrap_or(missing)],
-            _ => [values.first().copied().unwrap_or(missing), values.get(1).copied().unwrap_or(missing)],
+        let wide = |values: Vec<usize>, missing: usize| match n {
+            1 => [vec![missing], values].concat(),
+            _ => values,
         };
-        let pads = list("pads", 0);
-        let (before, behind) = (two(&pads[..n.min(pads.len())], 0), two(pads.get(n..).unwrap_or_default(), 0));
+        let pads = list("pads", 0, 2 * n);
+        let (before, behind) = (wide(pads[..n].to_vec(), 0), wide(pads[n..].to_vec(), 0));
         Ok(Self {
+            samples: from[0],
             channels: from[1],
-            size: two(&from[2..], 1),
-            count: two(&to[2..], 1),
-            kernel: two(&kernel.map_or_else(|| list("kernel_shape", 1), <[usize]>::to_vec), 1),
-            strides: two(&list("strides", 1), 1),
-            dilations: two(&list("dilations", 1), 1),
-            pads: [[before[0], behind[0]], [before[1], behind[1]]],
+            size: wide(from[2..].to_vec(), 1),
+            count: wide(to[2..].to_vec(), 1),
+            kernel: wide(kernel.map_or_else(|| list("kernel_shape", 1, n), <[usize]>::to_vec), 1),
+            strides: wide(list("strides", 1, n), 1),
+            dilations: wide(list("dilations", 1, n), 1),
+            pads: before.into_iter().zip(behind).map(|(a, b)| [a, b]).collect(),
         })
+    }
+
+    pub(super) fn axes(&self) -> usize {
+        self.size.len()
     }
 
     /// From the first tap to the last.
@@ -74,8 +79,36 @@ impl Window {
         Some(place).filter(|&place| place < self.size[axis])
     }
 
+    /// Taps of a kernel, windows of an image, and numbers of an image.
+    pub(super) fn area(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
+    pub(super) fn windows(&self) -> usize {
+        self.count.iter().product()
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.size.iter().product()
+    }
+
+    /// Where in an image the tap of a window is, both by their place in row-major order; `None` in the padding.
+    pub(super) fn pixel(&self, window: usize, tap: usize) -> Option<usize> {
+        let (mut window, mut tap, mut width, mut pixel) = (window, tap, 1, 0);
+        for axis in (0..self.axes()).rev() {
+            let place = self.place(axis, window % self.count[axis], tap % self.kernel[axis])?;
+            pixel += place * width;
+            width *= self.size[axis];
+            (window, tap) = (window / self.count[axis], tap / self.kernel[axis]);
+        }
+        Some(pixel)
+    }
+
     /// The kernel that the prover has for it.
     pub(super) fn square(&self) -> Option<Square> {
+        if self.axes() != 2 {
+            return None;
+        }
         // An axis with one window has any stride.
         let axis = usize::from(self.count[0] == 1);
         let stride = self.strides[axis];
@@ -96,7 +129,7 @@ impl Window {
 
     /// Weights of a kernel in the place of those of the window, channel by channel.
     fn spread(&self, square: &Square, weights: &[f64]) -> Vec<f64> {
-        let [rows, columns] = self.kernel;
+        let (rows, columns) = (self.kernel[0], self.kernel[1]);
         let area = square.kernel * square.kernel;
         let mut spread = vec![0.0; weights.len() / (rows * columns) * area];
         for (own, to) in weights.chunks_exact(rows * columns).zip(spread.chunks_exact_mut(area)) {
@@ -109,13 +142,19 @@ impl Window {
         spread
     }
 
+    /// Three axes for that many channels in every image: images lie behind each other like channels.
     pub(super) fn dims(&self, channels: usize) -> Vec<u32> {
-        vec![channels as u32, self.count[0] as u32, self.count[1] as u32]
+        image(self.samples * channels, &self.count)
     }
 
-    pub(super) fn source_dims(&self) -> [u32; 3] {
-        [self.channels as u32, self.size[0] as u32, self.size[1] as u32]
+    pub(super) fn source_dims(&self) -> Vec<u32> {
+        image(self.samples * self.channels, &self.size)
     }
+}
+
+fn image(channels: usize, size: &[usize]) -> Vec<u32> {
+    let (last, rest) = size.split_last().unwrap_or((&1, &[]));
+    vec![channels as u32, rest.iter().product::<usize>() as u32, *last as u32]
 }
 
 impl<'g> Lowering<'g> {
@@ -141,33 +180,34 @@ impl<'g> Lowering<'g> {
         weights: &[f64],
         bias: Vec<f64>,
     ) -> Lowered<usize> {
-        let channels = bias.len();
+        let (channels, samples) = (bias.len(), window.samples);
+        // Every image has its own channels, with the same weights.
+        let repeated = |numbers: &[f64]| (0..samples).flat_map(|_| numbers.iter().copied()).collect::<Vec<_>>();
         if let Some(square) = window.square() {
             let step = self.shaped(wire.step, &window.source_dims());
             let op = Linear::Conv {
-                channels: channels as u32,
+                channels: (samples * channels) as u32,
                 kernel: square.kernel as u32,
                 stride: square.stride as u32,
                 padding: square.padding as u32,
-                groups: groups as u32,
+                groups: (samples * groups) as u32,
             };
-            return Ok(self.linear(step, window.dims(channels), op, window.spread(&square, weights), bias));
+            let weights = repeated(&window.spread(&square, weights));
+            return Ok(self.linear(step, window.dims(channels), op, weights, repeated(&bias)));
         }
-        let [rows, columns] = window.count;
         let own = window.channels / groups;
-        let area = window.kernel[0] * window.kernel[1];
-        let outputs = (0..channels).flat_map(|c| (0..rows).flat_map(move |i| (0..columns).map(move |j| (c, i, j))));
-        let taps = outputs.map(|(c, i, j)| {
-            let first = c / (channels / groups) * own;
-            let tap = |at: usize| {
-                let (channel, u, v) = (at / area, at % area / window.kernel[1], at % window.kernel[1]);
-                let (row, column) = (window.place(0, i, u)?, window.place(1, j, v)?);
-                let from = ((first + channel) * window.size[0] + row) * window.size[1] + column;
-                Some((from, weights[c * own * area + at]))
+        let (area, windows, pixels) = (window.area(), window.windows(), window.pixels());
+        let outputs = (0..samples * channels).flat_map(|c| (0..windows).map(move |at| (c, at)));
+        let taps = outputs.map(|(c, at)| {
+            let (sample, c) = (c / channels, c % channels);
+            let first = sample * window.channels + c / (channels / groups) * own;
+            let tap = |tap: usize| {
+                let pixel = window.pixel(at, tap % area)?;
+                Some(((first + tap / area) * pixels + pixel, weights[c * own * area + tap]))
             };
             (0..own * area).filter_map(tap).collect::<Vec<_>>()
         });
-        let bias = bias.iter().flat_map(|b| vec![*b; rows * columns]).collect();
+        let bias = repeated(&bias).iter().flat_map(|b| vec![*b; windows]).collect();
         self.written_out(node, wire.step, taps, bias)
     }
 
@@ -183,24 +223,19 @@ impl<'g> Lowering<'g> {
         let groups = usize::try_from(node.attributes.int("group").unwrap_or(1)).unwrap_or(1);
         let (outputs, each, inputs) = (to[1], shape[1], wire.shape[1] / groups);
         let bias = if self.has(node, 2) { self.floats(node, 2)? } else { vec![0.0; outputs] };
-        let area = window.kernel[0] * window.kernel[1];
-        let pixels = window.size[0] * window.size[1];
-        let mut taps: Vec<Vec<(usize, f64)>> = vec![Vec::new(); outputs * pixels];
+        let (area, windows, pixels) = (window.area(), window.windows(), window.pixels());
+        let mut taps: Vec<Vec<(usize, f64)>> = vec![Vec::new(); window.samples * outputs * pixels];
         if taps.len().saturating_mul(self.plan.steps[wire.step].elements()) <= super::MAX_DENSE {
-            for from in 0..wire.shape[1] * window.count[0] * window.count[1] {
-                let j = from % window.count[1];
-                let i = from / window.count[1] % window.count[0];
-                let channel = from / window.count[1] / window.count[0];
-                for at in 0..each * area {
-                    let (c, u, v) = (at / area, at % area / window.kernel[1], at % window.kernel[1]);
-                    let (Some(row), Some(column)) = (window.place(0, i, u), window.place(1, j, v)) else { continue };
-                    let output = channel / inputs * each + c;
-                    let to = output * pixels + row * window.size[1] + column;
-                    taps[to].push((from, weights[channel * each * area + at]));
+            for from in 0..window.samples * wire.shape[1] * windows {
+                let (sample, channel) = (from / windows / wire.shape[1], from / windows % wire.shape[1]);
+                for tap in 0..each * area {
+                    let Some(pixel) = window.pixel(from % windows, tap % area) else { continue };
+                    let output = sample * outputs + channel / inputs * each + tap / area;
+                    taps[output * pixels + pixel].push((from, weights[channel * each * area + tap]));
                 }
             }
         }
-        let bias = bias.iter().flat_map(|b| vec![*b; pixels]).collect();
+        let bias = (0..window.samples).flat_map(|_| bias.iter().flat_map(|b| vec![*b; pixels])).collect();
         self.written_out(node, wire.step, taps.into_iter(), bias)
     }
 }

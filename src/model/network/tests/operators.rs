@@ -3,7 +3,7 @@
 use super::*;
 
 /// `make` from the input `x` of this shape; then everything into a small dense layer.
-fn check(name: &str, shape: &[usize], (low, high): (f64, f64), make: impl Fn(&mut Maker) -> String) {
+pub(super) fn check(name: &str, shape: &[usize], (low, high): (f64, f64), make: impl Fn(&mut Maker) -> String) {
     let axes: Vec<String> = shape.iter().map(ToString::to_string).collect();
     let mut m = Maker::new(&axes.iter().map(String::as_str).collect::<Vec<_>>());
     let made = make(&mut m);
@@ -16,10 +16,10 @@ fn check(name: &str, shape: &[usize], (low, high): (f64, f64), make: impl Fn(&mu
     network.graph().compile().unwrap_or_else(|error| panic!("{name}: {error}"));
 }
 
-const BOTH: (f64, f64) = (-1.0, 1.0);
-const POSITIVE: (f64, f64) = (0.0, 1.0);
+pub(super) const BOTH: (f64, f64) = (-1.0, 1.0);
+pub(super) const POSITIVE: (f64, f64) = (0.0, 1.0);
 
-fn window(kernel: &[i64], strides: &[i64], pads: &[i64]) -> Vec<(&'static str, Attribute)> {
+pub(super) fn window(kernel: &[i64], strides: &[i64], pads: &[i64]) -> Vec<(&'static str, Attribute)> {
     vec![("kernel_shape", ints(kernel)), ("strides", ints(strides)), ("pads", ints(pads))]
 }
 

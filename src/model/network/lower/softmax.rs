@@ -1,0 +1,121 @@
+//! Softmax and its logarithm.
+
+use super::{Lowered, Lowering, MAX_AXIS, refuse};
+use crate::model::{
+    graph::{Node, Operand, Operator},
+    network::plan::{Function, Then, Work},
+};
+
+impl<'g> Lowering<'g> {
+    /// The elements of every row along an axis, row after row.
+    pub(super) fn rows_along(&self, node: &Node, shape: &[usize]) -> Lowered<Vec<Vec<u32>>> {
+        let rank = shape.len() as i64;
+        let axis = node.attributes.int("axis").unwrap_or(-1);
+        let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok().filter(|at| *at < shape.len());
+        let axis = axis.ok_or_else(|| refuse(node, "has an axis that its tensor has not"))?;
+        let (inner, dim) = (shape[axis + 1..].iter().product::<usize>(), shape[axis]);
+        let count: usize = shape.iter().product();
+        let first = (0..count / dim.max(1)).map(|row| row / inner * inner * dim + row % inner);
+        Ok(first.map(|first| (0..dim).map(|i| (first + i * inner) as u32).collect()).collect())
+    }
+
+    pub(super) fn softmax(&mut self, node: &'g Node) -> Lowered<usize> {
+        let wire = self.wire(node, 0)?;
+        let hidden = self.hidden.get(&self.operand(node, 0)?).cloned();
+        let rows = self.rows_along(node, &wire.shape)?;
+        let (count, width) = (rows.len(), rows.first().map_or(1, Vec::len));
+        if count > MAX_AXIS || width > MAX_AXIS {
+            return Err(refuse(node, format!("has {count} rows of {width} numbers; at most {MAX_AXIS} each")));
+        }
+        let order: Vec<u32> = rows.concat();
+        let in_order = order.iter().enumerate().all(|(at, &i)| at as u32 == i);
+        let dims = vec![1, count as u32, width as u32];
+        let step = self.centered(wire.step);
+        let step = if in_order { self.shaped(step, &dims) } else { self.copy(step, dims.clone(), order.clone()) };
+        let step = match node.operator {
+            Operator::LogSoftmax => self.log_softmax(node, step, &dims)?,
+            _ => self.probabilities(step, &dims, hidden.as_deref()),
+        };
+        if in_order {
+            return Ok(step);
+        }
+        // Where every element went.
+        let mut back = vec![0u32; order.len()];
+        order.iter().enumerate().for_each(|(at, &i)| back[i as usize] = at as u32);
+        let dims = super::dims_of(node, &wire.shape)?;
+        Ok(self.copy(step, dims, back))
+    }
+
+    /// Rows along the last axis. Scores that are hidden are those of others that are not, and count as 0.
+    fn probabilities(&mut self, step: usize, dims: &[u32], hidden: Option<&[bool]>) -> usize {
+        let scores = self.push(vec![step], dims.to_vec(), Work::Scores, Then::Nothing);
+        let powers = self.push(vec![scores], dims.to_vec(), Work::Exponentials, Then::Nothing);
+        let powers = match hidden {
+            None => powers,
+            Some(hidden) => {
+                let mask = self.push(vec![], vec![1, 1, 2], Work::Mask, Then::Nothing);
+                let picks = hidden.iter().map(|hidden| u32::from(!hidden)).collect();
+                let mask = self.push(vec![mask], dims.to_vec(), Work::Copy(picks), Then::Nothing);
+                self.push(vec![powers, mask], dims.to_vec(), Work::Keep, Then::Nothing)
+            }
+        };
+        let inverses =
+            self.push(vec![scores, powers], dims[..dims.len() - 1].to_vec(), Work::Reciprocals, Then::Nothing);
+        self.push(vec![powers, inverses], dims.to_vec(), Work::ScaleRows, Then::Nothing)
+    }
+
+    /// Which numbers of a sum or a choice are so low that a softmax behind it gives them nothing; `None` when there are none, or
+    /// something else reads them.
+    pub(super) fn hides(&self, node: &'g Node, low: impl Iterator<Item = bool>) -> Option<Vec<bool>> {
+        let hidden: Vec<bool> = low.collect();
+        let made = node.outputs[0];
+        let width = self.shape(made).last().copied().unwrap_or(1).max(1);
+        let along_rows = |reader: &Node| {
+            let axis = reader.attributes.int("axis").unwrap_or(-1);
+            reader.operator == Operator::Softmax && (axis == -1 || axis + 1 == self.shape(made).len() as i64)
+        };
+        let reads = |reader: &&Node| {
+            reader.inputs.iter().flatten().any(|input| matches!(input, Operand::Value(id) if *id == made))
+        };
+        let mut readers = self.graph.nodes().iter().filter(reads);
+        let visible = hidden.chunks(width).all(|row| row.contains(&false));
+        let all = readers.all(along_rows) && !self.graph.outputs().contains(&made);
+        (hidden.contains(&true) && visible && all).then_some(hidden)
+    }
+
+    /// Scores some of which do not count: the first of their row that does stands for them.
+    pub(super) fn give_hidden(&mut self, node: &'g Node, step: usize, hidden: Vec<bool>) -> Lowered<()> {
+        let made = node.outputs[0];
+        let shape = self.shape(made).to_vec();
+        let width = shape.last().copied().unwrap_or(1).max(1);
+        let place = |at: usize| {
+            let first = at - at % width;
+            let seen = (first..first + width).find(|other| !hidden[*other]).unwrap_or(first);
+            (if hidden[at] { seen } else { at }) as u32
+        };
+        let indices = (0..hidden.len()).map(place).collect();
+        let step = self.copy(step, super::dims_of(node, &shape)?, indices);
+        self.give(made, step)?;
+        self.hidden.insert(made, hidden);
+        Ok(())
+    }
+
+    /// `x - greatest - log(sum exp(x - greatest))`: the sum is at least 1, so that no logarithm is of a small number.
+    fn log_softmax(&mut self, node: &Node, step: usize, dims: &[u32]) -> Lowered<usize> {
+        let (count, width) = (dims[1] as usize, dims[2] as usize);
+        let groups: Vec<Vec<u32>> =
+            (0..count).map(|row| (0..width).map(|i| (row * width + i) as u32).collect()).collect();
+        let greatest = self.maxima(step, &groups)?;
+        let spread: Vec<u32> = (0..count * width).map(|i| (i / width) as u32).collect();
+        let greatest = self.copy(greatest, dims.to_vec(), spread.clone());
+        let opposite = self.scaled(greatest, -1.0, 0.0)?;
+        let below = self.sum(step, opposite)?;
+        // What rounding leaves above 0 is 0.
+        let powers = self.tabled(below, &Function::new(|x| x.min(0.0).exp()), 0)?;
+        let sums = self.sum_of(node, powers, groups, 1.0)?;
+        let logs = self.tabled(sums, &Function::new(|x| x.max(1.0).ln()), 0)?;
+        let logs = self.copy(logs, dims.to_vec(), spread);
+        let opposite = self.scaled(logs, -1.0, 0.0)?;
+        self.sum(below, opposite)
+    }
+}

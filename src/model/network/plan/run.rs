@@ -1,0 +1,148 @@
+//! What a plan computes, in real numbers.
+
+use super::{Plan, Step, Work};
+use zkinfer_prover::network::Linear;
+
+impl Plan {
+    /// What every step computes for an input.
+    pub(in crate::model::network) fn run(&self, input: &[f64]) -> Vec<Vec<f64>> {
+        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let mut made = self.compute(step, input, &values);
+            made.iter_mut().for_each(|x| *x = step.then.apply(*x));
+            values.push(made);
+        }
+        values
+    }
+
+    /// What one step computes for an input, and those before it.
+    pub(in crate::model::network) fn run_to(&self, step: usize, input: &[f64]) -> Vec<f64> {
+        let mut values: Vec<Vec<f64>> = Vec::with_capacity(step + 1);
+        for step in &self.steps[..=step] {
+            let mut made = self.compute(step, input, &values);
+            made.iter_mut().for_each(|x| *x = step.then.apply(*x));
+            values.push(made);
+        }
+        values.pop().unwrap_or_default()
+    }
+
+    /// The outputs for an input, one tensor after the other.
+    pub(in crate::model::network) fn results(&self, input: &[f64]) -> Vec<f64> {
+        let values = self.run(input);
+        self.outputs().flat_map(|at| values[at].iter().copied()).collect()
+    }
+
+    fn compute(&self, step: &Step, input: &[f64], values: &[Vec<f64>]) -> Vec<f64> {
+        let source = |at: usize| (&self.steps[step.from[at]].dims[..], &values[step.from[at]][..]);
+        let pairs = || values[step.from[0]].iter().zip(&values[step.from[1]]);
+        match &step.work {
+            Work::Input => self.part(values.len(), input).to_vec(),
+            Work::Linear { op: Linear::Dense { .. }, weights, bias } => {
+                let (_, x) = source(0);
+                let rows = weights.chunks_exact(x.len().max(1)).zip(bias);
+                rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
+            }
+            Work::Linear { op, weights, bias } => conv(source(0), &step.dims, *op, weights, bias),
+            Work::Floor(sign) => source(0).1.iter().map(|x| (sign * x).floor()).collect(),
+            Work::Function(of) => source(0).1.iter().map(|x| of.at(*x)).collect(),
+            Work::Constant(numbers) => numbers.clone(),
+            Work::Compare(picks) => {
+                let (a, b) = (source(0).1, source(1).1);
+                let of = |side: usize, x: &[f64], at: usize| match picks {
+                    Some(picks) => x[picks[side][at] as usize],
+                    None => one_or_each(x, at),
+                };
+                (0..step.elements()).map(|at| f64::from(u8::from(of(0, a, at) >= of(1, b, at)))).collect()
+            }
+            Work::Choose => {
+                let (decides, a, b) = (source(0).1, source(1).1, source(2).1);
+                let of = |(at, c): (usize, &f64)| one_or_each(if *c == 1.0 { a } else { b }, at);
+                decides.iter().enumerate().map(of).collect()
+            }
+            Work::Scores => source(0).1.to_vec(),
+            Work::Exponentials => {
+                let greatest = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let row = |row: &[f64]| row.iter().map(|x| (x - greatest(row)).exp()).collect::<Vec<_>>();
+                rows(source(0)).flat_map(row).collect()
+            }
+            Work::Mask => vec![0.0, 1.0],
+            Work::Keep => pairs().map(|(a, b)| a * b).collect(),
+            Work::Reciprocals => rows(source(1)).map(|row| 1.0 / row.iter().sum::<f64>()).collect(),
+            Work::ScaleRows => {
+                let each = |(row, by): (&[f64], &f64)| row.iter().map(|x| x * by).collect::<Vec<_>>();
+                rows(source(0)).zip(source(1).1).flat_map(each).collect()
+            }
+            Work::MaxPool => squares(source(0), 2, |square| square.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+            Work::MeanPool(side) => {
+                squares(source(0), *side, |square| square.iter().sum::<f64>() / square.len() as f64)
+            }
+            Work::Copy(indices) => indices.iter().map(|&i| source(0).1[i as usize]).collect(),
+            Work::Join(indices) => {
+                let all: Vec<f64> = step.from.iter().flat_map(|source| values[*source].iter().copied()).collect();
+                indices.iter().map(|&i| all[i as usize]).collect()
+            }
+            Work::Output => source(0).1.to_vec(),
+            Work::Pass => source(0).1.to_vec(),
+            Work::Add => pairs().map(|(a, b)| a + b).collect(),
+            Work::Mul => pairs().map(|(a, b)| a * b).collect(),
+            Work::MatMul => {
+                let ((a, x), (b, y)) = (source(0), source(1));
+                let (k, n) = (a[1] as usize, b[1] as usize);
+                let cell = |row: &[f64], j: usize| row.iter().enumerate().map(|(i, x)| x * y[i * n + j]).sum();
+                x.chunks_exact(k).flat_map(|row| (0..n).map(move |j| cell(row, j))).collect()
+            }
+        }
+    }
+}
+
+fn conv((from, x): (&[u32], &[f64]), to: &[u32], op: Linear, weights: &[f64], bias: &[f64]) -> Vec<f64> {
+    let Linear::Conv { channels, kernel, stride, padding, groups } = op else { return Vec::new() };
+    let (own, k) = ((from[0] / groups) as usize, kernel as usize);
+    let (height, width) = (from[1] as usize, from[2] as usize);
+    let (rows, columns) = (to[1] as usize, to[2] as usize);
+    let mut out: Vec<f64> = bias.iter().flat_map(|&b| vec![b; rows * columns]).collect();
+    // The place of a tap, if it is inside.
+    let at = |o: usize, tap: usize, size: usize| {
+        (o * stride as usize + tap).checked_sub(padding as usize).filter(|&at| at < size)
+    };
+    for (c, out) in out.chunks_exact_mut(rows * columns).enumerate() {
+        let group = c / (channels / groups) as usize;
+        let taps = weights[c * own * k * k..][..own * k * k].iter().enumerate().filter(|(_, w)| **w != 0.0);
+        for (tap, w) in taps {
+            let (channel, u, v) = (group * own + tap / (k * k), tap / k % k, tap % k);
+            for (i, out) in out.chunks_exact_mut(columns).enumerate() {
+                let Some(row) = at(i, u, height) else { continue };
+                let row = &x[(channel * height + row) * width..][..width];
+                for (j, out) in out.iter_mut().enumerate() {
+                    if let Some(column) = at(j, v, width) {
+                        *out += w * row[column];
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A source of one number has it everywhere.
+fn one_or_each(x: &[f64], at: usize) -> f64 {
+    x[if x.len() == 1 { 0 } else { at }]
+}
+
+/// The rows along the last axis.
+fn rows<'a>((dims, x): (&[u32], &'a [f64])) -> impl Iterator<Item = &'a [f64]> {
+    x.chunks(dims.last().map_or(1, |n| (*n as usize).max(1)))
+}
+
+fn squares((dims, x): (&[u32], &[f64]), side: u32, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let (height, width, side) = (dims[1] as usize, dims[2] as usize, side as usize);
+    let mut out = Vec::new();
+    for c in 0..dims[0] as usize {
+        for (i, j) in (0..height / side).flat_map(|i| (0..width / side).map(move |j| (i, j))) {
+            let cells = (0..side).flat_map(|a| (0..side).map(move |b| (i * side + a, j * side + b)));
+            let square: Vec<f64> = cells.map(|(r, s)| x[(c * height + r) * width + s]).collect();
+            out.push(of(&square));
+        }
+    }
+    out
+}
