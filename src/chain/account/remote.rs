@@ -86,7 +86,7 @@ impl RemoteSigner {
             }
             Place::Http { client, .. } => {
                 let asked = client.request::<_, Value>(self.method.clone(), (parameter,));
-                match tokio::time::timeout(self.deadline, async { asked.await }).await {
+                match tokio::time::timeout(self.deadline, asked).await {
                     Err(_) => return Err(late()),
                     Ok(Ok(answer)) => answer,
                     Ok(Err(RpcError::ErrorResp(error))) => return Err(refused(&error.message)),
