@@ -132,7 +132,7 @@ impl<S: Source> Members<S> {
         let mut answers = Answers { good: Vec::new(), refusals: Vec::new(), failures: Vec::new() };
         let (mut heard, mut until) = (self.ask(what, &open, request), None);
         let lingers = |at: &usize| self.all.get(*at).is_none_or(|member| member.health().lingers(Instant::now()));
-        while !open.is_empty() && !(until.is_some() && open.iter().all(lingers)) {
+        while !(open.is_empty() || until.is_some() && open.iter().all(lingers)) {
             let next = match until {
                 Some(until) => timeout_at(until, heard.recv()).await.ok().flatten(),
                 None => heard.recv().await,
