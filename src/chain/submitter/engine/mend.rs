@@ -18,16 +18,18 @@ impl<C: Chain> Engine<C> {
         let mut live: Vec<(u64, i64)> = waiting.filter_map(|row| Some((row.nonce?, row.seq))).collect();
         live.retain(|(nonce, _)| *nonce >= view.latest_nonce);
         live.sort_unstable();
-        for (position, (_, seq)) in live.into_iter().enumerate() {
+        // What is behind a nonce that nothing has cannot be mined at any price: dearer, it would only leave less for that nonce.
+        let gap = self.sequence(view).gaps().next().unwrap_or(u64::MAX);
+        for (position, (nonce, seq)) in live.into_iter().enumerate() {
             if self.patience.entry(seq).or_default().until > view.now {
                 continue;
             }
-            self.mend_one(seq, position, view, step).await?;
+            self.mend_one(seq, position < BUMPS && nonce < gap, view, step).await?;
         }
         self.fill_gap(view).await
     }
 
-    async fn mend_one(&mut self, seq: i64, position: usize, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+    async fn mend_one(&mut self, seq: i64, may_bump: bool, view: &mut View, step: &mut Step) -> Result<(), StepError> {
         let row = self.rows[&seq].clone();
         let Some(newest) = self.attempts.get(&seq).and_then(|attempts| attempts.last()).cloned() else { return Ok(()) };
         if row.ending.is_some() && newest.purpose == Purpose::Do {
@@ -35,7 +37,7 @@ impl<C: Chain> Engine<C> {
         }
         let patience = self.patience.entry(seq).or_default();
         let after = if row.is_urgent { self.options.bump_urgent_after } else { self.options.bump_after };
-        let is_stuck = u128::from(view.now.saturating_sub(newest.at)) >= after.as_millis() && position < BUMPS;
+        let is_stuck = may_bump && u128::from(view.now.saturating_sub(newest.at)) >= after.as_millis();
         if is_stuck || patience.is_underpriced {
             return self.bump(&row, &newest, view, step).await;
         }
