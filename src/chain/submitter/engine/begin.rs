@@ -29,7 +29,10 @@ enum Tried {
 impl<C: Chain> Engine<C> {
     pub(super) async fn begin(&mut self, view: &mut View, step: &mut Step) -> Result<(), StepError> {
         let live = self.rows.values().filter(|row| matches!(row.phase(), Phase::Signed | Phase::Broadcast)).count();
-        let room = if self.options.is_dry_run { usize::MAX } else { self.options.window.saturating_sub(live) };
+        // What uses a missing nonce has room always: without it nothing behind that nonce makes any.
+        let gaps = self.sequence(view).gaps().count();
+        let room =
+            if self.options.is_dry_run { usize::MAX } else { self.options.window.saturating_sub(live).max(gaps) };
         let chosen = self.choose(room, view).await?;
         let mut nonces: Vec<u64> = self.sequence(view).free().take(chosen.len()).collect();
         nonces.reverse();
