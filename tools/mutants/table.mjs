@@ -22,6 +22,7 @@ const CACHE = 'src/ezkl/verification/cache.rs';
 const VERIFIER = 'src/ezkl/verification/mod.rs';
 const OPTIMISTIC = 'src/ezkl/verification/optimistic.rs';
 const ON_CHAIN = 'src/ezkl/verification/on_chain.rs';
+const RELEASE = 'src/chain/release.rs';
 const INTEGRATION = 'src/ezkl/integration/mod.rs';
 const LIMITS = 'src/ezkl/integration/config.rs';
 const INFO = 'src/ezkl/integration/info.rs';
@@ -364,9 +365,8 @@ export const MUTANTS = {
     file: ON_CHAIN, from: 'Verdict::invalid(refusal.to_string())', within: 'Err(ChainError::Refused { refusal, .. }) => Ok(answer(Verdict::invalid(refusal.to_string()), 0)),', to: 'Verdict::Valid', test: DEPLOYED,
   },
   'on-chain-submit-mock': { file: ON_CHAIN, from: 'refuse_mock(bundle)?', within: 'refuse_mock(bundle)?;\n        let contract', to: '()', test: verification('mock_bundles_are_refused') },
-  'on-chain-registry': { file: ON_CHAIN, from: 'expect_registry(client.node(), contract).await?', to: '()', test: REGISTRY },
-  'on-chain-registry-code': { file: ON_CHAIN, from: 'node.code(registry).await? != EmbeddedEvm::new(node.chain_id()).create(&creation.into())?', to: 'false', test: REGISTRY },
-  'on-chain-registry-models': { file: ON_CHAIN, from: 'node.code(models).await? != evm::artifacts::model_registry().deployed_bytecode', to: 'false', test: REGISTRY },
+  'on-chain-registry-code': { file: RELEASE, from: 'code != proof_registry_code(models)?', to: 'false', test: REGISTRY },
+  'on-chain-registry-models': { file: RELEASE, from: 'code == artifacts::model_registry().deployed_bytecode', to: 'true', test: REGISTRY },
   'on-chain-claim-refused': {
     file: ON_CHAIN, from: 'Verdict::invalid(refusal.to_string())', within: 'Ok(refused(Verdict::invalid(refusal.to_string())))', to: 'Verdict::Valid', test: DEPLOYED,
   },
@@ -420,7 +420,7 @@ export const MUTANTS = {
   'integration-operators': { file: INTEGRATION, from: '!operators.is_empty()', to: 'false', test: pipeline('test_integration::native::unsupported_operators_are_all_named') },
   'limits-accelerator': { file: LIMITS, from: 'name.eq_ignore_ascii_case(asked)', to: 'true', test: pipeline('test_integration::native::an_absent_accelerator_is_a_typed_error') },
   'limits-srs': { file: LIMITS, from: 'File::open(path).and_then(|file| file.metadata()).map(drop).map_err(missing)', to: 'Ok(())', test: pipeline('test_integration::native::a_missing_srs_is_a_typed_error_at_start') },
-  'info-operators': { file: INFO, from: '!known.contains(&name.as_str())', to: 'false', test: pipeline('test_integration::native::unsupported_operators_are_all_named') },
+  'info-operators': { file: INFO, from: '!known.contains(name)', to: 'false', test: pipeline('test_integration::native::unsupported_operators_are_all_named') },
   'info-constraints': { file: INFO, from: '(1..=self.max_constraints).contains(&self.constraints)', to: 'true', test: lib('integration::info::tests::a_circuit_has_inputs_outputs_and_no_more_constraints_than_the_backend_takes') },
   'info-inputs': { file: INFO, from: '!self.inputs.is_empty()', to: 'true', test: lib('integration::info::tests::a_circuit_has_inputs_outputs_and_no_more_constraints_than_the_backend_takes') },
   'info-outputs': { file: INFO, from: '!self.outputs.is_empty()', to: 'true', test: lib('integration::info::tests::a_circuit_has_inputs_outputs_and_no_more_constraints_than_the_backend_takes') },

@@ -28,6 +28,14 @@ pub fn dearer(old: Fees, now: Prices, limit: u128) -> Option<Fees> {
     }
 }
 
+/// Where the operator named no limit: ten times what is offered for a new transaction today, in wei for a unit of gas. What pays
+/// that and is not mined waits for something that no price buys, and more would be paid for nothing.
+#[must_use]
+pub fn unreasonable(now: Prices) -> u128 {
+    let base = now.base.map_or(0, |base| base.saturating_mul(2));
+    base.saturating_add(now.tip).saturating_mul(10)
+}
+
 /// A tenth more, rounded up, and more than before in any case.
 const fn bumped(price: u128) -> u128 {
     let more = price.saturating_mul(BUMP_PERCENT).div_ceil(100);
@@ -68,6 +76,19 @@ mod tests {
         assert_eq!(dearer(market(100, 10), idle, 109), None);
         assert_eq!(dearer(market(100, 10), idle, 110), Some(market(110, 11)));
         assert_eq!(dearer(Fees::Legacy { price: 100 }, idle, 109), None);
+    }
+
+    #[test]
+    fn what_is_stuck_gets_no_dearer_than_ten_times_a_new_one() {
+        let now = Prices { base: Some(100), tip: 10 };
+        assert_eq!((unreasonable(now), unreasonable(Prices { base: None, tip: 7 })), (2100, 70));
+        let (mut fees, mut bumps) = (market(210, 10), 0);
+        while let Some(more) = dearer(fees, now, unreasonable(now)) {
+            (fees, bumps) = (more, bumps + 1);
+        }
+        // The next would be 2115.
+        assert_eq!((bumps, fees.ceiling()), (23, 1922));
+        assert_eq!(unreasonable(Prices { base: Some(u128::MAX), tip: u128::MAX }), u128::MAX);
     }
 
     proptest! {

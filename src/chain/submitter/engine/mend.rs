@@ -3,7 +3,10 @@
 use super::{Alarm, Change, End, Engine, Event, Phase, Reason, Step, StepError, View, send::Draft};
 use crate::chain::{
     ChainError,
-    submitter::{Attempt, Call, Chain, Intent, Kind, Purpose, Row, Spend, replace::dearer},
+    submitter::{
+        Attempt, Call, Chain, Intent, Kind, Purpose, Row, Spend,
+        replace::{dearer, unreasonable},
+    },
 };
 use alloy::primitives::{Bytes, U256, keccak256};
 
@@ -105,10 +108,18 @@ impl<C: Chain> Engine<C> {
 
     /// A dearer transaction with the same nonce. Where that is not allowed, the old one once more.
     async fn bump(&mut self, row: &Row, newest: &Attempt, view: &mut View, step: &mut Step) -> Result<(), StepError> {
-        let limit = self.options.fee_limit(row.is_urgent).unwrap_or(u128::MAX);
         let prices = view.prices(&self.chain).await?;
+        let is_underpriced = self.patience.get(&row.seq).is_some_and(|patience| patience.is_underpriced);
+        let limit = match self.options.fee_limit(row.is_urgent) {
+            Some(limit) => limit,
+            // The node itself asks for more.
+            None if is_underpriced => u128::MAX,
+            None => unreasonable(prices),
+        };
         let Some(fees) = dearer(newest.fees, prices, limit) else {
-            let reason = "it is not mined, and --max-fee leaves no room to replace it by something dearer".into();
+            let reason = "it is not mined, and the most that may be paid (--max-fee, else ten times today's price) leaves no room \
+                          to replace it by something dearer"
+                .into();
             step.alarms.push(Alarm::Stuck { intent: row.id, reason });
             self.put_off(row.seq, view.now);
             return self.hand_over_again(row, newest, view, step).await;
