@@ -114,10 +114,12 @@ fn the_documented_example_is_a_policy() {
     assert_eq!((policy.chain.quorum, policy.treatments().count()), (2, 2));
 }
 
-/// What is changed, and the two keys that are named, with their lines.
+/// What is changed into what, and the two keys that are named, with their lines.
+type Contradiction = (&'static str, &'static str, [(&'static str, usize); 2]);
+
 #[test]
 fn contradictions_name_both_lines() {
-    let cases: &[(&str, &str, [(&str, usize); 2])] = &[
+    let cases: &[Contradiction] = &[
         ("quorum = 2", "quorum = 4", [("chain.endpoints", 4), ("chain.quorum", 5)]),
         ("confirmations = 3", "confirmations = 3\nfinality = 2", [("chain.confirmations", 6), ("chain.finality", 7)]),
         ("http://127.0.0.1:8547", "http://127.0.0.1:8545", [("chain.endpoints[0]", 4), ("chain.endpoints[2]", 4)]),

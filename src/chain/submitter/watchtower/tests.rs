@@ -96,8 +96,8 @@ fn what_is_over_is_ended_after_its_last_second_and_paid() {
     let post = posted(ME);
     let id = post.statementId;
     let open = (1000, Event::ClaimPosted(post));
-    assert!(after(&[open.clone()], 1100).duties.is_empty());
-    assert_eq!(after(&[open.clone()], 1101).duties, [Duty::Finalize { statement_id: id }]);
+    assert!(after(std::slice::from_ref(&open), 1100).duties.is_empty());
+    assert_eq!(after(std::slice::from_ref(&open), 1101).duties, [Duty::Finalize { statement_id: id }]);
     let ended = (1102, Event::ClaimFinalized(ClaimFinalized { statementId: id }));
     let credited = |amount: u64| (1102, Event::Credited(Credited { account: ME, amount: U256::from(amount) }));
     assert!(after(&[open.clone(), ended.clone(), credited(4)], 1103).duties.is_empty());

@@ -47,9 +47,7 @@ impl<'g> Lowering<'g> {
         }
         let mut rest = terms.into_iter();
         let Some(mut all) = rest.next() else { return Err(refuse(node, "has no operands")) };
-        let mut at = 1;
-        for next in rest {
-            at += 1;
+        for (at, next) in (2..).zip(rest) {
             let later = |letter: &char| result.contains(letter) || names[at..].iter().any(|term| term.contains(letter));
             all = self.contracted(node, all, next, &dims, later)?;
         }

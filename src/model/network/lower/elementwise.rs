@@ -1,6 +1,6 @@
 //! Operators that work on one number after the other: sums, products, and everything made of pieces of straight lines.
 
-use super::{Lowered, Lowering, MAX_AXIS, Wire, dims_of, refuse};
+use super::{Lowered, Lowering, MAX_AXIS, Wire, dims_of, function::OfStep, refuse};
 use crate::model::{
     LowerError,
     graph::{Node, Operator},
@@ -163,7 +163,7 @@ impl<'g> Lowering<'g> {
         &mut self,
         node: &'g Node,
         index: usize,
-        (step, of, line): (usize, Function, Option<(f64, f64)>),
+        (step, of, line): OfStep,
         (a, b): (f64, f64),
     ) -> Lowered<()> {
         let is_plain = line == Some((1.0, 0.0));

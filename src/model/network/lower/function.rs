@@ -16,6 +16,9 @@ pub(super) struct Lazy {
     node: (String, &'static str),
 }
 
+/// A step, a function of it, and `(a, b)` if that is `a x + b`.
+pub(super) type OfStep = (usize, Function, Option<(f64, f64)>);
+
 /// What straight lines between the entries of a table may add to an error, in units of the greatest value.
 const CLOSE: f64 = 1.0 / 4096.0;
 /// By how much arguments near 0 are magnified when that is too much.
@@ -64,7 +67,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// An operand as a function of a step.
-    pub(super) fn as_function(&mut self, node: &Node, index: usize) -> Lowered<(usize, Function, Option<(f64, f64)>)> {
+    pub(super) fn as_function(&mut self, node: &Node, index: usize) -> Lowered<OfStep> {
         let id = self.operand(node, index)?;
         let Some(wire) = self.wires.get(&id).cloned() else { return Err(refuse(node, "reads nothing")) };
         let (of, line) = match wire.lazy {

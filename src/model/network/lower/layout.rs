@@ -70,7 +70,8 @@ impl<'g> Lowering<'g> {
             }
         };
         for (index, places) in all.iter().enumerate() {
-            let step = self.placed(node, places, &self.shape(node.outputs[index]).to_vec())?;
+            let shape = self.shape(node.outputs[index]).to_vec();
+            let step = self.placed(node, places, &shape)?;
             self.give(node.outputs[index], step)?;
         }
         Ok(())
@@ -84,16 +85,12 @@ impl<'g> Lowering<'g> {
         let mut count = 0;
         let mut numbers: Vec<f64> = Vec::new();
         for place in places {
-            match place {
-                Place::Of(operand, _) if self.constant(node, *operand).is_none() => {
-                    if starts.iter().all(|(of, ..)| of != operand) {
-                        let step = self.wire(node, *operand)?.step;
-                        starts.push((*operand, step, count));
-                        steps.push(step);
-                        count += self.plan.steps[step].elements();
-                    }
-                }
-                _ => {}
+            let Place::Of(operand, _) = place else { continue };
+            if self.constant(node, *operand).is_none() && starts.iter().all(|(of, ..)| of != operand) {
+                let step = self.wire(node, *operand)?.step;
+                starts.push((*operand, step, count));
+                steps.push(step);
+                count += self.plan.steps[step].elements();
             }
         }
         let mut constant = |x: f64| {

@@ -30,7 +30,7 @@ use crate::model::{
     quantize::Calibration,
 };
 use function::Lazy;
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 use zkinfer_prover::network::Linear;
 
 /// Weights that a linear map may have when it is none of the prover's convolutions, and is written out as a dense layer.
@@ -249,7 +249,7 @@ impl<'g> Lowering<'g> {
                 let source = &self.plan.steps[from[0]];
                 let reach = 4.0 * self.headroom * self.greatest(from[0]).max(f64::MIN_POSITIVE);
                 let first = if source.nonnegative { 0 } else { -512 };
-                (first..=512).all(|i| !(of.at(f64::from(i) / 512.0 * reach) < 0.0))
+                (first..=512).all(|i| of.at(f64::from(i) / 512.0 * reach).partial_cmp(&0.0) != Some(Ordering::Less))
             }
             // A square.
             Work::Mul if from[0] == from[1] => true,
@@ -294,11 +294,10 @@ impl<'g> Lowering<'g> {
 
     /// Three axes for a step: its own, or these, when nothing depends on what it has.
     fn free_dims(&mut self, step: usize, wanted: &[u32]) -> Option<Vec<u32>> {
-        let is_free = match &self.plan.steps[step].work {
-            Work::Input | Work::Copy(_) | Work::Join(_) => true,
-            Work::Compare(_) | Work::Constant(_) => true,
-            _ => false,
-        };
+        let is_free = matches!(
+            self.plan.steps[step].work,
+            Work::Input | Work::Copy(_) | Work::Join(_) | Work::Compare(_) | Work::Constant(_)
+        );
         let mut readers = self.plan.steps.iter().filter(|other| other.from.contains(&step));
         let dense =
             |work: &Work| matches!(work, Work::Copy(_) | Work::Join(_) | Work::Linear { op: Linear::Dense { .. }, .. });
