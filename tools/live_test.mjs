@@ -2,9 +2,11 @@
 //
 //     node tools/live_test.mjs
 import { spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -22,18 +24,20 @@ function anvilProgram() {
   return join(folder, 'bin', 'anvil');
 }
 
-function startAnvil() {
-  const anvil = spawn(anvilProgram(), ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  return new Promise((resolve, reject) => {
-    let output = '';
-    anvil.on('error', reject);
-    anvil.on('exit', () => reject(new Error(`anvil ended:\n${output}`)));
-    anvil.stdout.on('data', (chunk) => {
-      output += chunk;
-      const listening = /Listening on (\S+)/.exec(output);
-      if (listening) resolve({ anvil, url: `http://${listening[1]}` });
-    });
-  });
+// Its output goes to a file: what follows runs programs synchronously, so nobody would read a pipe, and a full pipe stops anvil.
+async function startAnvil() {
+  const folder = mkdtempSync(join(tmpdir(), 'zkinfer-live-'));
+  const log = join(folder, 'anvil.log');
+  const output = openSync(log, 'w');
+  const anvil = spawn(anvilProgram(), ['--port', '0'], { stdio: ['ignore', output, 'inherit'] });
+  closeSync(output);
+  for (;;) {
+    const said = readFileSync(log, 'utf8');
+    const listening = /Listening on (\S+)/.exec(said);
+    if (listening) return { anvil, folder, url: `http://${listening[1]}` };
+    if (anvil.exitCode !== null || anvil.pid === undefined) throw new Error(`anvil ended:\n${said}`);
+    await setTimeout(50);
+  }
 }
 
 function run(args, extra = {}) {
@@ -49,8 +53,7 @@ function address(name, output) {
   return found[1];
 }
 
-const { anvil, url } = await startAnvil();
-anvil.removeAllListeners('exit');
+const { anvil, folder, url } = await startAnvil();
 try {
   const broadcast = ['--rpc-url', url, '--broadcast', '--private-key', DEV_KEY];
   const proofs = address('ProofRegistry', run(['script', 'script/Deploy.s.sol', ...broadcast]));
@@ -68,4 +71,5 @@ try {
 } finally {
   anvil.kill();
   rmSync(file, { force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
