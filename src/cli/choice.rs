@@ -18,7 +18,7 @@ use zkinfer::{
 /// The backends that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
-    /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
+    /// The prover of this project: perceptrons and general networks, hidden weights, no Python.
     Native,
     /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
     Ezkl,
@@ -41,7 +41,7 @@ impl From<Backend> for BackendName {
 pub(crate) enum Asked {
     /// Native if it can prove the model, else EZKL where it is installed. What was chosen is shown.
     Auto,
-    /// The prover of this project: multi-layer perceptrons, hidden weights, no Python.
+    /// The prover of this project: perceptrons and general networks, hidden weights, no Python.
     Native,
     /// EZKL 23.0.5, installed by `zkinfer setup ezkl`.
     Ezkl,

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             for_ezkl,
             cache.as_ref().map_err(ToString::to_string).and_then(|cache| ezkl_backend(cache, session)),
         ),
-        finding("native", false, Ok("built in: multi-layer perceptrons".into())),
+        finding("native", false, Ok("built in: perceptrons, and general networks".into())),
         finding("srs", false, Ok(srs(cache.as_ref().ok()))),
         finding("accelerators", false, Ok("none: this release has CPU code only".into())),
     ];
