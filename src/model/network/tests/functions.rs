@@ -41,6 +41,17 @@ fn functions_that_bend_near_zero() {
     });
 }
 
+/// An odd number of elements: rows of two tables side by side in one pair of the first round.
+#[test]
+fn two_tables_of_an_odd_number_of_elements_are_proven() {
+    let mut m = Maker::new(&["1", "3"]);
+    let log = m.node("Log", &["x"], vec![]);
+    let model = m.model(&log);
+    let samples = samples(3, 8, 0.02, 1.0);
+    let (network, _) = quantized(&model, &samples);
+    prove(&network, &samples);
+}
+
 /// A function of a function of the same tensor is one table.
 #[test]
 fn functions_are_put_together() {

@@ -194,9 +194,19 @@ impl State<'_> {
         }
         let mut rest = QuadraticSum::default();
         let line = |form: usize| Line::new(signed(forms[form][0]), signed(forms[form][1]));
+        let (from, to) = self.positions(pair);
+        let is_inside = kind.eq.start <= from && to <= kind.eq.end();
         for (i, l) in kind.lookups.iter().enumerate() {
             let tuple = line(l.input).plus(line(l.output).times(self.gamma));
-            rest.add_times(inverse(helper(self.order.j(i)), tuple), l.weight);
+            let h = helper(self.order.j(i));
+            let term = if is_inside {
+                inverse(h, tuple)
+            } else {
+                // One row of the pair is of another kind: its `J` is the inverse of another tuple, if of any.
+                let (constant, one) = (self.beta + l.id, Line::new(Fr::ONE, Fr::ONE));
+                h.product(tuple.plus(Line::new(constant, constant))).minus_line(one)
+            };
+            rest.add_times(term, l.weight);
         }
         if let Some(copies) = &self.copies {
             for (j, weight) in &kind.reads {
