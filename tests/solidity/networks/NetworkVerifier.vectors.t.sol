@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {INetworkSumcheck, Reduced} from "../../../contracts/interfaces/INetworkSumcheck.sol";
+import {IVerifierAdapter} from "../../../contracts/interfaces/IVerifierAdapter.sol";
 import {Identities} from "../../../contracts/libraries/Identities.sol";
 import {R} from "../../../contracts/libraries/native/Bn254.sol";
 import {NetworkTest} from "./NetworkTest.sol";
@@ -34,7 +35,7 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         string[] memory list = names();
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);
-            Reduced memory c = _reduce(v);
+            Reduced memory c = this.reduce(v, R);
             _assertScalar(v.json, "alpha", c.alpha);
             _assertScalar(v.json, "beta", c.beta);
             _assertScalar(v.json, "gamma", c.gamma);
@@ -55,7 +56,18 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         }
     }
 
-    function _reduce(Vector memory v) private view returns (Reduced memory) {
+    /// @dev The part takes the order from its calldata, because that is cheap, and computes with no other.
+    function test_thePartComputesWithTheOrderAlone() public {
+        Vector memory v = load("mlp");
+        uint256[5] memory others = [uint256(0), 1, R - 1, R + 1, 2 * R];
+        for (uint256 i = 0; i < others.length; i++) {
+            vm.expectRevert(IVerifierAdapter.ProofInvalid.selector);
+            this.reduce(v, others[i]);
+        }
+        this.reduce(v, R);
+    }
+
+    function reduce(Vector memory v, uint256 modulus) external view returns (Reduced memory) {
         bytes memory values;
         bytes32[] memory ids = new bytes32[](v.contextIds.length);
         for (uint256 k = 0; k < ids.length; k++) {
@@ -64,7 +76,7 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         }
         bytes32 id = ids.length == 1 ? ids[0] : Identities.batchId(ids);
         INetworkSumcheck part = INetworkSumcheck(vm.computeCreateAddress(address(verifier), 1));
-        return part.reduce(R, v.model.vkDigest, id, ids.length, uint8(v.vk[3]), values, v.program, v.proof);
+        return part.reduce(modulus, v.model.vkDigest, id, ids.length, uint8(v.vk[3]), values, v.program, v.proof);
     }
 
     function _assertScalar(string memory json, string memory name, uint256 value) private pure {
