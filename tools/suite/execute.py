@@ -7,6 +7,8 @@ import onnxruntime
 onnxruntime.set_default_logger_severity(4)
 # How far a number of this type is from what it stands for: the canonical graph computes all of them in float32.
 STEP = {"float16": 2.0**-9, "bfloat16": 2.0**-6}
+# Floats of so few bits that the canonical graph rounds to them: its numbers are exactly theirs.
+FEW_BITS = ("float8", "float4")
 # Integers of fewer bits than a byte are bytes in the canonical graph.
 BYTES = {"int4": "int8", "int2": "int8", "uint4": "uint8", "uint2": "uint8"}
 # Canonical masks have a number in place of minus infinity.
@@ -84,14 +86,22 @@ def differs(expected, found, case):
         return f"has the shape {found.shape}, not {expected.shape}"
     if expected.dtype.name in BYTES:
         expected = expected.astype(BYTES[expected.dtype.name])
-    floating = expected.dtype.kind == "f" or expected.dtype.name in STEP
+    few_bits = expected.dtype.name.startswith(FEW_BITS)
+    floating = expected.dtype.kind == "f" or expected.dtype.name in STEP or few_bits
     if not floating:
-        return None if expected.dtype == found.dtype and np.array_equal(expected, found) else "has other numbers"
-    rtol = max(case.rtol, STEP.get(expected.dtype.name, 0))
+        return unlike(expected, found, expected == found) if expected.dtype == found.dtype else f"holds {found.dtype}"
+    rtol = 0 if few_bits else max(case.rtol, STEP.get(expected.dtype.name, 0))
     # What float32 does not hold differs, and so does what is only nearly NaN.
     found, expected = (np.where(x < MASKED, -np.inf, x) for x in (found.astype(np.float64), expected.astype(np.float64)))
-    close = np.allclose(found, expected, rtol=rtol, atol=max(case.atol, 1e-7), equal_nan=True)
-    return None if close else "has other numbers"
+    return unlike(expected, found, np.isclose(found, expected, rtol=rtol, atol=max(case.atol, 1e-7), equal_nan=True))
+
+
+def unlike(expected, found, close):
+    """Words about the first number that is another, or `None`."""
+    if np.all(close):
+        return None
+    at = np.argmin(close)
+    return f"has {found.flat[at]:.7g} where {expected.flat[at]:.7g} is stored"
 
 
 def dtype(name):

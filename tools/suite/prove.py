@@ -1,7 +1,9 @@
 """Proves models of the suite with the program, on the suite's own inputs, and verifies what it wrote."""
 
 import json
+import os
 import random
+import signal
 import subprocess
 
 import numpy as np
@@ -10,15 +12,25 @@ import numpy as np
 LIMIT_SECONDS = 180
 
 
-def sample(results, count, seed):
-    """At most one model per operator or stored family and operators, in a seeded order."""
-    chosen, seen = [], set()
+def key(result):
+    """A case's name in the lists that are kept."""
+    return f"{result['case'].family}/{result['case'].name}"
+
+
+def able(results):
+    """What can be proven at all: what is executed, and has inputs."""
+    return [result for result in results if result["level"] == "executed" and result["answer"]["inputs"]]
+
+
+def sample(results, count, seed, before):
+    """Up to `count` groups in a seeded order: the models of one operator, or one stored model. In a group, those that were
+    proven before come first, and then those of the fewest operators."""
+    groups = {}
     for result in random.Random(seed).sample(results, len(results)):
-        key = result["operator"] or tuple(result["answer"]["operators"])
-        if key not in seen and len(chosen) < count:
-            seen.add(key)
-            chosen.append(result)
-    return chosen
+        groups.setdefault(result["operator"] or key(result), []).append(result)
+    for members in groups.values():
+        members.sort(key=lambda result: (before.get(key(result), "") is not None, len(result["answer"]["operators"])))
+    return list(groups.values())[:count]
 
 
 def prove(program, backend, result, folder):
@@ -26,8 +38,8 @@ def prove(program, backend, result, folder):
     case, answer = result["case"], result["answer"]
     inputs = case.sets[0][0]
     tensors = [inputs.get(info["name"]) for info in answer["inputs"]]
-    if not tensors or any(tensor is None for tensor in tensors):
-        return "it has no inputs"
+    if any(tensor is None for tensor in tensors):
+        return "the package stores no tensor for an input"
     numbers = [np.asarray(tensor).astype(np.float64).ravel().tolist() for tensor in tensors]
     folder.mkdir(parents=True, exist_ok=True)
     file, bundle = folder / f"{case.name}.json", folder / f"{case.name}.bundle.json"
@@ -41,11 +53,15 @@ def prove(program, backend, result, folder):
 
 
 def run(command):
+    """What the program says where it fails, or `None`. It is stopped with every process that it started."""
+    process = subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
-        done = subprocess.run(command, text=True, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+        _, errors = process.communicate(timeout=LIMIT_SECONDS)
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         return f"it takes longer than {LIMIT_SECONDS} s"
-    if done.returncode == 0:
+    if process.returncode == 0:
         return None
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return f"exit {done.returncode}: {lines[-1] if lines else 'no word'}"
+    lines = [line for line in errors.splitlines() if line.strip()]
+    return f"exit {process.returncode}: {lines[-1] if lines else 'no word'}"

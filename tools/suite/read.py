@@ -80,7 +80,7 @@ def ask(program, cases, paths, folder):
 
 def dims(case):
     """Sizes for symbolic axes, from the test's inputs."""
-    model = onnx.load(case.path, load_external_data=False) if case.family == "node" else None
+    model = onnx.load(case.path, load_external_data=False) if case.family in ("node", "simple") else None
     sizes = {}
     for info in model.graph.input if model else ():
         value = case.sets[0][0].get(info.name)

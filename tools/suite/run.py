@@ -3,7 +3,9 @@
 
     run.py                      reads and executes every case and compares with tools/suite/known.json: no case may get worse
     run.py --sample 200         the same with a seeded part
-    run.py --native 40 --ezkl 40 --write    proves samples too, and writes docs/operators.md and known.json
+    run.py --native 40          also proves models of 40 operators, and compares with tools/suite/proven.json
+    run.py --native all --keep  notes in proven.json what was proven as it goes; with --missing, of operators without a proof
+    run.py --write              writes docs/operators.md and known.json
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = ROOT / "tools/suite/known.json"
+PROVEN = ROOT / "tools/suite/proven.json"
 PAGE = ROOT / "docs/operators.md"
 
 
@@ -50,16 +53,41 @@ def main():
         results.append({"case": case, "answer": answer, "operator": case.operator, "level": level, "reason": reason})
         if options.only:
             print(f"{case.family} {case.name}: {level}{': ' + reason if reason else ''}")
-    proofs = {}
-    for backend, count in (("native", options.native), ("ezkl", options.ezkl)):
-        able = [result for result in results if result["level"] == "executed" and result["answer"]["inputs"]]
-        for result in prove.sample(able, count, options.seed):
-            problem = prove.prove(options.program, backend, result, work / backend)
-            proofs.setdefault(backend, []).append((result, problem))
-            print(f"{backend}: {result['case'].name}: {problem or 'proven'}", flush=True)
+    proofs = json.loads(PROVEN.read_text())
+    lost = []
+    for backend in ("native", "ezkl"):
+        lost += prove_groups(prove, backend, results, proofs[backend], options, work)
     print(table.summary(results))
+    if not options.sample and not options.only:
+        print("\n".join(table.shares(results, proofs["native"])))
     print(f"{len(results)} cases in {time.monotonic() - started:.0f} s")
-    return write(results, proofs, table) if options.write else compare(results, options)
+    return write(results, proofs, table) if options.write else compare(results, lost, options)
+
+
+def prove_groups(prove, backend, results, before, options, work):
+    """Proves models and notes in `before` what became of them; says which were proven before and are not now."""
+    lost = []
+    count, tries = {"native": (options.native, options.tries), "ezkl": (options.ezkl, 1)}[backend]
+    for members in prove.sample(prove.able(results), count, options.seed, before):
+        if options.missing and any(before.get(prove.key(result), "") is None for result in members):
+            continue
+        # The first that is proven speaks for its operator.
+        for result in members[:tries]:
+            name, problem = prove.key(result), prove.prove(options.program, backend, result, work / backend)
+            print(f"{backend}: {name}: {problem or 'proven'}", flush=True)
+            if problem and before.get(name, "") is None:
+                lost.append(f"{name} was proven with {backend} and is not: {problem}")
+            before[name] = problem
+            if options.keep:
+                note(backend, before)
+            if not problem:
+                break
+    return lost
+
+
+def note(backend, proofs):
+    """Keeps what is known of one backend; another run may be at work on the other."""
+    PROVEN.write_text(json.dumps(json.loads(PROVEN.read_text()) | {backend: proofs}, indent=0, sort_keys=True) + "\n")
 
 
 def arguments():
@@ -69,8 +97,11 @@ def arguments():
     add("--seed", type=int, default=12, help="what samples are drawn from (default: %(default)s)")
     add("--light", action=argparse.BooleanOptionalAction, default=True, help="the models of `light` too, which take minutes")
     add("--only", metavar="TEXT", help="a family, an operator, or a part of a case's name; tells every case")
-    add("--native", type=int, default=0, metavar="N", help="prove N models with the native backend")
-    add("--ezkl", type=int, default=0, metavar="N", help="prove N models with EZKL")
+    add("--native", type=number, default=0, metavar="N", help="prove models of N operators with the native backend, or of all")
+    add("--ezkl", type=number, default=0, metavar="N", help="prove models of N operators with EZKL, or of all")
+    add("--tries", type=int, default=4, metavar="N", help="models of an operator that the native backend is tried on (default: %(default)s)")
+    add("--missing", action="store_true", help="of those, the operators of which nothing is proven")
+    add("--keep", action="store_true", help="write tools/suite/proven.json as proofs are made")
     add("--write", action="store_true", help="write docs/operators.md and tools/suite/known.json")
     add("--reader", default=str(ROOT / "target/debug/examples/suite_read"), metavar="FILE", help="the built example suite_read")
     add("--program", default=str(ROOT / "target/debug/zkinfer"), metavar="FILE", help="the built program")
@@ -78,6 +109,10 @@ def arguments():
     if options.write and (options.sample or options.only or not options.light):
         parser.error("--write is about all cases")
     return options
+
+
+def number(text):
+    return sys.maxsize if text == "all" else int(text)
 
 
 def environment():
@@ -104,10 +139,10 @@ def write(results, proofs, table):
     return 0
 
 
-def compare(results, options):
-    """Fails when a case is at a lower level than the committed list has it."""
+def compare(results, lost, options):
+    """Fails when a case is at a lower level than the committed lists have it."""
     known, order = json.loads(KNOWN.read_text()), ["refused", "read", "executed"]
-    worse = []
+    worse = list(lost)
     for result in results:
         name = f"{result['case'].family}/{result['case'].name}"
         before = known.get(name, "executed")

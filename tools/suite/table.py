@@ -3,6 +3,9 @@
 import collections
 import re
 
+import prove
+import why
+
 START, END = "<!-- made by `make suite` -->", "<!-- end -->"
 LEVELS = ("executed", "read", "refused")
 
@@ -43,38 +46,61 @@ def page(results, proofs):
     for family, members in families.items():
         if family != "node":
             text += [f"* `{r['case'].name}` ({family}, {r['level']}): {r['reason']}" for r in members if r["level"] != "executed"]
+    text += ["", "### Tests of single operators that are not executed", ""]
+    text += why.table([result for result in results if result["case"].family == "node"])
+    text += ["", "### Proven natively", ""] + [f"* {line}" for line in shares(results, proofs["native"])]
     text += ["", "### Operators", "", "| Operator | Tests | Read | Executed | Native | EZKL | Why not all |"]
     text.append("| --- | ---: | ---: | ---: | --- | --- | --- |")
     read = {name: members for name, members in operators.items() if counts(members)[1] > 0}
     for name, members in sorted(read.items(), key=lambda item: item[0].lower()):
-        words = [verdict(proofs.get(backend, []), name) for backend in ("native", "ezkl")]
+        words = [verdict(members, proofs[backend]) for backend in ("native", "ezkl")]
         text.append("| " + " | ".join([f"`{name}`", *map(str, counts(members)), *words, reasons(members)]) + " |")
     text += ["", "### Operators that are not read", "", "| Operator | Tests | Why |", "| --- | ---: | --- |"]
     for name, members in sorted(operators.items(), key=lambda item: item[0].lower()):
         if name not in read:
             text.append(f"| `{name}` | {len(members)} | {reasons(members)} |")
-    text += refused(proofs)
+    text += refused(results, proofs)
     return "\n".join(text) + "\n"
 
 
-def verdict(proofs, operator):
-    """What became of an operator's model in the sample: nothing where none was in it."""
-    problems = [problem for result, problem in proofs if result["operator"] == operator]
+def verdict(members, proofs):
+    """What became of the models of an operator: one that is proven speaks for it; nothing where none was tried."""
+    if not prove.able(members):
+        return "constant"
+    problems = [proofs[prove.key(result)] for result in members if prove.key(result) in proofs]
     if not problems:
         return ""
     return "proven" if None in problems else "refused"
 
 
-def refused(proofs):
+def shares(results, proofs):
+    """How much of the table, and of the models that PyTorch wrote, the native backend proves."""
+    operators = collections.defaultdict(list)
+    for result in results:
+        if result["case"].family == "node" and result["level"] != "refused":
+            operators[result["operator"]].append(result)
+    verdicts = collections.Counter(verdict(members, proofs) for members in operators.values())
+    count = len(operators) - verdicts["constant"]
+    share = f"{100 * verdicts['proven'] / count:.0f} %" if count else "none"
+    lines = [f"operators proven natively, of the generated table: {verdicts['proven']} of {count} ({share})"]
+    if verdicts["constant"]:
+        lines[0] += f"; {verdicts['constant']} more have tests without an input alone, of which nothing is left to prove"
+    stored = [result for result in results if result["case"].family in ("pytorch-converted", "pytorch-operator")]
+    done = sum(proofs.get(prove.key(result), "") is None for result in stored)
+    return [*lines, f"pytorch-converted and pytorch-operator proven natively: {done} of {len(stored)}"]
+
+
+def refused(results, proofs):
     """What the backends said about models that they did not prove."""
     text = []
-    for backend, name in (("native", "the native backend"), ("ezkl", "EZKL")):
-        tried = proofs.get(backend, [])
-        bad = [(result, problem) for result, problem in tried if problem]
-        text += ["", f"### Proven with {name}", "", f"{len(tried) - len(bad)} of {len(tried)} models that were tried."]
+    names = {prove.key(result): result for result in results}
+    for backend, title in (("native", "the native backend"), ("ezkl", "EZKL")):
+        tried = {name: problem for name, problem in proofs[backend].items() if name in names}
+        bad = {name: problem for name, problem in sorted(tried.items()) if problem}
+        text += ["", f"### Refused by {title}", "", f"{len(tried) - len(bad)} of {len(tried)} models that were tried are proven."]
         if bad:
-            text += ["", "| Model | Why not |", "| --- | --- |"]
-            text += [f"| `{result['case'].name}` | {cell(problem)} |" for result, problem in bad]
+            text += ["", "| Model | Operator | Why not |", "| --- | --- | --- |"]
+            text += [f"| `{name}` | {names[name]['operator']} | {cell(problem)} |" for name, problem in bad.items()]
     return text
 
 
@@ -87,7 +113,7 @@ def reasons(members):
 def short(reason):
     """A reason without what differs from case to case."""
     reason = re.sub(r" \(node `[^`]*`\)", "", reason)
-    reason = re.sub(r"^tensor `[^`]*` is an input", "an input", reason)
+    reason = re.sub(r"^tensor `[^`]*` is an (input|output)", r"an \1", reason)
     reason = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed:", "", reason)
     reason = re.sub(r"[Nn]ode with name '[^']*'|Name:'[^']*'", "node", reason)
     reason = re.split(r"; |\. ", reason)[0]

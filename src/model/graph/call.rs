@@ -1,6 +1,6 @@
 //! One node of the file as the reader sees it: attributes looked up, operands known.
 
-use super::{GraphError, Operand, proto};
+use super::{GraphError, Operand, proto, small::SmallFloat};
 
 /// A node with what it reads.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Call<'a> {
     pub(super) version: i64,
     pub(super) attributes: Vec<proto::Attribute<'a>>,
     pub(super) inputs: Vec<Option<Operand>>,
+    /// Which of them hold floats of 8 or 4 bits.
+    pub(super) small: Vec<Option<SmallFloat>>,
     /// How many outputs it has, and which of them are used.
     pub(super) used: Vec<bool>,
 }

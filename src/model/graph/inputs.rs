@@ -4,6 +4,7 @@ use super::{
     GraphError, Input, Options,
     build::Builder,
     proto::{Dim, Kind, ValueInfo},
+    small::SmallFloat,
     tensor::{Element, TensorType, checked_elements},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,9 @@ pub(super) fn bind(
             batch[0]
         ));
     }
+    for info in inputs.iter().filter(|info| matches!(info.kind, Kind::Optional { .. })) {
+        builder.remarks.push(format!("the input `{}` is optional; here it is there", info.name));
+    }
     for info in inputs {
         let (declared, dims) = dims(info)?;
         let shape: Result<Vec<usize>, GraphError> =
@@ -55,10 +59,18 @@ pub(super) fn bind(
     Ok(sizes.into_iter().collect())
 }
 
+/// What an input holds where that are floats of 8 or 4 bits: they enter as 32-bit floats.
+pub(super) fn small(info: &ValueInfo<'_>) -> Option<SmallFloat> {
+    match info.kind {
+        Kind::Tensor { element, .. } | Kind::Optional { element, .. } => SmallFloat::from_onnx(element),
+        _ => None,
+    }
+}
+
 fn dims<'i, 'a>(info: &'i ValueInfo<'a>) -> Result<(Element, &'i [Dim<'a>]), GraphError> {
     let refuse = |reason: &str| GraphError::tensor(info.name, reason);
     match &info.kind {
-        Kind::Tensor { element, dims } => {
+        Kind::Tensor { element, dims } | Kind::Optional { element, dims } => {
             let element = Element::from_onnx(*element)
                 .map_err(|what| refuse(&format!("is an input of {what}, which cannot be proven")))?;
             let dims = dims.as_deref().ok_or_else(|| {

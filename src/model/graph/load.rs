@@ -4,6 +4,7 @@ use super::{
     GraphError,
     external::Files,
     proto,
+    small::SmallFloat,
     tensor::{Element, Numbers, Tensor, checked_elements},
 };
 use std::borrow::Cow;
@@ -17,6 +18,18 @@ fn dims(name: &str, dims: &[i64]) -> Result<Vec<usize>, GraphError> {
 
 /// Reads a tensor's numbers.
 pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Result<Tensor, GraphError> {
+    let tensor = stored(proto, name, files)?.with_masks();
+    tensor.expect_finite(name)?;
+    Ok(tensor)
+}
+
+/// Floats of an attribute in which NaN is no number but a mark, which the caller takes out.
+pub(super) fn marked(proto: &proto::Tensor<'_>, name: &str) -> Result<Vec<f32>, GraphError> {
+    let tensor = stored(proto, name, &Files::none())?;
+    tensor.as_floats().map(<[f32]>::to_vec).ok_or_else(|| GraphError::tensor(name, "holds no floats"))
+}
+
+fn stored(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Result<Tensor, GraphError> {
     let refuse = |reason: String| GraphError::tensor(name, reason);
     let shape = dims(name, &proto.dims)?;
     let element =
@@ -38,16 +51,16 @@ pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Re
     if found != count {
         return Err(refuse(format!("has the shape {shape:?} and {found} numbers")));
     }
-    let tensor = Tensor::new(element, shape, numbers);
-    let tensor = tensor.with_masks();
-    tensor.expect_finite(name)?;
-    Ok(tensor)
+    Ok(Tensor::new(element, shape, numbers))
 }
 
 /// Little-endian bytes.
 fn from_raw(onnx: i64, element: Element, bytes: &[u8], count: usize) -> Result<Numbers, String> {
     if element.is_narrow() {
         return narrow(element, bytes.iter().copied(), count);
+    }
+    if let Some(small) = SmallFloat::from_onnx(onnx) {
+        return few_bits(small, bytes.iter().copied(), count);
     }
     let width = match onnx {
         10 | 16 => 2,
@@ -91,6 +104,18 @@ fn narrow(element: Element, bytes: impl Iterator<Item = u8>, count: usize) -> Re
     Ok(Numbers::Ints(numbers))
 }
 
+/// Floats of 8 bits, or of 4: two in a byte, the first in its lower half.
+fn few_bits(small: SmallFloat, bytes: impl Iterator<Item = u8>, count: usize) -> Result<Numbers, String> {
+    let each = 8 / small.bits();
+    let part = |byte: u8, at: usize| if each == 1 { byte } else { byte >> (4 * at) & 15 };
+    let mut numbers: Vec<f32> = bytes.flat_map(|byte| (0..each).map(move |at| small.decode(part(byte, at)))).collect();
+    if numbers.len() != count.div_ceil(each) * each {
+        return Err(format!("has {} bytes where its shape needs {count} of {each} in a byte", numbers.len() / each));
+    }
+    numbers.truncate(count);
+    Ok(Numbers::Floats(numbers))
+}
+
 /// Typed lists: half precision lies in `int32_data`, as its bits.
 fn from_lists(proto: &proto::Tensor<'_>, element: Element, count: usize) -> Result<Numbers, GraphError> {
     let (mut floats, mut doubles, mut ints) = (Vec::new(), Vec::new(), Vec::new());
@@ -100,6 +125,10 @@ fn from_lists(proto: &proto::Tensor<'_>, element: Element, count: usize) -> Resu
             10 => field.push_doubles(&mut doubles)?,
             _ => field.push_ints(&mut ints)?,
         }
+    }
+    if let Some(small) = SmallFloat::from_onnx(proto.element) {
+        let bytes = ints.into_iter().map(|byte| byte as u8);
+        return few_bits(small, bytes, count).map_err(|reason| GraphError::tensor(proto.name, reason));
     }
     Ok(match (proto.element, element) {
         (10, _) => Numbers::Floats(ints.into_iter().map(|bits| half(bits as u16)).collect()),

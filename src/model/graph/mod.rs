@@ -24,6 +24,7 @@ mod normalize;
 mod operators;
 mod proto;
 mod scope;
+mod small;
 mod tensor;
 #[cfg(test)]
 pub(in crate::model) mod testing;

@@ -108,6 +108,11 @@ pub(super) enum Kind<'a> {
         element: i64,
         dims: Option<Vec<Dim<'a>>>,
     },
+    /// A tensor that may not be there.
+    Optional {
+        element: i64,
+        dims: Option<Vec<Dim<'a>>>,
+    },
     /// A sequence, a map, …
     Other(&'static str),
     #[default]
@@ -368,11 +373,31 @@ impl<'a> Kind<'a> {
                 4 => *kind = Self::Other("a sequence"),
                 5 => *kind = Self::Other("a map"),
                 8 => *kind = Self::Other("a sparse tensor"),
-                9 => *kind = Self::Other("optional"),
+                9 => *kind = Self::decode_optional(field.bytes()?, budget)?,
                 _ => {}
             }
             Ok(())
         })
+    }
+
+    /// Optional values of optional values do not exist: one level is looked into.
+    fn decode_optional(bytes: &'a [u8], budget: &Budget) -> Result<Self, GraphError> {
+        let mut message = Message::new(bytes, budget);
+        let mut kind = Self::Other("optional");
+        while let Some((number, field)) = message.next()? {
+            if number != 1 {
+                continue;
+            }
+            let mut inner = Message::new(field.bytes()?, budget);
+            while let Some((number, field)) = inner.next()? {
+                if number == 1
+                    && let Self::Tensor { element, dims } = Self::decode_tensor(field.bytes()?, budget)?
+                {
+                    kind = Self::Optional { element, dims };
+                }
+            }
+        }
+        Ok(kind)
     }
 
     fn decode_tensor(bytes: &'a [u8], budget: &Budget) -> Result<Self, GraphError> {

@@ -65,7 +65,8 @@ impl Element {
     /// What a file's element type becomes; its name when it is not read.
     pub(super) fn from_onnx(number: i64) -> Result<Self, String> {
         Ok(match number {
-            1 | 10 | 11 | 16 => Self::Float32,
+            // Those of 8 and 4 bits are rounded to where a model makes them (`small`).
+            1 | 10 | 11 | 16..=20 | 23 | 24 => Self::Float32,
             2 => Self::Uint8,
             3 => Self::Int8,
             4 => Self::Uint16,
@@ -77,13 +78,10 @@ impl Element {
             13 => Self::Uint64,
             8 => return Err("text".into()),
             14 | 15 => return Err("complex numbers".into()),
-            17..=20 => return Err("8-bit floats".into()),
             21 => Self::Uint4,
             22 => Self::Int4,
             25 => Self::Uint2,
             26 => Self::Int2,
-            24 => return Err("8-bit floats".into()),
-            23 => return Err("4-bit floats".into()),
             _ => return Err(format!("elements of the unknown type {number}")),
         })
     }

@@ -1,7 +1,9 @@
 //! The walk over a file's nodes, which computes what is constant and keeps the rest.
 
 mod builder;
+mod lists;
 mod unroll;
+mod wire;
 
 pub(super) use builder::Builder;
 
@@ -13,6 +15,7 @@ use super::{
     labels::{self, Leaving},
     load, normalize, proto,
     scope::Names,
+    small::SmallFloat,
     tensor::Tensor,
 };
 use std::{
@@ -20,6 +23,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
+use wire::Wire;
 
 /// How deep functions and branches may call each other.
 const MAX_CALLS: usize = 32;
@@ -46,7 +50,7 @@ enum Stored<'g, 'a> {
 
 /// The names that a graph's nodes can read.
 struct Scope<'s, 'a> {
-    wires: RefCell<HashMap<&'a str, Operand>>,
+    wires: RefCell<HashMap<&'a str, Wire>>,
     stored: HashMap<&'a str, Stored<'s, 'a>>,
     parent: Option<&'s Scope<'s, 'a>>,
 }
@@ -89,7 +93,7 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
             entering
                 .iter()
                 .zip(&walk.builder.inputs)
-                .map(|(info, input)| (info.name, Operand::Value(input.value)))
+                .map(|(info, input)| (info.name, Wire::Tensor(Operand::Value(input.value), inputs::small(info))))
                 .collect(),
         ),
         stored: stored(graph),
@@ -100,7 +104,14 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
     let Leaving { outputs, labels, remarks } = labels::leaving(model, graph)?;
     walk.builder.remarks.extend(remarks);
     let (names, sources): (Vec<&str>, Vec<&str>) = outputs.into_iter().unzip();
-    let outputs = walk.graph(graph, &sources, &scope, &frame)?;
+    let wires = walk.graph(graph, &sources, &scope, &frame)?;
+    let leaves = |(wire, name): (Wire, &&str)| match wire {
+        Wire::Tensor(operand, _) => Ok(operand),
+        other => {
+            Err(GraphError::tensor(*name, format!("is an output that is {}; only tensors can be proven", other.what())))
+        }
+    };
+    let outputs = wires.into_iter().zip(&names).map(leaves).collect::<Result<_, _>>()?;
     let metadata = model.metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     let operators = walk.operators.into_iter().collect();
     let mut graph = walk.builder.finish(&names, outputs, bound, operators, metadata);
@@ -138,7 +149,7 @@ impl<'m, 'a> Walk<'m, 'a> {
         outputs: &[&'a str],
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         let given = graph.initializers.iter().map(|tensor| tensor.name);
         let given = given.chain(graph.sparse.iter().map(|tensor| tensor.values.name));
         let constants: Vec<&str> = given.collect();
@@ -154,21 +165,21 @@ impl<'m, 'a> Walk<'m, 'a> {
         outputs: &[&'a str],
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         let (order, used) = names.live(outputs.iter().copied())?;
         for index in order {
             let node = &names.nodes[index];
             let used: Vec<bool> = node.outputs.iter().map(|output| used.contains(output)).collect();
             let made = self.node(node, used, scope, frame)?;
             let mut wires = scope.wires.borrow_mut();
-            for (&name, operand) in node.outputs.iter().zip(made) {
-                if let Operand::Value(id) = &operand
+            for (&name, wire) in node.outputs.iter().zip(made) {
+                if let Wire::Tensor(Operand::Value(id), _) = &wire
                     && self.builder.values[id.0].name.is_empty()
                 {
                     self.builder.values[id.0].name = name.to_owned();
                 }
                 if !name.is_empty() {
-                    wires.insert(name, operand);
+                    wires.insert(name, wire);
                 }
             }
         }
@@ -179,18 +190,19 @@ impl<'m, 'a> Walk<'m, 'a> {
         outputs.iter().map(find).collect()
     }
 
-    fn look_up(&self, name: &'a str, scope: &Scope<'_, 'a>) -> Result<Option<Operand>, GraphError> {
-        if let Some(operand) = scope.wires.borrow().get(name) {
-            return Ok(Some(operand.clone()));
+    fn look_up(&self, name: &'a str, scope: &Scope<'_, 'a>) -> Result<Option<Wire>, GraphError> {
+        if let Some(wire) = scope.wires.borrow().get(name) {
+            return Ok(Some(wire.clone()));
         }
-        let tensor = match scope.stored.get(name) {
-            Some(Stored::Dense(tensor)) => load::tensor(tensor, name, self.files)?,
-            Some(Stored::Sparse(tensor)) => load::sparse(tensor, name, self.files)?,
+        let (tensor, element) = match scope.stored.get(name) {
+            Some(Stored::Dense(tensor)) => (load::tensor(tensor, name, self.files)?, tensor.element),
+            Some(Stored::Sparse(tensor)) => (load::sparse(tensor, name, self.files)?, tensor.values.element),
             None => return scope.parent.map_or(Ok(None), |parent| self.look_up(name, parent)),
         };
         let operand = Operand::Constant(Arc::new(Constant { name: name.to_owned(), tensor }));
-        scope.wires.borrow_mut().insert(name, operand.clone());
-        Ok(Some(operand))
+        let wire = Wire::Tensor(operand, SmallFloat::from_onnx(element));
+        scope.wires.borrow_mut().insert(name, wire.clone());
+        Ok(Some(wire))
     }
 
     fn node(
@@ -199,47 +211,68 @@ impl<'m, 'a> Walk<'m, 'a> {
         used: Vec<bool>,
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         self.walk_over(1)?;
         let domain = domain(node.domain);
         let label = format!("{}{}", frame.path, shortened(node.label()));
         let version =
             frame.versions.iter().find(|(name, _)| self::domain(name) == domain).map_or(1, |&(_, version)| version);
         let attributes = resolve(&node.attributes, frame.attributes);
-        let mut call = Call { operator: node.operator, label, version, attributes, inputs: Vec::new(), used };
+        let (inputs, small) = (Vec::new(), Vec::new());
+        let mut call = Call { operator: node.operator, label, version, attributes, inputs, small, used };
         if domain.is_empty() && version < *OPERATOR_SETS.start() && !OLD.contains(&node.operator) {
             let (first, last) = OPERATOR_SETS.into_inner();
             return Err(GraphError::OperatorSet { domain: "ai.onnx".into(), found: version, first, last });
         }
         call.expect_finite()?;
+        let mut given = Vec::new();
         for &name in &node.inputs {
-            let operand = if name.is_empty() { None } else { self.look_up(name, scope)? };
+            let wire = if name.is_empty() { None } else { self.look_up(name, scope)? };
             // A function's optional operand may not have been given by the caller.
-            if operand.is_none() && !name.is_empty() && frame.attributes.is_none() {
+            if wire.is_none() && !name.is_empty() && frame.attributes.is_none() {
                 return Err(call.refuse(format!("reads `{name}`, which nothing makes")));
             }
-            call.inputs.push(operand);
+            given.push(wire);
         }
         if let Some(&function) = self.functions.get(&(domain, node.operator, node.overload)) {
-            return self.function(function, call, frame);
+            return self.function(function, call, given, frame);
         }
         let shown = if domain.is_empty() { node.operator.to_owned() } else { format!("{domain}:{}", node.operator) };
         self.operators.insert(shown.clone());
+        if domain.is_empty() && lists::takes(node.operator, &given) {
+            return self.list(&call, given);
+        }
         match (domain, node.operator) {
-            ("", "If") => self.branch(&call, scope, frame),
-            ("", "Loop") => self.unroll_loop(&call, scope, frame),
+            ("", "If") => return self.branch(&call, &given, scope, frame),
+            ("", "Loop") => return self.unroll_loop(&call, given, scope, frame),
+            ("", "SequenceMap") => return self.map_list(&call, given, scope, frame),
+            _ => {}
+        }
+        for (wire, name) in given.into_iter().zip(&node.inputs) {
+            let (operand, small) = match wire {
+                Some(Wire::Tensor(operand, small)) => (Some(operand), small),
+                None => (None, None),
+                Some(other) => return Err(call.refuse(format!("reads `{name}`, which is {}", other.what()))),
+            };
+            call.inputs.push(operand);
+            call.small.push(small);
+        }
+        let files = self.files;
+        let load = |value: &proto::Value<'a>| load::attribute(value, &call.label, files);
+        let made = match (domain, node.operator) {
             ("", "Scan") => self.unroll_scan(&call, scope, frame),
             ("ai.onnx.preview", "FlexAttention") => self.flex_attention(&call, scope, frame),
-            ("", _) => {
-                normalize::onnx(&mut self.builder, &call, &|value| load::attribute(value, &call.label, self.files))
-            }
-            ("ai.onnx.ml", _) => normalize::machine_learning(&mut self.builder, &call),
+            ("", _) => normalize::onnx(&mut self.builder, &call, &load),
+            ("ai.onnx.preview.training", _) => normalize::training(&mut self.builder, &call),
+            ("ai.onnx.ml", _) => normalize::machine_learning(&mut self.builder, &call, &load),
             _ => Err(GraphError::Node {
                 operator: shown,
                 node: call.label.clone(),
                 reason: "is not an operator of ONNX, and the file has no function for it".into(),
             }),
-        }
+        }?;
+        let small = if domain.is_empty() { call.makes_small() } else { None };
+        Ok(made.into_iter().map(|operand| Wire::Tensor(operand, small)).collect())
     }
 
     /// Fails when nodes are looked at too often: functions and runs of constants alone leave no nodes behind.
@@ -258,11 +291,11 @@ impl<'m, 'a> Walk<'m, 'a> {
     fn branch(
         &mut self,
         call: &Call<'a>,
+        given: &[Option<Wire>],
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
-        let condition = call.input(0)?;
-        let condition = tensor(&condition).and_then(Tensor::as_ints).and_then(|ints| ints.first()).copied();
+    ) -> Result<Vec<Wire>, GraphError> {
+        let condition = given.first().and_then(Option::as_ref).and_then(Wire::number);
         let condition = condition.ok_or_else(|| {
             call.refuse("depends on the input; a proof is about one fixed graph. Export the model without this branch")
         })?;
@@ -281,16 +314,17 @@ impl<'m, 'a> Walk<'m, 'a> {
         &mut self,
         function: &'m proto::Function<'a>,
         call: Call<'a>,
+        given: Vec<Option<Wire>>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         let mut attributes = call.attributes.clone();
         for default in &function.defaults {
             if call.attribute(default.name).is_none() {
                 attributes.push(default.clone());
             }
         }
-        let given = function.inputs.iter().zip(&call.inputs);
-        let wires = given.filter_map(|(&name, operand)| operand.clone().map(|operand| (name, operand))).collect();
+        let given = function.inputs.iter().zip(given);
+        let wires = given.filter_map(|(&name, wire)| wire.map(|wire| (name, wire))).collect();
         let scope = Scope { wires: RefCell::new(wires), stored: HashMap::new(), parent: None };
         check_versions(&function.operator_sets)?;
         let frame = self.deeper(&call, frame, &function.operator_sets, Some(&attributes))?;
@@ -300,7 +334,7 @@ impl<'m, 'a> Walk<'m, 'a> {
             function.outputs.iter().enumerate().filter(|(index, _)| call.uses(*index)).map(|(_, &name)| name).collect();
         let mut made = self.nodes(&names, &used, &scope, &frame)?.into_iter();
         // Outputs that nobody reads are not computed; something has to stand in their places.
-        let placeholder = self.builder.constant(Tensor::list(&[]));
+        let placeholder = Wire::from(self.builder.constant(Tensor::list(&[])));
         Ok((0..call.used.len())
             .map(|index| if call.uses(index) { made.next() } else { None }.unwrap_or_else(|| placeholder.clone()))
             .collect())

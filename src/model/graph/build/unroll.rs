@@ -1,6 +1,6 @@
 //! Graphs within nodes that run several times: one copy of their nodes for every run.
 
-use super::{Frame, Scope, Walk, stored, tensor};
+use super::{Frame, Scope, Walk, Wire, stored};
 use crate::model::graph::{
     GraphError, Operand,
     call::Call,
@@ -26,24 +26,26 @@ impl<'a> Walk<'_, 'a> {
     pub(super) fn unroll_loop(
         &mut self,
         call: &Call<'a>,
+        given: Vec<Option<Wire>>,
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         let body = graph_of(call, "body")?;
         let refuse = || {
             call.refuse("runs for as long as the input decides; a proof is about one fixed graph. Export the model with a fixed number")
         };
-        let known =
-            |operand: &Operand| tensor(operand).and_then(Tensor::as_ints).and_then(|ints| ints.first()).copied();
-        let runs = match call.optional(0) {
-            Some(operand) => known(operand).ok_or_else(refuse)?,
+        let mut given = given.into_iter();
+        let (runs, condition) = (given.next().flatten(), given.next().flatten());
+        let runs = match runs {
+            Some(wire) => wire.number().ok_or_else(refuse)?,
             None => i64::MAX,
         };
-        let mut goes_on = match call.optional(1) {
-            Some(operand) => known(operand).ok_or_else(refuse)? != 0,
+        let mut goes_on = match condition {
+            Some(wire) => wire.number().ok_or_else(refuse)? != 0,
             None => true,
         };
-        let mut carried = (2..call.inputs.len()).map(|at| call.input(at)).collect::<Result<Vec<_>, _>>()?;
+        let carried: Option<Vec<Wire>> = given.collect();
+        let mut carried = carried.ok_or_else(|| call.refuse("lacks one of its operands"))?;
         let count = body.outputs.len().checked_sub(1 + carried.len());
         let count = count.ok_or_else(|| call.refuse("has a body with too few outputs"))?;
         let mut rows: Vec<Vec<Operand>> = vec![Vec::new(); count];
@@ -54,18 +56,18 @@ impl<'a> Walk<'_, 'a> {
             }
             let scalar = |element, number| Tensor::ints(element, vec![], vec![number]);
             let mut given = vec![
-                self.builder.constant(scalar(Element::Int64, run)),
-                self.builder.constant(scalar(Element::Bool, 1)),
+                self.builder.constant(scalar(Element::Int64, run)).into(),
+                self.builder.constant(scalar(Element::Bool, 1)).into(),
             ];
             given.append(&mut carried);
             let mut made = self.body(call, body, given, scope, frame)?.into_iter();
-            goes_on = made.next().as_ref().and_then(known).ok_or_else(refuse)? != 0;
+            goes_on = made.next().as_ref().and_then(Wire::number).ok_or_else(refuse)? != 0;
             carried = made.by_ref().take(body.outputs.len() - 1 - count).collect();
-            rows.iter_mut().zip(made).for_each(|(rows, row)| rows.push(row));
+            push_rows(call, &mut rows, made)?;
             run += 1;
         }
         for rows in rows {
-            carried.push(self.stacked(call, &rows, 0)?);
+            carried.push(self.stacked(call, &rows, 0)?.into());
         }
         Ok(carried)
     }
@@ -78,6 +80,9 @@ impl<'a> Walk<'_, 'a> {
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Operand>, GraphError> {
         let body = graph_of(call, "body")?;
+        if call.small.iter().any(Option::is_some) {
+            return Err(call.refuse("scans floats of 8 or 4 bits, which is not read"));
+        }
         // Before version 9 there were lengths first, and a batch around everything.
         let old = call.version < 9;
         if old && call.optional(0).is_some() {
@@ -107,13 +112,13 @@ impl<'a> Walk<'_, 'a> {
         }
         let mut rows: Vec<Vec<Operand>> = vec![Vec::new(); count];
         for run in 0..runs {
-            let mut given = std::mem::take(&mut carried);
+            let mut given: Vec<Wire> = std::mem::take(&mut carried).into_iter().map(Wire::from).collect();
             for input in &inputs {
-                given.push(self.row(call, input, if input.backwards { runs - 1 - run } else { run })?);
+                given.push(self.row(call, input, if input.backwards { runs - 1 - run } else { run })?.into());
             }
             let mut made = self.body(call, body, given, scope, frame)?.into_iter();
-            carried = made.by_ref().take(states).collect();
-            rows.iter_mut().zip(made).for_each(|(rows, row)| rows.push(row));
+            carried = made.by_ref().take(states).map(|wire| tensor_of(call, wire)).collect::<Result<_, _>>()?;
+            push_rows(call, &mut rows, made)?;
         }
         for (at, mut rows) in rows.into_iter().enumerate() {
             if number("scan_output_directions", at) != 0 {
@@ -146,32 +151,32 @@ impl<'a> Walk<'_, 'a> {
             }
             if call.attribute(name).is_some() {
                 let graph = graph_of(call, name)?;
-                let results = self.body(call, graph, vec![made], scope, frame)?;
-                made =
-                    results.into_iter().next().ok_or_else(|| call.refuse(format!("has a {name} without an output")))?;
+                let results = self.body(call, graph, vec![made.into()], scope, frame)?;
+                let first = results.into_iter().next();
+                made = tensor_of(call, first.ok_or_else(|| call.refuse(format!("has a {name} without an output")))?)?;
             }
         }
         normalize::flex_answer(&mut self.builder, call, &made)
     }
 
     /// One run of a graph.
-    fn body(
+    pub(super) fn body(
         &mut self,
         call: &Call<'a>,
         body: &proto::Graph<'a>,
-        given: Vec<Operand>,
+        given: Vec<Wire>,
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Operand>, GraphError> {
+    ) -> Result<Vec<Wire>, GraphError> {
         self.walk_over(body.nodes.len())?;
         if body.inputs.len() != given.len() {
             return Err(call.refuse(format!(
-                "gives {} tensors to a graph that takes {}",
+                "gives {} values to a graph that takes {}",
                 given.len(),
                 body.inputs.len()
             )));
         }
-        let wires: HashMap<&'a str, Operand> = body.inputs.iter().map(|input| input.name).zip(given).collect();
+        let wires: HashMap<&'a str, Wire> = body.inputs.iter().map(|input| input.name).zip(given).collect();
         let inner = Scope { wires: RefCell::new(wires), stored: stored(body), parent: Some(scope) };
         let frame = self.deeper(call, frame, frame.versions, frame.attributes)?;
         let outputs: Vec<&str> = body.outputs.iter().map(|output| output.name).collect();
@@ -188,7 +193,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Tensors of one shape along a new axis.
-    fn stacked(&mut self, call: &Call<'a>, rows: &[Operand], axis: i64) -> Result<Operand, GraphError> {
+    pub(super) fn stacked(&mut self, call: &Call<'a>, rows: &[Operand], axis: i64) -> Result<Operand, GraphError> {
         let first = rows.first().ok_or_else(|| call.refuse("gives out what no run makes"))?;
         let mut shape = self.builder.shape(first);
         let axis = infer::axis(axis, shape.len() + 1).map_err(|reason| call.refuse(reason))?;
@@ -213,7 +218,12 @@ impl<'a> Walk<'_, 'a> {
         Ok(made)
     }
 
-    fn reshaped(&mut self, call: &Call<'a>, operand: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {
+    pub(super) fn reshaped(
+        &mut self,
+        call: &Call<'a>,
+        operand: &Operand,
+        shape: &[usize],
+    ) -> Result<Operand, GraphError> {
         if self.builder.shape(operand) == shape {
             return Ok(operand.clone());
         }
@@ -223,7 +233,25 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-fn graph_of<'c, 'a>(call: &'c Call<'a>, name: &str) -> Result<&'c proto::Graph<'a>, GraphError> {
+/// What must be a tensor: a row that is stacked, a state of a scan.
+fn tensor_of(call: &Call<'_>, wire: Wire) -> Result<Operand, GraphError> {
+    match wire {
+        Wire::Tensor(operand, None) => Ok(operand),
+        Wire::Tensor(_, Some(_)) => {
+            Err(call.refuse("has a body that makes floats of 8 or 4 bits, which are not stacked"))
+        }
+        other => Err(call.refuse(format!("has a body that makes {} where a tensor is due", other.what()))),
+    }
+}
+
+fn push_rows(call: &Call<'_>, rows: &mut [Vec<Operand>], made: impl Iterator<Item = Wire>) -> Result<(), GraphError> {
+    for (rows, wire) in rows.iter_mut().zip(made) {
+        rows.push(tensor_of(call, wire)?);
+    }
+    Ok(())
+}
+
+pub(super) fn graph_of<'c, 'a>(call: &'c Call<'a>, name: &str) -> Result<&'c proto::Graph<'a>, GraphError> {
     match call.attribute(name) {
         Some(proto::Value::Graph(graph)) => Ok(graph),
         _ => Err(call.refuse(format!("has no {name}"))),

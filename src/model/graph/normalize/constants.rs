@@ -51,7 +51,11 @@ impl<'a> Step<'_, 'a> {
             "Cast" => self.cast_to(&input)?,
             "CastLike" => {
                 let to = self.builder.kind(&self.call.input(1)?).element;
-                self.cast(&input, to)?
+                let made = self.cast(&input, to)?;
+                match self.call.small(1) {
+                    Some(small) => self.rounded_to(&made, small)?,
+                    None => made,
+                }
             }
             "Shape" => self.shape_of(&input)?,
             "Size" => {
@@ -72,7 +76,9 @@ impl<'a> Step<'_, 'a> {
         if let (Some(training), false) = (self.call.optional(2), nothing)
             && self.builder.known_ints(self.call, training, "a mode")?.first() != Some(&0)
         {
-            return Err(self.refuse("is in training mode; export the model after model.eval()"));
+            return Err(
+                self.refuse("is in training mode and draws random numbers; export the model after model.eval()")
+            );
         }
         if !self.call.uses(1) {
             return Ok(vec![input.clone(), input]);
@@ -92,8 +98,7 @@ impl<'a> Step<'_, 'a> {
             Some("BOOL") => 9,
             _ => 0,
         });
-        let to = Element::from_onnx(to).map_err(|what| self.refuse(format!("makes {what}, which cannot be proven")))?;
-        self.cast(input, to)
+        self.cast_to_number(input, to)
     }
 
     fn shape_of(&mut self, input: &Operand) -> Result<Operand, GraphError> {
@@ -184,8 +189,7 @@ impl<'a> Step<'_, 'a> {
         };
         let window = Tensor::floats(vec![count], (0..count).map(|at| weight(at) as f32).collect());
         let window = self.constant_of(window);
-        let element = Element::from_onnx(self.call.int("output_datatype").unwrap_or(1));
-        self.cast(&window, element.map_err(|what| self.refuse(format!("makes {what}")))?)
+        self.cast_to_number(&window, self.call.int("output_datatype").unwrap_or(1))
     }
 
     /// With a constant condition: some slices along an axis.

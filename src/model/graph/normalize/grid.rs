@@ -9,22 +9,22 @@ use crate::model::graph::{
 
 /// What is beyond the ends of an axis.
 #[derive(Clone, Copy, PartialEq)]
-enum Beyond {
+pub(super) enum Beyond {
     Zeros,
     Ends,
     Mirror,
 }
 
 /// One axis of the tensor that is sampled.
-struct Axis {
-    dim: usize,
-    stride: usize,
+pub(super) struct Axis {
+    pub(super) dim: usize,
+    pub(super) stride: usize,
     /// The outer ends, between which places are inside.
-    ends: (f32, f32),
+    pub(super) ends: (f32, f32),
 }
 
 /// A neighbour along one axis: where it is in the flat tensor, and its weight.
-struct Tap {
+pub(super) struct Tap {
     place: Operand,
     weight: Option<Operand>,
 }
@@ -73,7 +73,7 @@ impl Step<'_, '_> {
         self.plain(Operator::Add, &[&scaled, &shift])
     }
 
-    fn taps(&mut self, place: &Operand, axis: &Axis, beyond: Beyond) -> Result<Vec<Tap>, GraphError> {
+    pub(super) fn taps(&mut self, place: &Operand, axis: &Axis, beyond: Beyond) -> Result<Vec<Tap>, GraphError> {
         let one = self.number(1.0);
         match self.call.text("mode").unwrap_or("linear") {
             "nearest" => {
@@ -180,7 +180,7 @@ impl Step<'_, '_> {
     }
 
     /// The sum over all combinations of one neighbour for every axis.
-    fn weighted(&mut self, flat: &Operand, taps: &[Vec<Tap>], count: usize) -> Result<Operand, GraphError> {
+    pub(super) fn weighted(&mut self, flat: &Operand, taps: &[Vec<Tap>], count: usize) -> Result<Operand, GraphError> {
         let shape = self.shape(flat);
         let target = [shape[0], shape[1], count];
         let combinations: usize = taps.iter().map(Vec::len).product();

@@ -12,6 +12,12 @@ impl Step<'_, '_> {
         match self.call.operator {
             "Scaler" => self.scaler().map(|made| vec![made]),
             "Normalizer" => self.normalizer().map(|made| vec![made]),
+            "Binarizer" => {
+                let (x, threshold) = (self.call.input(0)?, self.number(self.call.float("threshold").unwrap_or(0.0)));
+                let x = self.cast(&x, Element::Float32)?;
+                let above = self.plain(Operator::Greater, &[&x, &threshold])?;
+                Ok(vec![self.cast(&above, Element::Float32)?])
+            }
             "ArrayFeatureExtractor" => self.features().map(|made| vec![made]),
             "LinearRegressor" => {
                 let count = self.call.int("targets").unwrap_or(1);

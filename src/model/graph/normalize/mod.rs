@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod attention;
+mod bits;
 mod causal;
 mod constants;
 mod grid;
@@ -11,15 +12,26 @@ mod layout;
 mod linear;
 mod losses;
 mod machine_learning;
+mod ngrams;
+#[cfg(test)]
+mod operator_tests;
+mod products;
 mod quantized;
 mod recurrent;
 mod reduce;
+mod regions;
 mod resample;
 mod sampling;
 mod scatter;
+mod small;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod training;
+mod tree_ensemble;
 mod trees;
+mod unfold;
+mod unique;
+mod waves;
 mod windows;
 
 use super::{
@@ -64,6 +76,19 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         "RotaryEmbedding" => step.rotary_embedding(),
         "LinearAttention" => step.linear_attention(),
         "CausalConvWithState" => step.causal_conv(),
+        "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" | "BitwiseNot" | "BitCast" => step.bits(),
+        "CumProd" => step.cum_prod(),
+        "Det" => step.determinant(),
+        "DFT" => step.dft(),
+        "STFT" => step.stft(),
+        "MelWeightMatrix" => step.mel_weights(),
+        "Col2Im" => step.col2im(),
+        "MaxUnpool" => step.max_unpool(),
+        "TensorScatter" => step.tensor_scatter(),
+        "TfIdfVectorizer" => step.tf_idf(),
+        "DeformConv" => step.deform_conv(),
+        "RoiAlign" => step.roi_align(),
+        "Unique" => step.unique(),
         "GridSample" => step.grid_sample(),
         "AffineGrid" => step.affine_grid(),
         "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => step.loss(),
@@ -81,14 +106,30 @@ pub(super) fn onnx<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a
         | "LpNormalization"
         | "MeanVarianceNormalization"
         | "LRN" => step.along_axes(),
+        "Bernoulli" | "RandomNormal" | "RandomNormalLike" | "RandomUniform" | "RandomUniformLike" | "Multinomial" => {
+            Err(step.refuse("draws random numbers; a proof is about one fixed function"))
+        }
+        "NonMaxSuppression" => Err(step.refuse(
+            "makes a tensor whose size depends on what enters; export the model without it and select boxes from its outputs",
+        )),
+        "StringConcat" | "StringNormalizer" | "StringSplit" | "RegexFullMatch" => {
+            Err(step.refuse("is about text, which cannot be proven"))
+        }
+        "ImageDecoder" => Err(step.refuse("unpacks a picture file; give the model the picture's numbers")),
         operator if operator.starts_with("Reduce") => step.reduce(),
         _ => step.arithmetic(),
     }
 }
 
 /// A node of the domain `ai.onnx.ml`: classical models are tensor operators as well.
-pub(super) fn machine_learning(builder: &mut Builder, call: &Call<'_>) -> Made {
-    Step { builder, call }.machine_learning()
+pub(super) fn machine_learning<'a>(builder: &mut Builder, call: &Call<'a>, load: Load<'_, 'a>) -> Made {
+    let mut step = Step { builder, call };
+    if call.operator == "TreeEnsemble" { step.tree_ensemble(load) } else { step.machine_learning() }
+}
+
+/// A node of the domain `ai.onnx.preview.training`.
+pub(super) fn training(builder: &mut Builder, call: &Call<'_>) -> Made {
+    Step { builder, call }.training()
 }
 
 /// The scores of `ai.onnx.preview:FlexAttention`, between which and its weights the file may have a graph of its own.

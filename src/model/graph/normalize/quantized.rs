@@ -5,6 +5,7 @@ use crate::model::graph::{
     GraphError, Operand,
     build::tensor,
     operators::{Attributes, Operator},
+    small::SmallFloat,
     tensor::{Element, Tensor},
 };
 
@@ -27,6 +28,9 @@ impl Step<'_, '_> {
     }
 
     pub(super) fn quantize(&mut self) -> Made {
+        if let Some(small) = self.call.makes_small() {
+            return self.quantize_to_floats(small).map(|made| vec![made]);
+        }
         let element = match (self.call.optional(2), self.call.int("output_dtype").unwrap_or(0)) {
             (Some(zero), _) => self.builder.kind(zero).element,
             (None, 0) => Element::Uint8,
@@ -67,6 +71,22 @@ impl Step<'_, '_> {
         let (least, most) = (self.number(least as f32), self.number(most as f32));
         let kept = self.plain(Operator::Clip, &[&number, &least, &most])?;
         Ok(vec![self.cast(&kept, element)?])
+    }
+
+    /// Floats of few bits have no zero point but 0.
+    fn quantize_to_floats(&mut self, small: SmallFloat) -> Result<Operand, GraphError> {
+        if let Some(zero) = self.call.optional(2) {
+            let zeros = tensor(zero).and_then(Tensor::as_floats);
+            let zeros = zeros.ok_or_else(|| self.refuse("has a zero point that depends on the input"))?;
+            if zeros.iter().any(|&zero| zero != 0.0) {
+                return Err(self.refuse("has a zero point that is not 0, which floats do not have"));
+            }
+        }
+        let x = self.call.input(0)?;
+        let x = self.cast(&x, Element::Float32)?;
+        let scale = self.laid_along(&self.call.input(1)?, &self.shape(&x))?;
+        let part = self.plain(Operator::Div, &[&x, &scale])?;
+        self.rounded_to(&part, small)
     }
 
     fn blocked(&self) -> Result<bool, GraphError> {

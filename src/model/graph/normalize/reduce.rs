@@ -43,7 +43,13 @@ impl Step<'_, '_> {
         Ok(vec![made])
     }
 
-    fn reduced(&mut self, operator: Operator, x: &Operand, axes: &[usize], keep: bool) -> Result<Operand, GraphError> {
+    pub(super) fn reduced(
+        &mut self,
+        operator: Operator,
+        x: &Operand,
+        axes: &[usize],
+        keep: bool,
+    ) -> Result<Operand, GraphError> {
         if axes.is_empty() {
             return Ok(x.clone());
         }
@@ -143,7 +149,10 @@ impl Step<'_, '_> {
     }
 
     fn batch_normalization(&mut self) -> Made {
-        if self.call.flag("training_mode") || (1..5).any(|index| self.call.uses(index)) {
+        if self.call.flag("training_mode") {
+            return self.trained_normalization();
+        }
+        if (1..5).any(|index| self.call.uses(index)) {
             return Err(self.refuse("is in training mode; export the model after model.eval()"));
         }
         if self.call.version < 9 && self.call.int("spatial") == Some(0) {
@@ -151,6 +160,36 @@ impl Step<'_, '_> {
         }
         let epsilon = self.call.float("epsilon").unwrap_or(1e-5);
         self.keep(Operator::BatchNormalization, Attributes::of([("epsilon", epsilon.into())]))
+    }
+
+    /// With the batch's own statistics, of which it also gives a running mean and variance.
+    fn trained_normalization(&mut self) -> Made {
+        let x = self.call.input(0)?;
+        let shape = self.shape(&x);
+        let &[_, channels, ..] = &shape[..] else { return Err(self.refuse("takes a tensor without channels")) };
+        let axes: Vec<usize> = (0..shape.len()).filter(|&axis| axis != 1).collect();
+        let along = [&[channels][..], &vec![1; shape.len() - 2]].concat();
+        let mean = self.reduced(Operator::ReduceMean, &x, &axes, true)?;
+        let centred = self.plain(Operator::Sub, &[&x, &mean])?;
+        let square = self.plain(Operator::Mul, &[&centred, &centred])?;
+        let variance = self.reduced(Operator::ReduceMean, &square, &axes, true)?;
+        let epsilon = self.number(self.call.float("epsilon").unwrap_or(1e-5));
+        let sum = self.plain(Operator::Add, &[&variance, &epsilon])?;
+        let deviation = self.plain(Operator::Sqrt, &[&sum])?;
+        let unit = self.plain(Operator::Div, &[&centred, &deviation])?;
+        let (scale, bias) =
+            (self.reshaped(&self.call.input(1)?, &along)?, self.reshaped(&self.call.input(2)?, &along)?);
+        let scaled = self.plain(Operator::Mul, &[&unit, &scale])?;
+        let mut made = vec![self.plain(Operator::Add, &[&scaled, &bias])?];
+        let momentum = self.call.float("momentum").unwrap_or(0.9);
+        for (index, found) in [(3, mean), (4, variance)] {
+            let (kept, new) = (self.number(momentum), self.number(1.0 - momentum));
+            let found = self.reshaped(&found, &[channels])?;
+            let before = self.plain(Operator::Mul, &[&self.call.input(index)?, &kept])?;
+            let part = self.plain(Operator::Mul, &[&found, &new])?;
+            made.push(self.plain(Operator::Add, &[&before, &part])?);
+        }
+        Ok(made)
     }
 
     fn normalization(&mut self, x: &Operand, shape: &[usize]) -> Result<Operand, GraphError> {

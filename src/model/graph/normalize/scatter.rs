@@ -50,6 +50,36 @@ impl Step<'_, '_> {
         Ok(vec![data])
     }
 
+    /// A cache whose rows are overwritten from a known place on, for every batch; in a ring, the first follows the last.
+    pub(super) fn tensor_scatter(&mut self) -> Made {
+        let (past, update) = (self.call.input(0)?, self.call.input(1)?);
+        let (shape, new) = (self.shape(&past), self.shape(&update));
+        let axis = self.axis(self.call.int("axis").unwrap_or(-2), shape.len())?;
+        let starts = match self.call.optional(2) {
+            Some(starts) => self.known(starts, "places")?,
+            None => vec![0; shape[0]],
+        };
+        let fits = new.len() == shape.len() && (0..new.len()).all(|at| at == axis || new[at] == shape[at]);
+        if axis == 0 || shape[axis] == 0 || !fits || starts.len() != shape[0] {
+            return Err(self.refuse(format!("puts rows of {new:?} into {shape:?} at {} places", starts.len())));
+        }
+        let ring = match self.call.text("mode").unwrap_or("linear") {
+            "linear" => false,
+            "circular" => true,
+            other => return Err(self.refuse(format!("has the mode `{other}`"))),
+        };
+        let (steps, count) = (strides(&new), new.iter().product());
+        self.builder.afford(self.call, count)?;
+        let mut places = Vec::with_capacity(count);
+        for flat in 0..count {
+            let at = starts[flat / steps[0]].saturating_add((flat / steps[axis] % new[axis]) as i64);
+            places.push(self.axis(if ring { at % shape[axis] as i64 } else { at }, shape[axis])? as i64);
+        }
+        let places = self.constant_of(Tensor::ints(Element::Int64, new, places));
+        let attributes = Attributes::of([("axis", (axis as i64).into())]);
+        Ok(vec![self.apply(Operator::ScatterElements, attributes, &[&past, &places, &update])?])
+    }
+
     /// The whole index of every element that `ScatterElements` writes.
     fn element_places(&self, shape: &[usize], rest: &[usize], known: &[i64]) -> Result<Vec<Vec<usize>>, GraphError> {
         let axis = self.axis(self.call.int("axis").unwrap_or(0), shape.len())?;

@@ -8,13 +8,13 @@ use crate::model::{
     },
 };
 
-fn answers(file: File, inputs: &[&[f64]]) -> Vec<f32> {
+pub(in crate::model::graph) fn answers(file: File, inputs: &[&[f64]]) -> Vec<f32> {
     let model = Model::from_onnx(file.bytes()).unwrap();
     let input = Input::new(inputs.iter().map(|list| list.to_vec()).collect()).unwrap();
     model.run(&input).unwrap().concat()
 }
 
-fn expect(file: File, inputs: &[&[f64]], expected: &[f32]) {
+pub(in crate::model::graph) fn expect(file: File, inputs: &[&[f64]], expected: &[f32]) {
     let found = answers(file, inputs);
     assert_eq!(found.len(), expected.len(), "{found:?}");
     assert!(
@@ -23,12 +23,12 @@ fn expect(file: File, inputs: &[&[f64]], expected: &[f32]) {
     );
 }
 
-fn refusal(file: File) -> String {
+pub(in crate::model::graph) fn refusal(file: File) -> String {
     Model::from_onnx(file.bytes()).unwrap_err().to_string()
 }
 
 /// Writes a graph into a node's attribute.
-fn graph(writer: &mut Writer, name: &str, graph: File) {
+pub(in crate::model::graph) fn graph(writer: &mut Writer, name: &str, graph: File) {
     writer.message(5, |attribute| {
         attribute.text(1, name);
         attribute.int(20, 5);

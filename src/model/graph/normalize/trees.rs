@@ -17,33 +17,35 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const MAX_NUMBERS: usize = 1 << 26;
 
 /// An inner node: the feature that it compares, with what, and where it goes.
-struct Inner {
-    feature: usize,
-    threshold: f32,
-    yes: i64,
-    no: i64,
+pub(super) struct Inner {
+    pub(super) feature: usize,
+    pub(super) threshold: f32,
+    pub(super) yes: i64,
+    pub(super) no: i64,
+    /// What it compares with where it asks for equality with one of several.
+    pub(super) members: Option<Vec<f32>>,
 }
 
 /// A tree by the ids of its nodes.
 #[derive(Default)]
-struct Tree {
-    inner: BTreeMap<i64, Inner>,
-    leaves: HashSet<i64>,
-    root: Option<i64>,
+pub(super) struct Tree {
+    pub(super) inner: BTreeMap<i64, Inner>,
+    pub(super) leaves: HashSet<i64>,
+    pub(super) root: Option<i64>,
 }
 
 /// What each leaf adds, by tree and node: outputs and weights.
-type Weights = HashMap<(i64, i64), Vec<(usize, f32)>>;
+pub(super) type Weights = HashMap<(i64, i64), Vec<(usize, f32)>>;
 
 /// A tree with the paths to its leaves.
-struct Walked {
-    id: i64,
-    paths: Vec<Path>,
-    inner: BTreeMap<i64, Inner>,
+pub(super) struct Walked {
+    pub(super) id: i64,
+    pub(super) paths: Vec<Path>,
+    pub(super) inner: BTreeMap<i64, Inner>,
 }
 
 /// A leaf, and the inner nodes on its path with what they say.
-struct Path {
+pub(super) struct Path {
     leaf: i64,
     turns: Vec<(i64, bool)>,
 }
@@ -100,7 +102,7 @@ impl Step<'_, '_> {
         self.apply(Operator::Concat, Attributes::of([("axis", 1.into())]), &[&first, score])
     }
 
-    fn int_list(&self, name: &str) -> Result<Vec<i64>, GraphError> {
+    pub(super) fn int_list(&self, name: &str) -> Result<Vec<i64>, GraphError> {
         Ok(self.call.ints(name).ok_or_else(|| self.refuse(format!("has no {name}")))?.to_vec())
     }
 
@@ -133,7 +135,8 @@ impl Step<'_, '_> {
             let feature = usize::try_from(features[at]).ok().filter(|&feature| feature < columns);
             let feature =
                 feature.ok_or_else(|| self.refuse(format!("compares feature {} of {columns}", features[at])))?;
-            tree.inner.insert(nodes[at], Inner { feature, threshold: values[at], yes: yes[at], no: no[at] });
+            tree.inner
+                .insert(nodes[at], Inner { feature, threshold: values[at], yes: yes[at], no: no[at], members: None });
         }
         let mode = match mode {
             None | Some("BRANCH_LEQ") => Operator::LessOrEqual,
@@ -147,7 +150,7 @@ impl Step<'_, '_> {
     }
 
     /// Every leaf that the root leads to.
-    fn paths(&self, tree: &Tree) -> Result<Vec<Path>, GraphError> {
+    pub(super) fn paths(&self, tree: &Tree) -> Result<Vec<Path>, GraphError> {
         let mut found = Vec::new();
         let mut todo: Vec<(i64, Vec<(i64, bool)>)> = tree.root.map(|root| (root, Vec::new())).into_iter().collect();
         while let Some((node, turns)) = todo.pop() {
@@ -184,7 +187,7 @@ impl Step<'_, '_> {
         Ok(found)
     }
 
-    fn ensemble(
+    pub(super) fn ensemble(
         &mut self,
         x: &Operand,
         rows: usize,
@@ -228,7 +231,8 @@ impl Step<'_, '_> {
         let values = self.constant_of(Tensor::floats(vec![count, leaves, outputs], values));
         let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
         let compared = self.plain(mode, &[&picked, &thresholds])?;
-        let says = self.cast(&compared, Element::Float32)?;
+        let mut says = self.cast(&compared, Element::Float32)?;
+        says = self.with_members(x, &says, trees, inner)?;
         let says = self.reshaped(&says, &[rows, count, inner])?;
         let says = self.transposed(&says, &[1, 0, 2])?;
         let sums = self.plain(Operator::MatMul, &[&says, &signs])?;
@@ -237,5 +241,44 @@ impl Step<'_, '_> {
         let each = self.plain(Operator::MatMul, &[&reached, &values])?;
         let axes = self.list(&[0]);
         self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 0.into())]), &[&each, &axes])
+    }
+
+    /// Nodes that ask whether a feature is one of several numbers: a sum of comparisons, in the places of those nodes.
+    fn with_members(
+        &mut self,
+        x: &Operand,
+        says: &Operand,
+        trees: &[Walked],
+        inner: usize,
+    ) -> Result<Operand, GraphError> {
+        let (mut features, mut numbers, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (tree, walked) in trees.iter().enumerate() {
+            for (node, place) in walked.inner.values().zip(tree * inner..) {
+                for member in node.members.iter().flatten() {
+                    features.push(node.feature as i64);
+                    numbers.push(*member);
+                    places.push(place);
+                }
+            }
+        }
+        if places.is_empty() {
+            return Ok(says.clone());
+        }
+        let (count, width) = (places.len(), trees.len() * inner);
+        self.builder.afford(self.call, count.saturating_mul(width))?;
+        let (mut others, mut sums) = (vec![1.0; width], vec![0.0; count * width]);
+        for (row, &place) in places.iter().enumerate() {
+            others[place] = 0.0;
+            sums[row * width + place] = 1.0;
+        }
+        let (features, numbers) = (self.list(&features), self.constant_of(Tensor::floats(vec![count], numbers)));
+        let sums = self.constant_of(Tensor::floats(vec![count, width], sums));
+        let others = self.constant_of(Tensor::floats(vec![width], others));
+        let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
+        let same = self.plain(Operator::Equal, &[&picked, &numbers])?;
+        let same = self.cast(&same, Element::Float32)?;
+        let asked = self.plain(Operator::MatMul, &[&same, &sums])?;
+        let compared = self.plain(Operator::Mul, &[says, &others])?;
+        self.plain(Operator::Add, &[&compared, &asked])
     }
 }
