@@ -73,7 +73,7 @@ def prove_groups(prove, backend, results, before, options, work):
             continue
         # The first that is proven speaks for its operator.
         for result in members[:tries]:
-            name, problem = prove.key(result), prove.prove(options.program, backend, result, work / backend)
+            name, problem = prove.key(result), attempt(prove, backend, result, options, work)
             print(f"{backend}: {name}: {problem or 'proven'}", flush=True)
             if problem and before.get(name, "") is None:
                 lost.append(f"{name} was proven with {backend} and is not: {problem}")
@@ -83,6 +83,22 @@ def prove_groups(prove, backend, results, before, options, work):
             if not problem:
                 break
     return lost
+
+
+def attempt(prove, backend, result, options, work):
+    """Why a model is not proven, or `None`. Weights and places are inputs of tests and constants of models: where the backend
+    says that it needs one to be constant, the test's own is."""
+    import execute
+    import read
+
+    problem = prove.prove(options.program, backend, result, work / backend)
+    for which in (read.integers_but_first, read.all_but_first):
+        if not problem or not prove.wants_constants(problem):
+            break
+        answer = read.read_known(options.reader, result["case"], which, work)
+        if answer.get("inputs") and not execute.execute(result["case"], answer):
+            problem = prove.prove(options.program, backend, result | {"answer": answer}, work / backend)
+    return problem
 
 
 def note(backend, proofs):
