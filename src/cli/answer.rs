@@ -72,7 +72,7 @@ struct Answering<'a> {
     now: u64,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         let registry = claims.registry();
         let answers = if let Some(claim) = registry.find_claim(args.id, from_block).await? {
             if !args.leaf.is_empty() || args.batch.is_some() {
-                return Err(Failure::Input(format!("{} is a claim of one statement: it has no leaves", args.id)));
+                return Err(Failure::Input(format!("{} is a claim of one statement: it has no leaves", args.id)).into());
             }
             vec![answering.single(&claim).await?]
         } else {

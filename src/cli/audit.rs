@@ -102,7 +102,7 @@ struct Objection {
     detail: String,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let runtime = session.runtime()?;
     let node = runtime.block_on(Node::connect(&args.rpc))?;
     let model = args.model.as_deref().map(|path| args.dims.read(path)).transpose()?;

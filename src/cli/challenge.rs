@@ -52,7 +52,7 @@ pub(crate) struct Args {
     place: PlaceArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
                 "the claim is true: the model's artifacts on this machine give the same answer, and a challenge would lose its \
                  fee of {}; --anyway challenges all the same",
                 money::amount(registry.terms.fee, chain_id)
-            )));
+            )).into());
         }
         session.control().stage("challenge");
         let did = match args.leaf {

@@ -1,4 +1,4 @@
-use super::{Failure, ModelArgs, Outcome, choice, context, context::Session, explain, report};
+use super::{ModelArgs, Outcome, choice, context, context::Session, explain, report};
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     explain: bool,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
     let chosen = choice::prepare(&args.model, &model, session)?;

@@ -128,9 +128,9 @@ struct Posted {
     audit: AuditReport,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     if args.backend == Backend::Mock {
-        return Err(Failure::Input("the mock backend proves nothing, so there is nothing to demonstrate".into()));
+        return Err(Failure::Input("the mock backend proves nothing, so there is nothing to demonstrate".into()).into());
     }
     if args.rpc.is_none() {
         // Before anything is proven.

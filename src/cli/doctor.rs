@@ -46,7 +46,7 @@ struct Finding {
     result: Result<String, String>,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let runtime = session.runtime()?;
     let tools = Toolchain::from_env();
     let for_ezkl = args.backend == Backend::Ezkl;

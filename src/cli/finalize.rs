@@ -45,7 +45,7 @@ pub(crate) struct Args {
 /// What was done, in words.
 type Step = (String, Done);
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         session.control().stage("finalize");
         let (mut steps, stage) = if let Some(claim) = registry.find_claim(args.id, from_block).await? {
             if args.leaf.is_some() {
-                return Err(Failure::Input(format!("{} is a claim of one statement: it has no leaves", args.id)));
+                return Err(Failure::Input(format!("{} is a claim of one statement: it has no leaves", args.id)).into());
             }
             let ended = claims.finalize(&claim).await?;
             (vec![("the end of the claim".to_owned(), ended)], registry.stage(args.id).await?)

@@ -79,14 +79,14 @@ pub(crate) struct CheckArgs {
     srs: Option<PathBuf>,
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Export(args) => export(args, session),
         Command::Check(args) => check(args, session),
     }
 }
 
-fn export(args: &ExportArgs, session: &Session) -> Result<Outcome, Failure> {
+fn export(args: &ExportArgs, session: &Session) -> anyhow::Result<Outcome> {
     check_writable(&args.out)?;
     let found = context::integration(super::Backend::Native)?.find(args.model_id)?;
     let opening = ModelOpening::of(&found.artifacts).map_err(PipelineError::from)?;
@@ -103,7 +103,7 @@ fn export(args: &ExportArgs, session: &Session) -> Result<Outcome, Failure> {
     Ok(Outcome::True)
 }
 
-fn check(args: &CheckArgs, session: &Session) -> Result<Outcome, Failure> {
+fn check(args: &CheckArgs, session: &Session) -> anyhow::Result<Outcome> {
     let bundle = form::read_bundle(&args.bundle)?;
     let model = args.model.as_deref().map(Model::read).transpose()?;
     let samples = args.calibration.as_deref().zip(model.as_ref());

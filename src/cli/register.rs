@@ -41,7 +41,7 @@ pub(crate) struct Args {
     account: AccountArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let runtime = session.runtime()?;
     let entry = args.entry.read(session)?;
     let model_registry = args.account.place("--model-registry", args.model_registry, "ModelRegistry")?;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         Ok::<_, Failure>(client.register(model_registry, &model).await?)
     })?;
     if registration.model_id != entry.model_id() {
-        return Err(Failure::Internal("the registry derives another model id".into()));
+        return Err(Failure::Internal("the registry derives another model id".into()).into());
     }
     let mut object = json!(registration);
     object["model_registry"] = json!(model_registry);

@@ -1,4 +1,4 @@
-use super::{Failure, Outcome, context::Session, report};
+use super::{Outcome, context::Session, report};
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::{
@@ -46,14 +46,14 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Ezkl => install_ezkl(session),
         Command::Srs { file } => import_srs(file, session),
     }
 }
 
-fn install_ezkl(session: &Session) -> Result<Outcome, Failure> {
+fn install_ezkl(session: &Session) -> anyhow::Result<Outcome> {
     let cache = Cache::from_env()?;
     if Installation::find(&cache).is_err() {
         eprintln!("{}", ezkl::LICENCE_NOTICE);
@@ -73,7 +73,7 @@ fn install_ezkl(session: &Session) -> Result<Outcome, Failure> {
     Ok(Outcome::True)
 }
 
-fn import_srs(file: &Path, session: &Session) -> Result<Outcome, Failure> {
+fn import_srs(file: &Path, session: &Session) -> anyhow::Result<Outcome> {
     session.control().stage("check the SRS");
     let cache = Cache::from_env()?;
     if is_ptau(file) {

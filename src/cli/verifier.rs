@@ -103,7 +103,7 @@ pub(crate) struct DeployArgs {
     account: AccountArgs,
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Generate(args) => generate(args, session),
         Command::Compile(args) => compile(args, session),
@@ -111,14 +111,15 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
     }
 }
 
-fn generate(args: &GenerateArgs, session: &Session) -> Result<Outcome, Failure> {
+fn generate(args: &GenerateArgs, session: &Session) -> anyhow::Result<Outcome> {
     let model = context::model(&args.model)?;
     let _runtime = session.runtime()?;
     let prepared = choice::prepare(&args.model, &model, session)?.prepared;
     let (Some(contract), Some(compiled)) = (&prepared.verifier, prepared.verifier_json()) else {
         return Err(Failure::Input(
             "models of this backend have no code of their own: no contract verifies them".into(),
-        ));
+        )
+        .into());
     };
     fs::create_dir_all(&args.out).map_err(cannot_write(&args.out))?;
     let solidity = write_source(&prepared, contract, &args.out)?;
@@ -161,7 +162,7 @@ fn cannot_write(out: &Path) -> impl FnOnce(std::io::Error) -> Failure {
     move |error| Failure::Environment(format!("cannot write to {out}: {error}"))
 }
 
-fn compile(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
+fn compile(args: &CompileArgs, session: &Session) -> anyhow::Result<Outcome> {
     let cannot = |error: std::io::Error| Failure::Input(format!("cannot read {}: {error}", args.source.display()));
     let mut source = String::new();
     let file = fs::File::open(&args.source).map_err(cannot)?;
@@ -200,7 +201,7 @@ fn compile(args: &CompileArgs, session: &Session) -> Result<Outcome, Failure> {
     Ok(Outcome::True)
 }
 
-fn deploy(args: &DeployArgs, session: &Session) -> Result<Outcome, Failure> {
+fn deploy(args: &DeployArgs, session: &Session) -> anyhow::Result<Outcome> {
     let runtime = session.runtime()?;
     let entry = args.entry.read(session)?;
     session.control().stage("deploy");

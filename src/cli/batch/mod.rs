@@ -127,7 +127,7 @@ enum Portions {
     Adaptive,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let config = config(args)?;
     let annotation = args.note.annotation()?;
     let model = context::model(&args.model)?;
@@ -146,7 +146,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let generator = || ProofGenerator::new(integration.backend(), prepared).against(reference.clone());
     let capacity = generator().capacity()?;
     if chosen.backend() == BackendName::Ezkl && capacity > 1 && args.aggregation() != Aggregate::OneProof {
-        return Err(Failure::Input(format!("the circuit takes {capacity} inputs at once: it is for --one-proof")));
+        return Err(
+            Failure::Input(format!("the circuit takes {capacity} inputs at once: it is for --one-proof")).into()
+        );
     }
     let batch = BatchProofGenerator::new(generator(), config)?;
     let bar = session.bar(items.len() as u64);
@@ -165,7 +167,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         }
     })?;
     if let Some(error) = trouble {
-        return Err(error);
+        return Err(error.into());
     }
     for item in &mut report.items {
         if let Some(message) = refused.get(&item.index) {

@@ -72,7 +72,7 @@ pub(super) fn in_a_fresh_process<T: DeserializeOwned>(work: &Work) -> Result<T, 
         .map_err(|error| Failure::Internal(format!("the measured process gave no figures: {error}")))
 }
 
-pub(crate) fn run(args: &ChildArgs, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &ChildArgs, session: &Session) -> anyhow::Result<Outcome> {
     let internal = |error: &dyn std::error::Error| Failure::Internal(format!("bench-child: {error}"));
     let json = fs::read(&args.work).map_err(|error| internal(&error))?;
     let work: Work = serde_json::from_slice(&json).map_err(|error| internal(&error))?;

@@ -10,7 +10,7 @@ mod table;
 
 pub(crate) use child::{ChildArgs, run as run_child};
 
-use super::{Failure, Outcome, context::Session, report};
+use super::{Outcome, context::Session, report};
 use contender::Contender;
 use measure::Row;
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ struct Measured {
     rows: Vec<Row>,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let _runtime = session.runtime()?;
     zkinfer_prover::kernels::force_scalar(args.scalar);
     let contenders = contenders(args, &Contender::ALL);
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
 }
 
 /// The pipeline is the same around either of EZKL's circuits: it is measured around the one that zkinfer chooses.
-fn run_pipeline(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+fn run_pipeline(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let rows = pipeline::measure(&contenders(args, &[Contender::Native, Contender::Ezkl]), args, session)?;
     let machine = table::Machine::this(args);
     let mut object = machine.object();

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     place: PlaceArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (model_id, leaves) = args.leaves()?;
     check_writable(&args.out)?;
     let (registry, outbox) = (args.place.registry()?, Outbox::from_env()?);

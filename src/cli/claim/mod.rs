@@ -6,7 +6,7 @@ mod place;
 
 pub(crate) use place::{Node as ReadArgs, PlaceArgs, done, find_batch_file, moment, span};
 
-use super::{Failure, Outcome, context::Session};
+use super::{Outcome, context::Session};
 
 const ATTEST_EXAMPLES: &str = "\
 Examples:
@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Batch(Box<batch::Args>),
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Attest(args) => one::run(args, one::Price::Attested, session),
         Command::Optimistic(args) => one::run(args, one::Price::Optimistic, session),

@@ -66,19 +66,21 @@ struct Making<'a> {
     now: u64,
 }
 
-pub(crate) fn run(args: &Args, price: Price, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, price: Price, session: &Session) -> anyhow::Result<Outcome> {
     let bundle = form::read_bundle(&args.bundle)?;
     entry::refuse_mock(&bundle)?;
     if bundle.is_batch() {
         return Err(Failure::Input(
             "the bundle has several statements: `zkinfer claim batch` claims them together".into(),
-        ));
+        )
+        .into());
     }
     if price == Price::Optimistic && (args.openings.is_some() || args.out.is_some()) {
         return Err(Failure::Input(
             "an Optimistic claim takes no proof: --openings is for `zkinfer answer`, and there is no bundle for --out"
                 .into(),
-        ));
+        )
+        .into());
     }
     if let Some(path) = &args.out {
         check_writable(path)?;
@@ -205,12 +207,12 @@ impl Making<'_> {
         Ok((Some(claimed), done))
     }
 
-    async fn report(&self, bundle: &Bundle, statement: &Statement, did: &Done) -> Result<Outcome, Failure> {
+    async fn report(&self, bundle: &Bundle, statement: &Statement, did: &Done) -> anyhow::Result<Outcome> {
         let (id, registry) = (statement.id(), self.claims.registry());
         let record = registry.claim(id).await?;
         let (stage, terms) = (Stage::from(record.stage), registry.terms);
         let Context::Chain { assignment, chain_id, .. } = statement.context else {
-            return Err(Failure::Internal("a claimed statement is made for no chain".into()));
+            return Err(Failure::Internal("a claimed statement is made for no chain".into()).into());
         };
         let mut object = json!({
             "statement_id": id,

@@ -98,7 +98,7 @@ pub(crate) struct PruneArgs {
     place: Place,
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Rebuild(args) => rebuild(args, session),
         Command::Verify(args) => verify(args, session),
@@ -106,18 +106,21 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failu
     }
 }
 
-fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
+fn rebuild(args: &RebuildArgs, session: &Session) -> anyhow::Result<Outcome> {
     if args.from.is_empty() && args.rpc.is_none() {
         return Err(Failure::Input(
             "an index is made from something: give --from DIR, --rpc URL with --registry, or both".into(),
-        ));
+        )
+        .into());
     }
     let mut sources = Sources { folders: args.from.clone(), claims: vec![] };
     if let Some(rpc) = &args.rpc {
         let runtime = session.runtime()?;
         let node = runtime.block_on(Node::connect(rpc))?;
         if args.registry.is_empty() && args.claim_registry.is_empty() {
-            return Err(Failure::Input("--rpc goes with --registry ADDRESS, --claim-registry ADDRESS, or both".into()));
+            return Err(
+                Failure::Input("--rpc goes with --registry ADDRESS, --claim-registry ADDRESS, or both".into()).into()
+            );
         }
         for &registry in &args.claim_registry {
             session.control().stage("claims");
@@ -135,7 +138,8 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
         Opened::Server(_) if args.forget => {
             return Err(Failure::Input(
                 "others enter into a server's index: nothing is let go of there; use `prune`".into(),
-            ));
+            )
+            .into());
         }
         Opened::Server(index) => index::fill(&**index, &sources)?,
     };
@@ -156,7 +160,7 @@ fn rebuild(args: &RebuildArgs, session: &Session) -> Result<Outcome, Failure> {
     Ok(if rebuilt.problems.is_empty() { Outcome::True } else { Outcome::Refused })
 }
 
-fn verify(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failure> {
+fn verify(args: &VerifyArgs, session: &Session) -> anyhow::Result<Outcome> {
     let index = open(args.place.index.as_deref())?;
     if let Opened::Here(index) = &index {
         index.check_file()?;
@@ -184,7 +188,7 @@ fn verify(args: &VerifyArgs, session: &Session) -> Result<Outcome, Failure> {
     })
 }
 
-fn prune(args: &PruneArgs, session: &Session) -> Result<Outcome, Failure> {
+fn prune(args: &PruneArgs, session: &Session) -> anyhow::Result<Outcome> {
     let index = open(args.place.index.as_deref())?;
     let day = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
     let retention = Retention { max_age: args.max_age_days.map(day), max_entries: args.max_entries };

@@ -136,7 +136,7 @@ enum AssuranceArg {
     Verified,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let index = open(args.index.as_deref())?;
     let index = index.index();
     let query = args.query(index)?;

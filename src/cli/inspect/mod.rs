@@ -70,10 +70,10 @@ enum Kind {
     Schema,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (object, text) = match args.kind {
         None | Some(Kind::Bundle) if args.openings.is_some() => of_bundles(args)?,
-        _ if args.openings.is_some() => return Err(Failure::Input("only a bundle takes --openings".into())),
+        _ if args.openings.is_some() => return Err(Failure::Input("only a bundle takes --openings".into()).into()),
         None if args.path.is_dir() => artifacts(&args.path)?,
         Some(Kind::Artifacts) => artifacts(&args.path)?,
         Some(Kind::Bundle) => of_bundles(args)?,

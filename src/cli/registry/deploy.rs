@@ -1,5 +1,5 @@
 use crate::cli::{
-    Failure, Outcome,
+    Outcome,
     account::{self, AccountArgs},
     claim::span,
     context::Session,
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     account: AccountArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let proofs = args.account.place("--registry", args.registry, "ProofRegistry")?;
     let terms = Terms {
         bond: args.bond,

@@ -56,7 +56,7 @@ pub(crate) struct Args {
     place: ReadArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     session.runtime()?.block_on(async {
         let (registry, from_block) = args.place.open().await?;
         session.control().stage("read events");
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
             return Err(Failure::Input(format!(
                 "registry {} has no claim and no batch {id} from block {from_block} on; check the id, or begin earlier (--from-block)",
                 registry.address
-            )));
+            )).into());
         }
         let (mut claims, mut batches, mut text) = (Vec::new(), Vec::new(), String::new());
         for claim in state.claims().values().filter(|claim| args.wants_claim(claim)) {

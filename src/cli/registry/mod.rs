@@ -7,7 +7,7 @@ mod status;
 mod watch;
 mod withdraw;
 
-use super::{Failure, Outcome, context::Session};
+use super::{Outcome, context::Session};
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Withdraw(Box<withdraw::Args>),
 }
 
-pub(crate) fn run(command: &Command, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<Outcome> {
     match command {
         Command::Status(args) => status::run(args, session),
         Command::Claims(args) => list::run(args, session),

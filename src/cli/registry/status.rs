@@ -1,5 +1,5 @@
 use crate::cli::{
-    Failure, Outcome, account,
+    Outcome, account,
     claim::{ReadArgs, span},
     context::Session,
     report,
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     account: Option<Address>,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     session.runtime()?.block_on(async {
         let (registry, from_block) = args.place.open().await?;
         session.control().stage("read events");

@@ -1,6 +1,6 @@
 use super::event;
 use crate::cli::{
-    Failure, Outcome, account,
+    Outcome, account,
     claim::{ReadArgs, moment},
     context::Session,
 };
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     place: ReadArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     session.runtime()?.block_on(async {
         let (registry, from_block) = args.place.open().await?;
         let mut indexer = Indexer::new(registry, from_block);

@@ -1,5 +1,5 @@
 use crate::cli::{
-    Failure, Outcome, account,
+    Outcome, account,
     claim::{PlaceArgs, done},
     context::Session,
     report,
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     place: PlaceArgs,
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, outbox) = (args.place.registry()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
         let client = args.place.account.client(session).await?;

@@ -138,7 +138,7 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let structure = form::read(&args.bundle)?;
     args.expect_model(&structure)?;
     let openings = args.openings.as_deref().map(hidden::read).transpose()?;
@@ -157,7 +157,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     let opened = openings.as_ref().map(|openings| hidden::check(&structure, openings)).transpose()?;
     let findings = Findings::new(&args.bundle, &structure, found, opened);
     if let Some(bug_report) = findings.bug_report() {
-        return Err(Failure::Disagreement(bug_report));
+        return Err(Failure::Disagreement(bug_report).into());
     }
     let (mut object, mut text) = (findings.object(), findings.text());
     // What is not valid is no answer.
