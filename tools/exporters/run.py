@@ -4,11 +4,13 @@
     run.py                  all three
     run.py keras sklearn    some of them
 
+After a model of tools/exporters/ goes the Python of docs/models.md, word for word.
 Each has a virtual environment of its own in the cache directory, with what its file of requirements pins by hash.
 PyTorch's wheels take CUDA libraries: 4 GB.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["torch", "keras", "sklearn"]
+HEADINGS = {"torch": "## PyTorch", "keras": "## Keras", "sklearn": "## scikit-learn"}
 
 
 def main():
@@ -25,11 +28,24 @@ def main():
     for name in names:
         python = environment(name)
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([python, ROOT / f"tools/exporters/{name}_export.py"], cwd=folder, check=True)
+            script = Path(folder) / "export.py"
+            script.write_text(program_of(name))
+            subprocess.run([python, script], cwd=folder, check=True)
             model = ["--model", "model.onnx", "--calibration", "samples.json"]
             zkinfer(folder, "prove", *model, "--input", "input.json", "--out", "answer.bundle.json")
             zkinfer(folder, "verify", "answer.bundle.json")
         print(f"{name}: exported, proven and verified", flush=True)
+
+
+def program_of(name):
+    """What a reader of docs/models.md runs: a model, the inputs' files, the export."""
+    page = (ROOT / "docs/models.md").read_text()
+    common, *sections = page.split("\n## ")
+    (section,) = (section for section in sections if f"## {section}".startswith(HEADINGS[name] + "\n"))
+    parts = [python for text in (common, section) for python in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    if len(parts) != 2:
+        sys.exit(f"docs/models.md has {len(parts)} blocks of Python for {name}, and not 2")
+    return "\n".join([(ROOT / f"tools/exporters/{name}_export.py").read_text(), *parts])
 
 
 def environment(name):
