@@ -56,6 +56,22 @@ pub trait ProvingBackend: Send + Sync + std::fmt::Debug {
     /// [`BackendError`]; a model the backend cannot prove is [`BackendError::Unsupported`].
     fn compile(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError>;
 
+    /// After the verifier of `circuit` came out with `code.0` bytes, more than the `code.1` that the chain deploys: another
+    /// circuit of the same model, whose verifier ought to be smaller, in place of the one in `dir`. `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`ProvingBackend::compile`].
+    fn compile_with_less_code(
+        &self,
+        _model: &Model,
+        _dir: &Path,
+        _circuit: &Circuit,
+        _code: (usize, usize),
+        _control: &Control,
+    ) -> Result<Option<Circuit>, BackendError> {
+        Ok(None)
+    }
+
     /// Makes the keys of the circuit in `dir` and writes them there.
     ///
     /// # Errors

@@ -134,6 +134,21 @@ pub enum PipelineError {
         /// The limit.
         limit: u64,
     },
+    /// No circuit was found whose verifier can be deployed.
+    #[error(
+        "the verifier contract that {backend} generates for this model has {} of code, and the chain deploys at most {limit} \
+         (EIP-170). What makes it smaller: --optimize gas; --batch 1; a model with fewer different functions (each is a lookup), or \
+         fewer inputs and outputs. With --backend native, where it can prove the model, one contract verifies all models",
+        sizes_text(sizes)
+    )]
+    VerifierTooLarge {
+        /// Whose.
+        backend: BackendName,
+        /// What came out, in the order of the attempts.
+        sizes: Vec<usize>,
+        /// What is deployed.
+        limit: usize,
+    },
     /// The queue is full.
     #[error("the queue holds its {capacity} requests; wait until some are done")]
     QueueFull {
@@ -235,6 +250,7 @@ impl PipelineError {
             | Self::InvalidInput { .. }
             | Self::UnsupportedOperators { .. }
             | Self::CircuitTooLarge { .. }
+            | Self::VerifierTooLarge { .. }
             | Self::OtherAnswer { .. }
             | Self::HiddenTensors
             | Self::Mock
@@ -242,6 +258,18 @@ impl PipelineError {
             | Self::NoModelCode(_)
             | Self::NoAdapter(_)
             | Self::OtherModel { .. } => FailureClass::BadInput,
+        }
+    }
+}
+
+/// What came out first, and what came of further attempts.
+fn sizes_text(sizes: &[usize]) -> String {
+    match sizes {
+        [] => "too many bytes".into(),
+        [only] => format!("{only} bytes"),
+        [first, others @ ..] => {
+            let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            format!("{first} bytes (with other parameters {others})")
         }
     }
 }

@@ -10,7 +10,7 @@ use zkinfer::{
         Input, Model,
         synthetic::{Graph, random_mlp, to_onnx},
     },
-    pipeline::{EZKLIntegration, ProofVerifier},
+    pipeline::{EZKLIntegration, PipelineError, ProofVerifier, integration::IntegrationConfig},
 };
 
 const SAMPLES: &[u8] = include_bytes!("../../models/digits/calibration.json");
@@ -157,4 +157,46 @@ fn many_lookups_leave_a_verifier_that_a_chain_takes() {
     let bundle = prove(&integration, &prepared, &tiny_input(1));
     let report = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, &Control::default()).unwrap();
     assert!(report.verdict().is_valid() && report.embedded_evm.is_some(), "{report:?}");
+}
+
+fn limited(most: usize, tuning: Tuning) -> (tempfile::TempDir, EZKLIntegration) {
+    let (dir, cache) = fresh_cache();
+    let config = IntegrationConfig { max_code_bytes: Some(most), ..IntegrationConfig::default() };
+    let backend = backend_with(&cache, EzklOptions::new().tuning(tuning));
+    (dir, EZKLIntegration::with_config(backend, cache, config).unwrap())
+}
+
+/// The forecast lets two columns pass, and the compiler's contract is larger than the chain takes: another circuit is made, whose
+/// contract is not, and it proves.
+#[test]
+fn a_verifier_that_comes_out_too_large_is_made_again_with_other_parameters() {
+    let ours = Tuning::Ours(Objective::Balanced);
+    let code = TINY.prepared.verifier.as_ref().unwrap().runtime_code.len();
+    let (_dir, integration) = limited(code - 1, ours);
+    let prepared = integration.prepare(&tiny_model(), &Control::default()).unwrap();
+    let smaller = prepared.verifier.as_ref().unwrap().runtime_code.len();
+    assert!(smaller < code, "{smaller} bytes, after {code}");
+    let columns = |artifacts: &Artifacts| artifacts.identity().details["run_args"]["num_inner_cols"].clone();
+    assert_eq!((columns(&TINY.prepared.artifacts), columns(&prepared.artifacts)), (2.into(), 1.into()));
+    assert_ne!(TINY.prepared.artifacts.model_id(), prepared.artifacts.model_id());
+    let bundle = prove(&integration, &prepared, &tiny_input(1));
+    let report = ProofVerifier::new(integration.backend(), &prepared).verify(&bundle, &Control::default()).unwrap();
+    assert!(report.verdict().is_valid() && report.embedded_evm.is_some(), "{report:?}");
+    // What fits is what it was.
+    let (_dir, integration) = limited(code, ours);
+    let same = integration.prepare(&tiny_model(), &Control::default()).unwrap();
+    assert_eq!(same.artifacts.model_id(), TINY.prepared.artifacts.model_id());
+}
+
+/// Where nothing smaller exists, every attempt's size is in the error, and nothing is left in the cache.
+#[test]
+fn a_verifier_that_fits_nowhere_is_an_error_with_its_sizes() {
+    let (_dir, integration) = limited(10_000, Tuning::Ours(Objective::Balanced));
+    let error = integration.prepare(&tiny_model(), &Control::default()).unwrap_err();
+    let PipelineError::VerifierTooLarge { sizes, limit: 10_000, .. } = &error else { panic!("{error}") };
+    assert!(sizes.len() > 1 && sizes.windows(2).all(|pair| pair[1] < pair[0]), "{sizes:?}");
+    let text = error.to_string();
+    assert!(sizes.iter().all(|size| text.contains(&size.to_string())), "{text}");
+    assert!(text.contains("10000") && text.contains("--optimize gas") && text.contains("--backend native"), "{text}");
+    assert_eq!(integration.status().cached_circuits, 0);
 }

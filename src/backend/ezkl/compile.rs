@@ -2,7 +2,7 @@
 
 use super::{
     COMPILED, EzklBackend, ONNX, SETTINGS, batch,
-    circuit::{Details, Figures, malformed_details, schema_of},
+    circuit::{Details, Figures, details, malformed_details, schema_of},
     options::{Objective, Tuning},
     protocol::{Calibrate, Compile, GenSettings, GenWitness, RunArgs, SettingsResult},
     samples::{Samples, is_batch},
@@ -14,6 +14,7 @@ use crate::{
     backend::{BackendError, Circuit, Control},
     model::Model,
 };
+use serde::Deserialize as _;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -41,22 +42,58 @@ struct Job<'a> {
 impl EzklBackend {
     pub(super) fn compile_model(&self, model: &Model, dir: &Path, control: &Control) -> Result<Circuit, BackendError> {
         validate::check(model)?;
-        let larger = batch::enlarge(model, self.options.batch)?;
-        let samples = Samples::of(&self.options, model, larger.inputs())?;
-        let onnx = dir.join(ONNX);
-        fs::write(&onnx, larger.canonical_onnx()).map_err(BackendError::io(&onnx))?;
-        let job = Job { backend: self, model: larger, samples, dir, control };
+        let job = self.job(model, dir, control)?;
         control.stage("choose circuit parameters");
         let details = match self.options.tuning {
             Tuning::Ours(objective) => job.tune(objective)?,
             Tuning::EzklDefault => job.let_ezkl_choose()?,
         };
         self.expect_accuracy(&details)?;
-        let schema = schema_of(&job.model, &details)?;
-        let json = |value: Result<serde_json::Value, _>| value.map_err(|error| malformed_details(&error));
-        let figures = json(serde_json::to_value(&details.figures))?;
-        Ok(Circuit { schema, details: json(serde_json::to_value(details))?, figures })
+        circuit_of(&job, details)
     }
+
+    /// After the verifier of `circuit` came out with `size` bytes of code, more than `limit`: another circuit with the same
+    /// scales, whose verifier ought to be smaller. What EZKL chose by itself is left as it is.
+    pub(super) fn compile_with_less_code(
+        &self,
+        model: &Model,
+        dir: &Path,
+        circuit: &Circuit,
+        (size, limit): (usize, usize),
+        control: &Control,
+    ) -> Result<Option<Circuit>, BackendError> {
+        let Tuning::Ours(objective) = self.options.tuning else { return Ok(None) };
+        let figures = Figures::deserialize(&circuit.figures).map_err(|error| malformed_details(&error))?;
+        let Some(expected) = figures.forecast.map(|forecast| forecast.verifier_bytes) else { return Ok(None) };
+        let before = details(&circuit.details)?;
+        control.stage("choose parameters of a smaller verifier");
+        let job = self.job(model, dir, control)?;
+        // As much smaller as it was too large; then whatever is smaller at all, since forecasts are a few percent off.
+        let enough = (u128::from(expected) * limit as u128 / size.max(1) as u128) as u64;
+        for most in [enough, expected.saturating_sub(1)] {
+            match job.tune_again(objective, &before, most) {
+                Ok(details) if self.expect_accuracy(&details).is_ok() => return circuit_of(&job, details).map(Some),
+                Ok(_) | Err(BackendError::Unsupported { .. } | BackendError::OutOfDomain(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn job<'a>(&'a self, model: &Model, dir: &'a Path, control: &'a Control) -> Result<Job<'a>, BackendError> {
+        let larger = batch::enlarge(model, self.options.batch)?;
+        let samples = Samples::of(&self.options, model, larger.inputs())?;
+        let onnx = dir.join(ONNX);
+        fs::write(&onnx, larger.canonical_onnx()).map_err(BackendError::io(&onnx))?;
+        Ok(Job { backend: self, model: larger, samples, dir, control })
+    }
+}
+
+fn circuit_of(job: &Job<'_>, details: Details) -> Result<Circuit, BackendError> {
+    let schema = schema_of(&job.model, &details)?;
+    let json = |value: Result<serde_json::Value, _>| value.map_err(|error| malformed_details(&error));
+    let figures = json(serde_json::to_value(&details.figures))?;
+    Ok(Circuit { schema, details: json(serde_json::to_value(details))?, figures })
 }
 
 impl Job<'_> {
@@ -85,11 +122,7 @@ impl Job<'_> {
     /// This project's choice: the cheapest scales that are accurate enough, each with its best circuit.
     fn tune(&self, objective: Objective) -> Result<Details, BackendError> {
         let calibrated = self.samples.given;
-        let needed = if calibrated { self.samples.magnitude_log2(&self.model)? } else { tuner::MAX_MAGNITUDE_LOG2 };
-        let magnitude_log2 = match objective {
-            Objective::Balanced => needed.max(tuner::MAX_MAGNITUDE_LOG2),
-            _ => needed,
-        };
+        let magnitude_log2 = self.magnitude_log2(objective)?;
         let bound = if calibrated { self.backend.options.error_bound() } else { self.backend.options.rough_bound() };
         let mut found: Option<Details> = None;
         for scales in self.samples.scales(objective) {
@@ -101,6 +134,7 @@ impl Job<'_> {
                 lookup_range: None,
                 // Finer scales are worth a circuit that is not much larger.
                 largest_k: found.as_ref().map_or(tuner::MAX_K, |found| (found.k + FINER_K).max(FINER_MIN_K)),
+                most_code: None,
             };
             let details = match (self.settle(ask), found) {
                 (Ok(details), _) => details,
@@ -116,6 +150,32 @@ impl Job<'_> {
             found = Some(details);
         }
         found.ok_or_else(no_circuit)
+    }
+
+    /// Real numbers of less than 2 to this are admitted everywhere.
+    fn magnitude_log2(&self, objective: Objective) -> Result<u32, BackendError> {
+        let given = self.samples.given;
+        let needed = if given { self.samples.magnitude_log2(&self.model)? } else { tuner::MAX_MAGNITUDE_LOG2 };
+        Ok(match objective {
+            Objective::Balanced => needed.max(tuner::MAX_MAGNITUDE_LOG2),
+            _ => needed,
+        })
+    }
+
+    /// The cheapest verifier at the scales of `before` that is expected to have at most so much code.
+    fn tune_again(&self, objective: Objective, before: &Details, most_code: u64) -> Result<Details, BackendError> {
+        let ask = Ask {
+            objective: Objective::Gas,
+            scales: (before.run_args.input_scale, before.run_args.param_scale),
+            magnitude_log2: self.magnitude_log2(objective)?,
+            batch: is_batch(self.backend.options.batch),
+            lookup_range: None,
+            largest_k: tuner::MAX_K,
+            most_code: Some(most_code),
+        };
+        let mut details = self.settle(ask)?;
+        details.figures.objective = Some(objective);
+        Ok(details)
     }
 
     /// Settings and circuit of an earlier choice, which a later one overwrote.

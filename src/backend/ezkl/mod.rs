@@ -203,6 +203,17 @@ impl ProvingBackend for EzklBackend {
         self.compile_model(model, dir, control)
     }
 
+    fn compile_with_less_code(
+        &self,
+        model: &Model,
+        dir: &Path,
+        circuit: &Circuit,
+        code: (usize, usize),
+        control: &Control,
+    ) -> Result<Option<Circuit>, BackendError> {
+        Self::compile_with_less_code(self, model, dir, circuit, code, control)
+    }
+
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
         let details = details(&circuit.details)?;
         // Without bound weights there are no keys, no model id, and nothing to register.

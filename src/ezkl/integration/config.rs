@@ -15,6 +15,9 @@ pub struct IntegrationConfig {
     pub srs: Option<PathBuf>,
     /// The most constraints that a circuit may have, beside the backend's own limit.
     pub max_constraints: Option<u64>,
+    /// The most bytes of code that a generated verifier may have, where the chain deploys fewer than
+    /// EIP-170's 24,576. Another limit can be another circuit.
+    pub max_code_bytes: Option<usize>,
     /// The most memory a proof may take, in kB.
     pub memory_limit_kb: Option<u64>,
 }

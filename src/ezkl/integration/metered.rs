@@ -63,6 +63,20 @@ impl ProvingBackend for Metered {
         Ok(circuit)
     }
 
+    fn compile_with_less_code(
+        &self,
+        model: &Model,
+        dir: &Path,
+        circuit: &Circuit,
+        code: (usize, usize),
+        control: &Control,
+    ) -> Result<Option<Circuit>, BackendError> {
+        let start = Instant::now();
+        let circuit = self.inner.compile_with_less_code(model, dir, circuit, code, control)?;
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).0 += start.elapsed();
+        Ok(circuit)
+    }
+
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
         let start = Instant::now();
         let keys = self.inner.setup(circuit, dir, control)?;

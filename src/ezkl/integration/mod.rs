@@ -12,10 +12,10 @@ pub use remote::{Contents, StoredArtifacts};
 use super::PipelineError;
 use crate::{
     backend::{
-        ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, ModelCode, Provenance, ProvingBackend,
-        SrsKind,
+        ArtifactIdentity, Artifacts, ArtifactsError, BackendError, Control, Keys, ModelCode, Provenance,
+        ProvingBackend, SrsKind,
     },
-    evm::{CompiledContract, Compiler},
+    evm::{CompiledContract, Compiler, EvmError},
     model::Model,
     storage::{Cache, Lease},
 };
@@ -36,6 +36,8 @@ const VERIFIER_SOL: &str = "verifier.sol";
 const VERIFIER_JSON: &str = "verifier.json";
 /// In artifacts that nobody can make again, because their setup drew a secret: they are never evicted.
 const DRAWN_SECRET: &str = "model.secret";
+/// How often a circuit is made anew because its verifier came out too large.
+const LESS_CODE_TRIES: usize = 2;
 /// Bumped when what is built from the same model changes.
 const RECIPE: u32 = 2;
 
@@ -250,20 +252,25 @@ impl EZKLIntegration {
     }
 
     fn build(&self, model: &Model, dir: &Path, control: &Control) -> Result<(), PipelineError> {
-        let circuit = self.backend.compile(model, dir, control)?;
-        let keys = self.backend.setup(&circuit, dir, control)?;
-        control.stage("the model's own code");
-        let code = match keys.adapter_id.is_zero() {
-            true => ModelCode::None,
-            false => self.backend.model_code(dir, control)?,
-        };
-        let verifier = match code {
-            ModelCode::Solidity { contract, source } => {
-                write(dir, VERIFIER_SOL, source.as_bytes())?;
-                Some(Compiler::discover()?.compile_named(&source, &contract)?)
-            }
-            ModelCode::Object { name, runtime_code, pages } => Some(object(&name, runtime_code, pages)?),
-            ModelCode::None => None,
+        let mut circuit = self.backend.compile(model, dir, control)?;
+        let mut sizes = Vec::new();
+        let (keys, verifier) = loop {
+            let keys = self.backend.setup(&circuit, dir, control)?;
+            control.stage("the model's own code");
+            let (size, limit) = match self.own_code(&keys, dir, control) {
+                Err(PipelineError::Evm(EvmError::ContractTooLarge { size, limit, .. })) => (size, limit),
+                code => break (keys, code?),
+            };
+            // What was forecast of its size was wrong, or nothing smaller was known to the forecast.
+            sizes.push(size);
+            let next = match sizes.len() {
+                1..=LESS_CODE_TRIES => {
+                    self.backend.compile_with_less_code(model, dir, &circuit, (size, limit), control)?
+                }
+                _ => None,
+            };
+            let backend = self.backend.capabilities().backend;
+            circuit = next.ok_or(PipelineError::VerifierTooLarge { backend, sizes: sizes.clone(), limit })?;
         };
         if let Some(contract) = &verifier {
             write(dir, VERIFIER_JSON, &to_file(contract))?;
@@ -285,6 +292,26 @@ impl EZKLIntegration {
         Provenance { onnx_hash: model.hash(), figures: circuit.figures }.write(dir)?;
         Artifacts::seal(dir, identity)?;
         Ok(())
+    }
+
+    /// The model's own code, from its keys in `dir`, compiled.
+    fn own_code(&self, keys: &Keys, dir: &Path, control: &Control) -> Result<Option<CompiledContract>, PipelineError> {
+        if keys.adapter_id.is_zero() {
+            return Ok(None);
+        }
+        match self.backend.model_code(dir, control)? {
+            ModelCode::Solidity { contract, source } => {
+                write(dir, VERIFIER_SOL, source.as_bytes())?;
+                let compiled = Compiler::discover()?.compile_named(&source, &contract)?;
+                let size = compiled.runtime_code.len();
+                match self.config.max_code_bytes {
+                    Some(limit) if size > limit => Err(EvmError::ContractTooLarge { contract, size, limit }.into()),
+                    _ => Ok(Some(compiled)),
+                }
+            }
+            ModelCode::Object { name, runtime_code, pages } => object(&name, runtime_code, pages).map(Some),
+            ModelCode::None => Ok(None),
+        }
     }
 
     fn open(&self, dir: &Path) -> Result<Prepared, PipelineError> {
@@ -309,6 +336,9 @@ impl EZKLIntegration {
         let recipe = self.backend.recipe(model);
         if !recipe.is_empty() {
             parts = format!("{parts} {recipe}");
+        }
+        if let Some(limit) = self.config.max_code_bytes {
+            parts = format!("{parts} code {limit}");
         }
         blake3::hash(parts.as_bytes()).to_hex().to_string()
     }

@@ -42,6 +42,8 @@ pub(super) struct Ask {
     pub(super) lookup_range: Option<(i64, i64)>,
     /// The largest circuit: 2 to this rows.
     pub(super) largest_k: u32,
+    /// The most code that the verifier may be expected to have, where a larger one was made already and could not be deployed.
+    pub(super) most_code: Option<u64>,
 }
 
 /// Parameters and the circuit they lead to.
@@ -144,8 +146,11 @@ fn candidates<E>(
             let made = measure(args)?;
             let needed = smallest_k_for_rows(made.num_rows);
             if needed <= k {
-                found.push(Choice { run_args: args, forecast: forecast(&args, &made) });
-                smallest = k;
+                let choice = Choice { run_args: args, forecast: forecast(&args, &made) };
+                if ask.most_code.is_none_or(|most| choice.forecast.verifier_bytes <= most) {
+                    found.push(choice);
+                    smallest = k;
+                }
                 break;
             }
             k = needed;
@@ -231,6 +236,7 @@ pub(super) mod tests {
             batch: false,
             lookup_range: None,
             largest_k: MAX_K,
+            most_code: None,
         }
     }
 
@@ -312,6 +318,20 @@ pub(super) mod tests {
         assert_eq!(small.run_args.num_inner_cols, 1);
         assert!(small.forecast.verifier_bytes <= MAX_CODE_BYTES);
         assert!(with(40).forecast.verifier_bytes > MAX_CODE_BYTES, "what fits nowhere is the compiler's error");
+    }
+
+    /// After a contract came out larger than forecast: only what is expected to be smaller is chosen, or nothing.
+    #[test]
+    fn a_verifier_that_came_out_too_large_is_not_chosen_again() {
+        let of = |most_code| {
+            let ask = Ask { most_code, ..ask(Objective::Gas) };
+            choose::<()>(&ask, |args| Ok(settings(100 * args.num_inner_cols as u64, 21))).unwrap()
+        };
+        let (first, two) = (of(None).unwrap(), pick(Objective::Balanced, |_| 100, 21).unwrap());
+        assert_eq!((first.run_args.num_inner_cols, two.run_args.num_inner_cols), (1, 2));
+        let smaller = of(Some(two.forecast.verifier_bytes - 1)).unwrap();
+        assert!(smaller.forecast.verifier_bytes < two.forecast.verifier_bytes);
+        assert_eq!(of(Some(first.forecast.verifier_bytes - 1)), None, "nothing is smaller than the smallest");
     }
 
     #[test]
