@@ -4,6 +4,7 @@ use crate::{
     onnx::{conv, ints, one_node, text, weights, window},
     world::{backend, digits, fresh_cache},
 };
+use prost::Message;
 use tract_onnx::pb;
 use zkinfer::{
     FailureClass,
@@ -52,10 +53,20 @@ fn windows_have_no_dilations() {
     refused(&Model::from_onnx(graph.finish(&y, &[1, 2, 2, 2])).unwrap(), &["dilations [2, 2]", "Conv_n0"]);
 }
 
+/// The second output of MaxPool: EZKL has no places.
+#[test]
+fn where_maxima_are_is_not_told() {
+    let mut graph = Graph::new(13, &[1, 1, 4, 4]);
+    let y = graph.node("MaxPool", &["x"], vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+    let mut proto =
+        pb::ModelProto::decode(&*graph.finish_with(&[(&y, &[1, 1, 2, 2]), ("places", &[1, 1, 2, 2])])).unwrap();
+    proto.graph.as_mut().unwrap().node[0].output.push("places".into());
+    refused(&Model::from_onnx(proto.encode_to_vec()).unwrap(), &["maxima of MaxPool", "MaxPool_n0"]);
+}
+
 /// EZKL wants strides in the file also where they are 1: the canonical file has them.
 #[test]
 fn what_a_file_may_leave_out_is_written() {
-    use prost::Message;
     let mut graph = Graph::new(13, &[1, 1, 6, 6]);
     let y = conv(&mut graph, vec![]);
     let model = Model::from_onnx(graph.finish(&y, &[1, 2, 4, 4])).unwrap();
@@ -112,7 +123,6 @@ fn numbers_that_are_not_finite_are_refused() {
 
 #[test]
 fn operators_of_other_domains_are_refused() {
-    use prost::Message;
     let mut proto = pb::ModelProto::decode(digits().canonical_onnx()).unwrap();
     proto.graph.as_mut().unwrap().node[0].domain = "com.example".into();
     let error = Model::from_onnx(proto.encode_to_vec()).unwrap_err().to_string();

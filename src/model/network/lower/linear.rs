@@ -22,6 +22,17 @@ impl Matrix {
     }
 }
 
+/// A tensor as matrices: their shape, and which of them each product of the result's leading axes reads.
+struct Matrices {
+    shape: [usize; 2],
+    at: Vec<usize>,
+}
+
+fn matrices(shape: &[usize], lead: &[usize]) -> Matrices {
+    let (own, matrix) = shape.split_at(shape.len() - 2);
+    Matrices { shape: [matrix[0], matrix[1]], at: crate::model::graph::broadcast_indices(own, lead) }
+}
+
 impl<'g> Lowering<'g> {
     /// `alpha * A * B + beta * C`.
     pub(super) fn gemm(&mut self, node: &'g Node) -> Lowered<usize> {
@@ -108,6 +119,12 @@ impl<'g> Lowering<'g> {
     }
 
     pub(super) fn mat_mul(&mut self, node: &'g Node) -> Lowered<usize> {
+        if let Some(lead) =
+            self.constant(node, 1).map(|tensor| tensor.shape()).and_then(<[usize]>::split_last_chunk::<2>)
+            && lead.0.iter().any(|&d| d != 1)
+        {
+            return self.several_matrices(node);
+        }
         if self.constant(node, 1).is_some() {
             let weights = self.matrix(node, 1)?.transposed();
             let (bias, wire) = (vec![0.0; weights.rows], self.wire(node, 0)?);
@@ -124,24 +141,39 @@ impl<'g> Lowering<'g> {
             return self.two_matrices(node, &a, &b);
         }
         // One product after the other, and all of them put together.
-        let count: usize = lead.iter().product();
-        let part = |wire: &Wire| {
-            let (own, matrix) = wire.shape.split_at(wire.shape.len() - 2);
-            (crate::model::graph::broadcast_indices(own, lead), [matrix[0], matrix[1]])
-        };
-        let ((left, m), (right, n)) = (part(&a), part(&b));
+        let (left, right) = (matrices(&a.shape, lead), matrices(&b.shape, lead));
         let mut products = Vec::new();
-        for at in 0..count {
-            let mut cut = |wire: &Wire, index: usize, shape: [usize; 2]| {
-                let first = index * shape[0] * shape[1];
-                let indices = (first..first + shape[0] * shape[1]).map(|i| i as u32).collect();
-                let step = self.copy(wire.step, shape.map(|d| d as u32).to_vec(), indices);
-                Wire { step, shape: shape.to_vec(), lazy: None }
-            };
-            let (left, right) = (cut(&a, left[at], m), cut(&b, right[at], n));
+        for (&i, &j) in left.at.iter().zip(&right.at) {
+            let (left, right) = (self.cut(&a, i, left.shape), self.cut(&b, j, right.shape));
             products.push(self.two_matrices(node, &left, &right)?);
         }
         self.joined(node, products, &made)
+    }
+
+    /// Constant matrices on the right, several: each has products of its own, which are put together.
+    fn several_matrices(&mut self, node: &'g Node) -> Lowered<usize> {
+        let (wire, numbers) = (self.wire(node, 0)?, self.floats(node, 1)?);
+        let made = self.shape(node.outputs[0]).to_vec();
+        let own = self.constant(node, 1).map(|tensor| tensor.shape().to_vec()).unwrap_or_default();
+        let lead = &made[..made.len() - 2];
+        let (left, right) = (matrices(&wire.shape, lead), matrices(&own, lead));
+        let [rows, columns] = right.shape;
+        let mut products = Vec::new();
+        for (&i, &j) in left.at.iter().zip(&right.at) {
+            let left = self.cut(&wire, i, left.shape);
+            let numbers = numbers[j * rows * columns..(j + 1) * rows * columns].to_vec();
+            let weights = Matrix { rows, columns, numbers }.transposed();
+            products.push(self.rows(node, &left, weights, vec![0.0; columns])?);
+        }
+        self.joined(node, products, &made)
+    }
+
+    /// Matrix number `index` of a tensor of them.
+    fn cut(&mut self, wire: &Wire, index: usize, shape: [usize; 2]) -> Wire {
+        let first = index * shape[0] * shape[1];
+        let indices = (first..first + shape[0] * shape[1]).map(|i| i as u32).collect();
+        let step = self.copy(wire.step, shape.map(|d| d as u32).to_vec(), indices);
+        Wire { step, shape: shape.to_vec(), lazy: None }
     }
 
     /// A constant matrix on the left: the same map of every column.

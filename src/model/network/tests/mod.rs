@@ -267,6 +267,24 @@ fn what_cannot_be_proven_is_named() {
     assert!(operator == "Gather" && reason.contains("places that the input decides"), "{reason}");
 }
 
+/// The places of the maxima are integers beside them: whoever reads those is refused, whoever does not is proven.
+#[test]
+fn where_maxima_are_is_refused() {
+    let file = |outputs: &[&str]| {
+        let file = File::of(17).floats("x", &["1", "1", "4", "4"]);
+        let file = file.node_with("MaxPool", &["x"], &["y", "places"], |writer| {
+            attribute(writer, "kernel_shape", vec![2, 2]);
+            attribute(writer, "strides", vec![2, 2]);
+        });
+        Model::from_onnx(outputs.iter().fold(file, |file, output| file.output(output)).bytes()).unwrap()
+    };
+    let error = Network::new(&file(&["y", "places"]), &Calibration::default()).unwrap_err();
+    let NetworkError::Lower(LowerError::Operator { operator, node, reason }) = &error else { panic!("{error}") };
+    assert_eq!((operator.as_str(), node.as_str()), ("MaxPool", "node of y"));
+    assert!(reason.contains("where its maxima are"), "{reason}");
+    assert!(Network::new(&file(&["y"]), &Calibration::default()).is_ok());
+}
+
 /// What the list of operators says is what is lowered: no other operator gets as far as a reason of its own.
 #[test]
 fn the_list_of_operators_is_the_one_that_is_lowered() {

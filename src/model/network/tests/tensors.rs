@@ -23,6 +23,14 @@ fn what_is_put_together() {
         let (at, updates) = (m.indices(&[1, 2], &[1, 0]), m.constant(&[1, 2], &[0.5, -0.5]));
         m.node("ScatterElements", &["x", &at, &updates], vec![("axis", 0.into())])
     });
+    check("MatMul with several constant matrices", &[2, 3, 4], BOTH, |m| {
+        let w = m.weights(&[2, 4, 5], 0.5);
+        m.node("MatMul", &["x", &w], vec![])
+    });
+    check("MatMul of one with several constant matrices", &[1, 3, 4], BOTH, |m| {
+        let w = m.weights(&[3, 4, 2], 0.5);
+        m.node("MatMul", &["x", &w], vec![])
+    });
     check("MatMul of stacks", &[2, 3, 4], BOTH, |m| {
         let turned = m.node("Transpose", &["x"], vec![("perm", ints(&[0, 2, 1]))]);
         m.node("MatMul", &["x", &turned], vec![])
