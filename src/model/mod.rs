@@ -4,6 +4,8 @@ mod extent;
 pub mod graph;
 mod input;
 mod lower;
+#[cfg(all(test, target_os = "linux"))]
+mod memory;
 pub mod mlp;
 pub mod network;
 mod onnx;
@@ -100,7 +102,9 @@ pub(crate) fn read_bounded(path: &std::path::Path, limit: u64) -> Result<Vec<u8>
     use std::io::Read;
     let io = |source| ModelError::Io { path: path.display().to_string(), source };
     let file = std::fs::File::open(path).map_err(io)?;
-    let mut bytes = Vec::new();
+    // What a regular file says that it has: no memory is asked for twice. A pipe says 0.
+    let expected = file.metadata().map_or(0, |about| about.len()).min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     // One byte more than allowed tells a file that is too large, even one that grows or has no size (a pipe).
     file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {

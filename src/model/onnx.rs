@@ -80,7 +80,7 @@ impl Model {
     /// As [`Model::read`].
     pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Self, ModelError> {
         let bytes = read_bounded(path, MAX_MODEL_BYTES)?;
-        Self::load(&bytes, Some(path.parent().unwrap_or(Path::new("."))), options)
+        Self::load(&Arc::new(bytes), Some(path.parent().unwrap_or(Path::new("."))), options)
     }
 
     /// Reads the bytes of an ONNX file, which has all of its weights in it.
@@ -88,7 +88,7 @@ impl Model {
     /// # Errors
     /// As [`Model::read`].
     pub fn from_onnx(bytes: Vec<u8>) -> Result<Self, ModelError> {
-        Self::from_onnx_with(&bytes, &ReadOptions::default())
+        Self::load(&Arc::new(bytes), None, &ReadOptions::default())
     }
 
     /// As [`Model::from_onnx`], with sizes for symbolic axes.
@@ -96,10 +96,10 @@ impl Model {
     /// # Errors
     /// As [`Model::read`].
     pub fn from_onnx_with(bytes: &[u8], options: &ReadOptions) -> Result<Self, ModelError> {
-        Self::load(bytes, None, options)
+        Self::load(&Arc::new(bytes.to_vec()), None, options)
     }
 
-    fn load(bytes: &[u8], folder: Option<&Path>, options: &ReadOptions) -> Result<Self, ModelError> {
+    fn load(bytes: &Arc<Vec<u8>>, folder: Option<&Path>, options: &ReadOptions) -> Result<Self, ModelError> {
         let dims = options.dims.iter().map(|(name, &size)| (name.clone(), usize::try_from(size).unwrap_or(usize::MAX)));
         let (graph, files) = graph::read(bytes, folder, &graph::Options { dims: dims.collect() })?;
         let info = |id: graph::ValueId| {
@@ -259,7 +259,7 @@ fn tract_tensor(element: Element, shape: &[usize], numbers: &Numbers) -> TractRe
 }
 
 /// BLAKE3 of everything that decides what a model is.
-fn hash(bytes: &[u8], files: &BTreeMap<String, std::rc::Rc<[u8]>>, options: &ReadOptions) -> String {
+fn hash(bytes: &[u8], files: &BTreeMap<String, Arc<Vec<u8>>>, options: &ReadOptions) -> String {
     let file = blake3::hash(bytes);
     if files.is_empty() && options.dims.is_empty() {
         return file.to_hex().to_string();

@@ -101,6 +101,14 @@ impl Graph {
         }
     }
 
+    /// Adds a constant of any element type, by ONNX's number, as the little-endian bytes that a file has of it.
+    pub fn packed(&mut self, shape: &[i64], data_type: i32, raw_data: Vec<u8>) -> String {
+        let name = format!("p{}", self.graph.initializer.len());
+        let tensor = pb::TensorProto { dims: shape.to_vec(), data_type, raw_data, ..Default::default() };
+        self.graph.initializer.push(pb::TensorProto { name: name.clone(), ..tensor });
+        name
+    }
+
     /// Adds a node and returns the name of its output. An operator of another domain is `domain:Operator`.
     pub fn node(&mut self, operator: &str, inputs: &[&str], attribute: Vec<pb::AttributeProto>) -> String {
         let name = format!("n{}", self.graph.node.len());

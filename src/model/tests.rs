@@ -393,15 +393,21 @@ fn many_nodes_end() {
         name = next;
     }
     assert_eq!(read(file.output(&name)).unwrap().graph().nodes().len(), 20_000);
-    let mut file = File::of(17).domain("local", 1).floats("x", &["1"]);
-    for at in 0..30 {
-        let inner = format!("local:f{}", at + 1);
-        let body = [node(&inner, &["a"], &["b"], |_| {}), node(&inner, &["b"], &["r"], |_| {})];
-        file = file.function(&format!("f{at}"), &["a"], &["r"], &body, 17);
-    }
-    let last = [node("Neg", &["a"], &["r"], |_| {})];
-    let file = file.function("f30", &["a"], &["r"], &last, 17);
-    assert!(refusal(file.node("local:f0", &["x"], "y").output("y")).contains("more than 1000000"));
+    // Functions of two calls each, so many levels deep.
+    let nested = |levels: usize| {
+        let mut file = File::of(17).domain("local", 1).floats("x", &["1"]);
+        for at in 0..levels {
+            let inner = format!("local:f{}", at + 1);
+            let body = [node(&inner, &["a"], &["b"], |_| {}), node(&inner, &["b"], &["r"], |_| {})];
+            file = file.function(&format!("f{at}"), &["a"], &["r"], &body, 17);
+        }
+        let last = [node("Neg", &["a"], &["r"], |_| {})];
+        let file = file.function(&format!("f{levels}"), &["a"], &["r"], &last, 17);
+        file.node("local:f0", &["x"], "y").output("y")
+    };
+    assert_eq!(read(nested(10)).unwrap().graph().nodes().len(), 1 << 10);
+    // Counted, not walked over.
+    assert!(refusal(nested(30)).contains("more than 4000000"));
 }
 
 #[test]

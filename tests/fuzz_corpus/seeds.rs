@@ -317,6 +317,7 @@ fn onnx() -> Seeds {
         ("ok-recurrent", recurrent()),
         ("ok-trees", trees()),
         ("ok-attention", attention()),
+        ("ok-narrow", narrow()),
         ("bad-unknown-operator", one_node("Nonsense")),
         ("bad-huge-weights", shaped(&[1 << 40, 1 << 20])),
         ("bad-large-weights", shaped(&[1 << 16, 1 << 16])),
@@ -341,6 +342,19 @@ fn convolutions() -> Vec<u8> {
     let w = graph.constant(&[18, 3], &some(54));
     let y = graph.node("MatMul", &[&y, &w], vec![]);
     graph.finish(&y, &[1, 3])
+}
+
+/// Weights of 8 bits with a scale for each column, turned round, and of 16 bits.
+fn narrow() -> Vec<u8> {
+    let mut graph = Graph::new(17, &[1, 3]);
+    let (q, scales) =
+        (graph.packed(&[4, 3], 3, (250..255).chain(0..7).collect()), graph.constant(&[3], &[0.5, 0.25, 2.0]));
+    let w = graph.node("DequantizeLinear", &[&q, &scales], vec![int("axis", 1)]);
+    let w = graph.node("Transpose", &[&w], vec![ints("perm", &[1, 0])]);
+    let y = graph.node("MatMul", &["x", &w], vec![]);
+    let halves = graph.packed(&[4, 2], 10, [0, 0x3c, 0, 0xc0].repeat(4));
+    let y = graph.node("MatMul", &[&y, &halves], vec![]);
+    graph.finish(&y, &[1, 2])
 }
 
 fn recurrent() -> Vec<u8> {

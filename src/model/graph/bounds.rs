@@ -6,7 +6,7 @@ use super::{
 };
 
 fn error(bytes: &[u8]) -> GraphError {
-    read(bytes, None, &Options::default()).map(|_| ()).unwrap_err()
+    read(&bytes.to_vec().into(), None, &Options::default()).map(|_| ()).unwrap_err()
 }
 
 fn text(file: File) -> String {
@@ -25,10 +25,10 @@ fn small() -> File {
 #[test]
 fn no_cut_of_a_file_is_another_model() {
     let bytes = small().bytes();
-    let whole = read(&bytes, None, &Options::default()).unwrap().0.to_onnx();
+    let whole = read(&bytes.clone().into(), None, &Options::default()).unwrap().0.to_onnx();
     for length in 0..bytes.len() {
         // What is cut off after the graph lacks the operator set alone.
-        if let Ok((graph, _)) = read(&bytes[..length], None, &Options::default()) {
+        if let Ok((graph, _)) = read(&bytes[..length].to_vec().into(), None, &Options::default()) {
             assert_eq!(graph.to_onnx(), whole, "{length} of {} bytes", bytes.len());
         }
     }
@@ -42,8 +42,8 @@ fn outputs_have_names_of_their_own() {
         File::of(17).floats("x", &["1"]).output("x"),
         File::of(17).floats("x", &["1"]).node("Relu", &["x"], "y").output("y").output("y"),
     ] {
-        let graph = read(&file.bytes(), None, &Options::default()).unwrap().0;
-        let again = read(&graph.to_onnx(), None, &Options::default()).unwrap().0;
+        let graph = read(&file.bytes().into(), None, &Options::default()).unwrap().0;
+        let again = read(&graph.to_onnx().into(), None, &Options::default()).unwrap().0;
         assert_eq!(again.to_onnx(), graph.to_onnx());
     }
 }
@@ -56,8 +56,8 @@ fn no_changed_byte_panics() {
         for change in [0x01, 0x80, 0xff] {
             let mut changed = bytes.clone();
             changed[at] ^= change;
-            if let Ok((graph, _)) = read(&changed, None, &Options::default()) {
-                let again = read(&graph.to_onnx(), None, &Options::default()).unwrap().0;
+            if let Ok((graph, _)) = read(&changed.into(), None, &Options::default()) {
+                let again = read(&graph.to_onnx().into(), None, &Options::default()).unwrap().0;
                 assert_eq!(again.to_onnx(), graph.to_onnx(), "byte {at} changed by {change}");
             }
         }

@@ -4,6 +4,7 @@ use super::{
     Graph, Input, Node, Operand, Value, ValueId,
     build::Builder,
     operators::{Attribute, Attributes, Operator},
+    settle::settle,
     tensor::{Element, Numbers, Tensor, TensorType},
     wire::Writer,
 };
@@ -31,12 +32,15 @@ impl Builder {
         let mut given = HashSet::new();
         let inputs: HashSet<ValueId> = self.inputs.iter().map(|input| input.value).collect();
         let mut taken: HashSet<String> = inputs.iter().map(|id| self.values[id.0].name.clone()).collect();
+        let mut again: HashMap<&str, usize> = HashMap::new();
         let mut ids = Vec::new();
-        for (name, operand) in names.iter().zip(outputs) {
+        for (&name, operand) in names.iter().zip(outputs) {
             // A file may give an input out, or the same tensor twice; here every tensor has a name of its own.
-            let mut own = (*name).to_owned();
+            let mut own = name.to_owned();
             while !taken.insert(own.clone()) {
-                own.push('~');
+                let times = again.entry(name).or_default();
+                own = if *times == 0 { format!("{name}~") } else { format!("{name}~{times}") };
+                *times += 1;
             }
             let id = match operand {
                 Operand::Value(id) if !inputs.contains(&id) && given.insert(id) => id,
@@ -47,6 +51,7 @@ impl Builder {
             ids.push(id);
         }
         self.drop_dead(&ids);
+        settle(&mut self.nodes);
         self.name_values(&ids);
         let mut graph = Graph {
             values: self.values,
@@ -79,21 +84,32 @@ impl Builder {
 
     /// Integer inputs that are only ever made floats are floats from the start: exact up to 2^24.
     fn take_integers_as_floats(&mut self, outputs: &mut [Operand]) {
-        let is = |operand: &Operand, id: ValueId| matches!(operand, Operand::Value(found) if *found == id);
-        let mut replaced: HashMap<ValueId, ValueId> = HashMap::new();
-        for input in &self.inputs {
-            let id = input.value;
-            if self.values[id.0].kind.element.is_float() || outputs.iter().any(|operand| is(operand, id)) {
-                continue;
+        let value = |operand: &Operand| match operand {
+            Operand::Value(id) => Some(*id),
+            Operand::Constant(_) => None,
+        };
+        let leaving: HashSet<ValueId> = outputs.iter().filter_map(value).collect();
+        let integers = self.inputs.iter().map(|input| input.value);
+        let integers = integers.filter(|id| !self.values[id.0].kind.element.is_float() && !leaving.contains(id));
+        // By input, what its readers make as long as all of them make floats.
+        let mut readers: HashMap<ValueId, Option<Vec<ValueId>>> = integers.map(|id| (id, Some(Vec::new()))).collect();
+        for node in &self.nodes {
+            let to_float =
+                node.operator == Operator::Cast && node.attributes.int("to") == Some(Element::Float32.onnx());
+            for id in node.inputs.iter().flatten().filter_map(value) {
+                match readers.get_mut(&id) {
+                    Some(Some(made)) if to_float => made.push(node.outputs[0]),
+                    Some(other) => *other = None,
+                    None => {}
+                }
             }
-            let readers =
-                || self.nodes.iter().filter(|node| node.inputs.iter().flatten().any(|operand| is(operand, id)));
-            let to_float = |node: &Node| {
-                node.operator == Operator::Cast && node.attributes.int("to") == Some(Element::Float32.onnx())
-            };
-            if readers().next().is_some() && readers().all(to_float) {
-                replaced.extend(readers().map(|node| (node.outputs[0], id)));
+        }
+        let mut replaced: HashMap<ValueId, ValueId> = HashMap::new();
+        for (id, made) in readers {
+            let made = made.unwrap_or_default();
+            if !made.is_empty() {
                 self.values[id.0].kind.element = Element::Float32;
+                replaced.extend(made.into_iter().map(|made| (made, id)));
             }
         }
         let replace = |operand: &mut Operand| {

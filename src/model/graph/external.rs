@@ -1,44 +1,57 @@
 //! Weights in other files, which lie beside the model: nothing outside of its folder is opened.
 
-use super::GraphError;
+use super::{GraphError, bytes::Bytes};
 use std::{
-    borrow::Cow,
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Read,
     path::{Component, Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 /// Bytes that all files beside a model may have together.
 const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// The files that a model's tensors may be in. Every file is read once, whole, so that what is hashed is what is used.
+/// The files that a model's tensors may be in: its own, and those beside it. Every file is read once, whole, so that what is
+/// hashed is what is used, and tensors share its memory.
 #[derive(Debug)]
 pub(super) struct Files {
+    model: Arc<Vec<u8>>,
     folder: Option<PathBuf>,
-    read: RefCell<BTreeMap<String, Rc<[u8]>>>,
+    read: RefCell<BTreeMap<String, Arc<Vec<u8>>>>,
+    masks: RefCell<BTreeSet<String>>,
 }
 
 impl Files {
-    /// For a model that is no file.
-    pub(super) fn none() -> Self {
-        Self { folder: None, read: RefCell::default() }
+    /// For a model of these bytes, whose other files are in `folder`, if it has any.
+    pub(super) fn of(model: &Arc<Vec<u8>>, folder: Option<&Path>) -> Self {
+        let folder = folder.map(Path::to_owned);
+        Self { model: model.clone(), folder, read: RefCell::default(), masks: RefCell::default() }
     }
 
-    /// For a model in this folder.
-    pub(super) fn beside(folder: &Path) -> Self {
-        Self { folder: Some(folder.to_owned()), read: RefCell::default() }
+    /// A slice of the model's own bytes, shared.
+    pub(super) fn share(&self, slice: &[u8]) -> Bytes {
+        Bytes::within(&self.model, slice)
+    }
+
+    /// Remembers that a tensor has minus infinity for what takes no part.
+    pub(super) fn note_mask(&self, tensor: &str) {
+        self.masks.borrow_mut().insert(tensor.to_owned());
+    }
+
+    /// The names of such tensors.
+    pub(super) fn masks(&self) -> Vec<String> {
+        self.masks.borrow().iter().cloned().collect()
     }
 
     /// What was read, by location.
-    pub(super) fn into_contents(self) -> BTreeMap<String, Rc<[u8]>> {
+    pub(super) fn into_contents(self) -> BTreeMap<String, Arc<Vec<u8>>> {
         self.read.into_inner()
     }
 
     /// The bytes of a tensor whose `external_data` this is.
-    pub(super) fn read(&self, tensor: &str, entries: &[(&str, &str)]) -> Result<Cow<'static, [u8]>, GraphError> {
+    pub(super) fn read(&self, tensor: &str, entries: &[(&str, &str)]) -> Result<Bytes, GraphError> {
         let refuse = |reason: String| GraphError::tensor(tensor, reason);
         let entry = |key: &str| entries.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
         let number = |key: &str| match entry(key) {
@@ -53,15 +66,13 @@ impl Files {
         let location = entry("location").ok_or_else(|| refuse("is in another file, which is not named".into()))?;
         let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
         let file = self.file(tensor, location)?;
-        let end = length.map_or(Some(file.len()), |length| offset.checked_add(length));
-        let bytes = end.and_then(|end| file.get(offset..end));
-        let bytes = bytes.ok_or_else(|| {
+        let bytes = Bytes::piece(&file, offset, length.unwrap_or(file.len().saturating_sub(offset)));
+        bytes.ok_or_else(|| {
             refuse(format!("is at bytes {offset} and on of `{location}`, which has only {} bytes", file.len()))
-        })?;
-        Ok(Cow::Owned(bytes.to_vec()))
+        })
     }
 
-    fn file(&self, tensor: &str, location: &str) -> Result<Rc<[u8]>, GraphError> {
+    fn file(&self, tensor: &str, location: &str) -> Result<Arc<Vec<u8>>, GraphError> {
         if let Some(file) = self.read.borrow().get(location) {
             return Ok(file.clone());
         }
@@ -72,7 +83,7 @@ impl Files {
             ))
         })?;
         let left = MAX_BYTES - self.read.borrow().values().map(|file| file.len() as u64).sum::<u64>();
-        let bytes: Rc<[u8]> = open(folder, location, left).map_err(refuse)?.into();
+        let bytes = Arc::new(open(folder, location, left).map_err(refuse)?);
         self.read.borrow_mut().insert(location.to_owned(), bytes.clone());
         Ok(bytes)
     }
@@ -132,7 +143,7 @@ mod tests {
     use super::*;
 
     fn read(folder: &Path, location: &str) -> Result<usize, String> {
-        let files = Files::beside(folder);
+        let files = Files::of(&Arc::default(), Some(folder));
         let read = files.read("w", &[("location", location), ("offset", "1"), ("length", "2")]);
         read.map(|bytes| bytes.len()).map_err(|error| error.to_string())
     }
@@ -181,7 +192,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("weights"), b"12").unwrap();
         assert!(read(folder.path(), "weights").unwrap_err().contains("only 2 bytes"));
-        let files = Files::none();
+        let files = Files::of(&Arc::default(), None);
         assert!(files.read("w", &[("location", "weights")]).unwrap_err().to_string().contains("beside the model"));
     }
 }

@@ -2,12 +2,16 @@
 
 use super::{
     GraphError,
+    bytes::Bytes,
+    element::Element,
     external::Files,
+    packed::{Encoding, Packed},
     proto,
     small::SmallFloat,
-    tensor::{Element, Numbers, Tensor, checked_elements},
+    tensor::{Numbers, Tensor, checked_elements},
+    wire::{Field, MAX_INTS},
 };
-use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Integers of a tensor in other forms than bytes: too many for a file's size are no integers of weights.
 fn dims(name: &str, dims: &[i64]) -> Result<Vec<usize>, GraphError> {
@@ -16,16 +20,20 @@ fn dims(name: &str, dims: &[i64]) -> Result<Vec<usize>, GraphError> {
     shape.ok_or_else(|| GraphError::tensor(name, format!("has the impossible shape {dims:?}")))
 }
 
-/// Reads a tensor's numbers.
+/// Reads a tensor. Its numbers stay as the file has them, and share its memory where they can.
 pub(super) fn tensor(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Result<Tensor, GraphError> {
-    let tensor = stored(proto, name, files)?.with_masks();
+    let tensor = stored(proto, name, files)?;
+    if let Some(mask) = tensor.as_mask() {
+        files.note_mask(name);
+        return Ok(mask);
+    }
     tensor.expect_finite(name)?;
     Ok(tensor)
 }
 
 /// Floats of an attribute in which NaN is no number but a mark, which the caller takes out.
 pub(super) fn marked(proto: &proto::Tensor<'_>, name: &str) -> Result<Vec<f32>, GraphError> {
-    let tensor = stored(proto, name, &Files::none())?;
+    let tensor = stored(proto, name, &Files::of(&Arc::default(), None))?;
     tensor.as_floats().map(<[f32]>::to_vec).ok_or_else(|| GraphError::tensor(name, "holds no floats"))
 }
 
@@ -34,111 +42,85 @@ fn stored(proto: &proto::Tensor<'_>, name: &str, files: &Files) -> Result<Tensor
     let shape = dims(name, &proto.dims)?;
     let element =
         Element::from_onnx(proto.element).map_err(|what| refuse(format!("holds {what}, which is not read")))?;
+    let encoding = match (proto.element, SmallFloat::from_onnx(proto.element)) {
+        (_, Some(small)) => Encoding::Small(small),
+        (10, _) => Encoding::Float16,
+        (16, _) => Encoding::BFloat16,
+        (11, _) => Encoding::Float64,
+        _ if element.is_float() => Encoding::Float32,
+        _ => Encoding::Integers(element),
+    };
     let count = shape.iter().product();
     let bytes = match proto.raw {
         _ if proto.external => Some(files.read(name, &proto.location)?),
-        Some(raw) => Some(Cow::Borrowed(raw)),
+        Some(raw) => Some(files.share(raw)),
         None => None,
     };
-    let numbers = match bytes {
-        Some(bytes) => from_raw(proto.element, element, &bytes, count).map_err(refuse)?,
-        None => from_lists(proto, element, count)?,
+    let bytes = match bytes {
+        Some(bytes) => bytes,
+        None => from_lists(proto, &encoding, files)?,
     };
-    let found = match &numbers {
-        Numbers::Floats(numbers) => numbers.len(),
-        Numbers::Ints(numbers) => numbers.len(),
-    };
-    if found != count {
-        return Err(refuse(format!("has the shape {shape:?} and {found} numbers")));
-    }
-    Ok(Tensor::new(element, shape, numbers))
-}
-
-/// Little-endian bytes.
-fn from_raw(onnx: i64, element: Element, bytes: &[u8], count: usize) -> Result<Numbers, String> {
-    if element.is_narrow() {
-        return narrow(element, bytes.iter().copied(), count);
-    }
-    if let Some(small) = SmallFloat::from_onnx(onnx) {
-        return few_bits(small, bytes.iter().copied(), count);
-    }
-    let width = match onnx {
-        10 | 16 => 2,
-        11 => 8,
-        _ => element.width(),
-    };
+    let bytes = spread(bytes, &encoding, count).map_err(refuse)?;
+    let width = encoding.width();
     if count.checked_mul(width) != Some(bytes.len()) {
-        return Err(format!("has {} bytes where its shape needs {count} times {width}", bytes.len()));
+        let found = if proto.raw.is_some() || proto.external {
+            format!("has {} bytes where its shape needs {count} times {width}", bytes.len())
+        } else {
+            format!("has the shape {shape:?} and {} numbers", bytes.len() / width)
+        };
+        return Err(refuse(found));
     }
-    fn map<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-        bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
-    }
-    Ok(match (onnx, element) {
-        (10, _) => Numbers::Floats(map(bytes, |b| half(u16::from_le_bytes(b)))),
-        (16, _) => Numbers::Floats(map(bytes, |b| brain(u16::from_le_bytes(b)))),
-        (11, _) => Numbers::Floats(map(bytes, |b| f64::from_le_bytes(b) as f32)),
-        (_, Element::Float32) => Numbers::Floats(map(bytes, f32::from_le_bytes)),
-        (_, Element::Bool) => Numbers::Ints(map(bytes, |[b]| (b != 0).into())),
-        (_, Element::Int8) => Numbers::Ints(map(bytes, |b| i8::from_le_bytes(b).into())),
-        (_, Element::Uint8) => Numbers::Ints(map(bytes, |[b]| b.into())),
-        (_, Element::Int16) => Numbers::Ints(map(bytes, |b| i16::from_le_bytes(b).into())),
-        (_, Element::Uint16) => Numbers::Ints(map(bytes, |b| u16::from_le_bytes(b).into())),
-        (_, Element::Int32) => Numbers::Ints(map(bytes, |b| i32::from_le_bytes(b).into())),
-        (_, Element::Uint32) => Numbers::Ints(map(bytes, |b| u32::from_le_bytes(b).into())),
-        // Read above.
-        (_, Element::Int4 | Element::Uint4 | Element::Int2 | Element::Uint2) => Numbers::Ints(Vec::new()),
-        (_, Element::Int64 | Element::Uint64) => Numbers::Ints(map(bytes, i64::from_le_bytes)),
-    })
+    Ok(Tensor::packed(shape, Packed::new(bytes, encoding)))
 }
 
-/// Several integers in a byte, the first in its lowest bits.
-fn narrow(element: Element, bytes: impl Iterator<Item = u8>, count: usize) -> Result<Numbers, String> {
-    let bits = if matches!(element, Element::Int4 | Element::Uint4) { 4 } else { 2 };
+/// Numbers of fewer bits than a byte, of which a file has several in one, the first in its lowest bits: one in each.
+fn spread(bytes: Bytes, encoding: &Encoding, count: usize) -> Result<Bytes, String> {
+    let bits = match encoding {
+        Encoding::Integers(Element::Int4 | Element::Uint4) | Encoding::Small(SmallFloat::E2m1) => 4,
+        Encoding::Integers(Element::Int2 | Element::Uint2) => 2,
+        _ => return Ok(bytes),
+    };
     let each = 8 / bits;
-    let numbers = bytes.flat_map(|byte| (0..each).map(move |at| i64::from(byte >> (at * bits))));
-    let mut numbers: Vec<i64> = numbers.map(|number| element.wrap(number)).collect();
-    if numbers.len() != count.div_ceil(each) * each {
-        return Err(format!("has {} bytes where its shape needs {count} of {each} in a byte", numbers.len() / each));
+    if bytes.len() != count.div_ceil(each) {
+        return Err(format!("has {} bytes where its shape needs {count} of {each} in a byte", bytes.len()));
     }
-    numbers.truncate(count);
-    Ok(Numbers::Ints(numbers))
+    let numbers = bytes.iter().flat_map(|byte| (0..each).map(move |at| byte >> (at * bits) & ((1 << bits) - 1)));
+    let numbers = numbers.take(count);
+    Ok(Bytes::own(match encoding {
+        // The low byte of the number in two's complement.
+        Encoding::Integers(element) => numbers.map(|number| element.wrap(number.into()) as u8).collect(),
+        _ => numbers.collect(),
+    }))
 }
 
-/// Floats of 8 bits, or of 4: two in a byte, the first in its lower half.
-fn few_bits(small: SmallFloat, bytes: impl Iterator<Item = u8>, count: usize) -> Result<Numbers, String> {
-    let each = 8 / small.bits();
-    let part = |byte: u8, at: usize| if each == 1 { byte } else { byte >> (4 * at) & 15 };
-    let mut numbers: Vec<f32> = bytes.flat_map(|byte| (0..each).map(move |at| small.decode(part(byte, at)))).collect();
-    if numbers.len() != count.div_ceil(each) * each {
-        return Err(format!("has {} bytes where its shape needs {count} of {each} in a byte", numbers.len() / each));
+/// Typed lists, in the encoding of raw bytes. What has no list of its own lies in `int32_data`, as its bits.
+fn from_lists(proto: &proto::Tensor<'_>, encoding: &Encoding, files: &Files) -> Result<Bytes, GraphError> {
+    let own = match encoding {
+        Encoding::Float32 => Some(4),
+        Encoding::Float64 => Some(10),
+        _ => None,
+    };
+    let is_own = |number: u32| own.map_or(![4, 10].contains(&number), |own| number == own);
+    let fields: Vec<Field<'_>> =
+        proto.typed.iter().filter(|(number, _)| is_own(*number)).map(|&(_, field)| field).collect();
+    if let (&[Field::Bytes(packed)], Some(_)) = (&fields[..], own) {
+        return Ok(files.share(packed));
     }
-    numbers.truncate(count);
-    Ok(Numbers::Floats(numbers))
-}
-
-/// Typed lists: half precision lies in `int32_data`, as its bits.
-fn from_lists(proto: &proto::Tensor<'_>, element: Element, count: usize) -> Result<Numbers, GraphError> {
-    let (mut floats, mut doubles, mut ints) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, field) in &proto.typed {
-        match number {
-            4 => field.push_floats(&mut floats)?,
-            10 => field.push_doubles(&mut doubles)?,
-            _ => field.push_ints(&mut ints)?,
+    let width = encoding.width();
+    let mut bytes = Vec::new();
+    for field in fields {
+        let most = MAX_INTS.saturating_sub(bytes.len() / width);
+        match own {
+            Some(4) => field.each_float(|word| bytes.extend(word))?,
+            Some(_) => field.each_double(|word| bytes.extend(word))?,
+            None => field.each_int(most, |number| {
+                let is_truth = *encoding == Encoding::Integers(Element::Bool);
+                let number = if is_truth { (number != 0).into() } else { number };
+                bytes.extend_from_slice(&number.to_le_bytes()[..width]);
+            })?,
         }
     }
-    if let Some(small) = SmallFloat::from_onnx(proto.element) {
-        let bytes = ints.into_iter().map(|byte| byte as u8);
-        return few_bits(small, bytes, count).map_err(|reason| GraphError::tensor(proto.name, reason));
-    }
-    Ok(match (proto.element, element) {
-        (10, _) => Numbers::Floats(ints.into_iter().map(|bits| half(bits as u16)).collect()),
-        (16, _) => Numbers::Floats(ints.into_iter().map(|bits| brain(bits as u16)).collect()),
-        (11, _) => Numbers::Floats(doubles.into_iter().map(|x| x as f32).collect()),
-        (_, Element::Float32) => Numbers::Floats(floats),
-        _ if element.is_narrow() => narrow(element, ints.into_iter().map(|byte| byte as u8), count)
-            .map_err(|reason| GraphError::tensor(proto.name, reason))?,
-        _ => Numbers::Ints(ints),
-    })
+    Ok(Bytes::own(bytes))
 }
 
 /// A coordinate list, made dense.
@@ -187,41 +169,13 @@ pub(super) fn attribute(value: &proto::Value<'_>, label: &str, files: &Files) ->
     }
 }
 
-/// IEEE 754 binary16.
-pub(in crate::model) fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) =
-        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
-    match exponent {
-        // Subnormal: a multiple of 2^-24, which binary32 has exactly.
-        0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
-        0x1f => f32::from_bits(sign | 0xff << 23 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
-}
-
-/// bfloat16: the upper half of a binary32.
-pub(super) fn brain(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn half_precision_is_exact() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x8000, -0.0)]
-        {
-            assert_eq!(half(bits).to_bits(), f32::to_bits(value));
-        }
-        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
-        assert_eq!(brain(0x3fc0), 1.5);
-    }
-
-    #[test]
     fn shapes_and_numbers_have_to_agree() {
-        let files = Files::none();
+        let files = Files::of(&Arc::default(), None);
         let proto = |dims: &[i64], raw: &'static [u8]| proto::Tensor {
             dims: dims.to_vec(),
             element: 1,

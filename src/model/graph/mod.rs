@@ -4,40 +4,47 @@
 //! mean in operator set 17, and nothing is left that was only about shapes or constants: such nodes are computed while the
 //! file is read (`build`). [`Graph::to_onnx`] writes it as ONNX again, for backends that read files.
 //!
-//! `proto` and `wire` decode, `load` and `external` read tensors, `scope` finds what an output needs, `build` walks over
+//! `proto` and `wire` decode, `load` and `external` read tensors, whose numbers `store` keeps packed, `scope` finds what an output needs, `build` walks over
 //! that, `normalize` turns operators of every version and those that are sums of others into canonical ones, `infer` knows
 //! their shapes, `fold` computes with constants, `emit` writes.
 
 #[cfg(test)]
 mod bounds;
 mod build;
+mod bytes;
 mod call;
+mod element;
 mod emit;
 mod error;
 mod external;
 mod fold;
+mod half;
 mod infer;
 mod inputs;
 mod labels;
 mod load;
 mod normalize;
 mod operators;
+mod packed;
 mod proto;
 mod scope;
+mod settle;
 mod small;
+mod store;
 mod tensor;
 #[cfg(test)]
 pub(in crate::model) mod testing;
 mod wire;
 
+pub use element::Element;
 pub use error::GraphError;
-pub(in crate::model) use load::half;
+pub(in crate::model) use half::half;
 pub use operators::{Attribute, Attributes, Operator};
 pub(in crate::model) use tensor::broadcast_indices;
-pub use tensor::{Element, MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
+pub use tensor::{MAX_ELEMENTS, MAX_RANK, Numbers, Tensor, TensorType};
 pub(in crate::model) use tensor::{positions, strides};
 
-use std::{collections::BTreeMap, path::Path, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// The versions of ONNX's default operator set that are read.
 pub const OPERATOR_SETS: std::ops::RangeInclusive<i64> = 6..=28;
@@ -131,11 +138,11 @@ pub struct Options {
 }
 
 /// A graph with the files beside the model that its weights are in, by location.
-pub(super) type Read = (Graph, BTreeMap<String, Rc<[u8]>>);
+pub(super) type Read = (Graph, BTreeMap<String, Arc<Vec<u8>>>);
 
 /// Reads an ONNX file's bytes; `folder` is where its external data may be, `None` when it has none.
-pub(super) fn read(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Read, GraphError> {
-    let files = folder.map_or_else(external::Files::none, external::Files::beside);
+pub(super) fn read(bytes: &Arc<Vec<u8>>, folder: Option<&Path>, options: &Options) -> Result<Read, GraphError> {
+    let files = external::Files::of(bytes, folder);
     let model = proto::Model::decode(bytes)?;
     let graph = build::build(&model, &files, options)?;
     Ok((graph, files.into_contents()))

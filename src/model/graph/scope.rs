@@ -6,10 +6,15 @@ use std::{
     collections::{BinaryHeap, HashMap, HashSet},
 };
 
+/// The nodes that some outputs need, each after those that it reads, otherwise in the file's order; and which of its own outputs
+/// somebody reads.
+#[derive(Debug)]
+pub(super) struct Plan(pub(super) Vec<(usize, Vec<bool>)>);
+
 /// Where every name of a graph comes from.
 #[derive(Debug)]
 pub(super) struct Names<'g, 'a> {
-    pub(super) nodes: &'g [proto::Node<'a>],
+    nodes: &'g [proto::Node<'a>],
     producers: HashMap<&'a str, usize>,
 }
 
@@ -38,12 +43,8 @@ impl<'g, 'a> Names<'g, 'a> {
         Ok(Self { nodes, producers })
     }
 
-    /// The nodes that `outputs` need, each after those that it reads, otherwise in the file's order; and the tensors that
-    /// somebody reads.
-    pub(super) fn live(
-        &self,
-        outputs: impl Iterator<Item = &'a str>,
-    ) -> Result<(Vec<usize>, HashSet<&'a str>), GraphError> {
+    /// What `outputs` need.
+    pub(super) fn plan(&self, outputs: impl Iterator<Item = &'a str>) -> Result<Plan, GraphError> {
         let mut used: HashSet<&'a str> = HashSet::new();
         let mut live = vec![false; self.nodes.len()];
         let mut todo: Vec<&'a str> = outputs.collect();
@@ -57,7 +58,8 @@ impl<'g, 'a> Names<'g, 'a> {
                 reads(&self.nodes[index], &mut |name| todo.push(name));
             }
         }
-        Ok((self.sorted(&live)?, used))
+        let used = |index: usize| self.nodes[index].outputs.iter().map(|output| used.contains(output)).collect();
+        Ok(Plan(self.sorted(&live)?.into_iter().map(|index| (index, used(index))).collect()))
     }
 
     fn sorted(&self, live: &[bool]) -> Result<Vec<usize>, GraphError> {

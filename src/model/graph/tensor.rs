@@ -1,7 +1,9 @@
 //! Element types, shapes and constant tensors.
 
-use super::GraphError;
-use serde::{Deserialize, Serialize};
+use super::{GraphError, packed::Packed, store::Store};
+use std::sync::Arc;
+
+pub(super) use super::element::Element;
 
 /// Numbers that one tensor may have.
 pub const MAX_ELEMENTS: usize = 1 << 30;
@@ -9,160 +11,6 @@ pub const MAX_ELEMENTS: usize = 1 << 30;
 pub(super) const MASKED: f32 = f32::MIN / 4.0;
 /// Axes that a tensor may have.
 pub const MAX_RANK: usize = 16;
-
-/// What a canonical tensor's elements are. Every floating-point type of a file becomes [`Element::Float32`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Element {
-    /// 32-bit floating point.
-    Float32,
-    /// 8-bit signed.
-    Int8,
-    /// 16-bit signed.
-    Int16,
-    /// 32-bit signed.
-    Int32,
-    /// 64-bit signed.
-    Int64,
-    /// 8-bit unsigned.
-    Uint8,
-    /// 16-bit unsigned.
-    Uint16,
-    /// 32-bit unsigned.
-    Uint32,
-    /// 64-bit unsigned.
-    Uint64,
-    /// Truth values.
-    Bool,
-    /// 4-bit signed, in a byte.
-    Int4,
-    /// 4-bit unsigned, in a byte.
-    Uint4,
-    /// 2-bit signed, in a byte.
-    Int2,
-    /// 2-bit unsigned, in a byte.
-    Uint2,
-}
-
-impl Element {
-    /// Its number in ONNX; of fewer bits than a byte, the byte's.
-    #[must_use]
-    pub const fn onnx(self) -> i64 {
-        match self {
-            Self::Float32 => 1,
-            Self::Uint8 | Self::Uint4 | Self::Uint2 => 2,
-            Self::Int8 | Self::Int4 | Self::Int2 => 3,
-            Self::Uint16 => 4,
-            Self::Int16 => 5,
-            Self::Int32 => 6,
-            Self::Int64 => 7,
-            Self::Bool => 9,
-            Self::Uint32 => 12,
-            Self::Uint64 => 13,
-        }
-    }
-
-    /// What a file's element type becomes; its name when it is not read.
-    pub(super) fn from_onnx(number: i64) -> Result<Self, String> {
-        Ok(match number {
-            // Those of 8 and 4 bits are rounded to where a model makes them (`small`).
-            1 | 10 | 11 | 16..=20 | 23 | 24 => Self::Float32,
-            2 => Self::Uint8,
-            3 => Self::Int8,
-            4 => Self::Uint16,
-            5 => Self::Int16,
-            6 => Self::Int32,
-            7 => Self::Int64,
-            9 => Self::Bool,
-            12 => Self::Uint32,
-            13 => Self::Uint64,
-            8 => return Err("text".into()),
-            14 | 15 => return Err("complex numbers".into()),
-            21 => Self::Uint4,
-            22 => Self::Int4,
-            25 => Self::Uint2,
-            26 => Self::Int2,
-            _ => return Err(format!("elements of the unknown type {number}")),
-        })
-    }
-
-    /// Whether it is floating point.
-    #[must_use]
-    pub const fn is_float(self) -> bool {
-        matches!(self, Self::Float32)
-    }
-
-    /// Whether it has fewer bits than a byte: files pack several into one.
-    pub(super) const fn is_narrow(self) -> bool {
-        matches!(self, Self::Int4 | Self::Uint4 | Self::Int2 | Self::Uint2)
-    }
-
-    /// The least and the greatest number of an integer type of at most 32 bits.
-    pub(super) const fn range(self) -> Option<(i64, i64)> {
-        Some(match self {
-            Self::Int2 => (-2, 1),
-            Self::Uint2 => (0, 3),
-            Self::Int4 => (-8, 7),
-            Self::Uint4 => (0, 15),
-            Self::Int8 => (-0x80, 0x7f),
-            Self::Uint8 => (0, 0xff),
-            Self::Int16 => (-0x8000, 0x7fff),
-            Self::Uint16 => (0, 0xffff),
-            Self::Int32 => (-0x8000_0000, 0x7fff_ffff),
-            Self::Uint32 => (0, 0xffff_ffff),
-            Self::Bool | Self::Int64 | Self::Uint64 | Self::Float32 => return None,
-        })
-    }
-
-    /// Wraps around as this type's arithmetic does.
-    pub(super) const fn wrap(self, value: i64) -> i64 {
-        match self {
-            Self::Bool => (value != 0) as i64,
-            Self::Int4 => value << 60 >> 60,
-            Self::Uint4 => value & 15,
-            Self::Int2 => value << 62 >> 62,
-            Self::Uint2 => value & 3,
-            Self::Int8 => value as i8 as i64,
-            Self::Int16 => value as i16 as i64,
-            Self::Int32 => value as i32 as i64,
-            Self::Uint8 => value as u8 as i64,
-            Self::Uint16 => value as u16 as i64,
-            Self::Uint32 => value as u32 as i64,
-            _ => value,
-        }
-    }
-
-    /// Bytes of one element; in ONNX's `raw_data`, narrow ones are packed.
-    pub(super) const fn width(self) -> usize {
-        match self {
-            Self::Bool | Self::Int8 | Self::Uint8 | Self::Int4 | Self::Uint4 | Self::Int2 | Self::Uint2 => 1,
-            Self::Int16 | Self::Uint16 => 2,
-            Self::Float32 | Self::Int32 | Self::Uint32 => 4,
-            Self::Int64 | Self::Uint64 => 8,
-        }
-    }
-}
-
-impl std::fmt::Display for Element {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Float32 => "float32",
-            Self::Int8 => "int8",
-            Self::Int16 => "int16",
-            Self::Int32 => "int32",
-            Self::Int64 => "int64",
-            Self::Uint8 => "uint8",
-            Self::Uint16 => "uint16",
-            Self::Uint32 => "uint32",
-            Self::Uint64 => "uint64",
-            Self::Bool => "bool",
-            Self::Int4 => "int4",
-            Self::Uint4 => "uint4",
-            Self::Int2 => "int2",
-            Self::Uint2 => "uint2",
-        })
-    }
-}
 
 /// Element type and fixed shape of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,12 +55,14 @@ pub enum Numbers {
     Ints(Vec<i64>),
 }
 
-/// A tensor whose numbers are known.
-#[derive(Clone, PartialEq)]
+/// A tensor whose numbers are known. Cheap to clone.
+///
+/// They stay as the file has them, so many bits each, until somebody computes with them.
+#[derive(Clone)]
 pub struct Tensor {
     element: Element,
     shape: Vec<usize>,
-    numbers: Numbers,
+    store: Arc<Store>,
 }
 
 impl std::fmt::Debug for Tensor {
@@ -222,11 +72,17 @@ impl std::fmt::Debug for Tensor {
     }
 }
 
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.element == other.element && self.shape == other.shape && self.numbers() == other.numbers()
+    }
+}
+
 impl Tensor {
     /// A tensor of floats. The caller guarantees that the shape holds as many.
     pub(in crate::model) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), numbers.len());
-        Self { element: Element::Float32, shape, numbers: Numbers::Floats(numbers) }
+        Self { element: Element::Float32, shape, store: Arc::new(Numbers::Floats(numbers).into()) }
     }
 
     /// A tensor of integers, wrapped to its type. The caller guarantees that the shape holds as many.
@@ -234,7 +90,13 @@ impl Tensor {
         debug_assert_eq!(shape.iter().product::<usize>(), numbers.len());
         debug_assert!(!element.is_float());
         numbers.iter_mut().for_each(|number| *number = element.wrap(*number));
-        Self { element, shape, numbers: Numbers::Ints(numbers) }
+        Self { element, shape, store: Arc::new(Numbers::Ints(numbers).into()) }
+    }
+
+    /// A tensor of numbers as a file has them. The caller guarantees that the shape holds as many.
+    pub(super) fn packed(shape: Vec<usize>, packed: Packed) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), packed.len());
+        Self { element: packed.element(), shape, store: Arc::new(packed.into()) }
     }
 
     /// A list of 64-bit integers: a shape, axes, indices.
@@ -265,15 +127,25 @@ impl Tensor {
         &self.shape
     }
 
-    /// Its numbers, row-major.
+    /// Its numbers, row-major. They are unpacked at the first call and kept.
     #[must_use]
-    pub const fn numbers(&self) -> &Numbers {
-        &self.numbers
+    pub fn numbers(&self) -> &Numbers {
+        self.store.numbers()
+    }
+
+    /// Where its numbers are.
+    pub(super) const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The same tensor with its numbers elsewhere. The caller guarantees that they are the same.
+    pub(super) fn stored(&self, store: Arc<Store>) -> Self {
+        Self { element: self.element, shape: self.shape.clone(), store }
     }
 
     /// Where each number of a tensor of `shape` comes from, when this one is broadcast to it. The caller guarantees that it can.
     pub(in crate::model) fn broadcast_positions(&self, shape: &[usize]) -> Vec<usize> {
-        positions(shape, &broadcast_strides(&self.shape, shape), 0)
+        broadcast_indices(&self.shape, shape)
     }
 
     pub(super) fn kind(&self) -> TensorType {
@@ -283,16 +155,13 @@ impl Tensor {
     /// The number of elements.
     #[must_use]
     pub fn elements(&self) -> usize {
-        match &self.numbers {
-            Numbers::Floats(numbers) => numbers.len(),
-            Numbers::Ints(numbers) => numbers.len(),
-        }
+        self.shape.iter().product()
     }
 
     /// Its floats.
     #[must_use]
     pub fn as_floats(&self) -> Option<&[f32]> {
-        match &self.numbers {
+        match self.element.is_float().then(|| self.numbers())? {
             Numbers::Floats(numbers) => Some(numbers),
             Numbers::Ints(_) => None,
         }
@@ -301,7 +170,7 @@ impl Tensor {
     /// Its integers.
     #[must_use]
     pub fn as_ints(&self) -> Option<&[i64]> {
-        match &self.numbers {
+        match (!self.element.is_float()).then(|| self.numbers())? {
             Numbers::Floats(_) => None,
             Numbers::Ints(numbers) => Some(numbers),
         }
@@ -309,36 +178,73 @@ impl Tensor {
 
     /// The same numbers in another shape of as many elements.
     pub(super) fn reshaped(&self, shape: Vec<usize>) -> Self {
-        Self { element: self.element, shape, numbers: self.numbers.clone() }
+        Self { element: self.element, shape, store: self.store.clone() }
     }
 
     /// The numbers at these flat positions, in another shape. The caller guarantees that they exist.
     pub(super) fn pick(&self, shape: Vec<usize>, positions: impl Iterator<Item = usize>) -> Self {
-        let numbers = match &self.numbers {
-            Numbers::Floats(numbers) => Numbers::Floats(positions.map(|at| numbers[at]).collect()),
-            Numbers::Ints(numbers) => Numbers::Ints(positions.map(|at| numbers[at]).collect()),
+        let store = match self.store.still_packed() {
+            Some(packed) if packed.is_uniform() => packed.pick(positions).into(),
+            _ => match self.numbers() {
+                Numbers::Floats(numbers) => Numbers::Floats(positions.map(|at| numbers[at]).collect()).into(),
+                Numbers::Ints(numbers) => Numbers::Ints(positions.map(|at| numbers[at]).collect()).into(),
+            },
         };
-        Self { element: self.element, shape, numbers }
+        Self { element: self.element, shape, store: Arc::new(store) }
+    }
+
+    /// With its axes in another order. The caller guarantees that `perm` is one.
+    pub(super) fn transposed(&self, perm: &[usize]) -> Self {
+        let own = strides(&self.shape);
+        let shape: Vec<usize> = perm.iter().map(|&axis| self.shape[axis]).collect();
+        let turned: Vec<i64> = perm.iter().map(|&axis| own[axis] as i64).collect();
+        let positions = Positions::new(&shape, &turned, 0);
+        let Some(packed) = self.store.still_packed() else { return self.pick(shape, positions) };
+        // Scales along an axis go where that axis goes.
+        let place = match packed.scaling_along(&own, &self.shape) {
+            _ if packed.is_uniform() => None,
+            Some(along) => perm.iter().position(|&axis| axis == along),
+            None => return self.pick(shape, positions),
+        };
+        let made = match (perm, &self.shape[..]) {
+            ([1, 0], &[rows, columns]) => packed.turned(rows, columns),
+            _ => packed.pick(positions),
+        };
+        let made = match place {
+            Some(place) => made.with_stride(strides(&shape)[place]),
+            None => made,
+        };
+        Self { element: self.element, shape, store: Arc::new(made.into()) }
+    }
+
+    /// Its integers less `zeros`, times `scales`, which lie along `(stride, size)` of an axis: `None` when they are not packed,
+    /// or a product might leave the floats.
+    pub(super) fn scaled(&self, scales: &[f32], zeros: &[i64], along: (usize, usize)) -> Option<Self> {
+        let packed = self.store.still_packed()?.scaled(scales, zeros, along)?;
+        Some(Self::packed(self.shape.clone(), packed))
     }
 
     /// Minus infinity in what holds nothing else but zeros is a mask: what it is added to takes no part. No proof has infinities;
-    /// [`MASKED`] does the same.
-    pub(super) fn with_masks(mut self) -> Self {
-        if let Numbers::Floats(numbers) = &mut self.numbers
-            && numbers.contains(&f32::NEG_INFINITY)
-            && numbers.iter().all(|&x| x == 0.0 || x == f32::NEG_INFINITY)
-        {
-            numbers.iter_mut().filter(|x| x.is_infinite()).for_each(|x| *x = MASKED);
+    /// [`MASKED`] does the same. Gives that tensor, or none.
+    pub(super) fn as_mask(&self) -> Option<Self> {
+        self.first_not_finite().filter(|&(_, value)| value == f32::NEG_INFINITY)?;
+        let numbers = self.as_floats()?;
+        if numbers.iter().any(|&x| x != 0.0 && x != f32::NEG_INFINITY) {
+            return None;
         }
-        self
+        let masked = |&x: &f32| if x.is_infinite() { MASKED } else { x };
+        Some(Self::floats(self.shape.clone(), numbers.iter().map(masked).collect()))
+    }
+
+    fn first_not_finite(&self) -> Option<(usize, f32)> {
+        self.store.first_not_finite()
     }
 
     /// Fails when a float is not finite.
     pub(super) fn expect_finite(&self, name: &str) -> Result<(), GraphError> {
-        let floats = self.as_floats().unwrap_or_default();
-        match floats.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        match self.first_not_finite() {
             None => Ok(()),
-            Some((index, &value)) => Err(GraphError::NotFinite { tensor: name.to_owned(), index, value }),
+            Some((index, value)) => Err(GraphError::NotFinite { tensor: name.to_owned(), index, value }),
         }
     }
 }
@@ -352,25 +258,56 @@ pub(in crate::model) fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// The flat positions that a walk over `shape` meets in a tensor with these strides, from `offset` on.
-pub(in crate::model) fn positions(shape: &[usize], strides: &[i64], offset: i64) -> Vec<usize> {
-    let count = shape.iter().product();
-    let mut found = Vec::with_capacity(count);
-    let mut index = vec![0usize; shape.len()];
-    let mut at = offset;
-    for _ in 0..count {
-        found.push(at as usize);
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            at += strides[axis];
-            if index[axis] < shape[axis] {
+/// The flat positions that a walk over a shape meets in a tensor with certain strides, one after the other: all of them at
+/// once would be eight times as much memory as 8-bit weights.
+#[derive(Clone, Debug)]
+pub(super) struct Positions {
+    shape: Vec<usize>,
+    strides: Vec<i64>,
+    index: Vec<usize>,
+    at: i64,
+    left: usize,
+}
+
+impl Positions {
+    /// Over `shape` from `offset` on. The caller guarantees that what is met are positions.
+    pub(super) fn new(shape: &[usize], strides: &[i64], offset: i64) -> Self {
+        let left = shape.iter().product();
+        Self { shape: shape.to_vec(), strides: strides.to_vec(), index: vec![0; shape.len()], at: offset, left }
+    }
+
+    /// When a tensor of shape `from` is read as if it were one of `to`, to which it broadcasts.
+    pub(super) fn broadcast(from: &[usize], to: &[usize]) -> Self {
+        Self::new(to, &broadcast_strides(from, to), 0)
+    }
+}
+
+impl Iterator for Positions {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        self.left = self.left.checked_sub(1)?;
+        let at = self.at;
+        for axis in (0..self.shape.len()).rev() {
+            self.index[axis] += 1;
+            self.at += self.strides[axis];
+            if self.index[axis] < self.shape[axis] {
                 break;
             }
-            at -= strides[axis] * shape[axis] as i64;
-            index[axis] = 0;
+            self.at -= self.strides[axis] * self.shape[axis] as i64;
+            self.index[axis] = 0;
         }
+        Some(at as usize)
     }
-    found
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+/// The flat positions that a walk over `shape` meets in a tensor with these strides, from `offset` on.
+pub(in crate::model) fn positions(shape: &[usize], strides: &[i64], offset: i64) -> Vec<usize> {
+    Positions::new(shape, strides, offset).collect()
 }
 
 /// The shape that two shapes broadcast to, as in NumPy.

@@ -7,7 +7,7 @@ use std::cell::Cell;
 const MAX_FIELDS: u64 = 24_000_000;
 
 /// Integers that one list may have.
-const MAX_INTS: usize = 1 << 28;
+pub(super) const MAX_INTS: usize = 1 << 28;
 
 /// Counts down while a file is read, so that small bytes cannot become large memory.
 #[derive(Debug)]
@@ -59,45 +59,55 @@ impl<'a> Field<'a> {
 
     /// Appends a repeated integer, packed or not.
     pub(super) fn push_ints(self, list: &mut Vec<i64>) -> Result<(), GraphError> {
-        match self {
-            Self::Bytes(mut packed) => {
-                while !packed.is_empty() {
-                    list.push(varint(&mut packed)? as i64);
-                    // One byte of the file becomes eight here.
-                    if list.len() > MAX_INTS {
-                        return Err(GraphError::too_much("a list of too many integers", MAX_INTS as u64));
-                    }
-                }
-                Ok(())
+        // One byte of the file becomes eight here.
+        self.each_int(MAX_INTS.saturating_sub(list.len()), |number| list.push(number))
+    }
+
+    /// Hands on every number of a repeated integer, packed or not, of which there may be `most`.
+    pub(super) fn each_int(self, most: usize, mut take: impl FnMut(i64)) -> Result<(), GraphError> {
+        let Self::Bytes(mut packed) = self else { return self.int().map(take) };
+        for _ in 0..most {
+            if packed.is_empty() {
+                return Ok(());
             }
-            _ => self.int().map(|value| list.push(value)),
+            take(varint(&mut packed)? as i64);
+        }
+        if packed.is_empty() {
+            Ok(())
+        } else {
+            Err(GraphError::too_much("a list of too many integers", MAX_INTS as u64))
         }
     }
 
     /// Appends a repeated float, packed or not.
     pub(super) fn push_floats(self, list: &mut Vec<f32>) -> Result<(), GraphError> {
+        self.each_float(|word| list.push(f32::from_le_bytes(word)))
+    }
+
+    /// Hands on the bytes of every number of a repeated float, packed or not.
+    pub(super) fn each_float(self, mut take: impl FnMut([u8; 4])) -> Result<(), GraphError> {
         match self {
             Self::Bytes(packed) => {
                 let (words, []) = packed.as_chunks::<4>() else { return Err(malformed("a list of floats is cut off")) };
-                list.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+                words.iter().for_each(|word| take(*word));
                 Ok(())
             }
-            _ => self.float().map(|value| list.push(value)),
+            _ => self.float().map(|value| take(value.to_le_bytes())),
         }
     }
 
-    /// Appends a repeated double, packed or not, as a 32-bit float.
-    pub(super) fn push_doubles(self, list: &mut Vec<f64>) -> Result<(), GraphError> {
+    /// Hands on the bytes of every number of a repeated double, packed or not.
+    pub(super) fn each_double(self, mut take: impl FnMut([u8; 8])) -> Result<(), GraphError> {
         match self {
             Self::Bytes(packed) => {
                 let (words, []) = packed.as_chunks::<8>() else {
                     return Err(malformed("a list of doubles is cut off"));
                 };
-                list.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
+                words.iter().for_each(|word| take(*word));
                 Ok(())
             }
             Self::Fixed64(bits) => {
-                list.push(f64::from_bits(bits));
+                take(bits.to_le_bytes());
                 Ok(())
             }
             _ => Err(malformed("a double is not of the type that ONNX gives it")),

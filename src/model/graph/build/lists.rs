@@ -1,6 +1,6 @@
 //! Sequences and optional values whose lengths are known: nothing is left of them in the graph but their tensors.
 
-use super::{Frame, Scope, Walk, Wire, unroll::graph_of};
+use super::{Frame, Scope, Walk, Wire, unroll::body_of};
 use crate::model::graph::{
     GraphError, Operand,
     call::Call,
@@ -156,7 +156,7 @@ impl<'a> Walk<'_, 'a> {
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Wire>, GraphError> {
-        let body = graph_of(call, "body")?;
+        let body = &body_of(call, "body")?;
         let length = sequence(call, given.first())?.len();
         let mut made: Vec<Vec<Wire>> = vec![Vec::new(); body.outputs.len()];
         for at in 0..length {

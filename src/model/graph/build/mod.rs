@@ -14,13 +14,14 @@ use super::{
     inputs,
     labels::{self, Leaving},
     load, normalize, proto,
-    scope::Names,
+    scope::{Names, Plan},
     small::SmallFloat,
-    tensor::Tensor,
+    tensor::{MASKED, Tensor},
 };
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
+    rc::Rc,
     sync::Arc,
 };
 use wire::Wire;
@@ -65,10 +66,17 @@ struct Frame<'s, 'a> {
     path: String,
 }
 
+/// A function, and which of its outputs are used.
+type Called<'a> = (*const proto::Function<'a>, Vec<bool>);
+
 struct Walk<'m, 'a> {
     builder: Builder,
     files: &'m Files,
     functions: HashMap<(&'a str, &'a str, &'a str), &'m proto::Function<'a>>,
+    /// Of functions that were called, by the function and which of its outputs are used: a model may call one very often.
+    plans: HashMap<Called<'a>, Rc<Plan>>,
+    /// Nodes of such calls, with those of the functions that they call.
+    weights: HashMap<Called<'a>, usize>,
     operators: BTreeSet<String>,
     /// Nodes that were looked at, again in every function and run.
     walked: usize,
@@ -81,7 +89,9 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
         return Err(GraphError::too_much(format!("{} nodes", graph.nodes.len()), MAX_NODES as u64));
     }
     let functions = model.functions.iter().map(|f| ((domain(f.domain), f.name, f.overload), f)).collect();
-    let mut walk = Walk { builder: Builder::default(), files, functions, operators: BTreeSet::new(), walked: 0 };
+    let (plans, weights) = Default::default();
+    let (builder, operators) = Default::default();
+    let mut walk = Walk { builder, files, functions, plans, weights, operators, walked: 0 };
     let constants: Vec<&str> = graph.initializers.iter().map(|tensor| tensor.name).collect();
     let sparse = graph.sparse.iter().map(|tensor| tensor.values.name);
     let all: std::collections::HashSet<&str> = constants.iter().copied().chain(sparse).collect();
@@ -104,7 +114,9 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
     let Leaving { outputs, labels, remarks } = labels::leaving(model, graph)?;
     walk.builder.remarks.extend(remarks);
     let (names, sources): (Vec<&str>, Vec<&str>) = outputs.into_iter().unzip();
-    let wires = walk.graph(graph, &sources, &scope, &frame)?;
+    let plan = plan(graph, &sources)?;
+    walk.expect_few(&graph.nodes, &plan)?;
+    let wires = walk.nodes(&graph.nodes, &plan, &sources, &scope, &frame)?;
     let leaves = |(wire, name): (Wire, &&str)| match wire {
         Wire::Tensor(operand, _) => Ok(operand),
         other => {
@@ -112,6 +124,11 @@ pub(super) fn build<'a>(model: &proto::Model<'a>, files: &Files, options: &Optio
         }
     };
     let outputs = wires.into_iter().zip(&names).map(leaves).collect::<Result<_, _>>()?;
+    walk.builder.remarks.extend(files.masks().iter().map(|name| {
+        format!(
+            "`{name}` has minus infinity for what takes no part, which no proof has; {MASKED:e} stands for it, with the same effect"
+        )
+    }));
     let metadata = model.metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     let operators = walk.operators.into_iter().collect();
     let mut graph = walk.builder.finish(&names, outputs, bound, operators, metadata);
@@ -141,36 +158,29 @@ fn stored<'g, 'a>(graph: &'g proto::Graph<'a>) -> HashMap<&'a str, Stored<'g, 'a
     dense.chain(sparse).collect()
 }
 
-impl<'m, 'a> Walk<'m, 'a> {
-    /// Walks over what `outputs` need of a graph.
-    fn graph(
-        &mut self,
-        graph: &proto::Graph<'a>,
-        outputs: &[&'a str],
-        scope: &Scope<'_, 'a>,
-        frame: &Frame<'_, 'a>,
-    ) -> Result<Vec<Wire>, GraphError> {
-        let given = graph.initializers.iter().map(|tensor| tensor.name);
-        let given = given.chain(graph.sparse.iter().map(|tensor| tensor.values.name));
-        let constants: Vec<&str> = given.collect();
-        let known: std::collections::HashSet<&str> = constants.iter().copied().collect();
-        let inputs = graph.inputs.iter().map(|input| input.name).filter(|name| !known.contains(name));
-        let names = Names::new(&graph.nodes, constants.iter().copied().chain(inputs), "the graph")?;
-        self.nodes(&names, outputs, scope, frame)
-    }
+/// What `outputs` need of a graph.
+fn plan<'a>(graph: &proto::Graph<'a>, outputs: &[&'a str]) -> Result<Plan, GraphError> {
+    let given = graph.initializers.iter().map(|tensor| tensor.name);
+    let given = given.chain(graph.sparse.iter().map(|tensor| tensor.values.name));
+    let constants: Vec<&str> = given.collect();
+    let known: std::collections::HashSet<&str> = constants.iter().copied().collect();
+    let inputs = graph.inputs.iter().map(|input| input.name).filter(|name| !known.contains(name));
+    let names = Names::new(&graph.nodes, constants.iter().copied().chain(inputs), "the graph")?;
+    names.plan(outputs.iter().copied())
+}
 
+impl<'m, 'a> Walk<'m, 'a> {
     fn nodes(
         &mut self,
-        names: &Names<'_, 'a>,
+        nodes: &[proto::Node<'a>],
+        plan: &Plan,
         outputs: &[&'a str],
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Wire>, GraphError> {
-        let (order, used) = names.live(outputs.iter().copied())?;
-        for index in order {
-            let node = &names.nodes[index];
-            let used: Vec<bool> = node.outputs.iter().map(|output| used.contains(output)).collect();
-            let made = self.node(node, used, scope, frame)?;
+        for (index, used) in &plan.0 {
+            let node = &nodes[*index];
+            let made = self.node(node, used.clone(), scope, frame)?;
             let mut wires = scope.wires.borrow_mut();
             for (&name, wire) in node.outputs.iter().zip(made) {
                 if let Wire::Tensor(Operand::Value(id), _) = &wire
@@ -306,7 +316,7 @@ impl<'m, 'a> Walk<'m, 'a> {
         let inner = Scope { wires: RefCell::default(), stored: stored(graph), parent: Some(scope) };
         let frame = self.deeper(call, frame, frame.versions, frame.attributes)?;
         let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name).collect();
-        self.graph(graph, &outputs, &inner, &frame)
+        self.nodes(&graph.nodes, &plan(graph, &outputs)?, &outputs, &inner, &frame)
     }
 
     /// A function's nodes in place of its call.
@@ -328,16 +338,60 @@ impl<'m, 'a> Walk<'m, 'a> {
         let scope = Scope { wires: RefCell::new(wires), stored: HashMap::new(), parent: None };
         check_versions(&function.operator_sets)?;
         let frame = self.deeper(&call, frame, &function.operator_sets, Some(&attributes))?;
-        let what = format!("the function {}", function.name);
-        let names = Names::new(&function.nodes, function.inputs.iter().copied(), &what)?;
-        let used: Vec<&str> =
-            function.outputs.iter().enumerate().filter(|(index, _)| call.uses(*index)).map(|(_, &name)| name).collect();
-        let mut made = self.nodes(&names, &used, &scope, &frame)?.into_iter();
+        let used = outputs_of(function, &call.used);
+        let plan = self.plan_of(function, &call.used)?;
+        let mut made = self.nodes(&function.nodes, &plan, &used, &scope, &frame)?.into_iter();
         // Outputs that nobody reads are not computed; something has to stand in their places.
         let placeholder = Wire::from(self.builder.constant(Tensor::list(&[])));
         Ok((0..call.used.len())
             .map(|index| if call.uses(index) { made.next() } else { None }.unwrap_or_else(|| placeholder.clone()))
             .collect())
+    }
+
+    /// What the outputs that are used need of a function.
+    fn plan_of(&mut self, function: &'m proto::Function<'a>, used: &[bool]) -> Result<Rc<Plan>, GraphError> {
+        let key = (std::ptr::from_ref(function), used.to_vec());
+        if let Some(plan) = self.plans.get(&key) {
+            return Ok(plan.clone());
+        }
+        let what = format!("the function {}", function.name);
+        let names = Names::new(&function.nodes, function.inputs.iter().copied(), &what)?;
+        let plan = Rc::new(names.plan(outputs_of(function, used).into_iter())?);
+        self.plans.insert(key, plan.clone());
+        Ok(plan)
+    }
+
+    /// Fails when functions that call others, and those again, are more nodes than are looked at: before one of them is.
+    fn expect_few(&mut self, nodes: &[proto::Node<'a>], plan: &Plan) -> Result<(), GraphError> {
+        match self.weigh_all(nodes, plan, 0)? {
+            few if few <= MAX_WALKED => Ok(()),
+            _ => Err(GraphError::too_much("more nodes than are read, with functions inlined", MAX_WALKED as u64)),
+        }
+    }
+
+    /// Nodes that will be looked at, or fewer.
+    fn weigh_all(&mut self, nodes: &[proto::Node<'a>], plan: &Plan, depth: usize) -> Result<usize, GraphError> {
+        let mut all = 0usize;
+        for (index, used) in &plan.0 {
+            all = all.saturating_add(self.weigh(&nodes[*index], used, depth)?);
+        }
+        Ok(all)
+    }
+
+    fn weigh(&mut self, node: &proto::Node<'a>, used: &[bool], depth: usize) -> Result<usize, GraphError> {
+        let name = (domain(node.domain), node.operator, node.overload);
+        // What lies deeper is refused when it is reached.
+        let Some(&function) = self.functions.get(&name).filter(|_| depth < MAX_CALLS) else { return Ok(1) };
+        let key = (std::ptr::from_ref(function), used.to_vec());
+        if let Some(&weight) = self.weights.get(&key) {
+            return Ok(weight);
+        }
+        // For a function that calls itself.
+        self.weights.insert(key.clone(), 1);
+        let plan = self.plan_of(function, used)?;
+        let weight = self.weigh_all(&function.nodes, &plan, depth + 1)?.saturating_add(1);
+        self.weights.insert(key, weight);
+        Ok(weight)
     }
 
     fn deeper<'s>(
@@ -356,6 +410,12 @@ impl<'m, 'a> Walk<'m, 'a> {
         let path = if frame.path.is_empty() { format!("{}/", call.label) } else { frame.path.clone() };
         Ok(Frame { versions, attributes, depth: frame.depth + 1, path })
     }
+}
+
+/// The outputs of a function that a call uses.
+fn outputs_of<'a>(function: &proto::Function<'a>, used: &[bool]) -> Vec<&'a str> {
+    let used = |index: usize| used.get(index).copied().unwrap_or(false);
+    function.outputs.iter().enumerate().filter(|(index, _)| used(*index)).map(|(_, &name)| name).collect()
 }
 
 /// A name for messages: every node made of a call keeps one, so that its length is memory.

@@ -1,18 +1,26 @@
 //! Graphs within nodes that run several times: one copy of their nodes for every run.
 
-use super::{Frame, Scope, Walk, Wire, stored};
+use super::{Frame, Scope, Walk, Wire, plan, stored};
 use crate::model::graph::{
     GraphError, Operand,
     call::Call,
     infer, normalize,
     operators::{Attributes, Operator},
     proto,
+    scope::Plan,
     tensor::{Element, Tensor},
 };
 use std::{cell::RefCell, collections::HashMap};
 
 /// Runs that a loop may have.
 const MAX_RUNS: i64 = 100_000;
+
+/// A graph that runs, and in which order its nodes do.
+pub(super) struct Body<'c, 'a> {
+    graph: &'c proto::Graph<'a>,
+    pub(super) outputs: Vec<&'a str>,
+    plan: Plan,
+}
 
 /// The part of a scan's tensor that one run reads.
 struct Scanned {
@@ -30,7 +38,7 @@ impl<'a> Walk<'_, 'a> {
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Wire>, GraphError> {
-        let body = graph_of(call, "body")?;
+        let body = &body_of(call, "body")?;
         let refuse = || {
             call.refuse("runs for as long as the input decides; a proof is about one fixed graph. Export the model with a fixed number")
         };
@@ -79,7 +87,7 @@ impl<'a> Walk<'_, 'a> {
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Operand>, GraphError> {
-        let body = graph_of(call, "body")?;
+        let body = &body_of(call, "body")?;
         if call.small.iter().any(Option::is_some) {
             return Err(call.refuse("scans floats of 8 or 4 bits, which is not read"));
         }
@@ -150,7 +158,7 @@ impl<'a> Walk<'_, 'a> {
                 made = normalize::flex_weights(&mut self.builder, call, &made)?;
             }
             if call.attribute(name).is_some() {
-                let graph = graph_of(call, name)?;
+                let graph = &body_of(call, name)?;
                 let results = self.body(call, graph, vec![made.into()], scope, frame)?;
                 let first = results.into_iter().next();
                 made = tensor_of(call, first.ok_or_else(|| call.refuse(format!("has a {name} without an output")))?)?;
@@ -163,24 +171,24 @@ impl<'a> Walk<'_, 'a> {
     pub(super) fn body(
         &mut self,
         call: &Call<'a>,
-        body: &proto::Graph<'a>,
+        body: &Body<'_, 'a>,
         given: Vec<Wire>,
         scope: &Scope<'_, 'a>,
         frame: &Frame<'_, 'a>,
     ) -> Result<Vec<Wire>, GraphError> {
-        self.walk_over(body.nodes.len())?;
-        if body.inputs.len() != given.len() {
+        let Body { graph, outputs, plan } = body;
+        self.walk_over(graph.nodes.len())?;
+        if graph.inputs.len() != given.len() {
             return Err(call.refuse(format!(
                 "gives {} values to a graph that takes {}",
                 given.len(),
-                body.inputs.len()
+                graph.inputs.len()
             )));
         }
-        let wires: HashMap<&'a str, Wire> = body.inputs.iter().map(|input| input.name).zip(given).collect();
-        let inner = Scope { wires: RefCell::new(wires), stored: stored(body), parent: Some(scope) };
+        let wires: HashMap<&'a str, Wire> = graph.inputs.iter().map(|input| input.name).zip(given).collect();
+        let inner = Scope { wires: RefCell::new(wires), stored: stored(graph), parent: Some(scope) };
         let frame = self.deeper(call, frame, frame.versions, frame.attributes)?;
-        let outputs: Vec<&str> = body.outputs.iter().map(|output| output.name).collect();
-        self.graph(body, &outputs, &inner, &frame)
+        self.nodes(&graph.nodes, plan, outputs, &inner, &frame)
     }
 
     fn row(&mut self, call: &Call<'a>, input: &Scanned, at: usize) -> Result<Operand, GraphError> {
@@ -251,9 +259,11 @@ fn push_rows(call: &Call<'_>, rows: &mut [Vec<Operand>], made: impl Iterator<Ite
     Ok(())
 }
 
-pub(super) fn graph_of<'c, 'a>(call: &'c Call<'a>, name: &str) -> Result<&'c proto::Graph<'a>, GraphError> {
-    match call.attribute(name) {
-        Some(proto::Value::Graph(graph)) => Ok(graph),
-        _ => Err(call.refuse(format!("has no {name}"))),
-    }
+pub(super) fn body_of<'c, 'a>(call: &'c Call<'a>, name: &str) -> Result<Body<'c, 'a>, GraphError> {
+    let Some(proto::Value::Graph(graph)) = call.attribute(name) else {
+        return Err(call.refuse(format!("has no {name}")));
+    };
+    let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name).collect();
+    let plan = plan(graph, &outputs)?;
+    Ok(Body { graph, outputs, plan })
 }

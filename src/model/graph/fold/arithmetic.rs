@@ -3,7 +3,7 @@
 use super::{MAX_PRODUCTS, Work, cast};
 use crate::model::graph::{
     operators::Operator,
-    tensor::{Element, Numbers, Tensor, broadcast_strides, positions, strides},
+    tensor::{Element, Numbers, Positions, Tensor, strides},
 };
 
 impl Work<'_> {
@@ -63,8 +63,7 @@ impl Work<'_> {
         }
         let (a, b) = (self.input(0)?, self.input(1)?);
         let (target, shape) = (self.target(), &self.target().shape);
-        let at = |tensor: &Tensor| positions(shape, &broadcast_strides(tensor.shape(), shape), 0);
-        let places = at(a).into_iter().zip(at(b));
+        let places = Positions::broadcast(a.shape(), shape).zip(Positions::broadcast(b.shape(), shape));
         match (a.numbers(), b.numbers()) {
             (Numbers::Floats(a), Numbers::Floats(b)) if target.element == Element::Bool => {
                 let f = compare::<f32>(self.operator)?;
@@ -115,7 +114,7 @@ impl Work<'_> {
             input.shape().iter().enumerate().map(|(at, &dim)| if axes.contains(&at) { 1 } else { dim }).collect();
         let own: Vec<i64> =
             strides(&kept).iter().zip(&kept).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride as i64 }).collect();
-        let places = positions(input.shape(), &own, 0);
+        let places = Positions::new(input.shape(), &own, 0);
         let count = kept.iter().product::<usize>();
         let shape = self.target().shape.clone();
         let each = input.elements() / count.max(1);
@@ -128,7 +127,7 @@ impl Work<'_> {
                     _ => (0.0, |a, b| a + b),
                 };
                 let mut made = vec![start; count];
-                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = f(made[at], x));
+                places.zip(numbers).for_each(|(at, &x)| made[at] = f(made[at], x));
                 if self.operator == Operator::ReduceMean {
                     made.iter_mut().for_each(|x| *x /= each as f32);
                 }
@@ -143,7 +142,7 @@ impl Work<'_> {
                     _ => return None,
                 };
                 let mut made = vec![start; count];
-                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = f(made[at], x));
+                places.zip(numbers).for_each(|(at, &x)| made[at] = f(made[at], x));
                 Some(Tensor::ints(input.element(), shape, made))
             }
         }
@@ -173,7 +172,9 @@ impl Work<'_> {
             Some(zero) => zero.as_ints()?.to_vec(),
             None => vec![0; scale.len()],
         };
-        let numbers = x.as_ints()?;
+        if x.element().is_float() {
+            return None;
+        }
         let along = if scale.len() == 1 {
             (1, 1)
         } else {
@@ -183,11 +184,14 @@ impl Work<'_> {
         if scale.len() != zeros.len() || (scale.len() != 1 && scale.len() != along.1) {
             return None;
         }
+        if let Some(made) = x.scaled(scale, &zeros, along) {
+            return Some(made);
+        }
         let number = |(at, &q): (usize, &i64)| {
             let channel = at / along.0 % along.1;
             (q - zeros[channel]) as f32 * scale[channel]
         };
-        Some(Tensor::floats(x.shape().to_vec(), numbers.iter().enumerate().map(number).collect()))
+        Some(Tensor::floats(x.shape().to_vec(), x.as_ints()?.iter().enumerate().map(number).collect()))
     }
 }
 

@@ -4,7 +4,7 @@ use super::Work;
 use crate::model::graph::{
     infer::{axis, clamp_slice},
     operators::Operator,
-    tensor::{Numbers, Tensor, broadcast_strides, positions, strides},
+    tensor::{Numbers, Positions, Tensor, strides},
 };
 
 impl Work<'_> {
@@ -13,16 +13,13 @@ impl Work<'_> {
         match self.operator {
             Operator::Reshape => Some(input.reshaped(shape)),
             Operator::Expand => {
-                let places = positions(&shape, &broadcast_strides(input.shape(), &shape), 0);
-                Some(input.pick(shape, places.into_iter()))
+                let places = Positions::broadcast(input.shape(), &shape);
+                Some(input.pick(shape, places))
             }
             Operator::Transpose => {
-                let own = strides(input.shape());
                 let perm = self.attributes.ints("perm")?;
-                let turned: Option<Vec<i64>> =
-                    perm.iter().map(|&at| Some(own[axis(at, own.len()).ok()?] as i64)).collect();
-                let places = positions(&shape, &turned?, 0);
-                Some(input.pick(shape, places.into_iter()))
+                let perm: Option<Vec<usize>> = perm.iter().map(|&at| axis(at, input.shape().len()).ok()).collect();
+                Some(input.transposed(&perm?))
             }
             Operator::Concat => self.concat(shape),
             Operator::Slice => self.slice(shape),
@@ -34,8 +31,8 @@ impl Work<'_> {
                 let place = |flat: usize| {
                     (0..shape.len()).map(|at| (flat / all[at] % shape[at]) % from[at] * own[at]).sum::<usize>()
                 };
-                let places: Vec<usize> = (0..self.target().elements()).map(place).collect();
-                Some(input.pick(shape, places.into_iter()))
+                let places = (0..self.target().elements()).map(place);
+                Some(input.pick(shape.clone(), places))
             }
             Operator::Pad => self.pad(shape),
             Operator::Where => self.choose(shape),
@@ -84,8 +81,8 @@ impl Work<'_> {
             offset += start * walk[at];
             walk[at] *= step;
         }
-        let places = positions(&shape, &walk, offset);
-        Some(input.pick(shape, places.into_iter()))
+        let places = Positions::new(&shape, &walk, offset);
+        Some(input.pick(shape, places))
     }
 
     pub(super) fn split(&self) -> Option<Vec<Tensor>> {
@@ -94,9 +91,9 @@ impl Work<'_> {
         let walk: Vec<i64> = strides(input.shape()).into_iter().map(|stride| stride as i64).collect();
         let mut offset = 0;
         let pieces = self.made.iter().map(|kind| {
-            let places = positions(&kind.shape, &walk, offset);
+            let places = Positions::new(&kind.shape, &walk, offset);
             offset += kind.shape[at] as i64 * walk[at];
-            input.pick(kind.shape.clone(), places.into_iter())
+            input.pick(kind.shape.clone(), places)
         });
         Some(pieces.collect())
     }
@@ -109,14 +106,8 @@ impl Work<'_> {
         let outer: usize = input.shape()[..at].iter().product();
         let rows: Option<Vec<usize>> = indices.iter().map(|&index| axis(index, dim).ok()).collect();
         let rows = rows?;
-        let mut places = Vec::with_capacity(self.target().elements());
-        for block in 0..outer {
-            for row in &rows {
-                let start = (block * dim + row) * inner;
-                places.extend(start..start + inner);
-            }
-        }
-        Some(input.pick(shape, places.into_iter()))
+        let starts = (0..outer).flat_map(|block| rows.iter().map(move |row| (block * dim + row) * inner));
+        Some(input.pick(shape, starts.flat_map(|start| start..start + inner)))
     }
 
     /// With a constant alone.
@@ -131,20 +122,20 @@ impl Work<'_> {
         let all = strides(&shape);
         let walk: Vec<i64> = all.iter().map(|&stride| stride as i64).collect();
         let offset: i64 = pads.iter().zip(&walk).map(|(&pad, &stride)| pad * stride).sum();
-        let places = positions(input.shape(), &walk, offset);
+        let places = Positions::new(input.shape(), &walk, offset);
         let count = self.target().elements();
         Some(match input.numbers() {
             Numbers::Floats(numbers) => {
                 let fill =
                     self.input(2).and_then(Tensor::as_floats).and_then(|fill| fill.first()).copied().unwrap_or(0.0);
                 let mut made = vec![fill; count];
-                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = x);
+                places.zip(numbers).for_each(|(at, &x)| made[at] = x);
                 Tensor::floats(shape, made)
             }
             Numbers::Ints(numbers) => {
                 let fill = self.input(2).and_then(Tensor::as_ints).and_then(|fill| fill.first()).copied().unwrap_or(0);
                 let mut made = vec![fill; count];
-                places.iter().zip(numbers).for_each(|(&at, &x)| made[at] = x);
+                places.zip(numbers).for_each(|(at, &x)| made[at] = x);
                 Tensor::ints(input.element(), shape, made)
             }
         })
@@ -152,10 +143,10 @@ impl Work<'_> {
 
     fn choose(&self, shape: Vec<usize>) -> Option<Tensor> {
         let (condition, yes, no) = (self.input(0)?, self.input(1)?, self.input(2)?);
-        let at = |tensor: &Tensor| positions(&shape, &broadcast_strides(tensor.shape(), &shape), 0);
+        let at = |tensor: &Tensor| Positions::broadcast(tensor.shape(), &shape);
         let picks = condition.as_ints()?;
-        let picks = at(condition).into_iter().map(|at| picks[at] != 0);
-        let places = at(yes).into_iter().zip(at(no)).zip(picks);
+        let picks = at(condition).map(|at| picks[at] != 0);
+        let places = at(yes).zip(at(no)).zip(picks);
         Some(match (yes.numbers(), no.numbers()) {
             (Numbers::Floats(a), Numbers::Floats(b)) => {
                 let made = places.map(|((i, j), first)| if first { a[i] } else { b[j] }).collect();

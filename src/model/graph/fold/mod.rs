@@ -82,6 +82,9 @@ impl<'w> Work<'w> {
 /// As ONNX's `Cast` and the machine have it: towards zero, wrapping around.
 fn cast(tensor: &Tensor, to: Element) -> Tensor {
     let shape = tensor.shape().to_vec();
+    if let (Element::Float32, Some(made)) = (to, tensor.scaled(&[1.0], &[0], (1, 1))) {
+        return made;
+    }
     match (tensor.numbers(), to) {
         (Numbers::Floats(numbers), Element::Float32) => Tensor::floats(shape, numbers.clone()),
         (Numbers::Floats(numbers), Element::Bool) => {
@@ -148,6 +151,45 @@ mod tests {
         assert_eq!(cut, Tensor::list(&[4, 2]));
         let sum = run(Operator::ReduceSum, Attributes::of([("keepdims", 0.into())]), &[&matrix, &Tensor::list(&[0])]);
         assert_eq!(sum, Tensor::floats(vec![3], vec![5.0, 7.0, 9.0]));
+    }
+
+    /// What is moved while it is packed is what it would be unpacked, with the scales at the axis' new place.
+    #[test]
+    fn packed_constants_are_moved_as_they_are() {
+        use crate::model::graph::{
+            bytes::Bytes,
+            packed::{Encoding, Packed},
+        };
+        for (shape, perm) in [
+            (vec![3, 5], vec![1, 0]),
+            (vec![70, 130], vec![1, 0]),
+            (vec![2, 3, 4], vec![2, 0, 1]),
+            (vec![2, 3, 3], vec![0, 2, 1]),
+        ] {
+            let count: usize = shape.iter().product();
+            let bytes = Bytes::own((0..count).map(|at| (at * 7 % 251) as u8).collect());
+            let q = Tensor::packed(shape.clone(), Packed::new(bytes, Encoding::Integers(Element::Int8)));
+            for axis in 0..shape.len() {
+                let scales = (0..shape[axis]).map(|at| 0.5 + at as f32 / 8.0).collect();
+                let (scales, axis) = (Tensor::floats(vec![shape[axis]], scales), axis as i64);
+                let attributes = Attributes::of([("axis", axis.into())]);
+                let floats = run(Operator::DequantizeLinear, attributes, &[&q, &scales]);
+                assert!(floats.store().still_packed().is_some());
+                let unpacked = Tensor::floats(shape.clone(), floats.as_floats().unwrap().to_vec());
+                let floats = run(Operator::DequantizeLinear, Attributes::of([("axis", axis.into())]), &[&q, &scales]);
+                let order: Vec<i64> = perm.iter().map(|&axis: &usize| axis as i64).collect();
+                let turn = |tensor: &Tensor| {
+                    run(Operator::Transpose, Attributes::of([("perm", order.clone().into())]), &[tensor])
+                };
+                let turned = turn(&floats);
+                assert!(turned.store().still_packed().is_some(), "{shape:?} {perm:?} {axis}");
+                assert_eq!(turned, turn(&unpacked), "{shape:?} {perm:?} {axis}");
+            }
+            let order: Vec<i64> = perm.iter().map(|&axis: &usize| axis as i64).collect();
+            let turned = run(Operator::Transpose, Attributes::of([("perm", order.clone().into())]), &[&q]);
+            let wide = Tensor::ints(Element::Int8, shape.clone(), q.as_ints().unwrap().to_vec());
+            assert_eq!(turned, run(Operator::Transpose, Attributes::of([("perm", order.into())]), &[&wide]));
+        }
     }
 
     #[test]

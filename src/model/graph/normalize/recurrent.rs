@@ -429,7 +429,7 @@ mod tests {
     use crate::model::graph::{Operator, Options, read, testing::File};
 
     fn operators(file: File) -> Result<Vec<Operator>, String> {
-        let graph = read(&file.bytes(), None, &Options::default()).map_err(|error| error.to_string())?.0;
+        let graph = read(&file.bytes().into(), None, &Options::default()).map_err(|error| error.to_string())?.0;
         Ok(graph.nodes().iter().map(|node| node.operator).collect())
     }
 

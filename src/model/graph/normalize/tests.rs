@@ -61,6 +61,11 @@ fn minus_infinity_in_masks_takes_no_part() {
         file.node_with("Softmax", &["a"], &["y"], |w| attribute(w, "axis", -1)).output("y")
     };
     expect(masked(&[0.0, f32::NEG_INFINITY]), &[&[1.0, 50.0]], &[1.0, 0.0]);
+    // It is not silent about what it put there.
+    let remarks = |numbers: &[f32]| Model::from_onnx(masked(numbers).bytes()).unwrap().remarks().join("\n");
+    let said = remarks(&[0.0, f32::NEG_INFINITY]);
+    assert!(said.contains("`m`") && said.contains("minus infinity") && said.contains("-8.5"), "{said}");
+    assert_eq!(remarks(&[0.0, -1.0]), "");
     // Elsewhere it is a number that is none.
     assert!(refusal(masked(&[0.5, f32::NEG_INFINITY])).contains("-inf"));
     assert!(refusal(masked(&[0.0, f32::INFINITY])).contains("inf"));
