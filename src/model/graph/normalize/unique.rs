@@ -3,7 +3,7 @@
 use super::{Made, Step};
 use crate::model::graph::{
     build::tensor,
-    tensor::{Numbers, Tensor, strides},
+    tensor::{Numbers, strides},
 };
 use std::cmp::Ordering;
 
