@@ -8,12 +8,12 @@
 // written to out/mutants/VERIFIER/RULE.json. The test runs the forged proofs of tests/fixtures/native on them: the mutant without a condition
 // has to accept the proofs that break it, which the verifier refuses.
 //
-// NetworkTestVerifier is two contracts, and a condition is in one of them. Where it is in the part, the verifier is the released one but that it
-// takes any part. Its forged proofs are in tests/fixtures/networks/attacks.
+// NetworkVerifier and NetworkTestVerifier are two contracts each, of which they share one, and a condition is in one of the two. Where it is in
+// the part, the verifier is the released one but that it takes any part. Their forged proofs are in tests/fixtures/networks/attacks*.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PART, VERIFIERS, compile, sources } from './alone.mjs';
+import { NETWORK_VERIFIERS, PART, VERIFIERS, compile, sources } from './alone.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NATIVE = 'contracts/libraries/native/';
@@ -93,10 +93,10 @@ const NETWORK = 'contracts/libraries/network/';
 // The same of general networks, by the contract that the condition is in.
 const zero = (weight) => `{ uint256 kept = o.lambda; o.lambda = 0; ${weight} o.lambda = kept; }`;
 const RELATION = 'for (uint256 i = 0; i < count; i++) {\n                at = _relation(p, q, k, o, _inside(p, at));\n                o.lambda';
-const LINEAR = 'at = _relation(p, q, k, o, _inside(p, at));\n                at = _linearOp(p, q, k, o, one, at);';
-const PORT = 'return\n                NetworkAccess.port(';
+const LINEAR = 'at = _relation(p, q, k, o, _inside(p, at));\n                at = _linearOp(p, q, k, o, odds, at);';
+const PORT = 'return NetworkAccess.port(';
 // What a term on a committed port weighs at one position more.
-const also = (position) => `uint256 more = NetworkPoint.equal(${position}, s.r + 32 * level, b.port.word(6));\nreturn more + NetworkAccess.port(`;
+const also = (position) => `uint256 more = NetworkPoint.equal(${position}, s.odds + 32 * level);\nreturn more + NetworkAccess.port(`;
 const IN_PART = {
   Gate: [['NetworkKinds', 'sum = addmod(sum, mulmod(powers.word(i), a + order() - b, order()), order());', 'powers;']],
   Lookup: [['NetworkKinds', 'sum = addmod(sum, mulmod(w.powers.word(p.gates + i), tuple, order()), order());', 'tuple;']],
@@ -107,7 +107,7 @@ const IN_PART = {
   Read: [['NetworkKinds', 'mulmod(w.powers.word(exponent + j), mulmod(inverse', 'mulmod(0 * exponent, mulmod(inverse']],
   Write: [
     ['NetworkKinds', 'sum = addmod(sum, mulmod(w.powers.word(copies + p.reads), part, order()), order());', 'part;'],
-    ['NetworkSummand', 'tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, order()), order());', 'tuple = mulmod(0 * esn, tuple, order());'],
+    ['NetworkSummand', 'rows = mulmod(eq, mulmod(w.powers.word(exponent), tuple, order()), order());', 'rows = mulmod(0 * eq, tuple, order());'],
   ],
   CopySum: [['NetworkSummand', 'mulmod(w.powers.word(exponent + p.limbs + 3), read', 'mulmod(0 * exponent, read']],
   CopySample: [
@@ -116,7 +116,7 @@ const IN_PART = {
   ],
   Limb: [['NetworkSummand', 'bracket = addmod(bracket, mulmod(w.powers.word(exponent + i), term, order()), order());', 'term;']],
   Table: [['NetworkSummand', 'bracket = addmod(bracket, mulmod(w.powers.word(exponent + limbs), tuple, order()), order());', 'tuple;']],
-  LookupSum: [['NetworkSummand', 'phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, order()), order());', 'phi = addmod(phi, 0 * total, order());']],
+  LookupSum: [['NetworkSummand', 'phi += mulmod(w.powers.word(exponent + p.limbs + 1), total, order());', 'phi += 0 * total;']],
   Relation: [['NetworkSummand', RELATION, RELATION.replace('at = _relation(p, q, k, o, _inside(p, at));', zero('at = _relation(p, q, k, o, _inside(p, at));'))]],
   Linear: [['NetworkSummand', LINEAR, zero(LINEAR)]],
   Product: [['NetworkSummand', 'at = _productOp(p, q, o, w, _inside(p, at));', zero('at = _productOp(p, q, o, w, _inside(p, at));')]],
@@ -126,12 +126,8 @@ const IN_PART = {
   ],
   LinkLeft: [['NetworkSummand', 'sum = mulmod(link, mulmod(theta, left, order()) + order() - o.left, order());', 'sum = 0;']],
   LinkRight: [['NetworkSummand', 'sum += mulmod(link, mulmod(theta, right, order()) + order() - o.right, order());', '']],
-  Psi: [['NetworkSummand', 'NetworkPrefix.powers(c.psi, c.point, kappa)', 'NetworkPrefix.powers(c.mu, c.point, kappa)']],
-  Theta: [
-    ['NetworkSummand', 'NetworkPoint.at(c.alpha, c.chi, c.theta,', 'NetworkPoint.at(c.alpha, c.chi, c.gamma,'],
-    ['NetworkSummand', 'NetworkPoint.interval(c.theta, 2, p.weightEnd,', 'NetworkPoint.interval(c.gamma, 2, p.weightEnd,'],
-    ['NetworkSummand', 'NetworkPoint.interval(c.theta, 2, p.productEnd,', 'NetworkPoint.interval(c.gamma, 2, p.productEnd,'],
-  ],
+  Psi: [['NetworkSummand', 'NetworkPoint.interval(c.psi, 0, s.samples, odds)', 'NetworkPoint.interval(c.mu, 0, s.samples, odds)']],
+  Theta: [['NetworkSummand', '(Point memory q, uint256 equalities) = _point(s, c);', 'c.theta = c.gamma;\n$&']],
   TensorPositions: [['NetworkTerms', PORT, also('0')]],
   TensorEnd: [['NetworkTerms', PORT, also('2 + b.port.word(2)')]],
   V4: [['NetworkSummand', 'if (phi != _rounds(proof, c, claim)) return false;', 'if (phi != _rounds(proof, c, claim)) return true;']],
@@ -157,7 +153,6 @@ const IN_VERIFIER = {
   SchnorrTensor: [['NetworkOpening', 'weight = mulmod(weight, c.delta, R);', 'weight = 0;']],
   V7: [['NetworkOpening', 'return Bn254.pairingsAreOne(pairs, two ? 4 : 3);', 'return true;']],
 };
-const NETWORK_VERIFIER = 'NetworkTestVerifier';
 
 function patched(original, patches, directory = NATIVE) {
   const result = structuredClone(original);
@@ -177,41 +172,46 @@ const queue = (networksAlone ? [] : Object.keys(VERIFIERS)).flatMap((name) => {
   const original = sources(name);
   return Object.entries(MUTANTS).map(([rule, patches]) => [name, rule, patched(original, patches)]).filter(isChosen);
 });
-for (const [contract, mutants] of [[PART, IN_PART], [NETWORK_VERIFIER, { None: [], ...IN_VERIFIER }]]) {
+const networks = Object.keys(NETWORK_VERIFIERS);
+for (const contract of [PART, ...networks]) {
   const original = sources(contract);
-  const all = Object.entries(mutants).map(([rule, patches]) => [NETWORK_VERIFIER, rule, patched(original, patches, NETWORK), contract]);
+  const mutants = contract === PART ? IN_PART : { None: [], ...IN_VERIFIER };
+  const all = Object.entries(mutants).map(([rule, patches]) => [contract, rule, patched(original, patches, NETWORK)]);
   queue.push(...all.filter(isChosen));
 }
 const released = (name) => JSON.parse(readFileSync(join(root, 'contracts', 'artifacts', `${name}.json`), 'utf8')).deployedBytecode;
 const directory = join(root, 'out', 'mutants');
 if (chosen.length === 0 && !networksAlone) rmSync(directory, { recursive: true, force: true });
-for (const name of [...Object.keys(VERIFIERS), NETWORK_VERIFIER]) mkdirSync(join(directory, name), { recursive: true });
+if (chosen.length === 0 && networksAlone) for (const name of networks) rmSync(join(directory, name), { recursive: true, force: true });
+const made = networksAlone ? networks : [...Object.keys(VERIFIERS), ...networks];
+for (const name of made) mkdirSync(join(directory, name), { recursive: true });
 
-/** A verifier of networks and its part, one of them a mutant. */
-function pair(contract, output) {
-  const code = output.deployedBytecode.object;
-  return contract === PART ? { code: anyPart, part: code } : { code, part: released(PART) };
+/** What a mutant is written as: the verifiers it is one of, each with its code, and with that of its part if it has one. */
+function files(contract, code) {
+  if (contract === PART) return networks.map((name) => [name, { code: anyPart[name], part: code }]);
+  return [[contract, networks.includes(contract) ? { code, part: released(PART) } : { code }]];
 }
 
 /** The verifier that takes any part: it is what calls the part's mutants, since the released one refuses them for their code. */
-async function takesAnyPart() {
-  const contracts = sources(NETWORK_VERIFIER);
+async function takesAnyPart(name) {
+  const contracts = sources(name);
   const check = 'if (address(part).codehash != NETWORK_SUMCHECK) revert PartInvalid(address(part).codehash);';
   const source = contracts['contracts/verifiers/NetworkVerifier.sol'];
   if (source.content.split(check).length !== 2) throw new Error(`not there exactly once: ${check}`);
   source.content = source.content.replace(check, '');
-  return (await compile(NETWORK_VERIFIER, contracts)).deployedBytecode.object;
+  return (await compile(name, contracts)).deployedBytecode.object;
 }
-const anyPart = queue.some((job) => job[3] === PART) ? await takesAnyPart() : null;
+const anyPart = {};
+if (queue.some(([contract]) => contract === PART)) for (const name of networks) anyPart[name] = await takesAnyPart(name);
 
 async function worker() {
   for (let next = queue.shift(); next; next = queue.shift()) {
-    const [name, rule, contracts, contract = name] = next;
-    const output = await compile(contract, contracts);
-    const code = output.deployedBytecode.object;
-    const file = name === NETWORK_VERIFIER ? pair(contract, output) : { code };
-    writeFileSync(join(directory, name, `${rule}.json`), `${JSON.stringify({ rule, ...file })}\n`);
-    process.stdout.write(`${name} ${rule}\n`);
+    const [contract, rule, contracts] = next;
+    const code = (await compile(contract, contracts)).deployedBytecode.object;
+    for (const [name, file] of files(contract, code)) {
+      writeFileSync(join(directory, name, `${rule}.json`), `${JSON.stringify({ rule, ...file })}\n`);
+    }
+    process.stdout.write(`${contract} ${rule}\n`);
   }
 }
 

@@ -20,6 +20,11 @@ import {Challenges, NetworkTranscript} from "../libraries/network/NetworkTranscr
 contract NetworkSumcheck is INetworkSumcheck {
     using NetworkMemory for uint256;
 
+    /// @dev Bytes of a shape, and of the challenges but for xi and r; and where the first list begins in the encoding of `Reduced`.
+    uint256 private constant SHAPE = 0x180;
+    uint256 private constant CHALLENGES = 0x1e0;
+    uint256 private constant LISTS = 0x3e0;
+
     /// @inheritdoc INetworkSumcheck
     function reduce(
         uint256 modulus,
@@ -30,14 +35,14 @@ contract NetworkSumcheck is INetworkSumcheck {
         bytes calldata values,
         bytes calldata program,
         bytes calldata proof
-    ) external view returns (Reduced memory reduced) {
+    ) external view returns (Reduced memory) {
         if (modulus != R) revert IVerifierAdapter.ProofInvalid();
         // V1
         Program memory p = NetworkProgram.load(_copy(program), program.length);
         Shape memory s = NetworkShape.shape(p, samples, logRows2);
         if (values.length != samples * p.stride) revert IVerifierAdapter.PublicValuesLength(values.length);
         uint256 valuesAt = _copy(values);
-        _checkValues(p, s, valuesAt, reduced);
+        _checkValues(p, s, valuesAt);
         Proof memory layout = NetworkShape.layOut(s, _copy(proof));
         NetworkShape.check(layout, proof.length);
 
@@ -48,7 +53,7 @@ contract NetworkSumcheck is INetworkSumcheck {
         }
         // V3 and V4
         if (!NetworkSummand.check(p, s, layout, c, valuesAt)) revert IVerifierAdapter.ProofInvalid();
-        _leave(reduced, s, c);
+        _leave(p, s, c);
     }
 
     /* INTERNAL */
@@ -63,21 +68,17 @@ contract NetworkSumcheck is INetworkSumcheck {
     }
 
     /// @dev V1: elements of public ports are in their ranges, those of committed ones are points.
-    function _checkValues(Program memory p, Shape memory s, uint256 values, Reduced memory reduced) private pure {
+    function _checkValues(Program memory p, Shape memory s, uint256 values) private pure {
         unchecked {
             Samples memory k;
             (k.values, k.samples) = (values, s.samples);
             (bool valid, uint256 index) = NetworkTerms.checkRanges(p, k);
             if (!valid) revert IVerifierAdapter.ValueOutOfRange(index);
-            reduced.logPorts = new uint256[](p.committed);
-            reduced.offsets = new uint256[](p.committed);
-            uint256 next;
+            if (p.committed == 0) return;
             for (uint256 i = 0; i < p.portCount; i++) {
                 uint256 port = p.ports + 256 * i;
                 if (port.word(0) & NetworkProgram.COMMITTED == 0) continue;
                 uint256 offset = port.word(3);
-                (reduced.logPorts[next], reduced.offsets[next]) = (port.word(6), offset);
-                next++;
                 for (uint256 j = 0; j < s.samples; j++) {
                     uint256 at = values + j * p.stride + offset;
                     if (!Bn254.isPoint(at.word(0), at.word(1))) revert INativeVerifier.CommitmentInvalid(offset);
@@ -86,21 +87,50 @@ contract NetworkSumcheck is INetworkSumcheck {
         }
     }
 
-    function _leave(Reduced memory reduced, Shape memory s, Challenges memory c) private pure {
+    /// @dev Returns `Reduced` to the caller: its encoding is the shape and the challenges as they are, and four lists.
+    function _leave(Program memory p, Shape memory s, Challenges memory c) private pure {
         unchecked {
-            reduced.shape = s;
-            (reduced.alpha, reduced.beta, reduced.gamma, reduced.chi) = (c.alpha, c.beta, c.gamma, c.chi);
-            (reduced.mu, reduced.lambda, reduced.theta, reduced.psi) = (c.mu, c.lambda, c.theta, c.psi);
-            (reduced.zeta, reduced.schnorr, reduced.rho) = (c.zeta, c.schnorr, c.rho);
-            (reduced.x, reduced.eta, reduced.z, reduced.delta) = (c.x, c.eta, c.z, c.delta);
-            (reduced.xi, reduced.point) = (_list(c.xi, s.variables), _list(c.point, s.variables));
+            uint256 start = NetworkMemory.words(LISTS / 32 + 2 * s.variables + 2 * p.committed + 5);
+            start.put(0, 32);
+            uint256 head = start + 32;
+            assembly ("memory-safe") {
+                mcopy(head, s, SHAPE)
+                mcopy(add(head, SHAPE), c, CHALLENGES)
+            }
+            uint256 place = head + SHAPE + CHALLENGES;
+            uint256 list = head + LISTS;
+            list = _list(head, place, list, s.variables);
+            _copyWords(list - 32 * s.variables, c.xi, s.variables);
+            list = _list(head, place + 32, list, s.variables);
+            _copyWords(list - 32 * s.variables, c.point, s.variables);
+            list = _list(head, place + 64, list, p.committed);
+            list = _list(head, place + 96, list, p.committed);
+            uint256 at = list;
+            for (uint256 i = p.committed == 0 ? 0 : p.portCount; i > 0; i--) {
+                uint256 port = p.ports + 256 * (i - 1);
+                if (port.word(0) & NetworkProgram.COMMITTED == 0) continue;
+                at -= 32;
+                at.put(0, port.word(3));
+                (at - 32 * (p.committed + 1)).put(0, port.word(6));
+            }
+            assembly ("memory-safe") {
+                return(start, sub(list, start))
+            }
         }
     }
 
-    function _list(uint256 at, uint256 count) private pure returns (uint256[] memory list) {
-        list = new uint256[](count);
+    /// @dev The head of a list of `count` words at `list`, whose offset is at `place`. Returns where the list ends.
+    function _list(uint256 head, uint256 place, uint256 list, uint256 count) private pure returns (uint256) {
+        unchecked {
+            place.put(0, list - head);
+            list.put(0, count);
+            return list + 32 + 32 * count;
+        }
+    }
+
+    function _copyWords(uint256 to, uint256 from, uint256 count) private pure {
         assembly ("memory-safe") {
-            mcopy(add(list, 0x20), at, shl(5, count))
+            mcopy(to, from, shl(5, count))
         }
     }
 }

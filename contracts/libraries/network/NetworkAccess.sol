@@ -5,7 +5,6 @@ import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {NetworkBox} from "./NetworkBox.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
 import {Access, Axis, NetworkPoint, Point} from "./NetworkPoint.sol";
-import {NetworkPrefix} from "./NetworkPrefix.sol";
 import {Program} from "./NetworkProgram.sol";
 import {NetworkTriangle} from "./NetworkTriangle.sol";
 
@@ -23,14 +22,16 @@ library NetworkAccess {
     uint256 private constant LANE = 0xfe;
     uint256 private constant VARIABLE = 21;
     uint256 private constant MAX_VARIABLES = 8;
-    uint256 private constant MAX_STEP = 1 << 26;
+    uint256 private constant MAX_STEP = 0x4000000;
+
+    /// @dev Where the offsets of an access begin.
+    uint256 private constant OFFSETS = 24;
+
     uint256 private constant MAX_TRIANGLE = 1 << 20;
     uint256 private constant MAX_ACCESSES = 1024;
     uint256 private constant MAX_PIECES = 16_384;
     uint256 private constant MAX_AXIS_PIECES = 64;
 
-    /// @dev In place of a table: it is made when a piece needs it.
-    uint256 private constant LATER = 1;
     uint256 private constant TRIANGLE_PIECES = 8;
 
     /// @dev An odd number without pattern: keys times this are spread over their highest bits.
@@ -72,144 +73,206 @@ library NetworkAccess {
 
     function _evaluate(Program memory p, Point memory q, uint256 at) private pure returns (uint256 value, uint256 end) {
         unchecked {
-            Access memory a = q.access;
-            (a.second, a.done, a.lane) = (false, 0, 0);
-            if (!_head(p, q, a, at)) revert INetworkVerifier.ProgramAccess(at - p.start);
-            end = a.vars + VARIABLE * a.count;
-
+            uint256 tensor = at.u16();
+            if (tensor >= p.tensorCount) revert INetworkVerifier.ProgramAccess(at - p.start);
+            tensor = p.tensors.word(tensor);
+            bool valid;
+            uint256 factor;
+            (valid, value, factor) = _head(q.single, tensor, at);
             // Accesses of one relation often differ in coefficient, monomial and view alone: what the others say is remembered. A lane is not,
             // since which views it reaches depends on the first.
-            uint256 slot = q.boxes;
-            bytes32 key;
+            uint256 slot;
+            uint256 known;
+            uint256 key;
             {
-                uint256 tensor = a.tensor;
-                uint256 from = a.offsets;
+                uint256 boxes = q.boxes;
                 assembly ("memory-safe") {
+                    let offsets := add(at, OFFSETS)
+                    end := add(offsets, shl(2, mload(add(tensor, 0x40))))
+                    let count := byte(2, mload(end))
+                    valid := and(valid, lt(count, 9))
+                    end := add(end, add(3, mul(VARIABLE, count)))
                     mstore(0x00, tensor)
-                    mstore(0x20, keccak256(from, sub(end, from)))
+                    mstore(0x20, keccak256(offsets, sub(end, offsets)))
                     key := keccak256(0x00, 0x40)
-                    slot := add(slot, mul(0x60, and(key, 31)))
+                    slot := add(boxes, mul(0x60, and(key, 31)))
+                    known := eq(mload(slot), key)
                 }
             }
-            if (slot.word(0) == uint256(key)) {
-                value = slot.word(1);
+            if (!valid) revert INetworkVerifier.ProgramAccess(at - p.start);
+            uint256 box;
+            if (known != 0) {
+                box = slot.word(1);
                 q.pieces += slot.word(2);
                 if (q.pieces > MAX_PIECES) revert INetworkVerifier.ProgramLimit(at - p.start);
             } else {
                 uint256 before = q.pieces;
-                value = _box(p, q, a, at);
+                Access memory a = q.access;
+                box = _box(p, q, a, tensor, at);
                 if (a.lane == 0) {
-                    slot.put(0, uint256(key));
-                    slot.put(1, value);
+                    slot.put(0, key);
+                    slot.put(1, box);
                     slot.put(2, q.pieces - before);
+                } else {
+                    factor = _lanes(q, a);
                 }
             }
-            value = mulmod(mulmod(a.value, value, order()), _view(q, a), order());
+            value = mulmod(mulmod(value, box, order()), factor, order());
+            uint256 mono = (at.word(0) >> 64) & 0xffffffffffffffffffffffff;
+            if (mono != 0) value = mulmod(value, q.monomial(mono), order());
         }
     }
 
-    /// @dev What an access says besides its coefficient, its monomial and its view: its variables, offsets and triangle.
-    function _box(Program memory p, Point memory q, Access memory a, uint256 at) private pure returns (uint256 value) {
+    /// @dev Views and coefficient, which are one or two values and one.
+    function _head(bool single, uint256 tensor, uint256 at)
+        private
+        pure
+        returns (bool valid, uint256 coefficient, uint256 factor)
+    {
+        assembly ("memory-safe") {
+            let head := mload(at)
+            let kind := mload(tensor)
+            let views := mload(add(kind, 0x40))
+            let values := mload(add(kind, 0x60))
+            let view1 := byte(2, head)
+            let view2 := byte(3, head)
+            valid := lt(view1, views)
+            factor := mload(add(values, shl(5, view1)))
+            if iszero(eq(view2, NONE)) {
+                valid := and(valid, and(lt(view2, views), iszero(single)))
+                factor := mulmod(factor, mload(add(values, shl(5, view2))), calldataload(0x04))
+            }
+            coefficient := sar(192, shl(32, head))
+            valid := and(valid, gt(coefficient, 0))
+            // A negative coefficient is mapped to R - |coefficient|.
+            coefficient := add(coefficient, mul(calldataload(0x04), slt(coefficient, 0)))
+        }
+    }
+
+    /// @dev What an access says besides its coefficient, its monomial and its views: its variables, offsets and triangle.
+    function _box(Program memory p, Point memory q, Access memory a, uint256 tensor, uint256 at)
+        private
+        pure
+        returns (uint256 value)
+    {
         unchecked {
+            _layOut(a, tensor, at);
             if (!_variables(q, a) || !_checkTriangle(a)) revert INetworkVerifier.ProgramAccess(at - p.start);
-            if (!_checkPieces(q, a)) revert INetworkVerifier.ProgramLimit(at - p.start);
             value = a.sums;
-            if (a.row != NONE) value = mulmod(value, _triangle(q, a), order());
-            uint256 axes = a.tensor.word(2);
-            for (uint256 j = 0; j < axes; j++) {
-                if (a.done >> j & 1 == 0) value = mulmod(value, _axis(q, a, j), order());
+            uint256 pieces = q.pieces;
+            if (a.row != NONE) {
+                value = mulmod(value, _triangle(q, a), order());
+                pieces += TRIANGLE_PIECES;
             }
+            uint256 done = a.done;
+            uint256 axis = q.axes;
+            uint256 offsets = a.offsets;
+            for (uint256 end = tensor + 96 * tensor.word(2); tensor != end; offsets += 4) {
+                tensor += 96;
+                int256 offset = offsets.i32();
+                if (uint256(offset + int256(MAX_STEP)) > 2 * MAX_STEP) {
+                    revert INetworkVerifier.ProgramAccess(at - p.start);
+                }
+                uint256 main = axis.word(0);
+                uint256 others = axis.word(1) & 0xff;
+                uint256 taken = done & 1;
+                axis += 64;
+                pieces++;
+                done >>= 1;
+                if (taken == 1) continue;
+                uint256 factor;
+                if (others == 0) {
+                    factor = _axis(q, main, tensor, offset);
+                } else {
+                    uint256 count = _count(a.vars, others);
+                    pieces += count - 1;
+                    if (count > MAX_AXIS_PIECES || pieces > MAX_PIECES) {
+                        revert INetworkVerifier.ProgramLimit(at - p.start);
+                    }
+                    factor = _several(q, a.vars, main, others, tensor, offset);
+                }
+                value = mulmod(value, factor, order());
+            }
+            q.pieces = pieces;
+            if (pieces > MAX_PIECES) revert INetworkVerifier.ProgramLimit(at - p.start);
         }
     }
 
-    /// @dev Tensor, views, coefficient, monomial, offsets, triangle.
-    function _head(Program memory p, Point memory q, Access memory a, uint256 at) private pure returns (bool valid) {
+    /// @dev Where everything is.
+    function _layOut(Access memory a, uint256 tensor, uint256 at) private pure {
         unchecked {
-            uint256 head = at.word(0);
-            uint256 tensor = head >> 240;
-            if (tensor >= p.tensorCount) return false;
-            tensor = p.tensors.word(tensor);
-            a.tensor = tensor;
+            uint256 view1 = (at + 2).u8();
             uint256 kind = tensor.word(0);
-            (uint256 view1, uint256 view2, uint256 views) = ((head >> 232) & 0xff, (head >> 224) & 0xff, kind.word(2));
-            if (view1 >= views) return false;
+            a.tensor = tensor;
             a.views = kind.word(3) + 32 * view1;
-            a.left = views - view1;
-            (a.factor, a.sums) = (1, 1);
-            if (view2 != NONE) {
-                if (view2 >= views || q.single) return false;
-                a.second = true;
-                a.factor = kind.word(3).word(view2);
-            }
-            int256 coefficient = (at + 4).i64();
-            if (coefficient == 0) return false;
-            a.value = coefficient < 0 ? order() - uint256(-coefficient) : uint256(coefficient);
-            a.value = mulmod(a.value, q.monomial((head >> 64) & 0xffffffffffffffffffffffff), order());
-
-            at += 24;
-            a.offsets = at;
-            uint256 axes = tensor.word(2);
-            valid = true;
-            for (uint256 j = 0; j < axes; j++) {
-                int256 offset = at.i32();
-                valid = valid && offset <= int256(MAX_STEP) && offset >= -int256(MAX_STEP);
-                at += 4;
-            }
+            a.left = kind.word(2) - view1;
+            a.second = (at + 3).u8() != NONE;
+            (a.done, a.lane, a.sums) = (0, 0, 1);
+            a.offsets = at + OFFSETS;
+            at = a.offsets + 4 * tensor.word(2);
             (a.row, a.column, a.count) = (at.u8(), (at + 1).u8(), (at + 2).u8());
             a.vars = at + 3;
-            valid = valid && a.count <= MAX_VARIABLES;
-            if (a.row == NONE && a.column == NONE) return valid;
-            valid = valid && a.row < a.count && a.column < a.count && a.row != a.column;
         }
     }
 
     /// @dev Sorts the variables by their targets: the main variable of each axis and the others (N7), the lane, and those without target,
-    /// whose sums are taken at once.
+    /// whose sums are taken at once. For each axis there is the word of its main variable; and in one word the index of that with 1 added,
+    /// from bit 8 on, and a mask of the others.
     function _variables(Point memory q, Access memory a) private pure returns (bool valid) {
         unchecked {
             uint256 mains = q.axes;
-            uint256 others = mains + 192;
             uint256 axes = a.tensor.word(2);
             assembly ("memory-safe") {
                 calldatacopy(mains, calldatasize(), 0x180)
             }
             uint256 at = a.vars;
             uint256 count = a.count;
-            valid = true;
+            (uint256 row, uint256 column) = (a.row, a.column);
+            valid = (row == NONE && column == NONE) || (row < count && column < count && row != column);
             for (uint256 i = 0; i < count; i++) {
                 uint256 variable = at.word(0);
-                uint256 size = variable >> 224;
                 uint256 target = (variable >> 120) & 0xff;
                 uint256 stride = (variable >> 88) & 0xffffffff;
                 at += VARIABLE;
-                valid = valid && size != 0 && size <= MAX_STEP;
+                assembly ("memory-safe") {
+                    let size := shr(224, variable)
+                    valid := and(valid, lt(sub(size, 1), MAX_STEP))
+                    valid := and(valid, or(eq(target, NONE), lt(sub(stride, 1), MAX_STEP)))
+                }
+                if (target < axes) {
+                    if (i == row || i == column) {
+                        // Its axis is the triangle's alone: nobody comes after it, nor was there anybody before.
+                        if (a.done >> target & 1 == 1) return false;
+                        a.done |= 1 << target;
+                        continue;
+                    }
+                    assembly ("memory-safe") {
+                        let slot := add(mains, shl(6, target))
+                        let main := mload(slot)
+                        let others := mload(add(slot, 0x20))
+                        // The first of the greatest with a stride that is a power of two.
+                        let less := and(gt(main, 0), iszero(gt(shr(224, variable), shr(224, main))))
+                        switch or(less, gt(and(stride, sub(stride, 1)), 0))
+                        case 0 {
+                            let former := shr(1, shl(shr(8, others), 1))
+                            mstore(slot, variable)
+                            mstore(add(slot, 0x20), or(shl(8, add(i, 1)), or(and(others, 0xff), former)))
+                        }
+                        default { mstore(add(slot, 0x20), or(others, shl(i, 1))) }
+                    }
+                    continue;
+                }
                 if (target == NONE) {
-                    valid = valid && stride == 0;
-                    if (i == a.row || i == a.column) continue;
-                    a.sums = mulmod(a.sums, NetworkPoint.geometric(q.monomial(_mono(variable)), size), order());
+                    if (stride != 0) return false;
+                    if (i == row || i == column) continue;
+                    uint256 sum = NetworkPoint.geometric(q.monomial(_mono(variable)), variable >> 224);
+                    a.sums = mulmod(a.sums, sum, order());
                     continue;
                 }
-                valid = valid && stride != 0 && stride <= MAX_STEP;
-                if (target == LANE) {
-                    if (a.lane != 0 || a.second || stride * (size - 1) >= a.left) return false;
-                    a.lane = variable;
-                    continue;
+                if (target != LANE || a.lane != 0 || a.second || stride * ((variable >> 224) - 1) >= a.left) {
+                    return false;
                 }
-                if (target >= axes) return false;
-                if (i == a.row || i == a.column) {
-                    // Its axis is the triangle's alone: nobody comes after it, nor was there anybody before.
-                    if (a.done >> target & 1 == 1) return false;
-                    a.done |= 1 << target;
-                    continue;
-                }
-                uint256 main = mains.word(target);
-                // The first of the greatest with a stride that is a power of two. Indices are stored with 1 added.
-                if (stride & (stride - 1) == 0 && (main == 0 || size > _size(a.vars, main - 1))) {
-                    mains.put(target, i + 1);
-                    if (main != 0) others.put(target, others.word(target) | 1 << (main - 1));
-                } else {
-                    others.put(target, others.word(target) | 1 << i);
-                }
+                a.lane = variable;
             }
         }
     }
@@ -239,32 +302,19 @@ library NetworkAccess {
         }
     }
 
-    /// @dev The number of pieces on each axis, and in all.
-    function _checkPieces(Point memory q, Access memory a) private pure returns (bool) {
+    /// @dev The number of pieces of an axis: at most 8 sizes of at most 2^26.
+    function _count(uint256 vars, uint256 others) private pure returns (uint256 count) {
         unchecked {
-            uint256 others = q.axes + 192;
-            uint256 axes = a.tensor.word(2);
-            uint256 sum = a.row == NONE ? axes : axes + TRIANGLE_PIECES;
-            for (uint256 j = 0; j < axes; j++) {
-                uint256 mask = others.word(j);
-                if (mask == 0) continue;
-                // At most 8 sizes of at most 2^26.
-                uint256 pieces = 1;
-                for (uint256 i = 0; mask >> i != 0; i++) {
-                    if (mask >> i & 1 == 1) pieces *= _size(a.vars, i);
-                }
-                if (pieces > MAX_AXIS_PIECES) return false;
-                sum += pieces - 1;
+            count = 1;
+            for (uint256 i = 0; others >> i != 0; i++) {
+                if (others >> i & 1 == 1) count *= _size(vars, i);
             }
-            q.pieces += sum;
-            return q.pieces <= MAX_PIECES;
         }
     }
 
-    /// @dev The value of the view; with a lane the sum of the views of all lanes, each with its weight.
-    function _view(Point memory q, Access memory a) private pure returns (uint256 sum) {
+    /// @dev With a lane: the sum of the views of all lanes, each with its weight.
+    function _lanes(Point memory q, Access memory a) private pure returns (uint256 sum) {
         unchecked {
-            if (a.lane == 0) return mulmod(a.views.word(0), a.factor, order());
             uint256 base = q.monomial(_mono(a.lane));
             uint256 stride = (a.lane >> 88) & 0xffffffff;
             for (uint256 i = a.lane >> 224; i > 0; i--) {
@@ -275,19 +325,10 @@ library NetworkAccess {
 
     /* AXES */
 
-    /// @dev The factor of axis `j`. Accesses have many axes in common: what has no other variables than the main one is remembered.
-    function _axis(Point memory q, Access memory a, uint256 j) private pure returns (uint256 value) {
+    /// @dev The factor of the axis with this record, by odds, where there is no other variable than the main one. Accesses have many axes in
+    /// common: it is remembered.
+    function _axis(Point memory q, uint256 main, uint256 record, int256 offset) private pure returns (uint256 value) {
         unchecked {
-            uint256 record = a.tensor + 96 * (j + 1);
-            int256 offset = (a.offsets + 4 * j).i32();
-            uint256 main = q.axes.word(j);
-            if (main != 0) main = _variable(a.vars, main - 1);
-            uint256 others = (q.axes + 192).word(j);
-            if (others != 0) {
-                _layOut(q, a, j, record, main);
-                return _enumerate(q, q.axis, others, offset);
-            }
-
             // Size, monomial, target and stride, where the axis is in memory, and its offset: 232 bits, never 0.
             uint256 key = (main >> 88) << 64 | record << 32 | uint256(offset) & 0xffffffff;
             uint256 slot = q.known;
@@ -298,41 +339,35 @@ library NetworkAccess {
                 value := mload(add(slot, 0x20))
             }
             if (found != 0) return value;
-            _layOut(q, a, j, record, main);
-            value = _piece(q, q.axis, offset);
+            value = _piece(q, main, record.word(0), record.word(1), q.r + 32 * record.word(2), offset);
             slot.put(0, key);
             slot.put(1, value);
         }
     }
 
-    /// @dev There is one axis at a time, and memory for one.
-    function _layOut(Point memory q, Access memory a, uint256 j, uint256 record, uint256 main) private pure {
+    /// @dev The same where there are others.
+    function _several(Point memory q, uint256 vars, uint256 main, uint256 others, uint256 record, int256 offset)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
             Axis memory x = q.axis;
-            x.table = 0;
-            uint256 shift = record.word(2);
-            (x.vars, x.width, x.main, x.size) = (a.vars, VARIABLE, main, record.word(0));
-            x.start = j == 0 ? a.tensor.word(1) >> shift : 0;
-            x.r = q.r + 32 * shift;
-            x.n = j == 0 ? q.n - shift : record.word(1);
+            (x.vars, x.width, x.main, x.size) = (vars, VARIABLE, main, record.word(0));
+            (x.start, x.odds) = (record.word(1), q.r + 32 * record.word(2));
+            return _enumerate(q, x, others, offset);
         }
     }
 
-    /// @notice The factor of an axis of `size` elements from position 2 on, at the n variables at `r`: that of a term on a committed port
+    /// @notice The factor of an axis of `size` elements from position 2 on, by the odds of its variables: that of a term on a committed port
     /// (N9). Its variables are words as in accesses, one after the other; the main one is `main`, 0 for none, and the others are in a mask.
-    function port(
-        Point memory q,
-        uint256 vars,
-        uint256 main,
-        uint256 others,
-        uint256 first,
-        uint256 size,
-        uint256 r,
-        uint256 n
-    ) internal pure returns (uint256) {
+    function port(Point memory q, uint256 vars, uint256 main, uint256 others, uint256 first, uint256 size, uint256 odds)
+        internal
+        pure
+        returns (uint256)
+    {
         Axis memory x = q.axis;
-        (x.vars, x.width, x.main, x.size, x.start, x.r, x.n) = (vars, 32, main, size, 2, r, n);
-        x.table = 0;
+        (x.vars, x.width, x.main, x.size, x.start, x.odds) = (vars, 32, main, size, 2, odds);
         return _enumerate(q, x, others, int256(first));
     }
 
@@ -343,8 +378,6 @@ library NetworkAccess {
         returns (uint256 sum)
     {
         unchecked {
-            if (others == 0) return _piece(q, x, offset);
-            x.table = LATER;
             uint256 box = NetworkBox.make(MAX_VARIABLES);
             for (uint256 i = 0; others >> i != 0; i++) {
                 if (others >> i & 1 == 0) continue;
@@ -353,7 +386,7 @@ library NetworkAccess {
             }
             bool more = true;
             while (more) {
-                uint256 piece = _piece(q, x, offset + int256(box.sum()));
+                uint256 piece = _piece(q, x.main, x.size, x.start, x.odds, offset + int256(box.sum()));
                 sum = addmod(sum, mulmod(box.product(), piece, order()), order());
                 more = box.next();
             }
@@ -361,41 +394,36 @@ library NetworkAccess {
     }
 
     /// @dev The sum over the main variable, from this offset.
-    function _piece(Point memory q, Axis memory x, int256 offset) private pure returns (uint256) {
-        unchecked {
-            int256 last = int256(x.size) - 1 - offset;
-            if (x.main == 0) {
-                if (offset < 0 || last < 0) return 0;
-                return NetworkPoint.equal(uint256(offset) + x.start, x.r, x.n);
-            }
-            uint256 e = ((x.main >> 88) & 0xffffffff).log2();
-            int256 lo = -(offset >> e);
-            if (lo < 0) lo = 0;
-            int256 hi = (last >> e) + 1;
-            int256 size = int256(x.main >> 224);
-            if (size < hi) hi = size;
-            if (lo >= hi) return 0;
-            offset += int256(x.start);
-            // The lowest e bits are those of the remainder.
-            uint256 low = e < x.n ? e : x.n;
-            uint256 rest = e == 0 ? 1 : NetworkPoint.equal(uint256(offset) & ((1 << e) - 1), x.r, low);
-            return mulmod(rest, _run(q, x, uint256(lo), uint256(hi), offset >> e, low), order());
-        }
-    }
-
-    /// @dev sum_{lo <= i < hi} B^i eq(i + shift, the variables from `low` on), B the main variable's monomial.
-    function _run(Point memory q, Axis memory x, uint256 lo, uint256 hi, int256 shift, uint256 low)
+    function _piece(Point memory q, uint256 main, uint256 dimension, uint256 start, uint256 odds, int256 offset)
         private
         pure
         returns (uint256)
     {
         unchecked {
-            uint256 mono = _mono(x.main);
-            uint256 r = x.r + 32 * low;
-            if (x.table == 0) return q.run(mono, lo, hi, shift, r, x.n - low);
-            if (x.table == LATER) x.table = NetworkPrefix.powers(q.monomial(mono), r, x.n - low);
-            (lo, hi) = (uint256(int256(lo) + shift), uint256(int256(hi) + shift));
-            return mulmod(NetworkPrefix.interval(x.table, x.n - low, lo, hi), q.shifted(mono, shift), order());
+            int256 last = int256(dimension) - 1 - offset;
+            if (main == 0) {
+                if (offset < 0 || last < 0) return 0;
+                return NetworkPoint.equal(uint256(offset) + start, odds);
+            }
+            uint256 stride = (main >> 88) & 0xffffffff;
+            int256 size = int256(main >> 224);
+            main = _mono(main);
+            if (stride == 1) {
+                int256 to = last < size ? last + 1 : size;
+                int256 from = offset < 0 ? -offset : int256(0);
+                if (from >= to) return 0;
+                return q.run(main, uint256(from), uint256(to), offset + int256(start), odds);
+            }
+            uint256 e = stride.log2();
+            int256 lo = -(offset >> e);
+            if (lo < 0) lo = 0;
+            int256 hi = (last >> e) + 1;
+            if (size < hi) hi = size;
+            if (lo >= hi) return 0;
+            offset += int256(start);
+            // The lowest e bits are those of the remainder.
+            uint256 rest = NetworkPoint.equal(uint256(offset) & (stride - 1), odds);
+            return mulmod(rest, q.run(main, uint256(lo), uint256(hi), offset >> e, odds + 32 * e), order());
         }
     }
 

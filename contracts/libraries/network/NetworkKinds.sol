@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {INetworkVerifier} from "../../interfaces/INetworkVerifier.sol";
 import {Proof} from "../native/NativeProof.sol";
 import {NetworkMemory, order} from "./NetworkMemory.sol";
+import {NetworkPoint} from "./NetworkPoint.sol";
 import {NetworkPrefix} from "./NetworkPrefix.sol";
 import {Program} from "./NetworkProgram.sol";
 import {Shape} from "./NetworkShape.sol";
@@ -23,11 +24,11 @@ import {Challenges} from "./NetworkTranscript.sol";
 /// @param powers Where lambda^0, lambda^1, .. up to that of the first operation are.
 /// @param gamma2 gamma^2.
 /// @param samples SMP: sum 2^i r_i over the variables of the sample.
-/// @param one The prefix sums of 1 over the variables of the position, and
-/// @param eq those of eq(xi, .), with `n` variables.
+/// @param odds Where the odds of r_kappa are, the first variable of the position.
+/// @param eq The table of the odds of eq(xi, .) for the variables of the position.
 /// @param n l - kappa.
-/// @param some The sum of eq(xi, .) over the samples k < N, and
-/// @param inside that of 1.
+/// @param zeros The product of 1 - r_i over these variables.
+/// @param inside The sum of eq(k, r) over the samples k < N.
 struct Rows {
     uint256 columns;
     uint256 multiplicities;
@@ -42,10 +43,10 @@ struct Rows {
     uint256 powers;
     uint256 gamma2;
     uint256 samples;
-    uint256 one;
+    uint256 odds;
     uint256 eq;
     uint256 n;
-    uint256 some;
+    uint256 zeros;
     uint256 inside;
 }
 
@@ -58,9 +59,9 @@ library NetworkKinds {
     /* TYPES */
 
     /// @dev The sums over kinds, and what the ends of the last one were at.
-    /// @param phi sum_j ES_j [..]
-    /// @param looked sum_i SLK_i J_i
-    /// @param read sum_j SR_j HX_j
+    /// @param phi sum_j ES_j [..] and
+    /// @param looked sum_i SLK_i J_i and
+    /// @param read sum_j SR_j HX_j, all three without the factor of the sample and by odds.
     struct Sums {
         uint256 phi;
         uint256 looked;
@@ -71,12 +72,15 @@ library NetworkKinds {
 
     /* ROWS */
 
-    /// @notice Where everything is.
-    function rows(Program memory p, Shape memory s, Proof memory proof, Challenges memory c)
-        internal
-        pure
-        returns (Rows memory w)
-    {
+    /// @notice Where everything is. `odds` are those of r, `equalities` those of eq(xi, .) at r.
+    function rows(
+        Program memory p,
+        Shape memory s,
+        Proof memory proof,
+        Challenges memory c,
+        uint256 odds,
+        uint256 equalities
+    ) internal pure returns (Rows memory w) {
         unchecked {
             w.columns = proof.evals;
             w.multiplicities = proof.evals + 32 * (s.limbs + s.operands);
@@ -103,9 +107,11 @@ library NetworkKinds {
                 w.samples = addmod(2 * w.samples, c.point.word(i - 1), order());
             }
             w.n = s.variables - kappa;
-            w.one = NetworkPrefix.powers(1, c.point + 32 * kappa, w.n);
-            w.eq = NetworkPrefix.equality(c.xi + 32 * kappa, c.point + 32 * kappa, w.n);
-            w.inside = NetworkPrefix.at(NetworkPrefix.powers(1, c.point, kappa), kappa, s.samples);
+            w.odds = odds + 32 * kappa;
+            w.eq = NetworkPrefix.table(equalities + 32 * kappa, w.n);
+            w.zeros = NetworkPrefix.zeros(c.point + 32 * kappa, w.n);
+            w.inside = NetworkPoint.interval(1, 0, s.samples, odds);
+            w.inside = mulmod(w.inside, NetworkPrefix.zeros(c.point, kappa), order());
         }
     }
 
@@ -180,11 +186,11 @@ library NetworkKinds {
             }
 
             (uint256 lo, uint256 hi) = (record.word(0), record.word(1));
-            uint256 below = lo == z.last ? z.lastEq : NetworkPrefix.at(w.eq, w.n, lo);
-            (z.last, z.lastEq) = (hi, NetworkPrefix.at(w.eq, w.n, hi));
-            z.phi = addmod(z.phi, mulmod(mulmod(w.some, z.lastEq + order() - below, order()), sum, order()), order());
+            uint256 below = lo == z.last ? z.lastEq : NetworkPrefix.below(w.eq, lo);
+            (z.last, z.lastEq) = (hi, NetworkPrefix.below(w.eq, hi));
+            z.phi = addmod(z.phi, mulmod(z.lastEq + order() - below, sum, order()), order());
             if (lookups == 0 && reads == 0) return at;
-            uint256 span = mulmod(w.inside, NetworkPrefix.interval(w.one, w.n, lo, hi), order());
+            uint256 span = NetworkPoint.interval(1, lo, hi, w.odds);
             for (uint256 i = 0; i < lookups; i++) {
                 z.looked = addmod(z.looked, mulmod(span, w.lookups.word(i), order()), order());
             }
@@ -268,6 +274,7 @@ library NetworkKinds {
             uint256 columns = p.limbs + p.operands;
             bool valid;
             assembly ("memory-safe") {
+                let m := calldataload(0x04)
                 valid := 1
                 let next := 0
                 let count := byte(0, mload(at))
@@ -276,19 +283,17 @@ library NetworkKinds {
                     let entry := mload(at)
                     let column := byte(0, entry)
                     let coefficient := sar(192, shl(8, entry))
-                    valid := and(valid, and(iszero(lt(column, next)), and(lt(column, columns), gt(coefficient, 0))))
+                    valid := and(valid, lt(lt(column, next), gt(coefficient, 0)))
                     next := add(column, 1)
                     // A negative coefficient is mapped to R - |coefficient|.
-                    coefficient := add(coefficient, mul(calldataload(0x04), slt(coefficient, 0)))
-                    value := addmod(
-                        value,
-                        mulmod(coefficient, mload(add(evals, shl(5, column))), calldataload(0x04)),
-                        calldataload(0x04)
-                    )
+                    coefficient := add(coefficient, mul(m, slt(coefficient, 0)))
+                    value := addmod(value, mulmod(coefficient, mload(add(evals, shl(5, column))), m), m)
                     at := add(at, 9)
                 }
+                // The last column is the greatest.
+                valid := and(valid, iszero(gt(next, columns)))
                 let constant_ := sar(192, mload(at))
-                value := addmod(value, add(constant_, mul(calldataload(0x04), slt(constant_, 0))), calldataload(0x04))
+                value := addmod(value, add(constant_, mul(m, slt(constant_, 0))), m)
                 end := add(at, 8)
             }
             if (!valid) revert INetworkVerifier.ProgramKind(at - p.start);

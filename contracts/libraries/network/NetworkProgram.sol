@@ -22,7 +22,8 @@ import {NetworkMemory} from "./NetworkMemory.sol";
 /// @param kinds Their records, four words each: lo, hi, number of views, where the values of the views are.
 /// @param kindsAt Where the kinds are in the program.
 /// @param tensorCount Number of tensors.
-/// @param tensors Where the record of each is: kind, base, number of axes; for each axis its dimension, its bits and its shift.
+/// @param tensors Where the record of each is: kind, base, number of axes; for each axis its dimension, the index of its first element among
+/// those that its bits can name (0, but for the first axis), and its shift.
 /// @param portCount Number of ports.
 /// @param ports Their records, eight words each: flags, width, count, offset in the public values, min, max, nu_s of a committed one, E_s.
 /// @param committed Number of committed ports.
@@ -193,15 +194,14 @@ library NetworkProgram {
                     axis.put(0, first);
                     axis.put(2, shift);
                     if (j > 1 && valid) {
-                        uint256 bits = first.log2();
-                        axis.put(1, bits);
-                        shift += bits;
+                        shift += first.log2();
                     }
                 }
                 at += 4 * axes;
                 // The lowest bits of the base are those of the other axes.
                 valid = valid && shift <= 26 && base & ((1 << shift) - 1) == 0;
                 if (valid) {
+                    record.put(4, base >> shift);
                     uint256 end = base + (first << shift);
                     valid = kind.word(0) <= base && end <= kind.word(1) && intervals.claim(i, base, end);
                 }

@@ -26,6 +26,7 @@ library NetworkSummand {
     /// @dev Sums over the operations of a program, while it is read.
     /// @param lambda The power of lambda of the next operation.
     /// @param claim - sum_o l_o (terms of o on public ports)
+    /// All but the first two are by odds (`NetworkPrefix`).
     /// @param views sum over accesses of relations and ops, with l_o, times the values of their views.
     /// @param hats The same over the accesses of hats, and
     /// @param left left and
@@ -64,18 +65,17 @@ library NetworkSummand {
         view
         returns (bool)
     {
-        Point memory q =
-            NetworkPoint.at(c.alpha, c.chi, c.theta, c.point + 32 * s.logSamples, s.variables - s.logSamples);
+        (Point memory q, uint256 equalities) = _point(s, c);
         Samples memory k = Samples({
             values: values,
             samples: s.samples,
             mu: c.mu,
             geometric: NetworkPoint.geometric(c.mu, s.samples),
-            r: c.point,
+            odds: q.odds,
             variables: s.variables
         });
-        Rows memory w = NetworkKinds.rows(p, s, proof, c);
-        uint256 phi = _local(p, s, proof, c, w);
+        Rows memory w = NetworkKinds.rows(p, s, proof, c, q.odds, equalities);
+        uint256 phi = _local(p, s, proof, c, w, equalities);
         Operations memory o = _operations(p, q, k, w, c.lambda);
         phi = addmod(phi, _linear(p, s, c, w, o), order());
         phi = addmod(phi, _ports(p, s, c, w), order());
@@ -84,6 +84,21 @@ library NetworkSummand {
         // Phi(r) is what is left of the claim.
         if (phi != _rounds(proof, c, claim)) return false;
         return true;
+    }
+
+    /// @dev What public functions are evaluated at, and the odds of eq(xi, .) at r.
+    function _point(Shape memory s, Challenges memory c) private view returns (Point memory q, uint256 equalities) {
+        // One inversion for all: V2 has refused challenges that are 0.
+        uint256 both = mulmod(c.alpha, c.chi, order());
+        uint256 odds;
+        uint256 inverse;
+        (odds, equalities, inverse) = NetworkPrefix.odds(c.xi, c.point, s.variables, mulmod(both, c.theta, order()));
+        uint256[3] memory inverses;
+        inverses[2] = mulmod(inverse, both, order());
+        inverse = mulmod(inverse, c.theta, order());
+        inverses[1] = mulmod(inverse, c.alpha, order());
+        inverses[0] = mulmod(inverse, c.chi, order());
+        q = NetworkPoint.at([c.alpha, c.chi, c.theta], inverses, odds, s.logSamples);
     }
 
     /* THE ROUNDS */
@@ -134,52 +149,58 @@ library NetworkSummand {
     /* ROWS */
 
     /// @dev The part of Phi that is about single rows, and both logUp sums.
-    function _local(Program memory p, Shape memory s, Proof memory proof, Challenges memory c, Rows memory w)
-        private
-        pure
-        returns (uint256 phi)
-    {
+    function _local(
+        Program memory p,
+        Shape memory s,
+        Proof memory proof,
+        Challenges memory c,
+        Rows memory w,
+        uint256 equalities
+    ) private pure returns (uint256 phi) {
         unchecked {
-            uint256 table = NetworkPrefix.equality(c.xi, c.point, s.logSamples);
-            w.some = NetworkPrefix.at(table, s.logSamples, s.samples);
             NetworkKinds.Sums memory z = NetworkKinds.sums(p, proof, c, w);
-            phi = z.phi;
-
-            // S and ES, but for the factor of the sample.
-            uint256 real = NetworkPrefix.interval(w.one, w.n, 2, p.positions);
-            uint256 eq = NetworkPrefix.interval(w.eq, w.n, 2, p.positions);
-            phi = addmod(
-                phi, _copies(p, s, c, w, mulmod(w.some, eq, order()), mulmod(w.inside, real, order()), z.read), order()
-            );
+            // ES and S, but for the factor of the sample.
+            uint256 eq = NetworkPrefix.below(w.eq, p.positions) + order() - NetworkPrefix.below(w.eq, 2);
+            uint256 real = NetworkPoint.interval(1, 2, p.positions, w.odds);
             uint256 exponent = p.gates + p.lookups + p.reads + 1;
             (uint256 bracket, uint256 total) = _bytes(p, s, c, w, exponent);
-            phi += mulmod(mulmod(NetworkPrefix.all(table, s.logSamples), eq, order()), bracket, order());
+
+            (uint256 rows, uint256 sums) = _copies(p, s, c, w, eq, real, z.read);
+
+            // What has eq(xi, .) as its weight: on rows of samples k < N, and on all real rows.
+            rows = mulmod(NetworkPoint.interval(1, 0, s.samples, equalities), z.phi + rows, order());
+            bracket = mulmod(NetworkPoint.interval(1, 0, 1 << s.logSamples, equalities), bracket, order());
+            rows += mulmod(eq, bracket, order());
+            rows = mulmod(rows, NetworkPrefix.zeros(c.xi, s.variables), order());
+            phi = mulmod(rows, NetworkPrefix.zeros(c.point, s.logSamples), order());
             // l(eT + 1) ( S (sum_c H_c - H_T) + sum_i SLK_i J_i )
-            total = mulmod(real, total, order()) + z.looked;
-            phi = addmod(phi, mulmod(w.powers.word(exponent + p.limbs + 1), total, order()), order());
+            total = mulmod(real, total, order()) + mulmod(w.inside, z.looked, order());
+            phi += mulmod(w.powers.word(exponent + p.limbs + 1), total, order());
+            phi = mulmod(w.zeros, phi + mulmod(w.inside, sums, order()), order());
         }
     }
 
-    /// @dev ESN l(eV) (HV (beta + gamma POS + gamma^2 SMP) - mult) + l(eT + 2) (sum_j SR_j HX_j - SN HV), if anything is copied.
+    /// @dev ESN l(eV) (HV (beta + gamma POS + gamma^2 SMP) - mult) and l(eT + 2) (sum_j SR_j HX_j - SN HV), if anything is copied: both
+    /// without the factor of the sample and by odds.
     function _copies(
         Program memory p,
         Shape memory s,
         Challenges memory c,
         Rows memory w,
-        uint256 esn,
-        uint256 sn,
+        uint256 eq,
+        uint256 real,
         uint256 read
-    ) private pure returns (uint256) {
+    ) private pure returns (uint256 rows, uint256 sums) {
         unchecked {
-            if (p.reads == 0) return 0;
+            if (p.reads == 0) return (0, 0);
             uint256 exponent = p.gates + p.lookups + p.reads;
             uint256 hv = w.copies.word(p.reads);
             uint256 tuple = c.beta + mulmod(c.gamma, _bits(c.point + 32 * s.logSamples, w.n), order());
             tuple += mulmod(w.gamma2, w.samples, order());
             tuple = mulmod(hv, tuple, order()) + order() - w.addresses.word(p.reads);
-            tuple = mulmod(esn, mulmod(w.powers.word(exponent), tuple, order()), order());
-            hv = mulmod(sn, hv, order());
-            return addmod(tuple, mulmod(w.powers.word(exponent + p.limbs + 3), read + order() - hv, order()), order());
+            rows = mulmod(eq, mulmod(w.powers.word(exponent), tuple, order()), order());
+            hv = mulmod(real, hv, order());
+            sums = mulmod(w.powers.word(exponent + p.limbs + 3), read + order() - hv, order());
         }
     }
 
@@ -238,10 +259,10 @@ library NetworkSummand {
             }
             count = _number(at);
             at += 2;
-            uint256 one = NetworkPrefix.powers(1, k.r + 32 * (k.variables - p.logWeights), p.logWeights);
+            uint256 odds = k.odds + 32 * (k.variables - p.logWeights);
             for (uint256 i = 0; i < count; i++) {
                 at = _relation(p, q, k, o, _inside(p, at));
-                at = _linearOp(p, q, k, o, one, at);
+                at = _linearOp(p, q, k, o, odds, at);
                 o.lambda = mulmod(o.lambda, lambda, order());
             }
             count = _number(at);
@@ -284,11 +305,14 @@ library NetworkSummand {
     }
 
     /// @dev Segment, hats, public hats.
-    function _linearOp(Program memory p, Point memory q, Samples memory k, Operations memory o, uint256 one, uint256 at)
-        private
-        pure
-        returns (uint256)
-    {
+    function _linearOp(
+        Program memory p,
+        Point memory q,
+        Samples memory k,
+        Operations memory o,
+        uint256 odds,
+        uint256 at
+    ) private pure returns (uint256) {
         unchecked {
             uint256 place = at;
             (uint256 from, uint256 to) = (at.u32(), (at + 4).u32());
@@ -303,7 +327,7 @@ library NetworkSummand {
             }
             o.hats = addmod(o.hats, sum, order());
             if (count != 0) {
-                sum = NetworkPrefix.interval(one, p.logWeights, from, to);
+                sum = NetworkPoint.interval(1, from, to, odds);
                 o.segments = addmod(o.segments, mulmod(o.lambda, sum, order()), order());
             }
 
@@ -337,7 +361,7 @@ library NetworkSummand {
             if (!valid || !NetworkMemory.claim(o.taken, o.count++, from, to)) {
                 revert INetworkVerifier.ProgramSegment(at - p.start);
             }
-            sum = NetworkPrefix.interval(w.one, w.n, from, to);
+            sum = NetworkPoint.interval(1, from, to, w.odds);
             o.products = addmod(o.products, mulmod(o.lambda, sum, order()), order());
             q.single = true;
             (sum,, at) = NetworkAccess.list(p, q, at + 8);
@@ -360,14 +384,19 @@ library NetworkSummand {
     {
         unchecked {
             uint256 kappa = s.logSamples;
-            uint256 mu = NetworkPrefix.at(NetworkPrefix.powers(c.mu, c.point, kappa), kappa, s.samples);
+            uint256 samples = NetworkPrefix.zeros(c.point, kappa);
+            uint256 odds = w.odds - 32 * kappa;
+            // Accesses at all positions, by odds: what puts them back is a part of the factors of the sample.
+            uint256 mu =
+                mulmod(mulmod(NetworkPoint.interval(c.mu, 0, s.samples, odds), samples, order()), w.zeros, order());
             phi = mulmod(mu, o.views, order());
             uint256 link = o.lambda;
 
             uint256 y = w.hats.word(0);
             uint256 lo = s.variables - s.logWeights;
-            uint256 zlo = _zeros(c.point, lo);
-            uint256 theta = NetworkPoint.interval(c.theta, 2, p.weightEnd, c.point + 32 * lo, s.logWeights);
+            // Zlo, and what puts the odds of positions of G back: all factors once, wherever the positions begin.
+            uint256 zlo = mulmod(samples, w.zeros, order());
+            uint256 theta = NetworkPoint.interval(c.theta, 2, p.weightEnd, odds + 32 * lo);
             uint256 g = mulmod(w.masks.word(3), mulmod(o.segments, y, order()) + o.publicHats, order());
             uint256 sum = mulmod(link, mulmod(theta, y, order()), order()) + order() - g;
             phi += mulmod(zlo, sum, order()) + mulmod(order() - mulmod(link, mu, order()), o.hats, order());
@@ -376,8 +405,9 @@ library NetworkSummand {
 
             (uint256 left, uint256 right) = (w.hats.word(1), w.hats.word(2));
             phi += mulmod(order() - mulmod(mu, o.products, order()), mulmod(left, right, order()), order());
-            uint256 psi = NetworkPrefix.at(NetworkPrefix.powers(c.psi, c.point, kappa), kappa, s.samples);
-            theta = NetworkPoint.interval(c.theta, 2, p.productEnd, c.point + 32 * kappa, w.n);
+            uint256 psi = mulmod(NetworkPoint.interval(c.psi, 0, s.samples, odds), samples, order());
+            psi = mulmod(psi, w.zeros, order());
+            theta = NetworkPoint.interval(c.theta, 2, p.productEnd, w.odds);
             link = mulmod(link, c.lambda, order());
             // l_L psi (theta YL - left accesses), and the same for the right sides.
             sum = mulmod(link, mulmod(theta, left, order()) + order() - o.left, order());
@@ -401,8 +431,10 @@ library NetworkSummand {
                 uint256 port = p.ports + 256 * i;
                 if (port.word(0) & NetworkProgram.COMMITTED == 0) continue;
                 uint256 value = mulmod(port.word(7), w.ports.word(index++), order());
-                sum = addmod(sum, mulmod(_zeros(c.point, s.variables - port.word(6)), value, order()), order());
+                sum = addmod(sum, value, order());
             }
+            // Zlo_s, and what puts the odds of E_s back, are all factors together.
+            sum = mulmod(sum, mulmod(NetworkPrefix.zeros(c.point, s.logSamples), w.zeros, order()), order());
         }
     }
 
@@ -414,10 +446,5 @@ library NetworkSummand {
             mask = mulmod(index, mask, order()) + w.masks.word(0);
             return mulmod(c.zeta, mask, order());
         }
-    }
-
-    /// @dev The product of 1 - r_i over the first `count` variables.
-    function _zeros(uint256 point, uint256 count) private pure returns (uint256 product) {
-        return NetworkPoint.equal(0, point, count);
     }
 }

@@ -13,14 +13,14 @@ import {NetworkProgram, Program} from "./NetworkProgram.sol";
 /// @param samples N.
 /// @param mu The base of the weights of samples.
 /// @param geometric sum_{k < N} mu^k.
-/// @param r Where r_0 is in memory.
+/// @param odds Where the odds of r_0 are in memory.
 /// @param variables l.
 struct Samples {
     uint256 values;
     uint256 samples;
     uint256 mu;
     uint256 geometric;
-    uint256 r;
+    uint256 odds;
     uint256 variables;
 }
 
@@ -44,8 +44,7 @@ library NetworkTerms {
     /// @param width Bytes of an element.
     /// @param signed Whether elements are signed.
     /// @param q The first position of an index hat.
-    /// @param r Where the variables of positions of G are.
-    /// @param n How many.
+    /// @param odds Where the odds of the variables of positions of G are.
     struct Box {
         uint256 port;
         uint256 mode;
@@ -57,8 +56,7 @@ library NetworkTerms {
         uint256 width;
         bool signed;
         uint256 q;
-        uint256 r;
-        uint256 n;
+        uint256 odds;
     }
 
     /* CONSTANTS */
@@ -230,7 +228,7 @@ library NetworkTerms {
         }
     }
 
-    /// @dev The weights of a term on a committed port at r (N9), but for coefficient and monomial.
+    /// @dev The weights of a term on a committed port at r (N9) by odds, but for coefficient and monomial.
     function _committed(Program memory p, Point memory q, Samples memory s, Box memory b, uint256 at)
         private
         pure
@@ -260,16 +258,13 @@ library NetworkTerms {
             q.pieces += pieces;
             if (pieces > MAX_AXIS_PIECES || q.pieces > MAX_PIECES) revert INetworkVerifier.ProgramLimit(at - p.start);
             uint256 level = s.variables - b.port.word(6);
-            return
-                NetworkAccess.port(
-                    q, b.vars, variable, others, b.first, b.port.word(2), s.r + 32 * level, b.port.word(6)
-                );
+            return NetworkAccess.port(q, b.vars, variable, others, b.first, b.port.word(2), s.odds + 32 * level);
         }
     }
 
     /* HATS */
 
-    /// @notice The public hat at `at`, at r: its weight on positions of G. And the positions that it claims, [lo, hi).
+    /// @notice The public hat at `at`, at r and by odds: its weight on positions of G. And the positions that it claims, [lo, hi).
     function hat(Program memory p, Point memory q, Samples memory s, uint256 at)
         internal
         pure
@@ -302,8 +297,8 @@ library NetworkTerms {
                 value = mulmod(value, NetworkPoint.geometric(q.monomial((sum >> 128) & MASK), sum >> 224), order());
                 end += 16;
             }
-            uint256 first = s.r + 32 * (s.variables - p.logWeights);
-            value = mulmod(value, q.run(step, 0, hi - lo, int256(lo), first, p.logWeights), order());
+            uint256 first = s.odds + 32 * (s.variables - p.logWeights);
+            value = mulmod(value, q.run(step, 0, hi - lo, int256(lo), first), order());
         }
     }
 
@@ -328,7 +323,7 @@ library NetworkTerms {
 
             b.mode = POSITION;
             b.q = lo;
-            (b.r, b.n) = (s.r + 32 * (s.variables - p.logWeights), p.logWeights);
+            b.odds = s.odds + 32 * (s.variables - p.logWeights);
             value = mulmod(q.monomial(((at + 10).word(0) >> 160) & MASK), _samples(p, s, b), order());
         }
     }
@@ -387,28 +382,35 @@ library NetworkTerms {
         returns (uint256 sum)
     {
         assembly ("memory-safe") {
+            let m := calldataload(0x04)
             let bits := sub(256, shl(3, width))
             switch signed
             case 0 {
                 if and(eq(step, 2), eq(width, 2)) {
                     for {} gt(size, 15) { size := sub(size, 16) } {
                         // The last element is lowest in the word that ends with it.
-                        let word := mload(sub(at, 30))
+                        let elements := mload(sub(at, 30))
                         at := sub(at, 32)
-                        for { let left := 4 } left { left := sub(left, 1) } {
-                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
-                            word := shr(16, word)
-                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
-                            word := shr(16, word)
-                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
-                            word := shr(16, word)
-                            sum := add(mulmod(sum, base, calldataload(0x04)), and(word, 0xffff))
-                            word := shr(16, word)
-                        }
+                        sum := add(mulmod(sum, base, m), and(elements, 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(16, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(32, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(48, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(64, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(80, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(96, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(112, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(128, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(144, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(160, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(176, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(192, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(208, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), and(shr(224, elements), 0xffff))
+                        sum := add(mulmod(sum, base, m), shr(240, elements))
                     }
                 }
                 for {} size { size := sub(size, 1) } {
-                    sum := add(mulmod(sum, base, calldataload(0x04)), shr(bits, mload(at)))
+                    sum := add(mulmod(sum, base, m), shr(bits, mload(at)))
                     at := sub(at, step)
                 }
             }
@@ -416,14 +418,11 @@ library NetworkTerms {
                 for {} size { size := sub(size, 1) } {
                     let value := sar(bits, mload(at))
                     // A negative value is mapped to R - |value|.
-                    sum := add(
-                        mulmod(sum, base, calldataload(0x04)),
-                        add(value, mul(calldataload(0x04), slt(value, 0)))
-                    )
+                    sum := add(mulmod(sum, base, m), add(value, mul(m, slt(value, 0))))
                     at := sub(at, step)
                 }
             }
-            sum := mod(sum, calldataload(0x04))
+            sum := mod(sum, m)
         }
     }
 
@@ -434,7 +433,7 @@ library NetworkTerms {
             if (b.mode == VALUE) return value;
             if (b.mode == POWER) return NetworkPoint.raised(b.base, value);
             if (b.mode == SUM) return NetworkPoint.geometric(b.base, value);
-            return NetworkPoint.equal(b.q + b.base * value, b.r, b.n);
+            return NetworkPoint.equal(b.q + b.base * value, b.odds);
         }
     }
 }

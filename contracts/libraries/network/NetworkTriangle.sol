@@ -9,14 +9,13 @@ import {NetworkMemory, order} from "./NetworkMemory.sol";
 library NetworkTriangle {
     using NetworkMemory for uint256;
 
-    /// @notice Factors (1 - r_i, r_i base^(2^i)) at the `bits` variables at `r`.
-    function powers(uint256 base, uint256 r, uint256 bits) internal pure returns (uint256 factors) {
+    /// @notice Factors (1, odds_i base^(2^i)): those of base^p eq(p, r) by odds, at the `bits` variables at `odds`.
+    function powers(uint256 base, uint256 odds, uint256 bits) internal pure returns (uint256 factors) {
         unchecked {
             factors = NetworkMemory.words(2 * bits);
             for (uint256 i = 0; i < bits; i++) {
-                uint256 v = r.word(i);
-                factors.put(2 * i, addmod(1, order() - v, order()));
-                factors.put(2 * i + 1, mulmod(v, base, order()));
+                factors.put(2 * i, 1);
+                factors.put(2 * i + 1, mulmod(odds.word(i), base, order()));
                 base = mulmod(base, base, order());
             }
         }

@@ -10,10 +10,10 @@ import {console2} from "forge-std/console2.sol";
 
 /// @notice The verifier agrees with the Rust crate and the Python verifier on every vector, challenge by challenge.
 contract NetworkVerifierVectorsTest is NetworkTest {
-    /// @dev The vectors, and the directories of hostile programs, of forged proofs, and of proofs made in Rust.
+    /// @dev The vectors, and the directories of hostile programs, of forged proofs under two SRS, and of proofs made in Rust.
     function test_listIsComplete() public view {
         uint256 made = vm.readDir(string.concat(DIRECTORY, "rust")).length;
-        assertEq(vm.readDir(DIRECTORY).length - 3 + made, names().length);
+        assertEq(vm.readDir(DIRECTORY).length - 4 + made, names().length);
     }
 
     function test_acceptsEveryVector() public {
@@ -102,17 +102,17 @@ contract NetworkVerifierVectorsTest is NetworkTest {
         string[] memory list = names();
         uint256[11] memory totals;
         uint256[11] memory snapshots = [
-            uint256(847_253),
-            1_137_408,
-            754_231,
-            711_282,
-            788_000,
-            796_741,
-            1_660_805,
-            844_404,
-            898_766,
-            1_146_901,
-            1_301_061
+            uint256(823_944),
+            1_042_327,
+            740_945,
+            684_965,
+            768_091,
+            777_859,
+            1_475_598,
+            824_498,
+            876_332,
+            1_057_897,
+            1_167_697
         ];
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);
