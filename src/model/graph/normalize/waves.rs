@@ -53,7 +53,7 @@ impl Transform {
         let [real, imaginary] = self.weight(from, part % parts, to);
         // What is its own mirror image is there twice.
         let scale = if from == 0 || 2 * from == self.length { 0.5 } else { 1.0 };
-        if (part < parts) == (part % parts == 0) { [scale * real, 0.0] } else { [0.0, scale * imaginary] }
+        if (part < parts) == part.is_multiple_of(parts) { [scale * real, 0.0] } else { [0.0, scale * imaginary] }
     }
 }
 
@@ -94,7 +94,7 @@ impl Step<'_, '_> {
         let shape = self.shape(&x);
         let (count, parts) = (shape[axis], shape[last]);
         let (bins, made_parts) = transform.made();
-        let numbers = (count * parts).checked_mul(bins * made_parts).unwrap_or(usize::MAX);
+        let numbers = (count * parts).saturating_mul(bins * made_parts);
         self.builder.afford(self.call, numbers)?;
         let mut matrix = Vec::with_capacity(numbers);
         for row in 0..count * parts {
