@@ -217,7 +217,7 @@ fn inverse_root(log: u8, v: i64) -> Option<i64> {
     Some(most.isqrt())
 }
 
-/// Cells in the order of [`super::Cells`].
+/// Cells in the order of [`super::kind::Cells`].
 #[derive(Default)]
 struct Writer {
     row: Row,

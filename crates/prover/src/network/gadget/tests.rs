@@ -1,6 +1,7 @@
 //! Every gadget: recognised, rows that meet their gates, uniqueness.
 
 use super::*;
+use crate::network::program::{Form, Kind};
 
 fn all() -> Vec<Gadget> {
     let mut out = vec![Gadget::Input];
