@@ -10,6 +10,7 @@ use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 
 mod choices;
+mod clamps;
 mod copies;
 mod interpolation;
 mod leftovers;
@@ -30,7 +31,7 @@ use super::testing::{Cheat, Fixture};
 use crate::encoding::{keccak, signed};
 use crate::error::{CircuitError, VerifyError};
 use crate::keys::Level;
-use crate::prove::FoldedModel;
+use crate::prove::{FoldedModel, Request};
 use crate::rules::Rule;
 use crate::testing::{self, Forge, MODEL, Xorshift};
 use crate::transcript::NetworkChallenges1;

@@ -89,3 +89,18 @@ fn maxima_are_attained_and_reciprocals_exact() {
     rows.retain(|r| r.0 != 2);
     needed(Rule::Relation, &f, &Rows { fixture: &f, rows });
 }
+
+/// Of two equal scores either is selected, and both proofs are valid: what a program may not read.
+#[test]
+fn which_of_equal_scores_is_selected_is_open() {
+    let f = Fixture::new(softmax(4, false), Level::One, 1);
+    let request = Request { inputs: vec![70; 9], context_id: [0; 32] };
+    let run = f.graph().run(&request.inputs, 0).unwrap();
+    let t: Vec<i64> = (0..3).map(|i| value(&f, 2, &run.rows[2][i])).collect();
+    assert!(t.iter().all(|v| *v == t[0]), "equal rows of inputs have equal scores");
+    for select in 0..3 {
+        let rows = (0..3).map(|i| (2, i, Gadget::score_row(t[i], 0, i == select).unwrap())).collect();
+        let (statements, proof) = f.cheat(core::slice::from_ref(&request), None, &Rows { fixture: &f, rows });
+        assert!(f.verdict(&statements, &proof, None), "score {select} of three");
+    }
+}

@@ -58,6 +58,8 @@ pub const MAX_TERM_POINTS: u64 = 1 << 18;
 pub const MAX_BLOCKS: u64 = 1 << 20;
 /// Largest `log2(R b)`.
 pub const MAX_DEGREE: u32 = 28;
+/// Largest exponent of a challenge that [`Program::check`](super::Program::check) accepts.
+pub const MAX_EXPONENT: u64 = (1 << 34) - 1;
 /// Smallest `nu`: `G` and `Y` are injected before folding ends.
 pub const MIN_NU: usize = 4;
 
@@ -338,6 +340,40 @@ pub(super) fn hats_in_segments(p: &Parts) -> Result<(), ProgramError> {
         }
     }
     Ok(())
+}
+
+/// Exponents of `alpha, chi, theta` are below `2^34`: N13's bound on what is accepted by chance. Not a rule of the encoding.
+pub(super) fn exponents(p: &Parts) -> Result<(), ProgramError> {
+    for a in p.accesses() {
+        greatest(&a.monomial, a.vars.iter().map(|v| (u64::from(v.size - 1), &v.weight)))?;
+    }
+    for t in p.relations.iter().flat_map(|r| &r.terms).chain(p.linear_ops.iter().flat_map(|o| &o.terms)) {
+        let most = p.ports[usize::from(t.port)].max.unsigned_abs();
+        let base = core::iter::once((if t.mode == Mode::Value { 0 } else { most }, &t.base));
+        greatest(&t.monomial, t.vars.iter().map(|(size, weight, _)| (u64::from(size - 1), weight)).chain(base))?;
+    }
+    for hat in p.linear_ops.iter().flat_map(|o| &o.public_hats) {
+        match hat {
+            PublicHat::Geometric { count, step, monomial, sums, .. } => {
+                let sums = sums.iter().map(|(size, weight)| (u64::from(size - 1), weight));
+                greatest(monomial, sums.chain([(u64::from(count - 1), step)]))?;
+            }
+            PublicHat::Indexed { monomial, vars, .. } => {
+                greatest(monomial, vars.iter().map(|(size, weight, _)| (u64::from(size - 1), weight)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The greatest exponents of `first prod_v weight_v^{steps_v}`.
+fn greatest<'a>(first: &Monomial, steps: impl Iterator<Item = (u64, &'a Monomial)>) -> Result<(), ProgramError> {
+    let parts = |m: &Monomial| [m.alpha, m.chi, m.theta].map(u64::from);
+    let sum = steps.fold(parts(first), |sum, (steps, weight)| {
+        let weight = parts(weight);
+        core::array::from_fn(|i| sum[i].saturating_add(steps.saturating_mul(weight[i])))
+    });
+    sum.into_iter().try_for_each(|e| bound("exponent", e, MAX_EXPONENT))
 }
 
 /// Points that an indexed hat enumerates.

@@ -34,24 +34,22 @@ fn access(p: &Parts, a: &Access, operands: &Operands) -> Option<f64> {
     Some(view(a.view)? * second * points * a.coefficient.unsigned_abs() as f64)
 }
 
-/// A relation: one of its accesses may read an operand without a bound, which is then the sum of the others.
+/// A relation, in the order in which they define tensors: what it reads has been tied before, and an operand without a
+/// bound is the one that it ties, the sum of the others.
 fn relation(p: &Parts, accesses: &[Access], operands: &mut Operands) -> Option<f64> {
     let (open, others): (Vec<_>, Vec<_>) = accesses.iter().partition(|a| access(p, a, operands).is_none());
     let sum = others.iter().filter_map(|a| access(p, a, operands)).sum::<f64>();
-    match open[..] {
-        [] => Some(sum),
-        [a] if a.view2.is_none() && sum < OPERAND => {
-            let view = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)].views[usize::from(a.view)];
-            // An operand that is a view of its own: every element of it is the sum of others.
-            if let ([(c, 1)], 0, 1) = (&view.terms[..], view.constant, a.coefficient.unsigned_abs())
-                && let Some(x) = c.checked_sub(p.limbs)
-            {
-                operands.insert((a.tensor, x), sum);
-            }
-            Some(2.0 * sum)
-        }
-        _ => None,
-    }
+    let [a] = open[..] else {
+        return open.is_empty().then_some(sum);
+    };
+    let view = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)].views[usize::from(a.view)];
+    // An operand that is a view of its own: every element of it is the sum of others.
+    let ([(c, 1)], 0, 1) = (&view.terms[..], view.constant, a.coefficient.unsigned_abs()) else {
+        return None;
+    };
+    let x = c.checked_sub(p.limbs).filter(|_| a.view2.is_none() && sum < OPERAND)?;
+    operands.insert((a.tensor, x), sum);
+    Some(2.0 * sum)
 }
 
 fn sum(p: &Parts, accesses: &[Access]) -> Option<f64> {
@@ -59,13 +57,11 @@ fn sum(p: &Parts, accesses: &[Access]) -> Option<f64> {
 }
 
 /// Operands with a bound of their own: the square of a root of three bytes.
-fn roots(p: &Parts) -> Operands {
-    let of = |(index, t): (usize, &super::Tensor)| {
-        let gadget = Gadget::recognise(&p.kinds[usize::from(t.kind)], p.limbs)?;
-        // At most 1,024 tensors.
-        matches!(gadget, Gadget::InverseRoot { .. }).then_some(((index as u16, 1), (1u64 << 48) as f64))
-    };
-    p.tensors.iter().enumerate().filter_map(of).collect()
+fn roots(p: &Parts, gadgets: &[Gadget]) -> Operands {
+    let is_root = |t: &super::Tensor| matches!(gadgets[usize::from(t.kind)], Gadget::InverseRoot { .. });
+    // At most 1,024 tensors.
+    let roots = p.tensors.iter().enumerate().filter(|(_, t)| is_root(t));
+    roots.map(|(index, _)| ((index as u16, 1), (1u64 << 48) as f64)).collect()
 }
 
 /// The largest absolute value of terms on ports.
@@ -75,35 +71,19 @@ fn terms(terms: &[Term]) -> f64 {
 }
 
 /// Checks every constraint; gates are checked once and for all with their gadget, whose factors are
-/// below `2^62` and products below `2^124`.
-pub(super) fn check(p: &Parts) -> Result<(), ProgramError> {
+/// below `2^62` and products below `2^124`. `order` is that in which relations define tensors: a bound that is taken from a
+/// relation that only reads an operand would be one of a sum, in which elements cancel.
+pub(super) fn check(p: &Parts, gadgets: &[Gadget], order: &[usize]) -> Result<(), ProgramError> {
     let limit = |what, index, total: Option<f64>| match total {
         None => Err(ProgramError::Unsupported { what: "view of operands in a constraint", index }),
         Some(total) if total < LIMIT => Ok(()),
         Some(_) => Err(ProgramError::Wraps { what, index }),
     };
-    // A relation may read what a later one ties: those that are left over are tried again.
-    let mut operands = roots(p);
-    let mut left: Vec<usize> = (0..p.relations.len()).collect();
-    loop {
-        let (before, known) = (left.len(), operands.len());
-        let mut failed = Ok(());
-        left.retain(|index| {
-            let r = &p.relations[*index];
-            let total = relation(p, &r.accesses, &mut operands).map(|s| s + terms(&r.terms));
-            let verdict = limit("relation", *index, total);
-            if verdict.is_err() && failed.is_ok() {
-                failed = verdict;
-                return true;
-            }
-            verdict.is_err()
-        });
-        if left.is_empty() {
-            break;
-        }
-        if (left.len(), operands.len()) == (before, known) {
-            failed?;
-        }
+    let mut operands = roots(p, gadgets);
+    for index in order {
+        let r = &p.relations[*index];
+        let total = relation(p, &r.accesses, &mut operands).map(|s| s + terms(&r.terms));
+        limit("relation", *index, total)?;
     }
     for (index, op) in p.linear_ops.iter().enumerate() {
         let biases: f64 = op
