@@ -4,15 +4,17 @@
 //! byte once, and both commitments follow from these sums.
 
 use core::fmt;
+use core::ops::Range;
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::circuit::layout::TABLE;
 use crate::columns::{LimbColumns, Mask};
-use crate::kernels::{self, Base, ByteBuckets, FixedBase, RawPoint};
+use crate::kernels::{self, Backend, Base, ByteBuckets, FixedBase, RawPoint};
 use crate::sumcheck::inverses::Inverses;
 use crate::sumcheck::masks::MaskColumns;
 
@@ -63,8 +65,37 @@ impl Powers {
         out
     }
 
+    /// The same for one polynomial, most of whose coefficients may be small integers times one of `scales`: these cost a
+    /// fraction of a full scalar.
+    pub(crate) fn commit_small(&self, polynomial: &[Fr], scales: &[Fr]) -> G1Affine {
+        let scales: Vec<(Fr, Fr)> = scales.iter().filter_map(|s| Some((*s, s.inverse()?))).collect();
+        let mut groups = Zeroizing::new(vec![vec![0i64; polynomial.len()]; scales.len()]);
+        let mut large = Zeroizing::new(vec![Vec::new()]);
+        for (i, c) in polynomial.iter().enumerate().filter(|(_, c)| **c != Fr::ZERO) {
+            let group = scales.iter().enumerate().find_map(|(g, (_, inverse))| Some((g, small(&(*c * inverse))?)));
+            match group {
+                Some((g, v)) => groups[g][i] = v,
+                None => large[0].push((i, *c)),
+            }
+        }
+        let group = |((scale, _), values): (&(Fr, Fr), &Vec<i64>)| {
+            let start = values.iter().position(|v| *v != 0)?;
+            let end = values.iter().rposition(|v| *v != 0)? + 1;
+            let point = kernels::msm_small(&self.raw[start..end], &values[start..end]);
+            Some(if *scale == Fr::ONE { point.into() } else { point * scale })
+        };
+        let groups = || scales.iter().zip(groups.iter()).filter_map(group).sum::<G1Projective>();
+        let (small, large) = rayon::join(groups, || self.commit_sparse(&large)[0]);
+        (small + large).into_affine()
+    }
+
     /// The same for polynomials without low terms, as first exponent and coefficients.
     pub(crate) fn commit_ranges(&self, polynomials: &[(usize, &[Fr])]) -> Vec<G1Affine> {
+        if polynomials.iter().all(|(start, p)| start + p.len() <= self.table.len()) {
+            let terms = |(start, p): &(usize, &[Fr])| p.iter().enumerate().map(|(i, c)| (start + i, *c)).collect();
+            let terms: Vec<Vec<(usize, Fr)>> = polynomials.iter().map(terms).collect();
+            return self.table.msm_sparse(&Zeroizing::new(terms));
+        }
         let jobs: Vec<(&[RawPoint], &[Fr])> =
             polynomials.iter().map(|(start, p)| (&self.raw[*start..start + p.len()], *p)).collect();
         kernels::msm_many(&jobs)
@@ -81,6 +112,58 @@ impl Powers {
             }
         }
         out
+    }
+}
+
+/// The integer that an element is, if its absolute value is below `2^32`.
+fn small(c: &Fr) -> Option<i64> {
+    let of = |c: &Fr| {
+        let [low, rest @ ..] = c.into_bigint().0;
+        (rest == [0; 3]).then(|| u32::try_from(low).ok().map(i64::from)).flatten()
+    };
+    of(c).or_else(|| of(&-*c).map(|v| -v))
+}
+
+/// How the commitments of `1 / (beta + v_a)` of columns of bytes `v` are made. By the sums of the powers of each value; or,
+/// where a column has few bytes other than 0, by these rows alone, for which multiples are tabulated, and the sum of all.
+pub(crate) struct Inverted<'a> {
+    columns: Vec<Option<&'a ByteBuckets>>,
+    /// Whether some column takes the sum of all.
+    total: bool,
+}
+
+impl<'a> Inverted<'a> {
+    /// Chooses for each column, and adds the rows of those that are made of them to `sparse`.
+    pub(crate) fn new(
+        powers: &Powers,
+        rows: Range<usize>,
+        columns: &[Vec<u8>],
+        buckets: &'a [ByteBuckets],
+        inverses: &[Fr; TABLE],
+        sparse: &mut [Vec<(usize, Fr)>],
+    ) -> Self {
+        let differences: [Fr; TABLE] = core::array::from_fn(|v| inverses[v] - inverses[0]);
+        let mut chosen = Vec::with_capacity(columns.len());
+        for ((column, buckets), sparse) in columns.iter().zip(buckets).zip(sparse) {
+            let bytes = &column[rows.clone()];
+            let others = bytes.iter().filter(|v| **v != 0).count();
+            if rows.end > powers.table.len() || powers.table.additions(others) >= buckets.additions() {
+                chosen.push(Some(buckets));
+                continue;
+            }
+            let bytes = bytes.iter().enumerate().filter(|(_, v)| **v != 0);
+            sparse.extend(bytes.map(|(i, v)| (rows.start + i, differences[usize::from(*v)])));
+            chosen.push(None);
+        }
+        Self { total: chosen.iter().any(Option::is_none), columns: chosen }
+    }
+
+    /// What is missing besides the rows; `total` is the sum of all powers.
+    pub(crate) fn commit(&self, inverses: &[Fr; TABLE], total: &G1Affine) -> Vec<G1Affine> {
+        let of_zero = if self.total { (*total * inverses[0]).into_affine() } else { G1Affine::identity() };
+        let summed = self.columns.iter().copied().flatten();
+        let mut summed = ByteBuckets::combine_each(Backend::active(), summed, inverses).into_iter();
+        self.columns.iter().map(|c| if c.is_some() { summed.next().unwrap_or_default() } else { of_zero }).collect()
     }
 }
 

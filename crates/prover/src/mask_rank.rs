@@ -43,7 +43,7 @@ pub(crate) struct Instance {
     pub(crate) rho: Vec<Fr>,
     x: Fr,
     zeta: Fr,
-    mu: Fr,
+    pub(crate) mu: Fr,
 }
 
 impl Instance {
@@ -116,13 +116,21 @@ impl Instance {
 }
 
 /// One row of the matrix per mask scalar: blocks of revealed functionals, 0 where not touched.
-struct Matrix {
-    rows: Vec<Vec<(usize, Vec<Fr>)>>,
-    widths: Vec<usize>,
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    pub(crate) rows: Vec<Vec<(usize, Vec<Fr>)>>,
+    pub(crate) widths: Vec<usize>,
 }
 
 impl Matrix {
-    fn dense(&self, keep: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
+    /// One more block.
+    pub(crate) fn block(&mut self, width: usize) -> usize {
+        self.widths.push(width);
+        self.widths.len() - 1
+    }
+
+    /// The rows on the blocks that `keep` accepts.
+    pub(crate) fn dense(&self, keep: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
         let mut offsets = vec![None; self.widths.len()];
         let mut width = 0;
         for (block, w) in self.widths.iter().enumerate() {
@@ -144,17 +152,52 @@ impl Matrix {
     }
 }
 
+/// What is revealed of the model besides the opening: `C_q` (`levels`), `D, A_D, zr` (`levels + 2`), `G~`.
+pub(crate) fn model_width(levels: usize) -> usize {
+    2 * levels + 5
+}
+
+/// What `g_0, g_1, s_j` and the nonces `a_j` reveal, and the position of `G` that they are at, if at any; `G` has
+/// `2^nu` coefficients and enters at `level`.
+pub(crate) fn model_rows(
+    t: &Instance,
+    [c_d, alpha]: [Fr; 2],
+    levels: usize,
+    nu: usize,
+    level: usize,
+) -> Vec<(Option<usize>, Vec<Fr>)> {
+    let row = |nonce: bool, j: usize| {
+        let in_d = match j {
+            0 => Fr::ONE,
+            1 => t.tau,
+            _ => t.tau.pow([1u64 << (nu + 3 * (j - 2))]) - alpha.pow([j as u64]),
+        };
+        let mut own = vec![Fr::ZERO; model_width(levels)];
+        own[levels + usize::from(nonce)] = in_d;
+        own[levels + 2 + j] = if nonce { Fr::ONE } else { c_d };
+        if !nonce && j >= 2 {
+            own[j - 2] = Fr::ONE;
+        }
+        let position = (!nonce && j < 2).then_some(j);
+        if let Some(j) = position {
+            own[2 * levels + 4] = mle::eq_index(j, &t.r[level..]);
+        }
+        (position, own)
+    };
+    [false, true].into_iter().flat_map(|nonce| (0..levels + 2).map(move |j| row(nonce, j))).collect()
+}
+
 /// The columns of one committed side: its points (one per sample), then `D, A_D, ze_0, ze_1, X~`.
-const SIDE: usize = 5;
+pub(crate) const SIDE: usize = 5;
 
 /// What a scalar behind a committed side reveals, `samples + SIDE` columns, and its position and
 /// weight in the masked tensor, if it is in there.
-type SideRow = (Option<(usize, Fr)>, Vec<Fr>);
+pub(crate) type SideRow = (Option<(usize, Fr)>, Vec<Fr>);
 
 /// The blindings `b_k`, then `e_0, e_1`, then `a_0, a_1`.
-fn side_rows(t: &Instance, c_d: Fr) -> Vec<SideRow> {
+pub(crate) fn side_rows(t: &Instance, c_d: Fr, level: usize) -> Vec<SideRow> {
     let samples = t.size.samples;
-    let r_p = &t.r[t.size.kappa..];
+    let r_p = &t.r[level..];
     let mut rows = Vec::new();
     for k in 0..samples {
         let mut own = vec![Fr::ZERO; samples + SIDE];
@@ -182,14 +225,10 @@ fn ranks(size: Columns, ell: usize, levels: usize, sides: usize, shared: bool) -
     let support = support(size);
     // Blocks: 0 opening, 1 sumcheck, 2.. one per column.
     let mut matrix = Matrix { rows: Vec::new(), widths: vec![3 * h + 7, 3 * l + 1] };
-    let column_block = |matrix: &mut Matrix, width| {
-        matrix.widths.push(width);
-        matrix.widths.len() - 1
-    };
     // S_1..S_3 and S_0; with `shared`, S_1 is the opening mask as well.
     let mut mask_blocks = Vec::new();
     for k in 1..=3 {
-        let block = column_block(&mut matrix, 2);
+        let block = matrix.block(2);
         mask_blocks.push(block);
         for a in &support {
             let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
@@ -198,7 +237,7 @@ fn ranks(size: Columns, ell: usize, levels: usize, sides: usize, shared: bool) -
         }
     }
     let sumcheck_rows = matrix.rows.len();
-    let opening_block = column_block(&mut matrix, 2);
+    let opening_block = matrix.block(2);
     if !shared {
         for a in &support {
             let own = vec![t.commitment(*a), mle::eq_index(*a, &t.r)];
@@ -208,40 +247,23 @@ fn ranks(size: Columns, ell: usize, levels: usize, sides: usize, shared: bool) -
     let opening_rows = matrix.rows.len();
     // The two masks of every L and H.
     for j in 0..2 * (ell + 1) {
-        let block = column_block(&mut matrix, 2);
+        let block = matrix.block(2);
         for a in 0..2 {
             let own = vec![t.commitment(a), mle::eq_index(a, &t.r)];
             matrix.rows.push(vec![(block, own), (0, t.opening(a, t.rho[j], 0))]);
         }
     }
-    // g_0, g_1, s_j and a_j: C_q (levels), D, A_D, zr (levels + 2), G~.
-    let block = column_block(&mut matrix, 2 * levels + 5);
     let mut random = Randomness::from_seed([99; 32]);
     let (c_d, alpha) = (random.scalar(), random.scalar());
-    for (nonce, j) in (0..2 * (levels + 2)).map(|i| (i >= levels + 2, i % (levels + 2))) {
-        let in_d = match j {
-            0 => Fr::ONE,
-            1 => t.tau,
-            _ => t.tau.pow([1u64 << (size.nu + 3 * (j - 2))]) - alpha.pow([j as u64]),
-        };
-        let mut own = vec![Fr::ZERO; 2 * levels + 5];
-        own[levels + usize::from(nonce)] = in_d;
-        own[levels + 2 + j] = if nonce { Fr::ONE } else { c_d };
-        let mut blocks = Vec::new();
-        if !nonce && j >= 2 {
-            own[j - 2] = Fr::ONE;
-        }
-        if !nonce && j < 2 {
-            own[2 * levels + 4] = mle::eq_index(j, &t.r[size.kappa..]);
-            blocks.push((0, t.opening(j, t.rho[order.g()], size.kappa)));
-        }
-        blocks.push((block, own));
-        matrix.rows.push(blocks);
+    let block = matrix.block(model_width(levels));
+    for (position, own) in model_rows(&t, [c_d, alpha], levels, size.nu, size.kappa) {
+        let opening = position.map(|j| (0, t.opening(j, t.rho[order.g()], size.kappa)));
+        matrix.rows.push(opening.into_iter().chain([(block, own)]).collect());
     }
 
     for side in 0..sides {
-        let block = column_block(&mut matrix, size.samples + SIDE);
-        for (position, own) in side_rows(&t, c_d) {
+        let block = matrix.block(size.samples + SIDE);
+        for (position, own) in side_rows(&t, c_d, size.kappa) {
             let mut blocks = vec![(block, own)];
             if let Some((p, weight)) = position {
                 blocks.push((0, t.opening(p, weight * t.rho[order.committed(side)], size.kappa)));
@@ -317,7 +339,7 @@ fn rank_of_two_proofs(samples: usize, reused: bool) -> usize {
         // One tau, other challenges.
         let t = Instance { tau: Instance::new(size, 6, 1).tau, ..Instance::new(size, 6, 50 + proof) };
         let c_d = random.scalar();
-        for (i, (_, own)) in side_rows(&t, c_d).into_iter().enumerate() {
+        for (i, (_, own)) in side_rows(&t, c_d, size.kappa).into_iter().enumerate() {
             let (points, rest) = own.split_at(samples);
             let mut row = vec![Fr::ZERO; samples + 2 * SIDE];
             row[..samples].copy_from_slice(points);

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     backend::Backend,
+    digits::{SCALAR_BITS, additions, window_bits},
     grid,
     lists::{Lists, Scratch},
     msm::msm_many_with,
@@ -108,7 +109,27 @@ impl ByteBuckets {
     /// [`Self::combine`] on a given backend.
     #[must_use]
     pub fn combine_with(backend: Backend, columns: &[Self], weights: &[Fr; VALUES]) -> Vec<G1Affine> {
-        let jobs: Vec<(&[RawPoint], &[Fr])> = columns.iter().map(|c| (&c.sums[..], &weights[..])).collect();
+        Self::combine_each(backend, columns, weights)
+    }
+
+    /// [`Self::combine`] of columns that are anywhere.
+    pub(crate) fn combine_each<'a>(
+        backend: Backend,
+        columns: impl IntoIterator<Item = &'a Self>,
+        weights: &[Fr; VALUES],
+    ) -> Vec<G1Affine> {
+        // Most columns have few values, and as many sums.
+        let filled: Vec<(Vec<RawPoint>, Vec<Fr>)> = columns
+            .into_iter()
+            .map(|c| c.sums.iter().zip(weights).filter(|(s, _)| **s != RAW_IDENTITY).unzip())
+            .collect();
+        let jobs: Vec<(&[RawPoint], &[Fr])> = filled.iter().map(|(sums, weights)| (&sums[..], &weights[..])).collect();
         msm_many_with(backend, &jobs)
+    }
+
+    /// The point additions that [`Self::combine`] takes for this column.
+    pub(crate) fn additions(&self) -> usize {
+        let filled = self.sums.iter().filter(|sum| **sum != RAW_IDENTITY).count();
+        additions(filled, SCALAR_BITS, window_bits(filled, SCALAR_BITS))
     }
 }

@@ -72,9 +72,18 @@ impl Windows {
 
 /// The window width that needs the fewest point additions for `n` scalars of `bits` bits.
 pub(crate) fn window_bits(n: usize, bits: usize) -> usize {
-    // A window costs one addition per scalar, then what its buckets cost.
-    let cost = |c: usize| ((bits + 1) / c + 1) * (n + bucket_cost(c));
-    (2..=16).min_by_key(|c| cost(*c)).unwrap_or(2)
+    window_bits_of(&[n], bits)
+}
+
+/// [`window_bits`] for several sums with so many scalars each.
+pub(crate) fn window_bits_of(sizes: &[usize], bits: usize) -> usize {
+    (2..=16).min_by_key(|c| sizes.iter().map(|n| additions(*n, bits, *c)).sum::<usize>()).unwrap_or(2)
+}
+
+/// The point additions that `n` scalars of `bits` bits take in windows of `c` bits.
+pub(crate) fn additions(n: usize, bits: usize, c: usize) -> usize {
+    // A window costs one addition per scalar, then what its buckets cost; empty ones cost time as well.
+    ((bits + 1) / c + 1) * (n + bucket_cost(c))
 }
 
 /// The additions that weigh the buckets of a row with digits of `c` bits: each enters two sums, which are summed up by

@@ -81,6 +81,11 @@ impl FixedBase {
         self.len == 0
     }
 
+    /// The point additions that so many terms of one sum take.
+    pub(crate) fn additions(&self, terms: usize) -> usize {
+        terms * self.windows.count + bucket_cost(self.windows.c)
+    }
+
     /// `sum_i scalars[i] * base_i` over the scalars given, or over the bases if these are fewer.
     pub fn msm(&self, scalars: &[Fr]) -> G1Affine {
         self.msm_many(&[scalars])[0]

@@ -6,7 +6,7 @@ use ark_bn254::{Fr, G1Affine};
 
 use super::{
     backend::Backend,
-    digits::{SCALAR_BITS, Shifted, Windows, window_bits},
+    digits::{SCALAR_BITS, Shifted, Windows, window_bits, window_bits_of},
     grid,
     point::{Base, RAW_IDENTITY, RawPoint, Ref},
 };
@@ -38,8 +38,8 @@ pub fn msm_many_with<B: Base>(backend: Backend, jobs: &[(&[B], &[Fr])]) -> Vec<G
         [(bases, _)] => B::raw(bases),
         _ => Cow::Owned(jobs.iter().flat_map(|(bases, _)| B::raw(bases).into_owned()).collect()),
     };
-    let longest = jobs.iter().map(|(bases, _)| bases.len()).max().unwrap_or(0);
-    let windows = Windows::new(window_bits(longest, SCALAR_BITS), SCALAR_BITS);
+    let sizes: Vec<usize> = jobs.iter().map(|(bases, _)| bases.len()).collect();
+    let windows = Windows::new(window_bits_of(&sizes, SCALAR_BITS), SCALAR_BITS);
     let shifted = jobs.iter().flat_map(|(_, s)| *s).map(|s| windows.shift(s)).collect();
     let mut end = 0;
     let spans: Vec<_> = jobs

@@ -16,7 +16,7 @@ use super::phi::Order;
 use super::program::{Form, Parts};
 use crate::circuit::layout::TABLE;
 use crate::columns::Mask;
-use crate::commit::Powers;
+use crate::commit::{Inverted, Powers};
 use crate::kernels::{self, ByteBuckets};
 use crate::randomness::Randomness;
 use crate::sumcheck::masks::MaskColumns;
@@ -193,7 +193,7 @@ impl NetworkColumns {
     pub(crate) fn m2(
         &self,
         powers: &Powers,
-        buckets: &[ByteBuckets],
+        (buckets, total): (&[ByteBuckets], &G1Affine),
         helpers: &Helpers,
         masks: &MaskColumns,
     ) -> (Vec<G1Affine>, Vec<G1Affine>, [G1Affine; 4]) {
@@ -204,8 +204,10 @@ impl NetworkColumns {
         for k in 0..4 {
             sparse.push(masks.support.iter().zip(masks.values.iter()).map(|(a, v)| (*a, v[k])).collect());
         }
+        let rows = self.size.rows.first_real()..self.size.rows.real();
+        let inverted = Inverted::new(powers, rows, &self.limbs, buckets, &helpers.inverses, &mut sparse);
         let ((mut dense, rows), mut out) = rayon::join(
-            || (ByteBuckets::combine(buckets, &helpers.inverses), powers.commit_ranges(&helpers.ranges())),
+            || (inverted.commit(&helpers.inverses, total), powers.commit_ranges(&helpers.ranges())),
             || powers.commit_sparse(&sparse),
         );
         let c_s = core::array::from_fn(|k| out[out.len() - 4 + k]);

@@ -7,12 +7,15 @@ use super::access::{Bases, closed, dense, geometric, views};
 use super::lambda::Lambda;
 use super::layout::Size;
 use super::ports;
-use super::program::{Access, Parts, PublicHat, Term};
+use super::program::{Access, Monomial, Parts, PublicHat, Term};
 use crate::circuit::layout::FIRST;
 use crate::circuit::pieces::{Pieces, Prefix};
 use crate::mle;
 use crate::rules::{Rule, Rules};
 use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
+
+/// Most weights of values that are told apart in `Y`.
+const MAX_SCALES: usize = 4;
 
 /// What weighs the samples of an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,6 +308,25 @@ impl<'a> Functions<'a> {
     pub(crate) fn hat_values(&self, values: impl FnMut(&Access, usize) -> Vec<Fr>) -> Vec<Fr> {
         let accesses = self.p.linear_ops.iter().flat_map(|op| &op.hats);
         self.collect(accesses, self.p.hat_end as usize, values)
+    }
+
+    /// What weighs values in `Y` where one place of a tensor has one weight, as in dense layers of one sample: 1, and the
+    /// powers of `alpha` of further chunks. Not all of them if there are many.
+    pub(crate) fn scales(&self) -> Vec<Fr> {
+        let mut exponents = vec![0u64];
+        for access in self.p.linear_ops.iter().flat_map(|op| &op.hats) {
+            let mut of = vec![u64::from(access.monomial.alpha)];
+            for v in access.vars.iter().filter(|v| v.weight.alpha > 0) {
+                let steps = (0..u64::from(v.size)).take(MAX_SCALES).map(|i| i * u64::from(v.weight.alpha));
+                of = steps.flat_map(|step| of.iter().map(move |e| e + step)).take(MAX_SCALES).collect();
+            }
+            exponents.extend(of);
+        }
+        exponents.sort_unstable();
+        exponents.dedup();
+        exponents.truncate(MAX_SCALES);
+        let alpha = self.bases.monomial(&Monomial::alpha(1)).0;
+        exponents.into_iter().map(|e| alpha.pow([e])).collect()
     }
 
     /// `Y_L`, `Y_R` of one sample: `values` are those of the sample.

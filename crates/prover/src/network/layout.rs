@@ -36,8 +36,10 @@ pub(crate) struct Size {
     pub(crate) rows: Columns,
     /// `nu` of `G` and `Y`.
     pub(crate) nu: usize,
-    /// `nu_s` of the committed ports, in order.
-    tensors: [usize; MAX_COMMITTED],
+    /// `qend`.
+    hat_end: usize,
+    /// `nu_s` and the number of elements of the committed ports, in order.
+    tensors: [(usize, usize); MAX_COMMITTED],
     /// How many ports are committed.
     pub(crate) committed: usize,
 }
@@ -48,15 +50,15 @@ impl Size {
         bound("number of samples", samples, 1, MAX_SAMPLES)?;
         let kappa = log2(samples);
         let positions = p.positions as usize;
-        let (mut tensors, mut committed) = ([0; MAX_COMMITTED], 0);
-        for (nu, port) in tensors.iter_mut().zip(p.committed_ports()) {
-            *nu = port_nu(port.1);
+        let (mut tensors, mut committed) = ([(0, 0); MAX_COMMITTED], 0);
+        for (tensor, (_, port)) in tensors.iter_mut().zip(p.committed_ports()) {
+            *tensor = (port_nu(port), port.count as usize);
             committed += 1;
         }
-        let l = tensors.iter().fold(log2(positions << kappa).max(nu(p)), |l, nu| l.max(*nu));
+        let l = tensors.iter().fold(log2(positions << kappa).max(nu(p)), |l, (nu, _)| l.max(*nu));
         bound("number of variables", l, 1, MAX_VARIABLES)?;
         let rows = Columns { samples, kappa, nu: l - kappa, positions };
-        Ok(Self { rows, nu: nu(p), tensors, committed })
+        Ok(Self { rows, nu: nu(p), hat_end: p.hat_end as usize, tensors, committed })
     }
 
     /// `lo = l - nu`, the level of `G` and `Y`.
@@ -66,7 +68,14 @@ impl Size {
 
     /// `lo_s`, the level of the committed port `s`, counted among the committed ones.
     pub(crate) fn tensor_level(self, s: usize) -> usize {
-        self.rows.variables() - self.tensors[s]
+        self.rows.variables() - self.tensors[s].0
+    }
+
+    /// One past the last row that anything of a proof has a coefficient on: the real rows, and the blocks of rows that a
+    /// coefficient of `G`, `Y` or a committed tensor is folded to. Masks reach as far (N4); it is more than `n / 2`.
+    pub(crate) fn reach(self) -> usize {
+        let tensors = (0..self.committed).map(|s| (FIRST + self.tensors[s].1) << self.tensor_level(s));
+        tensors.fold(self.rows.real().max(self.hat_end << self.lo()), usize::max)
     }
 
     /// Row of position `p`, sample 0.

@@ -45,7 +45,7 @@ impl NetworkProver {
 
         // M2
         let blinding = self.points.draw(random);
-        let masks = MaskColumns::on(support_below(l, size.rows.n()), random);
+        let masks = MaskColumns::on(support_below(l, size.reach()), random);
         let y_masks: [Fr; 2] = random.scalars();
         #[allow(unused_mut)]
         let mut masked: Vec<_> = tensors.iter().map(|_| MaskedTensors::draw(&self.points.blinding, random)).collect();
@@ -67,6 +67,7 @@ impl NetworkProver {
             None => columns,
         };
         let level = vk.level();
+        let scales = hats.scales();
         #[allow(unused_mut)]
         let (mut model, ((c_h, c_products, c_s), mut c_y)) = rayon::join(
             || {
@@ -74,7 +75,7 @@ impl NetworkProver {
                 let weights = level.quotient_weights(p.blocks as usize, c1.alpha);
                 self.points.fold(g, &level.roots(c1.alpha), &weights, blinding)
             },
-            || (columns.m2(powers, &buckets, &helpers, &masks), powers.commit(&[&y])[0]),
+            || (columns.m2(powers, (&buckets, total), &helpers, &masks), powers.commit_small(&y, &scales)),
         );
         #[allow(unused_mut)]
         let mut combined: Vec<_> =

@@ -31,7 +31,8 @@ pub struct NetworkProver {
     /// `T_out, addr_1.., mult` by position.
     pub(super) fixed: Vec<Vec<i64>>,
     pub(super) vkd: [u8; 32],
-    /// `[tau^i]_1` for all rows of `max_samples` samples: masks stand on rows behind the last real one.
+    /// `[tau^i]_1` for all that a proof of `max_samples` samples commits to: hats, tensors and masks may stand on rows
+    /// behind the last real one.
     pub(super) powers: Powers,
     pub(super) points: ModelPoints,
     /// Sum of the powers of the real rows, per `kappa`.
@@ -67,15 +68,15 @@ impl NetworkProver {
         if key.vk.srs_id() != srs.id() {
             return Err(KeyError::SrsMismatch);
         }
-        let size = Size::new(p, max_samples)?.rows;
+        let size = Size::new(p, max_samples)?;
         let quotients = key.vk.level().split_points(p.blocks as usize, &key.quotients);
         Ok(Self {
             gadgets: key.vk.program().gadgets(&key.fixed).map_err(CircuitError::from)?,
             fixed: key.fixed.columns(p),
             vkd: key.vk.digest(),
-            powers: Powers::new(&srs.powers()[..size.n()]),
+            powers: Powers::new(&srs.powers()[..size.reach()]),
             points: ModelPoints::new(quotients, &key.vk.exponents(), srs)?,
-            totals: (0..=size.kappa).map(|_| OnceLock::new()).collect(),
+            totals: (0..=size.rows.kappa).map(|_| OnceLock::new()).collect(),
             key,
         })
     }
@@ -157,8 +158,8 @@ impl NetworkProver {
         let (program, graph) = (self.key.vk.program(), &self.key.graph);
         let p = program.parts();
         let size = Size::new(p, requests.len())?;
-        if size.rows.n() > self.powers.len() {
-            return Err(KeyError::SrsTooSmall { needed: size.rows.n(), got: self.powers.len() }.into());
+        if size.reach() > self.powers.len() {
+            return Err(KeyError::SrsTooSmall { needed: size.reach(), got: self.powers.len() }.into());
         }
         tensors::check_secrets(p, requests.len(), secrets)?;
         let (mut statements, mut rows) = (Vec::new(), Vec::new());
