@@ -79,7 +79,7 @@ def prove_groups(prove, backend, results, before, options, work):
                 lost.append(f"{name} was proven with {backend} and is not: {problem}")
             before[name] = problem
             if options.keep:
-                note(backend, before)
+                note(backend, name, problem)
             if not problem:
                 break
     return lost
@@ -101,9 +101,11 @@ def attempt(prove, backend, result, options, work):
     return problem
 
 
-def note(backend, proofs):
-    """Keeps what is known of one backend; another run may be at work on the other."""
-    PROVEN.write_text(json.dumps(json.loads(PROVEN.read_text()) | {backend: proofs}, indent=0, sort_keys=True) + "\n")
+def note(backend, name, problem):
+    """Keeps what became of one model; another run may be at work on others."""
+    proofs = json.loads(PROVEN.read_text())
+    proofs[backend][name] = problem
+    PROVEN.write_text(json.dumps(proofs, indent=0, sort_keys=True) + "\n")
 
 
 def arguments():
