@@ -1,5 +1,7 @@
 //! Reading takes memory by the bytes of a file, not by its numbers: each is measured in a process of its own.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are no tests to clippy
+
 use super::{
     Model,
     synthetic::{Graph, int, ints},
