@@ -20,6 +20,8 @@ mod end_to_end;
 mod environment;
 #[path = "cli/ezkl.rs"]
 mod ezkl;
+#[path = "cli/generate.rs"]
+mod generate;
 #[path = "cli/hidden.rs"]
 mod hidden;
 #[path = "cli/index.rs"]

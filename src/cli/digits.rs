@@ -29,6 +29,8 @@ impl Shipped {
     }
 }
 
+/// `models/gpt`, which writes text.
+pub(crate) const GPT: &[u8] = include_bytes!("../../models/gpt/gpt.onnx");
 const CNN: &[u8] = include_bytes!("../../models/digits-cnn/cnn.onnx");
 pub(crate) const ONNX: &[u8] = include_bytes!("../../models/digits/digits.onnx");
 

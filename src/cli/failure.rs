@@ -8,6 +8,7 @@ use zkinfer::{
     chain::{ChainError, submitter::JournalError},
     evm::EvmError,
     index::IndexError,
+    inference::text::TextError,
     model::ModelError,
     pipeline::{PipelineError, answer::Outputs},
     proof::BundleError,
@@ -25,6 +26,8 @@ pub(crate) enum Failure {
     Index(#[from] IndexError),
     #[error(transparent)]
     Srs(#[from] SrsStoreError),
+    #[error(transparent)]
+    Text(TextError),
     /// What was asked for makes no sense, or a file is not what it should be.
     #[error("{0}")]
     Input(String),
@@ -49,6 +52,7 @@ impl Failure {
             Self::Chain(error) => error.class(),
             Self::Index(error) => error.class(),
             Self::Srs(error) => error.class(),
+            Self::Text(error) => error.class(),
             Self::Invalid(_) => FailureClass::Invalid,
             Self::Input(_) => FailureClass::BadInput,
             Self::Environment(_) => FailureClass::Environment,
@@ -121,6 +125,16 @@ macro_rules! through_pipeline {
             }
         }
     )*};
+}
+
+impl From<TextError> for Failure {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::Pipeline(error) => Self::Pipeline(error),
+            TextError::Model(error) => error.into(),
+            error => Self::Text(error),
+        }
+    }
 }
 
 impl From<JournalError> for Failure {

@@ -22,6 +22,7 @@ mod explain;
 mod failure;
 mod finalize;
 mod form;
+mod generate;
 mod hidden;
 mod index;
 mod inputs;
@@ -92,6 +93,9 @@ enum Command {
     /// Prove many inferences and write a bundle for each, or for each chunk.
     #[command(after_help = batch::EXAMPLES)]
     Batch(batch::Args),
+    /// Continue a text with a model that predicts characters, and prove every choice.
+    #[command(after_help = generate::EXAMPLES)]
+    Generate(generate::Args),
     /// Verify a bundle off-chain and in the embedded EVM.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Args),
@@ -266,6 +270,7 @@ fn run(command: Command, session: &Session) -> anyhow::Result<Outcome> {
         Command::Submit(args) => submit::run(&args, session)?,
         Command::Prove(args) => prove::run(&args, session)?,
         Command::Batch(args) => batch::run(&args, session)?,
+        Command::Generate(args) => generate::run(&args, session)?,
         Command::Verify(args) => verify::run(&args, session)?,
         Command::Audit(args) => audit::run(&args, session)?,
         Command::Search(args) => index::search(&args, session)?,

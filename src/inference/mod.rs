@@ -6,6 +6,7 @@
 mod answer;
 mod background;
 mod error;
+pub mod text;
 
 pub use answer::{Answer, AnswerTensor, Distance};
 pub use background::{ProofHandle, ProofState};

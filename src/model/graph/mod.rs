@@ -33,7 +33,7 @@ mod small;
 mod store;
 mod tensor;
 #[cfg(test)]
-pub(in crate::model) mod testing;
+pub(crate) mod testing;
 mod wire;
 
 pub use element::Element;

@@ -170,3 +170,15 @@ impl File {
         writer.finish()
     }
 }
+
+/// A model that looks the next character up: of three, `b` behind `a`, `c` behind `b`, `a` behind `c`. It reads four.
+pub(crate) fn successors(metadata: &[(&str, &str)]) -> Vec<u8> {
+    let scores = [0.0, 3.0, 1.0, 0.5, 0.25, 2.0, 4.0, 1.0, 0.0];
+    let file = File::of(17)
+        .floats("x", &["1", "4"])
+        .weights("scores", &[3, 3], &scores)
+        .node_with("Cast", &["x"], &["tokens"], |writer| attribute(writer, "to", 7))
+        .node("Gather", &["scores", "tokens"], "next")
+        .output("next");
+    metadata.iter().fold(file, |file, (key, value)| file.metadata(key, value)).bytes()
+}
