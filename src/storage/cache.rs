@@ -22,6 +22,9 @@ pub enum StorageError {
     /// The limit that was set is none.
     #[error("{MAX_BYTES_ENV} is `{0}`: give a whole number of bytes, such as 68719476736")]
     BadLimit(String),
+    /// The name of a holder of pins is none.
+    #[error("`{0}` names no holder of a pin: letters, digits and `-`, at most 200")]
+    BadName(String),
     /// A file operation failed.
     #[error("{path}: {source}")]
     Io {
@@ -144,7 +147,7 @@ impl Cache {
     }
 }
 
-const fn is_read_only(kind: ErrorKind) -> bool {
+pub(super) const fn is_read_only(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 

@@ -27,7 +27,9 @@ pub struct Eviction {
     pub in_use: usize,
     /// Entries that should have gone and cannot be made again.
     pub irreplaceable: usize,
-    /// What all entries have now, in bytes: above the limit when too much is in use or irreplaceable.
+    /// Entries that should have gone and are pinned.
+    pub pinned: usize,
+    /// What all entries have now, in bytes: above the limit when too much of it has to stay.
     pub left: u64,
 }
 
@@ -41,6 +43,7 @@ struct Entry {
 enum Removal {
     Done,
     InUse,
+    Pinned,
 }
 
 impl Cache {
@@ -60,8 +63,8 @@ impl Cache {
 
     /// Removes the least recently used entries of `folder` until all have at most [`Cache::max_bytes`] together.
     ///
-    /// Stays: what somebody holds a [`Lease`] or the lock `FOLDER-ENTRY` of, in this process or another, and what
-    /// `irreplaceable` says yes to. An entry disappears whole.
+    /// Stays: what somebody holds a [`Lease`] or the lock `FOLDER-ENTRY` of, in this process or another, what is pinned
+    /// ([`Cache::pin`]), and what `irreplaceable` says yes to. An entry disappears whole.
     ///
     /// # Errors
     /// [`StorageError::Io`].
@@ -81,6 +84,7 @@ impl Cache {
             }
             match self.remove(&entry)? {
                 Removal::InUse => eviction.in_use += 1,
+                Removal::Pinned => eviction.pinned += 1,
                 Removal::Done => {
                     tracing::info!(folder, entry = entry.name, bytes = entry.bytes, "evicted from the cache");
                     self.evictions.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +101,8 @@ impl Cache {
                 limit = self.max_bytes(),
                 in_use = eviction.in_use,
                 irreplaceable = eviction.irreplaceable,
-                "the cache is larger than its limit: what is left is in use or cannot be made again"
+                pinned = eviction.pinned,
+                "the cache is larger than its limit: what is left is in use, is pinned, or cannot be made again"
             );
         }
         Ok(eviction)
@@ -135,6 +140,10 @@ impl Cache {
         else {
             return Ok(Removal::InUse);
         };
+        // Only now: whoever pins holds the second lock while it does.
+        if self.is_pinned(&entry.path)? {
+            return Ok(Removal::Pinned);
+        }
         let staging = self.staging()?;
         fs::rename(&entry.path, staging.path().join("evicted")).map_err(io(&entry.path))?;
         Ok(Removal::Done)
@@ -142,7 +151,7 @@ impl Cache {
 }
 
 /// The name of the lock that [`Cache::lock`] gives to whoever builds an entry.
-fn build_lock(entry: &Path) -> String {
+pub(super) fn build_lock(entry: &Path) -> String {
     let folder = entry.parent().map_or_else(String::new, name_of);
     format!("{folder}-{}", name_of(entry))
 }

@@ -6,6 +6,7 @@ mod cid;
 mod local;
 mod lru;
 mod multibase;
+mod pins;
 pub mod s5;
 mod store;
 

@@ -239,6 +239,25 @@ impl EZKLIntegration {
         Err(PipelineError::UnknownModel(model_id))
     }
 
+    /// Keeps the artifacts of a model that was prepared on this machine from being evicted by any process, until
+    /// [`Cache::unpin`] is called for the holder. Whether there are any. Nothing of them but the manifest is looked at.
+    ///
+    /// # Errors
+    /// [`PipelineError`] when the cache cannot be used.
+    pub fn pin(&self, model_id: B256, holder: &str) -> Result<bool, PipelineError> {
+        let root = self.cache.dir("artifacts")?;
+        let ours = self.backend.capabilities().backend;
+        for entry in fs::read_dir(&root).map_err(|source| io(&root, source))? {
+            let dir = entry.map_err(|source| io(&root, source))?.path();
+            let is_it = Artifacts::peek(&dir).is_ok_and(|found| found.backend == ours && found.model_id() == model_id);
+            // Evicted by another process just now: it may be there a second time.
+            if is_it && self.cache.pin(&dir, holder)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Makes room for artifacts that are built or fetched again. They are moved aside, not removed: the secret of a model that
     /// was registered may be all that is undamaged, and what contradicts itself is for somebody to look at.
     fn give_up(&self, dir: &Path, key: &str) -> Result<(), PipelineError> {
