@@ -10,8 +10,10 @@
 //! back: a reorganisation leads from Mined and Confirmed to Broadcast, a nonce that was used elsewhere to Planned
 //! ```
 //!
-//! Two transactions of one intent that could both be mined have the same nonce, always. An intent is signed anew with another
-//! nonce only when the old one is used by something that is final.
+//! Two transactions of one intent that could both be mined have the same nonce. An intent is signed anew with another nonce only
+//! when the old one is used by something that is final. There is one exception: an answer that a bond depends on, whose time is
+//! nearly over ([`Options::hurry`]), and which its contract takes once, does not wait for that. Whichever of its transactions
+//! succeeds is found.
 
 pub mod acts;
 pub mod batcher;

@@ -35,6 +35,9 @@ pub struct Options {
     pub reverts: u32,
     /// What has less time than this left, in seconds of the chain, is not begun.
     pub deadline_margin: u64,
+    /// An answer that a bond depends on, with less time than this left, in seconds of the chain, does not wait for finality when its
+    /// nonce went elsewhere or its transaction reverted: it is signed anew at once. Its contract takes it once all the same.
+    pub hurry: u64,
     /// The most wei for a unit of gas.
     pub max_fee: Option<u128>,
     /// The same where waiting costs money; never less than the other one.
@@ -72,6 +75,7 @@ impl Default for Options {
             node_refusals: 6,
             reverts: 3,
             deadline_margin: 2,
+            hurry: 3600,
             max_fee: None,
             max_fee_urgent: None,
             fork: None,

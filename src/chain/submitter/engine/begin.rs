@@ -11,6 +11,8 @@ use alloy::primitives::U256;
 
 /// How many intents are tried out at once.
 const AT_ONCE: usize = 8;
+/// How many of what cannot wait are begun in a step, however many are on their way.
+const URGENT: usize = 16;
 
 /// What trying an intent out leads to.
 enum Tried {
@@ -64,8 +66,9 @@ impl<C: Chain> Engine<C> {
         let mut due: Vec<_> = planned.filter(|row| is_due(&row.seq)).map(|row| (!row.is_urgent, row.seq)).collect();
         due.sort_unstable();
         let mut chosen = Vec::new();
-        for (_, seq) in due {
-            if chosen.len() >= room {
+        for (is_patient, seq) in due {
+            // What cannot wait has room always, within reason.
+            if chosen.len() >= if is_patient { room } else { room.max(URGENT) } {
                 break;
             }
             let intent = self.intent(&self.rows[&seq])?;

@@ -2,9 +2,10 @@
 
 use super::{Alarm, Change, End, Engine, Event, Phase, Reason, Step, StepError, View, send::Draft};
 use crate::chain::{
-    ChainError,
+    ChainError, Fees,
+    fees::offer,
     submitter::{
-        Attempt, Call, Chain, Intent, Kind, Purpose, Row, Spend,
+        Attempt, Call, Chain, Intent, Kind, Prices, Purpose, Row, Spend,
         replace::{dearer, unreasonable},
     },
 };
@@ -15,6 +16,15 @@ const BUMPS: usize = 4;
 /// What a transfer takes where nothing else is said.
 const TRANSFER_GAS: u64 = 21_000;
 
+/// What an answer needs of what is before it.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Its nonce.
+    nonce: u64,
+    /// What may be paid, in wei, for each transaction that is taken out of its way.
+    allowance: U256,
+}
+
 impl<C: Chain> Engine<C> {
     pub(super) async fn mend(&mut self, view: &mut View, step: &mut Step) -> Result<(), StepError> {
         let waiting = self.rows.values().filter(|row| matches!(row.phase(), Phase::Signed | Phase::Broadcast));
@@ -23,26 +33,47 @@ impl<C: Chain> Engine<C> {
         live.sort_unstable();
         // What is behind a nonce that nothing has cannot be mined at any price: dearer, it would only leave less for that nonce.
         let gap = self.sequence(view).gaps().next().unwrap_or(u64::MAX);
+        let way = self.way(&live)?;
         for (position, (nonce, seq)) in live.into_iter().enumerate() {
             if self.patience.entry(seq).or_default().until > view.now {
                 continue;
             }
-            self.mend_one(seq, position < BUMPS && nonce < gap, view, step).await?;
+            let blocks = way.filter(|way| nonce < way.nonce && !self.rows[&seq].is_urgent);
+            self.mend_one(seq, (position < BUMPS && nonce < gap, blocks), view, step).await?;
         }
         self.fill_gap(view).await
     }
 
-    async fn mend_one(&mut self, seq: i64, may_bump: bool, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+    /// The answer that a bond depends on and that waits behind the most, if one does: what is before it in the order of nonces holds it
+    /// up.
+    fn way(&self, live: &[(u64, i64)]) -> Result<Option<Way>, StepError> {
+        let is_answer = |seq: &i64| self.rows[seq].is_urgent && self.rows[seq].deadline.is_some();
+        let Some((nonce, seq)) = live.iter().rev().find(|(_, seq)| is_answer(seq)) else { return Ok(None) };
+        let before = live.iter().filter(|(other, seq)| other < nonce && !self.rows[seq].is_urgent).count();
+        let worth = self.intent(&self.rows[seq])?.max_cost.unwrap_or(U256::MAX);
+        Ok(Some(Way { nonce: *nonce, allowance: worth / U256::from(before.max(1)) }))
+    }
+
+    async fn mend_one(
+        &mut self,
+        seq: i64,
+        (may_bump, blocks): (bool, Option<Way>),
+        view: &mut View,
+        step: &mut Step,
+    ) -> Result<(), StepError> {
         let row = self.rows[&seq].clone();
         let Some(newest) = self.attempts.get(&seq).and_then(|attempts| attempts.last()).cloned() else { return Ok(()) };
         if row.ending.is_some() && newest.purpose == Purpose::Do {
-            return self.undo(&row, &newest, view, step).await;
+            return self.undo(&row, &newest, blocks, view, step).await.map(drop);
+        }
+        if let Some(way) = blocks.filter(|_| view.head.base_fee.is_some_and(|base| newest.fees.ceiling() < base)) {
+            return self.make_way(&row, &newest, way, view, step).await;
         }
         let patience = self.patience.entry(seq).or_default();
         let after = if row.is_urgent { self.options.bump_urgent_after } else { self.options.bump_after };
         let is_stuck = may_bump && u128::from(view.now.saturating_sub(newest.at)) >= after.as_millis();
         if is_stuck || patience.is_underpriced {
-            return self.bump(&row, &newest, view, step).await;
+            return self.bump(&row, &newest, row.is_urgent, view, step).await.map(drop);
         }
         if row.phase() == Phase::Signed {
             // A process died, or a node refused.
@@ -106,11 +137,43 @@ impl<C: Chain> Engine<C> {
         patience.refusals >= self.options.refusals
     }
 
-    /// A dearer transaction with the same nonce. Where that is not allowed, the old one once more.
-    async fn bump(&mut self, row: &Row, newest: &Attempt, view: &mut View, step: &mut Step) -> Result<(), StepError> {
+    /// What an answer waits behind pays less than the base fee: dearer within its own limits, if that is enough; else a transfer of
+    /// nothing takes its place, within the limits of the answer, and it is done later.
+    async fn make_way(
+        &mut self,
+        row: &Row,
+        newest: &Attempt,
+        way: Way,
+        view: &mut View,
+        step: &mut Step,
+    ) -> Result<(), StepError> {
+        if newest.purpose == Purpose::Undo {
+            return self.bump(row, newest, true, view, step).await.map(drop);
+        }
+        let (prices, base) = (view.prices(&self.chain).await?, view.head.base_fee.unwrap_or_default());
+        let limit = self.options.fee_limit(false).unwrap_or_else(|| unreasonable(prices));
+        let is_enough = dearer(newest.fees, prices, limit).is_some_and(|fees| fees.ceiling() >= base);
+        if is_enough && self.bump(row, newest, false, view, step).await? {
+            return Ok(());
+        }
+        if self.undo(row, newest, Some(way), view, step).await? {
+            tracing::warn!(intent = %row.id, nonce = newest.nonce, "makes way for an answer, and is done later");
+        }
+        Ok(())
+    }
+
+    /// A dearer transaction with the same nonce; whether it was signed. Where that is not allowed, the old one once more.
+    async fn bump(
+        &mut self,
+        row: &Row,
+        newest: &Attempt,
+        is_urgent: bool,
+        view: &mut View,
+        step: &mut Step,
+    ) -> Result<bool, StepError> {
         let prices = view.prices(&self.chain).await?;
         let is_underpriced = self.patience.get(&row.seq).is_some_and(|patience| patience.is_underpriced);
-        let limit = match self.options.fee_limit(row.is_urgent) {
+        let limit = match self.options.fee_limit(is_urgent) {
             Some(limit) => limit,
             // The node itself asks for more.
             None if is_underpriced => u128::MAX,
@@ -122,10 +185,11 @@ impl<C: Chain> Engine<C> {
                 .into();
             step.alarms.push(Alarm::Stuck { intent: row.id, reason });
             self.put_off(row.seq, view.now);
-            return self.hand_over_again(row, newest, view, step).await;
+            self.hand_over_again(row, newest, view, step).await?;
+            return Ok(false);
         };
         if newest.purpose == Purpose::Do && !self.still_passes(row, view, step).await? {
-            return Ok(());
+            return Ok(false);
         }
         let intent = self.intent(row)?;
         let (call, gas) = match newest.purpose {
@@ -146,34 +210,66 @@ impl<C: Chain> Engine<C> {
                 tracing::info!(intent = %row.id, nonce = newest.nonce, "replaced by something dearer");
                 let attempt = self.sign(&intent, &draft, view.now).await?;
                 self.patience.entry(row.seq).or_default().is_underpriced = false;
-                self.send(vec![attempt], view, step).await
+                self.send(vec![attempt], view, step).await?;
+                Ok(true)
             }
             Some(reason) => {
                 step.alarms.push(Alarm::Budget { intent: row.id, reason });
                 self.put_off(row.seq, view.now);
                 // The node may have forgotten it.
-                self.hand_over(&[row.seq], view, step).await
+                self.hand_over(&[row.seq], view, step).await?;
+                Ok(false)
             }
         }
     }
 
-    /// A transfer of nothing with the same nonce: then nothing of the intent can be mined.
-    async fn undo(&mut self, row: &Row, newest: &Attempt, view: &mut View, step: &mut Step) -> Result<(), StepError> {
-        let limit = self.options.fee_limit(row.is_urgent).unwrap_or(u128::MAX);
+    /// A transfer of nothing with the same nonce: then nothing of the intent can be mined. Whether it was signed. `way`: for an
+    /// answer, with the answer's limits.
+    async fn undo(
+        &mut self,
+        row: &Row,
+        newest: &Attempt,
+        way: Option<Way>,
+        view: &mut View,
+        step: &mut Step,
+    ) -> Result<bool, StepError> {
+        let limit = self.options.fee_limit(row.is_urgent || way.is_some()).unwrap_or(u128::MAX);
         let prices = view.prices(&self.chain).await?;
-        let Some(fees) = dearer(newest.fees, prices, limit) else {
-            let reason = "it cannot be taken back: --max-fee leaves no room to replace it".into();
-            step.alarms.push(Alarm::Stuck { intent: row.id, reason });
-            self.put_off(row.seq, view.now);
-            return Ok(());
+        let fees = match dearer(newest.fees, prices, limit) {
+            Some(fees) => fees,
+            None => match self.fees_anew(newest, prices, limit).await {
+                Some(fees) => fees,
+                None => {
+                    let reason = "it cannot be taken back: --max-fee leaves no room to replace it".into();
+                    step.alarms.push(Alarm::Stuck { intent: row.id, reason });
+                    self.put_off(row.seq, view.now);
+                    return Ok(false);
+                }
+            },
         };
         let (intent, call) = (self.intent(row)?, self.to_itself());
         // Some L2s take more for a transfer.
         let gas = self.chain.estimate("a transfer of nothing", &call).await.unwrap_or(TRANSFER_GAS).max(TRANSFER_GAS);
         let draft = self.draft(Purpose::Undo, call, newest.nonce, (gas, fees)).await?;
+        if let Some(way) = way.filter(|way| draft.ceiling > way.allowance) {
+            let (cost, allowance) = (draft.ceiling, way.allowance);
+            let reason = format!(
+                "an answer waits behind it, and taking it back may cost {cost} wei, more than the {allowance} that are worth it"
+            );
+            step.alarms.push(Alarm::Stuck { intent: row.id, reason });
+            self.put_off(row.seq, view.now);
+            return Ok(false);
+        }
         tracing::info!(intent = %row.id, nonce = newest.nonce, "taken back");
         let attempt = self.sign(&intent, &draft, view.now).await?;
-        self.send(vec![attempt], view, step).await
+        self.send(vec![attempt], view, step).await?;
+        Ok(true)
+    }
+
+    /// What no pool has any more needs no replacement: today's price is enough, where what it once paid leaves no room above it.
+    async fn fees_anew(&self, newest: &Attempt, prices: Prices, limit: u128) -> Option<Fees> {
+        let is_gone = matches!(self.chain.knows(newest.hash).await, Ok(false));
+        if is_gone { offer(prices, Some(limit)).ok() } else { None }
     }
 
     async fn may_replace(

@@ -47,7 +47,7 @@ pub struct Engine<C> {
     /// What has not ended, by its number in the journal.
     rows: BTreeMap<i64, Row>,
     numbers: HashMap<B256, i64>,
-    /// The transactions of the present nonce of what was signed, oldest first.
+    /// The transactions of the present nonce of what was signed, oldest first; of what is urgent, those of earlier ones before them.
     attempts: BTreeMap<i64, Vec<Attempt>>,
     patience: BTreeMap<i64, Patience>,
     last_seq: i64,
@@ -75,6 +75,8 @@ struct Patience {
     delays: u32,
     /// Its transaction pays too little to be taken.
     is_underpriced: bool,
+    /// The block at which its nonce was first found to be used by none of ours.
+    lost_at: Option<u64>,
     told: String,
 }
 
@@ -165,6 +167,7 @@ impl<C: Chain> Engine<C> {
             } else {
                 self.watch(&mut view, &mut step).await?;
                 self.settle(&mut view, &mut step).await?;
+                self.hurry(&view, &mut step).await?;
                 self.seen = (!self.is_unsure).then_some(view.head);
                 self.fulfil(&view, &mut step)?;
                 self.conclude(&view, &mut step).await?;
@@ -196,8 +199,8 @@ impl<C: Chain> Engine<C> {
             && !self.attempts.contains_key(&row.seq)
         {
             let mut attempts = self.journal.attempts(row.id)?;
-            // Those of an earlier nonce can never be mined: something final has used it.
-            attempts.retain(|attempt| attempt.nonce == nonce);
+            // Those of an earlier nonce can never be mined: something final has used it. What was in a hurry did not wait for that.
+            attempts.retain(|attempt| attempt.nonce == nonce || row.is_urgent);
             self.attempts.insert(row.seq, attempts);
         }
         self.numbers.insert(row.id, row.seq);
@@ -271,7 +274,9 @@ impl<C: Chain> Engine<C> {
                     self.admit(row)?;
                 }
                 _ => {
-                    if let Some(attempt) = change.attempt {
+                    // Of what is urgent, those of earlier nonces are read again, too.
+                    let is_known = self.attempts.contains_key(&row.seq) || !row.is_urgent;
+                    if let Some(attempt) = change.attempt.filter(|_| is_known) {
                         self.attempts.entry(row.seq).or_default().push(attempt);
                     }
                     self.admit(row)?;

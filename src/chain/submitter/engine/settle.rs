@@ -29,6 +29,10 @@ impl<C: Chain> Engine<C> {
             if self.rows[&seq].phase() == Phase::Mined {
                 changes.push(Change::of(id, Event::Confirmed(found)));
             }
+            if let Some(done) = self.done_before(seq, &found, view).await? {
+                changes.push(Change::of(id, Event::Mined(done)));
+                continue;
+            }
             let end = match (found.is_undo, found.succeeded) {
                 (false, true) => Some(Event::Finalized(found)),
                 (true, _) => self.after_undo(seq, view).await?,
@@ -40,6 +44,17 @@ impl<C: Chain> Engine<C> {
             self.journal.set_final_block(block)?;
         }
         self.record(changes, view.now, step)
+    }
+
+    /// Of what did not wait for finality: its transaction of an earlier nonce that succeeded, where the present one came to nothing.
+    async fn done_before(&self, seq: i64, found: &Inclusion, view: &mut View) -> Result<Option<Inclusion>, StepError> {
+        let (row, attempts) = (&self.rows[&seq], self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default());
+        let has_earlier = attempts.iter().any(|attempt| Some(attempt.nonce) != row.nonce);
+        if !has_earlier || (found.succeeded && !found.is_undo) {
+            return Ok(None);
+        }
+        let included = self.on_chain(&self.receipts(seq).await?, view).await?;
+        Ok(included.into_iter().find(|found| found.succeeded && !found.is_undo))
     }
 
     async fn is_there(&self, found: &Inclusion, view: &mut View) -> Result<bool, StepError> {

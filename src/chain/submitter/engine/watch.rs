@@ -3,7 +3,7 @@
 use super::{Alarm, Change, Engine, Event, Phase, Point, Step, StepError, View};
 use crate::chain::{
     ChainError,
-    submitter::{Chain, NonceAt, Purpose, Receipt, join::join, state::Inclusion},
+    submitter::{Chain, NonceAt, Purpose, Receipt, Row, join::join, state::Inclusion},
 };
 
 /// How many receipts are asked for at once.
@@ -50,10 +50,13 @@ impl<C: Chain> Engine<C> {
             let found = join(some.iter().map(|seq| self.receipts(*seq)).collect()).await;
             for (&seq, found) in some.iter().zip(found) {
                 let (found, id) = (found?, self.rows[&seq].id);
-                match self.on_chain(&found, view).await? {
-                    Some(inclusion) => changes.push(Change::of(id, Event::Mined(inclusion))),
-                    None => lost.push(seq),
+                let included = self.on_chain(&found, view).await?;
+                if included.is_empty() {
+                    lost.push(seq);
+                } else if let Some(patience) = self.patience.get_mut(&seq) {
+                    patience.lost_at = None;
                 }
+                changes.extend(included.into_iter().map(|inclusion| Change::of(id, Event::Mined(inclusion))));
             }
         }
         if !changes.is_empty() {
@@ -63,8 +66,8 @@ impl<C: Chain> Engine<C> {
         self.release(&lost, view, step).await
     }
 
-    /// The receipts under every hash of an intent's present nonce, the newest first.
-    async fn receipts(&self, seq: i64) -> Result<Vec<(Receipt, usize, i64)>, ChainError> {
+    /// The receipts under every hash of an intent that may count, the newest first.
+    pub(super) async fn receipts(&self, seq: i64) -> Result<Vec<(Receipt, usize, i64)>, ChainError> {
         let attempts = self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default();
         let mut found = Vec::new();
         for (at, attempt) in attempts.iter().enumerate().rev() {
@@ -75,8 +78,14 @@ impl<C: Chain> Engine<C> {
         Ok(found)
     }
 
-    /// The one receipt whose block is on the chain: nodes have receipts of blocks that are being made, and of some that are gone.
-    async fn on_chain(&self, found: &[(Receipt, usize, i64)], view: &mut View) -> Result<Option<Inclusion>, StepError> {
+    /// The receipts whose blocks are on the chain: nodes have receipts of blocks that are being made, and of some that are gone. One
+    /// of the present nonce at most; and one of an earlier nonce that succeeded, which is what counts in the end.
+    pub(super) async fn on_chain(
+        &self,
+        found: &[(Receipt, usize, i64)],
+        view: &mut View,
+    ) -> Result<Vec<Inclusion>, StepError> {
+        let (mut present, mut earlier) = (None, None);
         for (receipt, at, seq) in found {
             if receipt.block.number > view.head.block.number
                 || view.block(&self.chain, receipt.block.number).await? != Some(receipt.block)
@@ -84,34 +93,77 @@ impl<C: Chain> Engine<C> {
                 continue;
             }
             let attempt = &self.attempts[seq][*at];
-            return Ok(Some(Inclusion {
+            let inclusion = Inclusion {
                 hash: attempt.hash,
                 block: receipt.block,
                 succeeded: receipt.succeeded,
                 is_undo: attempt.purpose == Purpose::Undo,
                 gas_used: receipt.gas_used,
                 paid: receipt.paid,
-            }));
+            };
+            if Some(attempt.nonce) == self.rows[seq].nonce {
+                present = present.or(Some(inclusion));
+            } else if inclusion.succeeded && !inclusion.is_undo {
+                // Of those of earlier nonces that came to nothing, it was said when they did.
+                earlier = earlier.or(Some(inclusion));
+            }
         }
-        Ok(None)
+        Ok(present.into_iter().chain(earlier).collect())
     }
 
-    /// Nonces that are used, and by none of ours as far as anybody tells. Only what is final counts: then none of ours can ever be
-    /// mined, and the intent may be signed anew.
+    /// Nonces that are used, and by none of ours as far as anybody tells. What is final counts: then none of ours can ever be mined,
+    /// and the intent may be signed anew. An answer whose time is nearly over waits for another block, and no longer.
     async fn release(&mut self, lost: &[i64], view: &View, step: &mut Step) -> Result<(), StepError> {
-        let Some(block) = view.final_block.filter(|_| !lost.is_empty()) else { return Ok(()) };
-        // A node that has no state of that block any more cannot tell.
-        let Ok(used) = self.chain.nonce(self.address(), NonceAt::Block(block.number)).await else { return Ok(()) };
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let used = match view.final_block {
+            // A node that has no state of that block any more cannot tell.
+            Some(block) => self.chain.nonce(self.address(), NonceAt::Block(block.number)).await.unwrap_or_default(),
+            None => 0,
+        };
         let mut changes = Vec::new();
         for seq in lost {
-            let row = &self.rows[seq];
-            let Some(nonce) = row.nonce.filter(|nonce| *nonce < used) else { continue };
-            if self.is_known(*seq).await {
+            let Some(nonce) = self.rows[seq].nonce else { continue };
+            let since = *self.patience.entry(*seq).or_default().lost_at.get_or_insert(view.head.block.number);
+            let is_late = view.head.block.number > since && self.hurries(*seq, view)?;
+            if !(nonce < used || is_late) || self.is_known(*seq).await {
                 continue;
             }
             step.alarms.push(Alarm::ForeignNonce { nonce });
             let why = "another transaction of the account, which is not of this journal, has used its nonce".into();
-            changes.push(Change::of(row.id, Event::Released { nonce, why }));
+            changes.push(Change::of(self.rows[seq].id, Event::Released { nonce, why }));
+        }
+        self.record(changes, view.now, step)
+    }
+
+    /// Whether an intent cannot wait for finality: a bond depends on it, its time is nearly over, and the contract that takes it once
+    /// can be asked whether it has it.
+    fn hurries(&self, seq: i64, view: &View) -> Result<bool, StepError> {
+        let row = &self.rows[&seq];
+        let now = view.head.timestamp;
+        let is_near = row.deadline.is_some_and(|until| until >= now && until - now < self.options.hurry);
+        Ok(row.is_urgent && is_near && !self.intent(row)?.done.is_empty())
+    }
+
+    /// Answers that reverted in a block that is not final yet, and would not now: signed anew while there is time.
+    pub(super) async fn hurry(&mut self, view: &View, step: &mut Step) -> Result<(), StepError> {
+        let came_to_nothing =
+            |row: &&Row| row.state.inclusion().is_some_and(|found| !found.succeeded && !found.is_undo);
+        let reverted = self.rows.values().filter(|row| row.is_urgent && row.ending.is_none()).filter(came_to_nothing);
+        let reverted: Vec<i64> = reverted.filter(|row| row.reverts < self.options.reverts).map(|row| row.seq).collect();
+        let mut changes = Vec::new();
+        for seq in reverted {
+            if !self.hurries(seq, view)? || self.is_done_now(&self.rows[&seq]).await? {
+                continue;
+            }
+            let row = &self.rows[&seq];
+            let intent = self.intent(row)?;
+            // What cannot be said now is asked again at the next step.
+            if self.chain.simulate(&intent.what, &intent.call(self.address()), false).await.is_ok() {
+                let why = "its transaction reverted, and its time is nearly over".to_owned();
+                changes.push(Change::of(row.id, Event::Released { nonce: row.nonce.unwrap_or_default(), why }));
+            }
         }
         self.record(changes, view.now, step)
     }
