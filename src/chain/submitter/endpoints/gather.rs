@@ -2,10 +2,11 @@
 
 use super::{
     health::{EndpointStatus, Health},
-    source::{Fault, Source, fault},
+    source::{Fault, Source, fault, kind},
 };
 use crate::chain::ChainError;
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -68,7 +69,14 @@ impl<S> Clone for Members<S> {
 
 impl<S: Source> Members<S> {
     pub(super) fn new(sources: Vec<S>, quorum: usize) -> Self {
-        let member = |source: S| Member { name: source.name(), source, health: Mutex::default() };
+        // Two of one host, whose secret parts differ, have two names all the same.
+        let mut names = BTreeMap::<String, usize>::new();
+        let member = |source: S| {
+            let count = names.entry(source.name()).or_default();
+            *count += 1;
+            let name = if *count == 1 { source.name() } else { format!("{} ({count})", source.name()) };
+            Member { name, source, health: Mutex::default() }
+        };
         Self { all: sources.into_iter().map(member).collect(), quorum, manners: Manners::default() }
     }
 
@@ -220,8 +228,7 @@ impl<S: Source> Member<S> {
         match answer {
             Err(error) if fault != Fault::None => {
                 tracing::debug!(endpoint = self.name, %error, "the endpoint failed");
-                let is_limit = fault == Fault::Limit;
-                health.failed(Instant::now(), &error.to_string(), is_limit, (rest, self.source.pause()));
+                health.failed(Instant::now(), &error.to_string(), kind(error), (rest, self.source.pause()));
             }
             _ => health.answered(took),
         }

@@ -3,8 +3,11 @@
 //! An endpoint that fails rests, twice as long each time, or as long as it says itself (Retry-After). It is asked again when it
 //! has rested: one success, and all is forgotten. Time is given from outside, so that tests need none.
 
-use serde::Serialize;
-use std::time::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// The longest rest, whatever the endpoint asks for: limits are lifted, machines are repaired.
 const LONGEST_REST: Duration = Duration::from_secs(300);
@@ -12,6 +15,9 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 const DOWN: u32 = 3;
 /// The weight of the latest answer's time in the average, one in so many.
 const WEIGHT: u32 = 8;
+
+/// The kind of failure of an endpoint that does not want to be asked now.
+pub(super) const LIMITED: &str = "limited";
 
 /// The state of one endpoint.
 #[derive(Clone, Debug, Default)]
@@ -22,11 +28,12 @@ pub(super) struct Health {
     head: Option<u64>,
     latency: Option<Duration>,
     counts: Counts,
+    errors: BTreeMap<&'static str, u64>,
     last_error: Option<String>,
 }
 
 /// What was counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Requests that were made.
     pub requests: u64,
@@ -39,12 +46,15 @@ pub struct Counts {
 }
 
 /// An endpoint as the operator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
     /// Scheme, host and port.
     pub endpoint: String,
     /// Whether it answers: not after several failures in a row.
     pub is_up: bool,
+    /// Whether it is asked now, and its answers are waited for: not while it rests after a failure, nor for a while after it kept the
+    /// others waiting.
+    pub is_used: bool,
     /// The latest block that it named.
     pub head: Option<u64>,
     /// How many blocks it is behind the highest of all.
@@ -56,6 +66,8 @@ pub struct EndpointStatus {
     /// What was counted since the start.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Failures by their kind: `unreachable`, `limited`, `http_status`, `behind`, `pruned`, `bad_answer`, `wrong_chain`.
+    pub errors: BTreeMap<String, u64>,
     /// Why it failed the last time, without secrets.
     pub last_error: Option<String>,
 }
@@ -73,10 +85,11 @@ impl Health {
 
     /// None came, or none that is one. It rests as long as a first failure takes, doubled for each one before, or as long as it
     /// asked for.
-    pub(super) fn failed(&mut self, now: Instant, error: &str, is_limit: bool, rest: (Duration, Option<Duration>)) {
+    pub(super) fn failed(&mut self, now: Instant, error: &str, kind: &'static str, rest: (Duration, Option<Duration>)) {
         self.counts.requests += 1;
         self.counts.failures += 1;
-        self.counts.limited += u64::from(is_limit);
+        self.counts.limited += u64::from(kind == LIMITED);
+        *self.errors.entry(kind).or_default() += 1;
         self.failures = self.failures.saturating_add(1);
         let (first, wanted) = rest;
         let own = first.saturating_mul(1 << (self.failures - 1).min(16));
@@ -120,11 +133,13 @@ impl Health {
         EndpointStatus {
             endpoint: endpoint.to_owned(),
             is_up: self.failures < DOWN,
+            is_used: rest.is_none_or(|rest| rest.is_zero()) && !self.lingers(now),
             head: self.head,
             lag: self.lag(highest),
             latency_ms: self.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             rests_s: rest.map(|rest| rest.as_secs_f64().ceil() as u64),
             counts: self.counts,
+            errors: self.errors.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
             last_error: self.last_error.clone(),
         }
     }
@@ -142,26 +157,30 @@ mod tests {
     fn who_fails_rests_twice_as_long_each_time_and_one_answer_ends_it() {
         let (mut health, now) = (Health::default(), Instant::now());
         for rest in [250, 500, 1000, 2000] {
-            health.failed(now, "gone", false, (ms(250), None));
+            health.failed(now, "gone", "unreachable", (ms(250), None));
             assert!(health.rests(now + ms(rest - 1)) && !health.rests(now + ms(rest)), "{rest}");
         }
-        assert!(!health.status("e", now, None).is_up);
+        let down = health.status("e", now, None);
+        assert!(!down.is_up && !down.is_used && down.errors == BTreeMap::from([("unreachable".to_owned(), 4)]));
         for _ in 0..40 {
-            health.failed(now, "gone", false, (ms(250), None));
+            health.failed(now, "gone", "unreachable", (ms(250), None));
         }
         assert!(!health.rests(now + LONGEST_REST), "it is asked again all the same");
         health.answered(ms(1));
-        assert!(!health.rests(now) && health.status("e", now, None).is_up);
-        health.failed(now, "gone", false, (ms(250), None));
+        let up = health.status("e", now, None);
+        assert!(!health.rests(now) && up.is_up && up.is_used);
+        health.lingered(now, ms(100));
+        assert!(!health.status("e", now, None).is_used && health.status("e", now + ms(100), None).is_used);
+        health.failed(now, "gone", "unreachable", (ms(250), None));
         assert!(!health.rests(now + ms(250)), "earlier failures are forgotten");
     }
 
     #[test]
     fn who_says_how_long_is_left_alone_so_long_within_reason() {
         let (mut health, now) = (Health::default(), Instant::now());
-        health.failed(now, "HTTP status 429", true, (ms(250), Some(ms(7000))));
+        health.failed(now, "HTTP status 429", LIMITED, (ms(250), Some(ms(7000))));
         assert!(health.rests(now + ms(6999)) && !health.rests(now + ms(7000)));
-        health.failed(now, "HTTP status 429", true, (ms(250), Some(Duration::from_secs(86_400))));
+        health.failed(now, "HTTP status 429", LIMITED, (ms(250), Some(Duration::from_secs(86_400))));
         assert!(!health.rests(now + LONGEST_REST));
         let counts = health.status("e", now, None).counts;
         assert_eq!((counts.requests, counts.failures, counts.limited), (2, 2, 2));

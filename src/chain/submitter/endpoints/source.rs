@@ -1,5 +1,6 @@
 //! One endpoint, as the pool asks it.
 
+use super::health::LIMITED;
 use crate::chain::submitter::{Chain, Head};
 use crate::chain::{
     ChainError,
@@ -30,6 +31,19 @@ pub(super) enum Fault {
     Limit,
     /// It does not answer, or not the question.
     Failure,
+}
+
+/// What a failure is called in metrics.
+pub(super) fn kind(error: &ChainError) -> &'static str {
+    match error {
+        _ if fault(error) == Fault::Limit => LIMITED,
+        ChainError::Rpc { message, .. } if message.starts_with("HTTP status") => "http_status",
+        ChainError::Rpc { message, .. } if meaning(message) == Meaning::Pruned => "pruned",
+        ChainError::Rpc { .. } => "behind",
+        ChainError::BadAnswer { .. } => "bad_answer",
+        ChainError::WrongChain { .. } => "wrong_chain",
+        _ => "unreachable",
+    }
 }
 
 /// Contracts that refuse and calls that cannot be paid for are answers. What an endpoint cannot do is a failure, whoever is to
@@ -69,6 +83,17 @@ mod tests {
             (ChainError::WrongChain { found: 1, named: 2 }, Fault::Failure),
         ] {
             assert_eq!(fault(&error), expected, "{error}");
+        }
+        for (error, expected) in [
+            (rpc("HTTP status 429: it takes no more requests for now"), "limited"),
+            (rpc("HTTP status 503"), "http_status"),
+            (rpc("header not found"), "behind"),
+            (rpc("missing trie node 5bd2 (path )"), "pruned"),
+            (ChainError::BadAnswer { what: "it".into(), reason: "no JSON".into() }, "bad_answer"),
+            (ChainError::Unreachable { endpoint: "e".into(), reason: "refused".into() }, "unreachable"),
+            (ChainError::WrongChain { found: 1, named: 2 }, "wrong_chain"),
+        ] {
+            assert_eq!(kind(&error), expected, "{error}");
         }
     }
 }
