@@ -100,8 +100,8 @@ symbolic: node_modules/.installed ## Prove properties of the contracts' arithmet
 	    halmos --contract LibrariesSymbolic --solver z3 --no-status --loop 40
 
 # Seeds are printed; ZKINFER_SEED begins elsewhere.
-scenarios: build ## Run 1,000 scenarios of the submitter on chains in memory, and 40 with the daemon on anvil, killed
-	ZKINFER_SCENARIOS=1000 ZKINFER_DAEMON_SCENARIOS=40 $(CARGO) test --locked --test submitter scenarios:: -- --nocapture
+scenarios: build ## Run 1,000 scenarios of the submitter on chains in memory, 100 with bonds, and 40 with the daemon on anvil, killed
+	ZKINFER_SCENARIOS=1000 ZKINFER_BOND_SCENARIOS=100 ZKINFER_DAEMON_SCENARIOS=40 $(CARGO) test --locked --test submitter scenarios:: -- --nocapture
 
 soak: mutants pipeline-mutants kills fuzz compare flip invariants symbolic suite exporters scenarios ## What takes too long for every change
 

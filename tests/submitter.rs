@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are no tests to clippy
 
+#[path = "submitter/answers.rs"]
+mod answers;
 #[path = "submitter/bench.rs"]
 mod bench;
 #[path = "submitter/cases.rs"]
@@ -13,6 +15,10 @@ mod chain_world;
 mod faults;
 #[path = "submitter/goals.rs"]
 mod goals;
+#[path = "submitter/house.rs"]
+mod house;
+#[path = "submitter/ledger.rs"]
+mod ledger;
 #[path = "submitter/named.rs"]
 mod named;
 #[path = "submitter/process.rs"]

@@ -75,15 +75,42 @@ pub(crate) fn find(model_id: B256) -> Result<Option<Found>, Failure> {
     Ok(None)
 }
 
+/// Keeps the artifacts of a model in the cache for a holder, whatever its backend. Whether there are any.
+pub(crate) fn pin(model_id: B256, holder: &str) -> Result<bool, Failure> {
+    for backend in [Backend::Native, Backend::Ezkl] {
+        let Ok(integration) = context::integration(backend) else { continue };
+        if integration.pin(model_id, holder)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// One proof of some statements, each with what opens its hidden tensors, in this order.
 ///
 /// # Errors
 /// [`Failure::Invalid`] when the model does not map the inputs to the outputs.
 pub(crate) fn prove(
-    (integration, prepared): &Found,
+    found: &Found,
     runs: &[(Statement, Option<&Opening>)],
     control: &Control,
 ) -> Result<Bundle, Failure> {
+    let witnesses = witnesses(found, runs, control)?;
+    let runs: Vec<_> =
+        witnesses.iter().zip(runs).map(|(witness, (statement, _))| (witness, statement.context)).collect();
+    let (integration, prepared) = found;
+    Ok(ProofGenerator::new(integration.backend(), prepared).prove_batch(&runs, control)?)
+}
+
+/// Runs the model again for some statements, which it has to say, commitments included.
+///
+/// # Errors
+/// As [`prove`].
+pub(crate) fn witnesses(
+    (integration, prepared): &Found,
+    runs: &[(Statement, Option<&Opening>)],
+    control: &Control,
+) -> Result<Vec<Witness>, Failure> {
     let generator = ProofGenerator::new(integration.backend(), prepared);
     let mut witnesses = Vec::with_capacity(runs.len());
     for (statement, opening) in runs {
@@ -93,9 +120,7 @@ pub(crate) fn prove(
         }
         witnesses.push(witness);
     }
-    let runs: Vec<_> =
-        witnesses.iter().zip(runs).map(|(witness, (statement, _))| (witness, statement.context)).collect();
-    Ok(generator.prove_batch(&runs, control)?)
+    Ok(witnesses)
 }
 
 /// Whether the model maps a statement's inputs to its outputs; `None` when that cannot be told here.

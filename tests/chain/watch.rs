@@ -6,10 +6,14 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use std::{
+    collections::BTreeSet,
     io::Write,
     net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tempfile::TempDir;
 use zkinfer::{
@@ -51,11 +55,39 @@ struct StandIn {
     manifest: Manifest,
     proven: Mutex<Vec<usize>>,
     is_silent: bool,
+    /// Who keeps which model.
+    kept: Mutex<BTreeSet<(String, B256)>>,
+    is_elsewhere: AtomicBool,
 }
 
 impl Prover for StandIn {
     fn ability(&self, _: B256) -> Result<Option<Ability>, ProverError> {
         Ok(Some(Ability { max_batch: 16, binds_context: true, hides: false }))
+    }
+
+    fn rehearse(&self, _: &[Statement], _: Option<&[u8]>) -> Result<(), ProverError> {
+        if self.is_silent { Err(ProverError::Untrue) } else { Ok(()) }
+    }
+
+    fn verify(&self, _: &Bundle) -> Result<(), ProverError> {
+        Ok(())
+    }
+
+    fn keep(&self, model_id: B256, holder: &str) -> Result<bool, ProverError> {
+        let is_here = !self.is_elsewhere.load(Ordering::Relaxed);
+        if is_here {
+            self.kept.lock().unwrap().insert((holder.into(), model_id));
+        }
+        Ok(is_here)
+    }
+
+    fn let_go(&self, holder: &str) -> Result<(), ProverError> {
+        self.kept.lock().unwrap().retain(|(kept, _)| kept != holder);
+        Ok(())
+    }
+
+    fn holders(&self) -> Result<Vec<String>, ProverError> {
+        Ok(self.kept.lock().unwrap().iter().map(|(holder, _)| holder.clone()).collect())
     }
 
     fn prove(&self, statements: &[Statement], _: Option<&[u8]>) -> Result<Bundle, ProverError> {
@@ -113,7 +145,13 @@ impl<'a> House<'a> {
             proof_hash: proof_hash(&PROOF),
             created_at_ms: 1,
         };
-        let prover = Arc::new(StandIn { manifest, proven: Mutex::default(), is_silent });
+        let prover = Arc::new(StandIn {
+            manifest,
+            proven: Mutex::default(),
+            is_silent,
+            kept: Mutex::default(),
+            is_elsewhere: AtomicBool::new(false),
+        });
         Self { world, registry, dir: tempfile::tempdir().unwrap(), owner, desk, prover, now: 1_000_000 }
     }
 
@@ -135,7 +173,7 @@ impl<'a> House<'a> {
     }
 
     async fn look(&self, tower: &mut Watchtower) -> Watched {
-        tower.look(&self.journal(), self.now).await.unwrap()
+        tower.look(&self.journal(), None, self.now).await.unwrap()
     }
 
     /// A process that sends until everything in the journal has ended.

@@ -12,7 +12,11 @@ use zkinfer::{
         Account, ChainError,
         submitter::{
             Attempt, Block, Call, Chain, Change, Engine, Event, Finality, Head, Inclusion, Intent, Journal, Kind,
-            NonceAt, Options, Owner, Prices, Purpose, Receipt, Reply, Until, connect, of_bundle, run,
+            NonceAt, Options, Owner, Prices, Purpose, Receipt, Reply, Until, connect,
+            observer::Observer,
+            of_bundle,
+            policy::{BudgetPolicy, FeesPolicy},
+            run,
         },
     },
     proof::{Bundle, Context, Statement},
@@ -99,8 +103,8 @@ fn whole_way(number: u64) -> Vec<Change> {
     ]
 }
 
-fn fill(path: &Path, numbers: std::ops::Range<u64>) {
-    let mut journal = Journal::open(path, &OWNER).unwrap().hold(&OWNER).unwrap();
+fn fill(path: &Path, owner: &Owner, numbers: std::ops::Range<u64>) {
+    let mut journal = Journal::open(path, owner).unwrap().hold(owner).unwrap();
     for from in numbers.clone().step_by(1000) {
         let some = from..(from + 1000).min(numbers.end);
         journal.add_all(&some.clone().map(claim).collect::<Vec<_>>(), 1).unwrap();
@@ -131,7 +135,7 @@ fn a_hundred_thousand_entries_do_not_slow_the_journal_down() {
     let mut measured = Vec::new();
     let mut there = 0;
     for entries in [1000, 10_000, 100_000] {
-        fill(&path, there..entries);
+        fill(&path, &OWNER, there..entries);
         let (claim, opened) = cost(&path, entries);
         there = entries + 100;
         let journal = Journal::visit(&path).unwrap();
@@ -182,6 +186,49 @@ async fn ten_thousand_pending_are_there_again_within_five_seconds() {
         println!("10000 {what}: {took:.2} s from the start of the process to the end of its first step");
         assert!(took < 5.0, "{took}");
     }
+}
+
+/// A submitter of some years, which dies with 10,000 on their way.
+#[tokio::test]
+#[ignore = "a measurement of some minutes"]
+async fn ten_thousand_live_among_a_hundred_thousand_are_there_again_within_five_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = Account::dev();
+    let owner = Owner { account: account.address(), ..OWNER };
+    let path = Journal::path_in(dir.path(), 31337, owner.account);
+    fill(&path, &owner, 0..90_000);
+    let options = Options { window: 10_000, finality: Finality::Depth(5), ..Options::default() };
+    let journal = Journal::open(&path, &owner).unwrap();
+    for from in (90_000..100_000_u64).step_by(1000) {
+        journal.add_all(&(from..from + 1000).map(claim).collect::<Vec<_>>(), 1).unwrap();
+    }
+    let mut engine = Engine::new(Still, journal.hold(&owner).unwrap(), account.clone(), options);
+    engine.step(1000).await.unwrap();
+    drop(engine);
+    let size = std::fs::metadata(&path).unwrap().len() >> 20;
+    let begun = Instant::now();
+    let opened = Journal::open(&path, &owner).unwrap();
+    let (open, begun_to_hold) = (milliseconds(begun), Instant::now());
+    let held = opened.hold(&owner).unwrap();
+    let hold = milliseconds(begun_to_hold);
+    let observed = Instant::now();
+    let (fees, budget) = (
+        FeesPolicy { max_fee: None, max_cost: None, replace_after: 60, answer_max_fee: None },
+        BudgetPolicy::default(),
+    );
+    // Days later: what was paid in a day is read of that day's events.
+    let later = 10 * 86_400_000;
+    let _observer = Observer::begin(Journal::open(&path, &owner).unwrap(), 31337, fees, budget, later).unwrap();
+    let books = milliseconds(observed);
+    let mut engine = Engine::new(Still, held, account, Options { window: 0, ..options });
+    let step = engine.step(2000).await.unwrap();
+    let took = begun.elapsed().as_secs_f64();
+    assert_eq!((step.open, step.live), (10_000, 10_000));
+    println!(
+        "10000 live among 100000 ({size} MiB): {took:.2} s from the start of the process to the end of its first step ({open:.0} ms to \
+         open, {hold:.0} ms to check and hold, {books:.0} ms for the books)"
+    );
+    assert!(took < 5.0, "{took}");
 }
 
 fn bundle(world: &World, number: u64) -> Bundle {

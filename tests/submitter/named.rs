@@ -339,6 +339,25 @@ async fn what_is_cancelled_is_taken_back_by_a_transfer_with_its_nonce() {
 }
 
 /// The chain is another one than the one that was written to: nothing is sent, and the operator is told.
+/// What paid all that it may, and was then forgotten by the pool: it cannot be replaced by anything dearer, and need not be. It held up
+/// everything behind it for ever.
+#[tokio::test]
+async fn what_the_pool_forgot_is_taken_back_without_paying_more_than_it_may() {
+    let mut bench = Bench::new();
+    let limit = 21_000_000_000;
+    bench.options.max_fee = Some(limit);
+    bench.start();
+    let id = bench.add(1);
+    bench.step(1).await;
+    assert_eq!(bench.attempts(id)[0].fees.ceiling(), limit, "there is no room above it");
+    bench.world().restart();
+    bench.engine.as_ref().unwrap().journal().wish(id, Wish::Cancel).unwrap();
+    bench.go_on(12).await;
+    assert_eq!((bench.phase(id), bench.done(id)), (Phase::Cancelled, 0));
+    assert!(bench.attempts(id).iter().all(|attempt| attempt.fees.ceiling() <= limit));
+    bench.check();
+}
+
 #[tokio::test]
 async fn a_chain_that_went_back_beyond_what_was_final_is_held() {
     let mut bench = Bench::new();

@@ -99,7 +99,7 @@ pub(crate) async fn run(seed: u64) -> Result<Tally, String> {
 }
 
 /// In memory where the system has a place for that: what is killed here is a process, not a machine.
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     let shared = std::path::Path::new("/dev/shm");
     let made = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() };
     made.unwrap()

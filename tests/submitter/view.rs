@@ -2,6 +2,7 @@
 
 use crate::{
     faults::Random,
+    ledger::{CLAIMS, Registry},
     world::{CHAIN, Cause, GAS, World, nonce_of},
 };
 use alloy::primitives::{Address, B256, U256, keccak256};
@@ -35,6 +36,8 @@ pub(crate) struct Weather {
     pub(crate) lag: u64,
     /// Whatever costs the most.
     pub(crate) lies: bool,
+    /// The block that it takes for the latest, for ever, if it stands still.
+    pub(crate) stands_at: Option<u64>,
 }
 
 impl Weather {
@@ -48,11 +51,12 @@ impl Weather {
             phantoms: random.below(20),
             lag: random.below(3),
             lies: false,
+            stands_at: None,
         }
     }
 
     pub(crate) const fn liar() -> Self {
-        Self { silence: 0, losses: 0, misleading: 0, forgetful: 0, phantoms: 0, lag: 0, lies: true }
+        Self { silence: 0, losses: 0, misleading: 0, forgetful: 0, phantoms: 0, lag: 0, lies: true, stands_at: None }
     }
 }
 
@@ -107,10 +111,14 @@ impl View {
         Self { world, weather: Arc::new(Mutex::new(weather)), reaper, at }
     }
 
-    /// From now on nothing goes wrong any more; who lies goes on lying.
+    /// From now on nothing goes wrong any more; who lies goes on lying, and who stands still stays there.
     pub(crate) fn clear_up(&self) {
         let mut weather = self.weather.lock().unwrap();
-        *weather = Weather { lies: weather.lies, ..Weather::default() };
+        *weather = Weather { lies: weather.lies, stands_at: weather.stands_at, ..Weather::default() };
+    }
+
+    pub(crate) fn lies(&self) -> bool {
+        self.weather().lies
     }
 
     fn weather(&self) -> Weather {
@@ -129,7 +137,8 @@ impl View {
             return Luck::Silence;
         }
         let lag = if weather.lag == 0 { 0 } else { world.random.below(weather.lag + 1) };
-        Luck::Answer(world.number().saturating_sub(lag))
+        let top = world.number().saturating_sub(lag);
+        Luck::Answer(weather.stands_at.map_or(top, |at| at.min(top)))
     }
 
     /// An answer of the honest chain up to a block.
@@ -141,6 +150,16 @@ impl View {
         };
         self.reaper.pass(true).await;
         answer
+    }
+
+    /// The latest block as it has it: number and time; and the claim registry's state there.
+    pub(crate) async fn registry(&self) -> Result<(u64, u64, Registry), ChainError> {
+        self.ask(|world, top| {
+            let minted = world.at(top).expect("it has been mined");
+            let registry = minted.state.registry.clone().expect("this world has one");
+            Ok((top, minted.head.timestamp, registry))
+        })
+        .await
     }
 
     fn phantom(&self) -> Option<Block> {
@@ -330,6 +349,10 @@ impl Chain for View {
         self.ask(|world, top| {
             let missing = || ChainError::Rpc { what: "the record".into(), message: "header not found".into() };
             let minted = world.at(at.unwrap_or(top)).ok_or_else(missing)?;
+            if let (true, Some(registry)) = (intent.to == CLAIMS, &minted.state.registry) {
+                let honest = !intent.done.is_empty() && intent.done.iter().all(|look| registry.holds(look));
+                return Ok(honest != lies);
+            }
             let honest = minted.state.done.get(&intent.id).is_some_and(|by| !by.is_empty());
             Ok(honest != lies)
         })

@@ -4,7 +4,10 @@
 //! The contract takes a call whose data begin with the id of an intent. One that is *guarded* refuses an id that it has; one that
 //! is not does the work again, so that whoever sends twice is found out.
 
-use crate::faults::Random;
+use crate::{
+    faults::Random,
+    ledger::{CLAIMS, Registry, Sent},
+};
 use alloy::{
     consensus::{Transaction as _, TxEnvelope, transaction::SignerRecoverable as _},
     eips::eip2718::Decodable2718 as _,
@@ -33,6 +36,8 @@ pub(crate) struct Tx {
     pub(crate) max_fee: u128,
     pub(crate) tip: u128,
     pub(crate) ceiling: U256,
+    to: Address,
+    input: Bytes,
     gas_limit: u64,
     value: U256,
 }
@@ -61,6 +66,8 @@ pub(crate) struct State {
     pub(crate) balances: BTreeMap<Address, U256>,
     /// By whom each intent was done: a transaction, or nobody's that is known.
     pub(crate) done: BTreeMap<B256, Vec<B256>>,
+    /// The claim registry, where there is one.
+    pub(crate) registry: Option<Registry>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +102,11 @@ pub(crate) struct World {
     /// Whose key somebody else has, too.
     pub(crate) shared_key: Option<Address>,
     pub(crate) reorgs: u32,
+    /// How many times somebody objected to a claim; and how often, in percent of what happens.
+    pub(crate) challenges: u32,
+    pub(crate) objections: u64,
+    /// With how little time left an answer need not wait for finality.
+    pub(crate) hurry: u64,
     /// Of every block that ever was.
     pub(crate) known_blocks: BTreeSet<B256>,
     branch: u64,
@@ -117,6 +129,9 @@ impl World {
             refuses_gaps,
             shared_key: None,
             reorgs: 0,
+            challenges: 0,
+            objections: 0,
+            hurry: 0,
             known_blocks: BTreeSet::new(),
             branch: 0,
         };
@@ -169,17 +184,45 @@ impl World {
     /// What a call comes to on top of the latest block, or of the pool.
     pub(crate) fn try_out(&mut self, call: &Call, on_pending: bool) -> Result<(), Cause> {
         let mut state = self.head().state.clone();
+        let (time, number) = (self.now() + 1, self.number() + 1);
+        if call.to == CLAIMS {
+            if on_pending {
+                let waiting: Vec<Tx> = self.pool.values().filter_map(|hash| self.txs.get(hash)).cloned().collect();
+                for tx in waiting.iter().filter(|tx| tx.nonce < self.pending_nonce(tx.from)) {
+                    let _ = self.register(&mut state, (tx.from, &tx.input, tx.value), time, number);
+                }
+            }
+            let outcome = self.register(&mut state, (call.from, &call.data, call.value), time, number);
+            if outcome.is_ok() {
+                self.tried.insert(call_id(call.to, &call.data, call.value));
+            }
+            return outcome;
+        }
         if on_pending {
             let waiting = self.pool.values().filter_map(|hash| self.txs.get(hash));
             let next =
                 waiting.filter(|tx| tx.nonce < self.pending_nonce(tx.from)).filter_map(|tx| Some((tx.id?, tx.hash)));
             next.for_each(|(id, hash)| state.done.entry(id).or_default().push(hash));
         }
-        let outcome = self.outcome(&state, id_of(&call.data), self.now() + 1, self.number() + 1);
+        let outcome = self.outcome(&state, id_of(&call.data), time, number);
         if outcome.is_ok() {
             self.tried.insert(call_id(call.to, &call.data, call.value));
         }
         outcome
+    }
+
+    /// What the claim registry makes of a call.
+    fn register(
+        &self,
+        state: &mut State,
+        (from, data, value): (Address, &[u8], U256),
+        time: u64,
+        number: u64,
+    ) -> Result<(), Cause> {
+        if number <= self.broken_until {
+            return Err(Cause::Broken);
+        }
+        state.registry.as_mut().ok_or(Cause::Broken)?.call(Sent { from, data, value, time })
     }
 
     fn outcome(&self, state: &State, id: Option<B256>, time: u64, number: u64) -> Result<(), Cause> {
@@ -241,7 +284,10 @@ impl World {
         let rivals = self.txs.values().filter(|other| other.id.is_some() && other.id == tx.id && other.from == tx.from);
         let clash =
             rivals.filter(|other| other.nonce != tx.nonce).find(|other| nonce_of(finally, other.from) <= other.nonce);
-        if let Some(other) = clash {
+        // An answer whose time is nearly over is the exception: its contract takes it once.
+        let until = self.head().state.registry.as_ref().and_then(|registry| registry.until(&tx.input));
+        let hurries = until.is_some_and(|until| until.saturating_sub(self.now()) < self.hurry);
+        if let Some(other) = clash.filter(|_| !hurries) {
             let (a, b) = (other.nonce, tx.nonce);
             self.violations.push(format!("{} and {} do the same with nonces {a} and {b}", other.hash, tx.hash));
         }
@@ -263,7 +309,11 @@ impl World {
             if !is_next || tx.max_fee < base || balance < tx.ceiling || !self.random.happens(likes) {
                 continue;
             }
-            let cause = self.outcome(&state, tx.id, time, number).err();
+            let cause = if tx.to == CLAIMS {
+                self.register(&mut state, (tx.from, &tx.input, tx.value), time, number).err()
+            } else {
+                self.outcome(&state, tx.id, time, number).err()
+            };
             let price = base.saturating_add(tx.tip).min(tx.max_fee);
             if cause.is_none()
                 && let Some(id) = tx.id
@@ -321,6 +371,16 @@ impl World {
         self.push(self.now() + 1, Vec::new(), state);
     }
 
+    /// Somebody objects to a claim, in a block of its own; one that is not answered in time is slashed.
+    pub(crate) fn object(&mut self) -> Option<B256> {
+        let (mut state, time) = (self.head().state.clone(), self.now() + 1);
+        let random = &mut self.random;
+        let id = state.registry.as_mut()?.challenge(time, |count| random.below(count))?;
+        self.challenges += 1;
+        self.push(time, Vec::new(), state);
+        Some(id)
+    }
+
     /// Somebody else who has the key uses the next nonce.
     pub(crate) fn use_nonce(&mut self, account: Address) {
         let mut state = self.head().state.clone();
@@ -338,6 +398,9 @@ impl World {
     /// Something between two steps of the submitter.
     pub(crate) fn tick(&mut self) {
         let seconds = 1 + self.random.below(12);
+        if self.objections > 0 && self.random.happens(self.objections) {
+            self.object();
+        }
         match self.random.below(100) {
             0..55 => self.mine(seconds, 80),
             55..60 => {
@@ -345,6 +408,10 @@ impl World {
                 self.unwind(depth, 75);
                 for _ in 0..=depth {
                     self.mine(1, 60);
+                    // On the new branch somebody may object to what was not there, or to what was answered on the old one.
+                    if self.objections > 0 && self.random.happens(self.objections) {
+                        self.object();
+                    }
                 }
             }
             60..65 => {
@@ -394,7 +461,9 @@ fn id_of(data: &[u8]) -> Option<B256> {
 fn read(raw: &[u8]) -> Option<Tx> {
     let envelope = TxEnvelope::decode_2718(&mut &*raw).ok()?;
     let from = envelope.recover_signer().ok()?;
-    let id = id_of(envelope.input());
+    let to = envelope.to().unwrap_or_default();
+    // Calls of the registry begin alike: what they are about is all of them.
+    let id = if to == CLAIMS { Some(keccak256(envelope.input())) } else { id_of(envelope.input()) };
     let call = id.and(envelope.to()).map(|to| call_id(to, envelope.input(), envelope.value()));
     let gas = U256::from(envelope.gas_limit()) * U256::from(envelope.max_fee_per_gas());
     Some(Tx {
@@ -406,6 +475,8 @@ fn read(raw: &[u8]) -> Option<Tx> {
         max_fee: envelope.max_fee_per_gas(),
         tip: envelope.max_priority_fee_per_gas().unwrap_or(envelope.max_fee_per_gas()),
         ceiling: gas + envelope.value(),
+        to,
+        input: envelope.input().clone(),
         gas_limit: envelope.gas_limit(),
         value: envelope.value(),
     })

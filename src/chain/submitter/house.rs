@@ -2,11 +2,10 @@
 //! on when another one fails; what goes wrong is shown.
 
 use super::{
-    Journal,
+    Endpoints, Journal,
     batcher::Market,
     intake::{Gate, Intake, IntakeError},
     observer::Observer,
-    status::NodeStatus,
     watchtower::Watchtower,
 };
 use crate::chain::{ChainError, Node, bindings::IModelRegistry, release};
@@ -28,13 +27,15 @@ pub struct House {
     pub observer: Arc<Observer>,
     /// Who is asked: whoever answers first, in this order; at least one.
     pub nodes: Vec<Node>,
+    /// The engine's endpoints: how they do is shown, and they are asked nothing.
+    pub endpoints: Endpoints,
     /// The account.
     pub account: Address,
     /// Where intents are added.
     pub journal: Arc<Journal>,
     /// Takes files in.
     pub intake: Option<Intake>,
-    /// Look after claims, each over another node: one at a time, the next one when its node fails.
+    /// Look after claims, each over another node, in turn.
     pub watchtowers: VecDeque<Watchtower>,
     /// The time between two looks.
     pub every: Duration,
@@ -60,22 +61,34 @@ impl House {
 
     /// Goes on until it is dropped.
     pub async fn keep(self) {
-        let Self { observer, nodes, account, journal, intake, mut watchtowers, every, lead } = self;
+        let Self { observer, nodes, endpoints, account, journal, intake, mut watchtowers, every, lead } = self;
         let money = async {
             loop {
+                observer.endpoints(endpoints.status());
                 money(&observer, &nodes, account).await;
                 tokio::time::sleep(MONEY_EVERY.max(every)).await;
             }
         };
         let watching = async {
+            let mut failed = 0;
+            // The next look is over the next node, whatever came of this one: a node that stands still, or leaves something out,
+            // answers without an error.
             while let Some(watchtower) = watchtowers.front_mut() {
-                match watchtower.look(&journal, now()).await {
-                    Ok(watched) => observer.watched(&watched),
+                match watchtower.look(&journal, observer.head(), now()).await {
+                    Ok(watched) => {
+                        failed = 0;
+                        observer.watched(&watched);
+                    }
+                    // One of several that fails is shown with the nodes.
                     Err(error) => {
-                        observer.unwatched(&error.to_string());
-                        watchtowers.rotate_left(1);
+                        failed += 1;
+                        tracing::warn!(%error, "claims could not be looked at over this node");
+                        if failed >= watchtowers.len() {
+                            observer.unwatched(&error.to_string());
+                        }
                     }
                 }
+                watchtowers.rotate_left(1);
                 tokio::time::sleep(every).await;
             }
         };
@@ -118,24 +131,15 @@ async fn take(
     Some(intake)
 }
 
+/// What the account has, as the first node says that answers.
 async fn money(observer: &Observer, nodes: &[Node], account: Address) {
-    let mut endpoints = Vec::with_capacity(nodes.len());
-    let mut is_known = false;
     for node in nodes {
         let found = async { Ok::<_, ChainError>((node.balance(account).await?, node.base_fee().await?)) };
-        let why = match found.await {
-            Ok((balance, base_fee)) => {
-                if !is_known {
-                    observer.money(balance, base_fee);
-                }
-                is_known = true;
-                None
-            }
-            Err(error) => Some(error.to_string()),
-        };
-        endpoints.push(NodeStatus { endpoint: node.endpoint().to_owned(), is_up: why.is_none(), why });
+        match found.await {
+            Ok((balance, base_fee)) => return observer.money(balance, base_fee),
+            Err(error) => tracing::debug!(endpoint = node.endpoint(), %error, "the balance is not known"),
+        }
     }
-    observer.endpoints(endpoints);
 }
 
 /// As the first node has it that answers.

@@ -3,7 +3,7 @@
 //! Amounts are in wei, which a floating-point number holds to 16 digits: enough to watch, and what is exact stands in the JSON.
 
 use super::{
-    Phase,
+    EndpointStatus, Phase,
     status::Status,
     tally::{Histogram, LATENCY_BOUNDS},
 };
@@ -106,16 +106,45 @@ fn live(text: &mut Text, status: &Status) {
     }
     let waiting: usize = live.waiting.iter().map(|group| group.count).sum();
     text.one("statements_waiting", "gauge", "Statements that wait for others to go with.", waiting);
-    text.family("endpoint_up", "gauge", "Whether a node is asked.");
-    for endpoint in &live.endpoints {
-        text.labelled("endpoint_up", "endpoint", &endpoint.endpoint, u8::from(endpoint.is_up));
-    }
+    endpoints(text, &live.endpoints);
     text.family("alarm", "gauge", "What the operator should see to, by the names of the runbook.");
     let mut names: Vec<&str> = live.alarms.iter().map(|alarm| alarm.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
         text.labelled("alarm", "name", name, 1);
+    }
+}
+
+/// How each node does.
+fn endpoints(text: &mut Text, all: &[EndpointStatus]) {
+    type Number = fn(&EndpointStatus) -> Option<u64>;
+    let families: [(&str, &str, &str, Number); 9] = [
+        ("endpoint_up", "gauge", "Whether a node answers.", |node| Some(node.is_up.into())),
+        ("endpoint_used", "gauge", "Whether a node is asked now.", |node| Some(node.is_used.into())),
+        ("endpoint_head", "gauge", "The latest block that a node named.", |node| node.head),
+        ("endpoint_lag_blocks", "gauge", "How many blocks a node is behind the highest.", |node| node.lag),
+        ("endpoint_latency_ms", "gauge", "The time of an answer, averaged over the latest.", |node| node.latency_ms),
+        ("endpoint_rests_seconds", "gauge", "How long a node is left alone.", |node| Some(node.rests_s.unwrap_or(0))),
+        ("endpoint_requests_total", "counter", "Requests to a node.", |node| Some(node.counts.requests)),
+        ("endpoint_failures_total", "counter", "Requests that a node failed.", |node| Some(node.counts.failures)),
+        ("endpoint_contradicted_total", "counter", "Answers that enough of the others contradicted.", |node| {
+            Some(node.counts.contradicted)
+        }),
+    ];
+    for (name, kind, help, number) in families {
+        text.family(name, kind, help);
+        for endpoint in all {
+            if let Some(number) = number(endpoint) {
+                text.labelled(name, "endpoint", &endpoint.endpoint, number);
+            }
+        }
+    }
+    text.family("endpoint_errors_total", "counter", "Failures of a node, by their kind.");
+    for endpoint in all {
+        for (kind, count) in &endpoint.errors {
+            text.labels("endpoint_errors_total", &[("endpoint", &endpoint.endpoint), ("kind", kind)], count);
+        }
     }
 }
 
@@ -133,8 +162,13 @@ impl Text {
     }
 
     fn labelled(&mut self, name: &str, label: &str, of: &str, value: impl Display) {
-        let of = of.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        self.line(format_args!("zkinfer_submitter_{name}{{{label}=\"{of}\"}} {value}"));
+        self.labels(name, &[(label, of)], value);
+    }
+
+    fn labels(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let escaped = |of: &str| of.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<_> = labels.iter().map(|(label, of)| format!("{label}=\"{}\"", escaped(of))).collect();
+        self.line(format_args!("zkinfer_submitter_{name}{{{}}} {value}", labels.join(",")));
     }
 
     fn many<'a>(
@@ -172,8 +206,8 @@ impl Text {
 mod tests {
     use super::*;
     use crate::chain::submitter::{
-        Controls,
-        status::{Live, NodeStatus, Notice},
+        Controls, EndpointCounts,
+        status::{Live, Notice},
         watchtower::Standing,
     };
     use alloy::primitives::U256;
@@ -187,7 +221,23 @@ mod tests {
         (live.counters.latency.count, live.counters.latency.sum) = (4, 5000);
         live.standing = Some(Standing { challenged: 1, answer_by: Some(99), ..Standing::default() });
         let endpoint = "http://127.0.0.1:1 \"x\"\\\n".to_owned();
-        live.endpoints = vec![NodeStatus { endpoint, is_up: true, why: None }];
+        let counts = EndpointCounts { requests: 9, failures: 3, limited: 1, contradicted: 2 };
+        let errors = BTreeMap::from([("limited".to_owned(), 1), ("unreachable".to_owned(), 2)]);
+        let other =
+            EndpointStatus { endpoint: "http://other:1".into(), is_up: false, rests_s: Some(4), ..Default::default() };
+        let (head, lag, latency_ms) = (Some(7), Some(2), Some(31));
+        let odd = EndpointStatus {
+            endpoint,
+            is_up: true,
+            is_used: true,
+            head,
+            lag,
+            latency_ms,
+            counts,
+            errors,
+            ..Default::default()
+        };
+        live.endpoints = vec![odd, other];
         let alarm = |name: &str| Notice { name: name.into(), sentence: "see to it".into() };
         live.alarms = vec![alarm("balance"), alarm("stuck"), alarm("balance")];
         Status {
@@ -231,6 +281,13 @@ mod tests {
             "zkinfer_submitter_confirmation_seconds_bucket{le=\"15\"} 3",
             "zkinfer_submitter_confirmation_seconds_bucket{le=\"+Inf\"} 4",
             "zkinfer_submitter_endpoint_up{endpoint=\"http://127.0.0.1:1 \\\"x\\\"\\\\\\n\"} 1",
+            "zkinfer_submitter_endpoint_up{endpoint=\"http://other:1\"} 0",
+            "zkinfer_submitter_endpoint_used{endpoint=\"http://other:1\"} 0",
+            "zkinfer_submitter_endpoint_rests_seconds{endpoint=\"http://other:1\"} 4",
+            "zkinfer_submitter_endpoint_lag_blocks{endpoint=\"http://127.0.0.1:1 \\\"x\\\"\\\\\\n\"} 2",
+            "zkinfer_submitter_endpoint_latency_ms{endpoint=\"http://127.0.0.1:1 \\\"x\\\"\\\\\\n\"} 31",
+            "zkinfer_submitter_endpoint_contradicted_total{endpoint=\"http://127.0.0.1:1 \\\"x\\\"\\\\\\n\"} 2",
+            "zkinfer_submitter_endpoint_errors_total{endpoint=\"http://127.0.0.1:1 \\\"x\\\"\\\\\\n\",kind=\"limited\"} 1",
             "zkinfer_submitter_alarm{name=\"balance\"} 1",
             "zkinfer_submitter_well 0",
             "zkinfer_submitter_up 1",

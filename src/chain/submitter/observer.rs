@@ -2,11 +2,11 @@
 //! journal, so that `zkinfer submitter status` knows when it was last well even if it runs no more.
 
 use super::{
-    Alarm, Journal, JournalError, Step,
+    Alarm, EndpointStatus, Journal, JournalError, Step,
     http::{Page, Pages},
     metrics,
     policy::{BudgetPolicy, FeesPolicy},
-    status::{Live, NodeStatus, Notice, Status, WaitingGroup},
+    status::{Live, Notice, Status, WaitingGroup},
     tally::Tally,
     treasury::{Books, Treasury},
     watchtower::Watched,
@@ -22,6 +22,8 @@ use std::{
 
 /// How often the file beside the journal is written, in milliseconds.
 const WRITE_EVERY: u64 = 1000;
+/// So many blocks behind the others a node is named.
+const LAG: u64 = 8;
 /// A submitter that took no step for so long is not well, in milliseconds.
 pub const STALE: u64 = 60_000;
 
@@ -148,17 +150,26 @@ impl Observer {
         shown.notices.insert("intake", notices);
     }
 
-    /// Hears of the nodes.
-    pub fn endpoints(&self, endpoints: Vec<NodeStatus>) {
-        let down = endpoints.iter().filter(|endpoint| !endpoint.is_up);
-        let say = |endpoint: &NodeStatus| {
-            let why = endpoint.why.as_deref().unwrap_or("it does not answer");
-            notice("endpoint", format!("{}: {why}", endpoint.endpoint))
+    /// Hears how the nodes do.
+    pub fn endpoints(&self, endpoints: Vec<EndpointStatus>) {
+        let say = |endpoint: &EndpointStatus| {
+            let what = match (endpoint.is_up, endpoint.lag) {
+                (false, _) => endpoint.last_error.clone().unwrap_or_else(|| "it does not answer".into()),
+                (true, Some(lag)) if lag >= LAG => format!("it is {lag} blocks behind the others"),
+                _ => return None,
+            };
+            Some(notice("endpoint", format!("{}: {what}", endpoint.endpoint)))
         };
-        let notices = down.map(say).collect();
+        let notices = endpoints.iter().filter_map(say).collect();
         let mut shown = self.shown();
         shown.live.endpoints = endpoints;
         shown.notices.insert("endpoints", notices);
+    }
+
+    /// The latest block as the engine's quorum has it.
+    #[must_use]
+    pub fn head(&self) -> Option<u64> {
+        self.shown().live.head
     }
 
     /// How it stands. `now`: Unix milliseconds.

@@ -22,6 +22,38 @@ pub trait Prover: Send + Sync {
     /// [`ProverError`].
     fn ability(&self, model_id: B256) -> Result<Option<Ability>, ProverError>;
 
+    /// Does all of an answer but the proof: the artifacts are looked at whole, and the model is run again, with what opens hidden
+    /// tensors. It has to say these very statements, with these very commitments.
+    ///
+    /// # Errors
+    /// [`ProverError::NoArtifacts`]; [`ProverError::Untrue`]; [`ProverError::NoOpenings`]; others when artifacts or openings are
+    /// damaged.
+    fn rehearse(&self, statements: &[Statement], openings: Option<&[u8]>) -> Result<(), ProverError>;
+
+    /// Verifies a bundle as the contracts do.
+    ///
+    /// # Errors
+    /// [`ProverError::BadProof`] when it proves nothing; others when that cannot be told here.
+    fn verify(&self, bundle: &Bundle) -> Result<(), ProverError>;
+
+    /// Keeps the artifacts of a model on this machine, across processes, until [`Prover::let_go`]. Whether there are any.
+    ///
+    /// # Errors
+    /// [`ProverError`].
+    fn keep(&self, model_id: B256, holder: &str) -> Result<bool, ProverError>;
+
+    /// Lets go of what a holder has kept.
+    ///
+    /// # Errors
+    /// [`ProverError`].
+    fn let_go(&self, holder: &str) -> Result<(), ProverError>;
+
+    /// Everybody who keeps something.
+    ///
+    /// # Errors
+    /// [`ProverError`].
+    fn holders(&self) -> Result<Vec<String>, ProverError>;
+
     /// One proof of these statements of one model, in this order. `openings`: the file that opens their hidden tensors.
     ///
     /// # Errors
@@ -45,6 +77,9 @@ pub enum ProverError {
     /// The model does not say that.
     #[error("the model does not map the statement's inputs to its outputs: nothing can prove it")]
     Untrue,
+    /// A bundle whose proof does not verify.
+    #[error("the bundle's proof does not verify ({0}): no contract would accept it")]
+    BadProof(String),
     /// What opens the hidden tensors is missing.
     #[error("the statement hides inputs or outputs, and what opens them is not kept here")]
     NoOpenings,

@@ -1,7 +1,8 @@
 //! How a submitter stands: one account of it, for people, for JSON and for metrics, so that they cannot disagree.
 
 use super::{
-    Controls, Counts, Journal, JournalError, Kind, Owner, Phase, Row, State, tally::Counters, watchtower::Standing,
+    Controls, Counts, EndpointStatus, Journal, JournalError, Kind, Owner, Phase, Row, State, tally::Counters,
+    watchtower::Standing,
 };
 use alloy::primitives::{B256, U256};
 use serde::{Deserialize, Serialize};
@@ -78,8 +79,8 @@ pub struct Live {
     pub standing: Option<Standing>,
     /// What waits for others to go with.
     pub waiting: Vec<WaitingGroup>,
-    /// The nodes, and whether they answer.
-    pub endpoints: Vec<NodeStatus>,
+    /// The nodes, and how they do.
+    pub endpoints: Vec<EndpointStatus>,
     /// What the operator should see to.
     pub alarms: Vec<Notice>,
 }
@@ -95,17 +96,6 @@ pub struct WaitingGroup {
     pub age: u64,
     /// Why they wait, or why they go.
     pub why: String,
-}
-
-/// A node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NodeStatus {
-    /// Scheme, host and port.
-    pub endpoint: String,
-    /// Whether it is asked.
-    pub is_up: bool,
-    /// What is wrong with it.
-    pub why: Option<String>,
 }
 
 /// Something that the operator should see to.

@@ -16,14 +16,14 @@ use zkinfer::{
         claims::{ClaimRegistry, Indexer},
         outbox::state_dir,
         submitter::{
-            Journal, Options, Owner, Step,
+            Endpoints, Journal, Options, Owner, Purse, Step,
             acts::Desk,
             house::{House, NodeGate},
             http::Server,
             intake::{Intake, Where},
+            keeping::Surety,
             observer::Observer,
             policy::{BudgetPolicy, Endpoint, FeesPolicy, Policy},
-            treasury::Treasury,
             watchtower::Watchtower,
         },
     },
@@ -53,6 +53,7 @@ pub(super) struct GovernArgs {
 pub(super) struct Governed {
     observer: Arc<Observer>,
     house: House,
+    purse: Arc<dyn Purse>,
     _server: Option<Server>,
 }
 
@@ -69,7 +70,7 @@ impl GovernArgs {
         &self,
         policy: Option<&Arc<Policy>>,
         (owner, path): (&Owner, &Path),
-        rpc: &[String],
+        (rpc, chain): (&[String], &Endpoints),
         inbox: Option<&Path>,
         every: Duration,
         session: &Session,
@@ -84,6 +85,7 @@ impl GovernArgs {
         }
         let nodes = connected(rpc, owner.chain_id).await?;
         let (mut intake, mut watchtowers) = (None, VecDeque::new());
+        let mut purse: Arc<dyn Purse> = Arc::new(observer.treasury());
         if let Some(policy) = policy {
             let mut registries = Vec::new();
             if let Some(address) = policy.contracts.claim_registry {
@@ -100,6 +102,10 @@ impl GovernArgs {
                 let opened = Intake::open(inbox, place, policy.clone(), machine.clone(), outbox.clone(), stores, gate);
                 intake = Some(opened.map_err(|error| Failure::Environment(error.to_string()))?);
             }
+            if let Some(registry) = registries.first() {
+                let desk = Desk::of(registry, owner.account);
+                purse = Arc::new(Surety::new(outbox.clone(), machine.clone(), desk, purse));
+            }
             let price = policy.fees.max_fee.unwrap_or(USUAL_PRICE);
             let least = U256::from(price).saturating_mul(U256::from(20 * WITHDRAWAL_GAS));
             for registry in registries {
@@ -109,17 +115,26 @@ impl GovernArgs {
             }
         }
         let journal = Arc::new(Journal::open(path, owner)?);
-        let account = owner.account;
-        let house =
-            House { observer: observer.clone(), nodes, account, journal, intake, watchtowers, every, lead: LEAD };
-        Ok(Governed { observer, house, _server: server })
+        let (account, endpoints) = (owner.account, chain.clone());
+        let house = House {
+            observer: observer.clone(),
+            nodes,
+            endpoints,
+            account,
+            journal,
+            intake,
+            watchtowers,
+            every,
+            lead: LEAD,
+        };
+        Ok(Governed { observer, house, purse, _server: server })
     }
 }
 
 impl Governed {
     /// Who says what may be paid.
-    pub(super) fn treasury(&self) -> Treasury {
-        self.observer.treasury()
+    pub(super) fn purse(&self) -> Arc<dyn Purse> {
+        self.purse.clone()
     }
 
     /// Takes in what lies in the inbox now.

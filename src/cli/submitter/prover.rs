@@ -6,7 +6,9 @@ use zkinfer::{
     backend::{Control, Opening, Openings, OpeningsError},
     chain::submitter::prover::{Ability, Prover, ProverError},
     evm::artifacts::is_native_verifier,
-    proof::{Bundle, Schema, Statement},
+    pipeline::verify_carried,
+    proof::{Bundle, Schema, Statement, Verdict},
+    storage::Cache,
 };
 
 /// This machine.
@@ -33,14 +35,38 @@ impl Prover for Machine {
     }
 
     fn prove(&self, statements: &[Statement], openings: Option<&[u8]>) -> Result<Bundle, ProverError> {
-        let model_id = statements.first().map(|statement| statement.model_id).unwrap_or_default();
-        let found = again::find(model_id).map_err(failed)?.ok_or(ProverError::NoArtifacts(model_id))?;
-        let openings = openings.map(Openings::from_json).transpose();
-        let openings = openings.map_err(|error| ProverError::Failed(error.to_string()))?;
-        let opened = |at: usize| -> Option<&Opening> { openings.as_ref()?.statements().get(at) };
-        let runs: Vec<_> =
-            statements.iter().enumerate().map(|(at, statement)| (statement.clone(), opened(at))).collect();
-        again::prove(&found, &runs, &self.control).map_err(failed)
+        let (found, openings) = (found(statements)?, read(openings)?);
+        again::prove(&found, &runs(statements, openings.as_ref()), &self.control).map_err(failed)
+    }
+
+    fn rehearse(&self, statements: &[Statement], openings: Option<&[u8]>) -> Result<(), ProverError> {
+        let (found, openings) = (found(statements)?, read(openings)?);
+        if openings.as_ref().is_some_and(|openings| openings.statements().len() != statements.len()) {
+            return Err(ProverError::NoOpenings);
+        }
+        again::witnesses(&found, &runs(statements, openings.as_ref()), &self.control).map(drop).map_err(failed)
+    }
+
+    fn verify(&self, bundle: &Bundle) -> Result<(), ProverError> {
+        match verify_carried(bundle, &self.control) {
+            Ok(report) => match report.verdict() {
+                Verdict::Valid => Ok(()),
+                Verdict::Invalid { reason } => Err(ProverError::BadProof(reason)),
+            },
+            Err(error) => Err(ProverError::Failed(error.to_string())),
+        }
+    }
+
+    fn keep(&self, model_id: B256, holder: &str) -> Result<bool, ProverError> {
+        again::pin(model_id, holder).map_err(failed)
+    }
+
+    fn let_go(&self, holder: &str) -> Result<(), ProverError> {
+        cache()?.unpin(holder).map_err(|error| ProverError::Failed(error.to_string()))
+    }
+
+    fn holders(&self) -> Result<Vec<String>, ProverError> {
+        cache()?.holders().map_err(|error| ProverError::Failed(error.to_string()))
     }
 
     fn join_openings(&self, files: &[&[u8]]) -> Result<Vec<u8>, ProverError> {
@@ -53,6 +79,27 @@ impl Prover for Machine {
         let together = all.iter().flat_map(|openings| openings.statements().to_vec()).collect();
         Ok(Openings::new(model_id, together).to_json().map_err(broken)?.to_vec())
     }
+}
+
+/// The artifacts of the model of some statements.
+fn found(statements: &[Statement]) -> Result<again::Found, ProverError> {
+    let model_id = statements.first().map(|statement| statement.model_id).unwrap_or_default();
+    again::find(model_id).map_err(failed)?.ok_or(ProverError::NoArtifacts(model_id))
+}
+
+fn read(openings: Option<&[u8]>) -> Result<Option<Openings>, ProverError> {
+    let openings = openings.map(Openings::from_json).transpose();
+    openings.map_err(|error| ProverError::Failed(error.to_string()))
+}
+
+/// Each statement with what opens its hidden tensors.
+fn runs<'a>(statements: &[Statement], openings: Option<&'a Openings>) -> Vec<(Statement, Option<&'a Opening>)> {
+    let opened = |at: usize| -> Option<&Opening> { openings?.statements().get(at) };
+    statements.iter().enumerate().map(|(at, statement)| (statement.clone(), opened(at))).collect()
+}
+
+fn cache() -> Result<Cache, ProverError> {
+    Cache::from_env().map_err(|error| ProverError::Failed(error.to_string()))
 }
 
 fn failed(failure: Failure) -> ProverError {

@@ -127,13 +127,13 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         let path = place::path(args.journal.as_deref(), chain_id, account.address())?;
         let held = Journal::open(&path, &owner)?.hold(&owner)?;
         let options = governed::options(policy.as_ref(), args.options(chain_id));
-        let mut engine = Engine::new(chain, held, account, options);
+        let mut engine = Engine::new(chain.clone(), held, account, options);
         let queue = args.inbox.as_deref().filter(|_| policy.is_some() && !args.dry_run);
         let every = args.every(chain_id);
-        let mut beside = args.govern.begin(policy.as_ref(), (&owner, &path), &rpc, queue, every, session).await?;
+        let mut beside = args.govern.begin(policy.as_ref(), (&owner, &path), (&rpc, &chain), queue, every, session).await?;
         beside.take_in().await;
         if policy.is_some() {
-            engine = engine.with_purse(Arc::new(beside.treasury()));
+            engine = engine.with_purse(beside.purse());
         } else if let Some(limit) = args.payer.budget().max_cost {
             engine = engine.with_purse(Arc::new(Limit::new(limit)));
         }

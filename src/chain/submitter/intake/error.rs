@@ -38,8 +38,14 @@ impl IntakeError {
         matches!(
             self,
             Self::Refused(_)
-                | Self::Prover(ProverError::Untrue | ProverError::NoOpenings | ProverError::Other)
-                | Self::Keep(KeepError::NoAnswer(ProverError::NoOpenings) | KeepError::NoChain)
+                | Self::Prover(
+                    ProverError::Untrue | ProverError::NoOpenings | ProverError::BadProof(_) | ProverError::Other
+                )
+                | Self::Keep(
+                    KeepError::NoAnswer(ProverError::Untrue | ProverError::NoOpenings | ProverError::BadProof(_))
+                        | KeepError::NotOpened
+                        | KeepError::NoChain
+                )
                 | Self::Chain(ChainError::WrongContext(_))
         )
     }

@@ -86,7 +86,8 @@ pub(super) fn intent(
     outbox: &Outbox,
     stores: &[Box<dyn ContentStore>],
 ) -> Result<Intent, IntakeError> {
-    let keeping = Keeping { outbox, prover, stores };
+    let claims = place.desk.map(|desk| desk.claims).unwrap_or_default();
+    let keeping = Keeping { outbox, prover, stores, claims };
     let bundles: Vec<&Bundle> = items.iter().map(|item| &item.bundle).collect();
     let statements = place.statements(plan, &bundles);
     let openings = openings(items, prover)?;
@@ -94,7 +95,7 @@ pub(super) fn intent(
     match (plan.assurance, &statements[..], items) {
         (Assurance::Optimistic, ..) if plan.grouping == Grouping::MerkleBatch => {
             let (batch, desk) = (place.claim_batch(plan, &bundles)?, place.desk()?);
-            let content = keeping.secure_batch(&batch, desk.claims, openings)?;
+            let content = keeping.secure_batch(&batch, openings)?;
             Ok(desk.post_batch(&batch, content)?)
         }
         (Assurance::Optimistic, [statement], [item]) => {
@@ -104,6 +105,8 @@ pub(super) fn intent(
         }
         (Assurance::Attested, [statement], [item]) => {
             let bundle = bound(&item.bundle, statement, prover, openings)?;
+            // What was just proven has been verified; what was moved has not, and no contract looks at it.
+            prover.verify(&bundle)?;
             let content = keeping.publish(&bundle.to_json())?;
             let proof_hash = bundle.manifest().proof_hash;
             Ok(place.desk()?.attest(statement, proof_hash, B256::from(*content.blake3()))?)

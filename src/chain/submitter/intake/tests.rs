@@ -1,6 +1,12 @@
 use super::*;
 use crate::{
-    chain::submitter::{Added, Owner, acts::Desk, of_bundle, prover::Ability},
+    chain::submitter::{
+        Added, Limit, Owner, Purse, Spend,
+        acts::Desk,
+        keeping::{self, Surety},
+        of_bundle,
+        prover::Ability,
+    },
     evm::artifacts::{ezkl_adapter_id, native_verifier_id},
     proof::{
         Bundle, Context, Statement,
@@ -47,11 +53,43 @@ struct Fake {
     fails: Mutex<Option<ProverError>>,
     is_elsewhere: bool,
     is_wrong: bool,
+    /// What it says when it is asked to run the model again, or to verify.
+    objects: Mutex<Option<ProverError>>,
+    /// Models that are kept, each with its holder.
+    kept: Mutex<BTreeSet<(B256, String)>>,
+    /// What was run again: how many statements, and with which openings.
+    rehearsed: Mutex<Vec<(usize, Option<Vec<u8>>)>>,
+    hides: bool,
 }
 
 impl Prover for Fake {
     fn ability(&self, _: B256) -> Result<Option<Ability>, ProverError> {
-        Ok((!self.is_elsewhere).then_some(Ability { max_batch: 8, binds_context: true, hides: false }))
+        Ok((!self.is_elsewhere).then_some(Ability { max_batch: 8, binds_context: true, hides: self.hides }))
+    }
+
+    fn rehearse(&self, statements: &[Statement], openings: Option<&[u8]>) -> Result<(), ProverError> {
+        self.rehearsed.lock().unwrap().push((statements.len(), openings.map(<[u8]>::to_vec)));
+        self.objects.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn verify(&self, _: &Bundle) -> Result<(), ProverError> {
+        self.objects.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn keep(&self, model_id: B256, holder: &str) -> Result<bool, ProverError> {
+        if !self.is_elsewhere {
+            self.kept.lock().unwrap().insert((model_id, holder.into()));
+        }
+        Ok(!self.is_elsewhere)
+    }
+
+    fn let_go(&self, holder: &str) -> Result<(), ProverError> {
+        self.kept.lock().unwrap().retain(|(_, kept)| kept != holder);
+        Ok(())
+    }
+
+    fn holders(&self) -> Result<Vec<String>, ProverError> {
+        Ok(self.kept.lock().unwrap().iter().map(|(_, holder)| holder.clone()).collect())
     }
 
     fn prove(&self, statements: &[Statement], _: Option<&[u8]>) -> Result<Bundle, ProverError> {
@@ -139,13 +177,23 @@ impl World {
             "version = 1\n[chain]\nid = 31337\nendpoints = [\"http://127.0.0.1:1\"]\n[contracts]\nproof_registry = \"{PROOFS}\"\n\
              claim_registry = \"{CLAIMS}\"\n[content]\nstores = [\"local\"]\n[default]\nceiling = \"0.01\"\ndeadline = 600\n{default}"
         );
-        let bond = U256::from(100);
-        let desk = Desk { chain_id: 31337, claims: CLAIMS, proofs: PROOFS, account: ACCOUNT, bond };
-        let place =
-            Where { chain_id: 31337, account: ACCOUNT, proofs: PROOFS, has_proof_registry: true, desk: Some(desk) };
+        let desk = Some(Self::desk());
+        let place = Where { chain_id: 31337, account: ACCOUNT, proofs: PROOFS, has_proof_registry: true, desk };
         let policy = Arc::new(Policy::parse(&policy).unwrap());
         let outbox = Outbox::at(self.dir.path());
         Intake::open(&self.folder(), place, policy, self.prover.clone(), outbox, stores, Arc::new(Open)).unwrap()
+    }
+
+    fn desk() -> Desk {
+        Desk { chain_id: 31337, claims: CLAIMS, proofs: PROOFS, account: ACCOUNT, bond: U256::from(100) }
+    }
+
+    fn surety(&self, prover: Arc<Fake>) -> Surety {
+        self.surety_with(prover, Arc::new(()))
+    }
+
+    fn surety_with(&self, prover: Arc<Fake>, next: Arc<dyn Purse>) -> Surety {
+        Surety::new(Outbox::at(self.dir.path()), prover, Self::desk(), next)
     }
 
     fn put(&self, name: &str, bundle: &Bundle) {
@@ -321,6 +369,138 @@ fn a_bond_is_not_posted_where_nobody_could_answer() {
     let kept = Outbox::at(world.dir.path()).kept_batch(31337, intent.id).unwrap().unwrap();
     assert_eq!(kept.leaves().len(), 3);
     assert!(world.prover.proven.lock().unwrap().is_empty());
+}
+
+/// A challenge is answered with what is here: before a bond is posted all of it is looked at, and the artifacts stay.
+#[test]
+fn a_bond_is_posted_when_the_answer_was_rehearsed_and_its_artifacts_are_kept() {
+    let world = World::new(Fake { hides: true, ..Fake::default() });
+    world.put("1.bundle.json", &native(1));
+    fs::write(world.folder().join("1.openings.json"), "opens it").unwrap();
+    let mut intake = world.intake("assurance = \"optimistic\"\n");
+    // Something that may pass: the files stay, and nothing is kept from being evicted for nothing.
+    *world.prover.objects.lock().unwrap() = Some(ProverError::Failed("model.compiled: its content was changed".into()));
+    let taken = world.step(&mut intake, NOW);
+    assert!(taken.added.is_empty() && taken.troubles[0].contains("its content was changed"), "{taken:?}");
+    assert!(world.planned().is_empty() && world.is_there("1.bundle.json"));
+    assert!(world.prover.kept.lock().unwrap().is_empty());
+    *world.prover.objects.lock().unwrap() = None;
+    assert_eq!(world.step(&mut intake, NOW + PAUSE).added.len(), 1);
+    let [intent] = &world.planned()[..] else { panic!() };
+    let holder = keeping::holder(31337, CLAIMS, intent.id);
+    assert_eq!(*world.prover.kept.lock().unwrap(), BTreeSet::from([(intent.model_id.unwrap(), holder)]));
+    let openings = Some(b"opens it".to_vec());
+    assert_eq!(*world.prover.rehearsed.lock().unwrap(), [(1, openings.clone()), (1, openings)]);
+
+    // All leaves of a root, with what was joined for them.
+    let world = World::new(Fake { hides: true, ..Fake::default() });
+    for number in 1..=3 {
+        world.put(&format!("{number}.b.json"), &native(number));
+        fs::write(world.folder().join(format!("{number}.openings.json")), format!("<{number}>")).unwrap();
+    }
+    assert_eq!(world.step(&mut world.intake(MERKLE), NOW).added.len(), 1);
+    assert_eq!(*world.prover.rehearsed.lock().unwrap(), [(3, Some(b"<1><2><3>".to_vec()))]);
+    assert_eq!(world.prover.kept.lock().unwrap().len(), 1);
+}
+
+/// What can never be answered is refused for good, whoever says so: the model, the openings, or the verifier of a kept proof.
+#[test]
+fn a_claim_that_no_answer_fits_is_refused_before_its_bond() {
+    for (error, said) in [
+        (ProverError::Untrue, "no bond"),
+        (ProverError::NoOpenings, "hides inputs or outputs"),
+        (ProverError::BadProof("pairing".into()), "does not verify (pairing)"),
+    ] {
+        for given in [native(1), ezkl(1)] {
+            let world = World::new(Fake::default());
+            *world.prover.objects.lock().unwrap() = Some(error.clone());
+            world.put("1.bundle.json", &given);
+            let taken = world.step(&mut world.intake("assurance = \"optimistic\"\n"), NOW);
+            assert!(taken.refused[0].1.contains(said), "{taken:?}");
+            assert!(world.planned().is_empty() && world.is_there("refused/1.bundle.json"));
+            assert!(world.prover.kept.lock().unwrap().is_empty());
+        }
+    }
+    // With openings that is what is looked at.
+    let world = World::new(Fake { hides: true, ..Fake::default() });
+    *world.prover.objects.lock().unwrap() = Some(ProverError::Untrue);
+    world.put("1.bundle.json", &native(1));
+    fs::write(world.folder().join("1.openings.json"), "of something else").unwrap();
+    let taken = world.step(&mut world.intake("assurance = \"optimistic\"\n"), NOW);
+    assert!(taken.refused[0].1.contains("the openings are of another statement"), "{taken:?}");
+    // A hash of what no contract looks at is verified here.
+    let world = World::new(Fake::default());
+    *world.prover.objects.lock().unwrap() = Some(ProverError::BadProof("pairing".into()));
+    world.put("1.bundle.json", &ezkl(1));
+    let taken = world.step(&mut world.intake("assurance = \"attested\"\n"), NOW);
+    assert!(taken.refused[0].1.contains("does not verify"), "{taken:?}");
+}
+
+/// Between the decision and the signature there may be hours.
+#[test]
+fn nothing_is_signed_for_a_bond_whose_answer_is_gone() {
+    let spend = |intent: &Intent, now| {
+        let (ceiling, zero, balance) = (U256::from(1), U256::ZERO, U256::MAX);
+        let intent = intent.clone();
+        move |purse: &dyn Purse| {
+            purse.admit(&Spend { intent: &intent, ceiling, instead_of: zero, on_its_way: zero, balance, now })
+        }
+    };
+    // A root: its leaves are on no chain.
+    let world = World::new(Fake::default());
+    for number in 1..=3 {
+        world.put(&format!("{number}.b.json"), &native(number));
+    }
+    world.step(&mut world.intake(MERKLE), NOW);
+    let [intent] = &world.planned()[..] else { panic!() };
+    let outbox = Outbox::at(world.dir.path());
+    let surety = world.surety(world.prover.clone());
+    spend(intent, 0)(&surety).unwrap();
+    let path = world.dir.path().join(format!("outbox/31337/{}.batch.json", intent.id));
+    let leaves = fs::read_to_string(&path).unwrap();
+    fs::write(&path, leaves.replacen("\"job\": \"0x00", "\"job\": \"0x01", 1)).unwrap();
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("reads differently"));
+    fs::remove_file(&path).unwrap();
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("reads differently"));
+    fs::write(&path, leaves).unwrap();
+    spend(intent, 0)(&surety).unwrap();
+    // The artifacts went, by hand: no pin helps against that. What was looked at a moment ago is believed, and then looked at again.
+    let elsewhere = Arc::new(Fake { is_elsewhere: true, ..Fake::default() });
+    assert!(spend(intent, 0)(&world.surety(elsewhere)).unwrap_err().contains("no artifacts"));
+
+    // A statement with a proof that was kept needs no artifacts; without it, it does.
+    let world = World::new(Fake::default());
+    world.put("1.bundle.json", &ezkl(1));
+    world.step(&mut world.intake("assurance = \"optimistic\"\n"), NOW);
+    let [intent] = &world.planned()[..] else { panic!() };
+    let elsewhere = Arc::new(Fake { is_elsewhere: true, ..Fake::default() });
+    let surety = world.surety(elsewhere);
+    spend(intent, 0)(&surety).unwrap();
+    let path = world.dir.path().join(format!("outbox/31337/{}.bundle.json", intent.id));
+    fs::write(&path, "{}").unwrap();
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("not the bundle that was kept"));
+    fs::remove_file(&path).unwrap();
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("no artifacts"));
+
+    // What opens hidden tensors: it has to be there, and to open them still.
+    let world = World::new(Fake { hides: true, ..Fake::default() });
+    world.put("1.bundle.json", &native(1));
+    fs::write(world.folder().join("1.openings.json"), "opens it").unwrap();
+    world.step(&mut world.intake("assurance = \"optimistic\"\n"), NOW);
+    let [intent] = &world.planned()[..] else { panic!() };
+    let surety = world.surety(world.prover.clone());
+    spend(intent, 0)(&surety).unwrap();
+    *world.prover.objects.lock().unwrap() = Some(ProverError::Untrue);
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("no bond was posted"));
+    *world.prover.objects.lock().unwrap() = None;
+    fs::remove_file(world.dir.path().join(format!("outbox/31337/{}.openings.json", intent.id))).unwrap();
+    assert!(spend(intent, 0)(&surety).unwrap_err().contains("what opens them is not kept"));
+    // What brings no bond is not asked about; what another purse refuses is refused.
+    let free = Intent { kind: Kind::Proof, ..intent.clone() };
+    spend(&free, 0)(&surety).unwrap();
+    assert!(outbox.kept(31337, free.id).unwrap().is_none());
+    let poor = world.surety_with(world.prover.clone(), Arc::new(Limit::new(U256::ZERO)));
+    assert!(spend(&free, 0)(&poor).is_err());
 }
 
 #[test]

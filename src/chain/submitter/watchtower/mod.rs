@@ -5,12 +5,16 @@
 //!
 //! An answer takes the cheapest way that the registry accepts: what the proof registry has verified is adopted; a proof of this very statement
 //! that was kept is shown; else the statement is proven. All challenged leaves of a batch go into one proof as far as the adapter takes one.
+//! An answer that failed is made anew while there is time, slower each time. What answers take is kept on this machine while claims are open.
 
 mod duty;
+mod keep;
+mod ledger;
 #[cfg(test)]
 mod tests;
 
 pub use duty::{Duties, Duty, Standing, duties};
+pub use ledger::Ledger;
 
 use super::{
     Intent, Journal, JournalError, Kind, Phase, Wish,
@@ -37,13 +41,15 @@ use std::{
 };
 
 /// How often an answer is made anew after one that failed.
-const ROUNDS: u8 = 8;
+const ROUNDS: u8 = u8::MAX;
 /// How many seconds something that went wrong is left alone.
 const PAUSE: u64 = 30;
+/// So many blocks behind the engine's head a node is not relied on.
+const BEHIND: u64 = 3;
 
 /// Looks after an account's claims at a claim registry.
-pub struct Watchtower {
-    indexer: Indexer,
+pub struct Watchtower<L = Indexer> {
+    ledger: L,
     desk: Desk,
     outbox: Outbox,
     prover: Arc<dyn Prover>,
@@ -53,6 +59,11 @@ pub struct Watchtower {
     withdrawals: u64,
     /// What went wrong, and until when it is left alone, in seconds of the chain.
     resting: HashMap<Duty, u64>,
+    /// When it was looked at last what is kept, in seconds of the chain, and what could not be answered.
+    kept_at: Option<u64>,
+    unanswerable: Vec<String>,
+    /// Claims whose artifacts are still kept, and since when they have ended.
+    ended: HashMap<B256, u64>,
 }
 
 /// What a look brought.
@@ -83,30 +94,42 @@ pub enum WatchError {
     /// Nothing can be proven.
     #[error(transparent)]
     Prover(#[from] ProverError),
+    /// The node stands still, or has not caught up.
+    #[error("the node is at block {block}, and the others are at {head}: what it tells of claims is not relied on")]
+    Behind {
+        /// Where it is.
+        block: u64,
+        /// Where the engine's quorum is.
+        head: u64,
+    },
 }
 
-impl Watchtower {
-    /// For an account at the registry of an indexer. A credit is withdrawn from `least` wei on.
+impl<L: Ledger> Watchtower<L> {
+    /// For an account at a registry. A credit is withdrawn from `least` wei on.
     #[must_use]
-    pub fn new(indexer: Indexer, desk: Desk, outbox: Outbox, prover: Arc<dyn Prover>, least: U256) -> Self {
-        Self { indexer, desk, outbox, prover, least, withdrawals: 0, resting: HashMap::new() }
+    pub fn new(ledger: L, desk: Desk, outbox: Outbox, prover: Arc<dyn Prover>, least: U256) -> Self {
+        let (resting, ended) = (HashMap::new(), HashMap::new());
+        let (kept_at, unanswerable) = (None, Vec::new());
+        Self { ledger, desk, outbox, prover, least, withdrawals: 0, resting, kept_at, unanswerable, ended }
     }
 
-    /// Looks once. `now`: Unix milliseconds, for the journal.
+    /// Looks once. `head`: the latest block as others have it, if that is known; `now`: Unix milliseconds, for the journal.
     ///
     /// # Errors
-    /// [`WatchError`] when the chain or the journal cannot be read; what cannot be done is in the answer.
-    pub async fn look(&mut self, journal: &Journal, now: u64) -> Result<Watched, WatchError> {
-        let block = self.indexer.sync().await?.block;
-        let time = self.indexer.registry().node().latest_timestamp().await?;
-        let Duties { duties, standing } = duties(self.indexer.state(), self.desk.account, time, self.least);
+    /// [`WatchError`] when the chain or the journal cannot be read, or the node is behind; what cannot be done is in the answer.
+    pub async fn look(&mut self, journal: &Journal, head: Option<u64>, now: u64) -> Result<Watched, WatchError> {
+        let (block, time) = self.ledger.sync().await?;
+        if let Some(head) = head.filter(|head| block.saturating_add(BEHIND) < *head) {
+            return Err(WatchError::Behind { block, head });
+        }
+        let Duties { duties, standing } = duties(self.ledger.state(), self.desk.account, time, self.least);
         self.resting.retain(|duty, until| *until > time && duties.contains(duty));
         let mut watched = Watched { block, time, standing, ..Watched::default() };
         for duty in duties {
             if self.resting.contains_key(&duty) {
                 continue;
             }
-            match self.see_to(&duty, journal).await {
+            match self.see_to(&duty, journal, (time, now)).await {
                 Ok(None) => {}
                 Ok(Some(intent)) => {
                     tracing::info!(id = %intent.id, what = intent.what, until = intent.deadline, "planned");
@@ -121,39 +144,49 @@ impl Watchtower {
                 }
             }
         }
+        // Answers first: this may take a while.
+        if let Err(error) = self.keep(journal, time).await {
+            watched.troubles.push(format!("what answers take: {error}"));
+        }
+        watched.troubles.extend(self.unanswerable.iter().cloned());
         Ok(watched)
     }
 
     /// The intent of a duty; `None` when the journal has it, or nothing can be done now.
-    async fn see_to(&mut self, duty: &Duty, journal: &Journal) -> Result<Option<Intent>, WatchError> {
+    async fn see_to(
+        &mut self,
+        duty: &Duty,
+        journal: &Journal,
+        (time, now): (u64, u64),
+    ) -> Result<Option<Intent>, WatchError> {
+        let rounds = |until: &u64| Rounds { journal, left: until.saturating_sub(time), now };
         match duty {
-            Duty::Answer { statement_id, until } => self.answer(journal, *statement_id, *until).await,
+            Duty::Answer { statement_id, until } => self.answer(rounds(until), *statement_id, *until).await,
             Duty::AnswerLeaves { batch_id, indexes, until } => {
-                self.answer_leaves(journal, *batch_id, indexes, *until).await
+                self.answer_leaves(rounds(until), *batch_id, indexes, *until).await
             }
             Duty::Finalize { statement_id } => {
-                let Some(claim) = self.indexer.state().claims().get(statement_id) else { return Ok(None) };
+                let Some(claim) = self.ledger.state().claims().get(statement_id) else { return Ok(None) };
                 self.again(journal, self.desk.finalize(claim, None))
             }
             Duty::FinalizeBatch { batch_id } => {
-                let Some(batch) = self.indexer.state().batches().get(batch_id) else { return Ok(None) };
+                let Some(batch) = self.ledger.state().batches().get(batch_id) else { return Ok(None) };
                 self.again(journal, self.desk.finalize_batch(batch, None))
             }
             Duty::Withdraw(credit) => self.withdraw(journal, *credit),
         }
     }
 
-    async fn answer(&self, journal: &Journal, id: B256, until: u64) -> Result<Option<Intent>, WatchError> {
-        let Some(round) = free_round(journal, |round| self.desk.answer_id(id, round))? else { return Ok(None) };
-        let claim = self.indexer.state().claims().get(&id);
+    async fn answer(&self, rounds: Rounds<'_>, id: B256, until: u64) -> Result<Option<Intent>, WatchError> {
+        let Some(round) = rounds.free(|round| self.desk.answer_id(id, round))? else { return Ok(None) };
+        let claim = self.ledger.state().claims().get(&id);
         let statement = claim.and_then(|claim| claim.statement(self.desk.chain_id, self.desk.proofs));
         let Some(statement) = statement else { return Ok(None) };
-        let registry = self.indexer.registry();
         // The events may be of a moment ago: nothing is proven for what is over.
-        if registry.stage(id).await? != Stage::Challenged {
+        if self.ledger.stage(id).await? != Stage::Challenged {
             return Ok(None);
         }
-        if registry.is_proven(id).await? {
+        if self.ledger.is_proven(id).await? {
             return Ok(Some(self.desk.adopt(&statement, until, round)?));
         }
         let kept = self.outbox.kept(self.desk.chain_id, id)?;
@@ -168,14 +201,14 @@ impl Watchtower {
 
     async fn answer_leaves(
         &self,
-        journal: &Journal,
+        rounds: Rounds<'_>,
         id: B256,
         indexes: &[u16],
         until: u64,
     ) -> Result<Option<Intent>, WatchError> {
-        let answered = self.answered(journal, id)?;
+        let answered = self.answered(rounds.journal, id)?;
         let mut indexes: Vec<u16> = indexes.iter().copied().filter(|index| !answered.contains(index)).collect();
-        let Some(batch) = self.indexer.state().batches().get(&id).filter(|_| !indexes.is_empty()) else {
+        let Some(batch) = self.ledger.state().batches().get(&id).filter(|_| !indexes.is_empty()) else {
             return Ok(None);
         };
         let model_id = batch.model_id;
@@ -185,9 +218,7 @@ impl Watchtower {
         })?;
         let together = self.together(model_id).await?;
         indexes.truncate(together);
-        let Some(round) = free_round(journal, |round| self.desk.leaves_id(id, &indexes, round))? else {
-            return Ok(None);
-        };
+        let Some(round) = rounds.free(|round| self.desk.leaves_id(id, &indexes, round))? else { return Ok(None) };
         let statements = indexes.iter().filter_map(|index| kept.statement(usize::from(*index))).collect();
         let openings = self.outbox.kept_openings(self.desk.chain_id, id)?;
         let bundle = self.prove(statements, openings).await?;
@@ -211,7 +242,7 @@ impl Watchtower {
 
     /// How many leaves one answer shows: as many as the adapter takes a proof of.
     async fn together(&self, model_id: B256) -> Result<usize, WatchError> {
-        if !is_native_verifier(self.indexer.registry().adapter_of(model_id).await?) {
+        if !is_native_verifier(self.ledger.adapter_of(model_id).await?) {
             return Ok(1);
         }
         let ability = self.prover.ability(model_id)?.ok_or(ProverError::NoArtifacts(model_id))?;
@@ -248,19 +279,38 @@ impl Watchtower {
     }
 }
 
-/// The number of the next answer: none failed before, or all did; `None` when one is on its way, done, or not wanted.
-fn free_round(journal: &Journal, id: impl Fn(u8) -> B256) -> Result<Option<u8>, WatchError> {
-    for round in 0..ROUNDS {
-        match journal.row(id(round))? {
-            None => return Ok(Some(round)),
-            Some(row) if row.phase() == Phase::Failed => {}
-            Some(_) => return Ok(None),
-        }
-    }
-    Ok(None)
+/// Which answer is next, and when.
+#[derive(Clone, Copy)]
+struct Rounds<'a> {
+    journal: &'a Journal,
+    /// How many seconds there are left for it.
+    left: u64,
+    /// Unix milliseconds.
+    now: u64,
 }
 
-impl fmt::Debug for Watchtower {
+impl Rounds<'_> {
+    /// The number of the next answer: none failed before, or all did, the last one some time ago. `None` when one is on its way, done,
+    /// or not wanted, or it is too early for another one.
+    fn free(self, id: impl Fn(u8) -> B256) -> Result<Option<u8>, WatchError> {
+        let mut failed_at = None;
+        for round in 0..ROUNDS {
+            match self.journal.row(id(round))? {
+                None => {
+                    // A contract that refused may do so for minutes, but not beyond what is left.
+                    let pause = (PAUSE << round.saturating_sub(1).min(4)).min(self.left / 8) * 1000;
+                    let is_early = failed_at.is_some_and(|at: u64| self.now < at.saturating_add(pause));
+                    return Ok((!is_early).then_some(round));
+                }
+                Some(row) if row.phase() == Phase::Failed => failed_at = Some(row.since),
+                Some(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<L> fmt::Debug for Watchtower<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watchtower").field("desk", &self.desk).finish_non_exhaustive()
     }
