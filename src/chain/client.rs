@@ -1,7 +1,7 @@
 //! Deploying and registering.
 
 use super::{
-    Account, ChainError, Mined, Node, Operator, Outbox, Placed, SendOptions,
+    Account, ChainError, Depth, Mined, Node, Operator, Outbox, Placed, SendOptions,
     bindings::IModelRegistry::{self, Standing},
     claims::Terms,
     deployment,
@@ -90,6 +90,13 @@ impl Client {
         self
     }
 
+    /// Sees claims through until they are so deep in the chain.
+    #[must_use]
+    pub const fn with_depth(mut self, depth: Depth) -> Self {
+        self.sender.options.depth = depth;
+        self
+    }
+
     /// Acts for somebody who agrees, hears and interrupts. Without one, whoever calls has agreed.
     #[must_use]
     pub fn with_operator(mut self, operator: Arc<dyn Operator>) -> Self {
@@ -97,7 +104,7 @@ impl Client {
         self
     }
 
-    /// Keeps every transaction before it is sent.
+    /// Notes every transaction before it is sent, and has claims go by the journal of the account beside the outbox.
     #[must_use]
     pub fn with_outbox(mut self, outbox: Outbox) -> Self {
         self.sender.outbox = Some(outbox);
@@ -168,7 +175,7 @@ impl Client {
         let what = format!("the deployment of {contract}");
         let new_state = NewState::contract(code_bytes);
         let intent = Intent { what: what.clone(), to: None, data: creation.clone(), value: U256::ZERO, new_state };
-        let mined = self.sender.send(&intent, None, None).await?;
+        let mined = self.sender.send(&intent).await?;
         let unexpected = |reason: String| ChainError::Unexpected { what: what.clone(), reason };
         let address =
             mined.receipt.contract_address.ok_or_else(|| unexpected("the receipt names no contract".into()))?;
@@ -259,6 +266,6 @@ impl Client {
         }
         let data = call.abi_encode().into();
         let intent = Intent { what: what.into(), to: Some(to), data, value: U256::ZERO, new_state };
-        self.sender.send(&intent, None, None).await
+        self.sender.send(&intent).await
     }
 }

@@ -170,7 +170,7 @@ pub enum ChainError {
     /// Another transaction of the account has taken this one's place.
     #[error(
         "transaction {hash} ({what}) will never be mined: another transaction of {account} has its nonce {nonce}; look at \
-         what that one did, then run the command again"
+         what that one did, then run the command again; what is claimed is signed anew when that is final"
     )]
     Replaced {
         /// What it would have done.
@@ -216,16 +216,36 @@ pub enum ChainError {
         /// Why.
         reason: String,
     },
-    /// A command that waits has sent it, and it may still be mined.
+    /// The journal of the account says that nothing is to be sent.
+    #[error("{what} is not sent: {reason}")]
+    Held {
+        /// What is to be done.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// What was to be done has ended otherwise, as the journal of the account has it.
+    #[error("{what} is not done: {reason}")]
+    Ended {
+        /// What was to be done.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// In a block, and not as deep as was asked for within the deadline.
     #[error(
-        "transaction {hash} of the same statements is on its way, with nonce {nonce}: `zkinfer submit` sent it. Run that again, which \
-         waits for it, or wait until the nonce is used"
+        "transaction {hash} ({what}) is in block {block}, and not as deep as was asked for after {} s; run the same command again, \
+         which waits on", waited.as_secs()
     )]
-    OnItsWay {
-        /// The transaction.
+    Shallow {
+        /// What it does.
+        what: String,
+        /// Its hash.
         hash: B256,
-        /// Its nonce.
-        nonce: u64,
+        /// Its block.
+        block: u64,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// The submitter's journal cannot be used. Nothing was sent.
     #[error(transparent)]
@@ -370,7 +390,9 @@ impl ChainError {
             | Self::InterruptedAfter { .. }
             | Self::Signer { .. }
             | Self::Replaced { .. }
-            | Self::OnItsWay { .. }
+            | Self::Held { .. }
+            | Self::Ended { .. }
+            | Self::Shallow { .. }
             | Self::NotTaken { .. }
             | Self::OutOfGas { .. }
             | Self::Outbox { .. }

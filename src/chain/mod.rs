@@ -1,8 +1,9 @@
 //! Claims on a chain: development nodes, deployment, submission and audit.
 //!
-//! [`Client`] sends one transaction at a time and waits for it, on any chain; [`guard`] says what may go where. What is sent is
-//! kept first ([`outbox`]), so that the same submission made twice is one. A client replaces nothing that is stuck and follows no
-//! reorganisation; its receipt means "in a block that the chain has", not "final". The [`submitter`] does all of that.
+//! [`Client`] acts for an account on any chain; [`guard`] says what may go where. What must be there exactly once (claims, and acts on
+//! them) it sees through by the account's journal, one thing at a time ([`Client::settle`]); the [`submitter`] does the same for as long
+//! as it is let. What can be repeated (contracts, registrations) it sends and waits for ([`sender`]): nothing of that is replaced when it
+//! is stuck, no reorganisation is followed, and its receipt means "in a block that the chain has", not "final".
 
 mod account;
 pub mod auditor;
@@ -24,7 +25,6 @@ mod place;
 mod plan;
 pub mod release;
 pub mod sender;
-mod settle;
 mod submission;
 pub mod submitter;
 mod wording;
@@ -40,7 +40,7 @@ pub use fees::{Budget, Fees};
 pub use fork::Fork;
 pub use node::Node;
 pub use operator::{Offer, Operator};
-pub use outbox::{Entry, Outbox};
+pub use outbox::Outbox;
 pub use place::{Contracts, Placed};
-pub use sender::{Mined, SendOptions};
+pub use sender::{Depth, Mined, SendOptions};
 pub use submission::{BatchSubmission, Claim, Settled, Submission};

@@ -1,33 +1,29 @@
-//! What was sent, kept before it is sent.
+//! What claims are made of, kept before anything is sent.
 //!
-//! Transactions belong to statements: an entry is a statement, or the statements of a batch, with the bundle that proves it
-//! and every transaction that was ever signed for it. So a hash is never lost, and whoever runs the same command again finds
-//! the statement instead of making another one. Entries are found by their id, or by the *request* that led to them: what was
-//! asked for before a deadline was chosen.
+//! A statement is fixed, and its bundle kept, before its transaction is signed: whoever runs the same command again finds the
+//! statement instead of making another one. Bundles are found by their id, or by the *request* that led to them: what was asked for
+//! before a deadline was chosen. Which transactions were signed for a statement, the [journal](super::submitter::Journal) of the
+//! account says.
 //!
 //! ```text
-//! outbox/<chain id>/<id>.json           the entry
-//! outbox/<chain id>/<id>.bundle.json    its bundle
-//! outbox/<chain id>/requests/<request>  the id of the entry that a request led to
+//! outbox/<chain id>/<id>.bundle.json    a bundle, by the id of its statement or batch
+//! outbox/<chain id>/requests/<request>  the id of the bundle that a request led to
 //! outbox/<chain id>/<id>.batch.json     the leaves of a batch of claims
 //! outbox/<chain id>/<id>.openings.json  what opens the hidden tensors of a claim, or of the leaves of a batch, in their order
 //! outbox/<chain id>/wishes/<wish>       the deadline that was chosen for a wish to have something claimed
-//! outbox/sent.jsonl                     one line for every transaction that was ever signed, statements or not
+//! outbox/sent.jsonl                     one line for every transaction that a command of this machine was about to send
 //! ```
-//!
-//! What an entry says is believed of nothing but what was signed: whether a claim is recorded, the chain is asked.
 
 use super::{
     ChainError,
     claims::ClaimBatch,
-    submitter::{Journal, JournalError},
+    submitter::{Journal, Owner},
 };
 use crate::{
     proof::{Bundle, Context, Statement, Structure, identity::batch_id},
     storage::{Cache, Lock, StorageError, write_atomic},
 };
-use alloy::primitives::{Address, B256, Bytes, keccak256};
-use serde::{Deserialize, Serialize};
+use alloy::primitives::{Address, B256, keccak256};
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
@@ -38,49 +34,10 @@ use std::{
 
 /// Overrides the directory.
 const ENV: &str = "ZKINFER_STATE_DIR";
-const VERSION: u32 = 1;
-/// An entry with a hundred transactions of the largest size.
-const MAX_ENTRY_BYTES: u64 = 32 << 20;
-
 /// The directory of everything that was sent from this machine.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     root: PathBuf,
-}
-
-/// A statement, or those of a batch, on the way to a registry. Nobody else holds it.
-#[derive(Debug)]
-pub struct Entry {
-    outbox: Outbox,
-    path: PathBuf,
-    record: Record,
-    _lock: Lock,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    version: u32,
-    chain_id: u64,
-    registry: Address,
-    statement_ids: Vec<B256>,
-    transactions: Vec<Signed>,
-}
-
-/// A transaction that was signed, and handed to a node or about to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signed {
-    /// Its hash.
-    pub hash: B256,
-    /// Who signed.
-    pub from: Address,
-    /// Its nonce.
-    pub nonce: u64,
-    /// Its bytes, as a node takes them.
-    pub raw: Bytes,
-    /// When, in Unix time.
-    pub at: u64,
 }
 
 impl Outbox {
@@ -98,46 +55,9 @@ impl Outbox {
         Self { root: state.join("outbox") }
     }
 
-    /// Opens the entry of a bundle that is made for a chain, or makes it. Waits while another process holds it.
-    ///
-    /// # Errors
-    /// [`ChainError::Outbox`]; [`ChainError::WrongContext`] when the bundle is made for no chain.
-    pub fn open(&self, bundle: &Bundle) -> Result<Entry, ChainError> {
-        let (chain_id, registry) = destination(bundle.statement())?;
-        let statement_ids: Vec<B256> = bundle.statements().iter().map(Statement::id).collect();
-        let entry = self.open_as(chain_id, registry, submission_id(bundle), statement_ids)?;
-        self.keep_bundle(bundle)?;
-        Ok(entry)
-    }
-
-    /// Opens the entry of anything else that is done once, or makes it: `id` names what is done, where, and by whom.
-    ///
-    /// # Errors
-    /// [`ChainError::Outbox`].
-    pub(super) fn open_as(
-        &self,
-        chain_id: u64,
-        registry: Address,
-        id: B256,
-        statement_ids: Vec<B256>,
-    ) -> Result<Entry, ChainError> {
-        let dir = self.chain(chain_id)?;
-        let lock = self.lock(&format!("{chain_id}-{id}"))?;
-        let path = dir.join(format!("{id}.json"));
-        let record = match read(&path)? {
-            Some(bytes) => {
-                let record: Record =
-                    serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
-                if record.version != VERSION || record.statement_ids != statement_ids || record.registry != registry {
-                    return Err(failed(&path, "it is of another version, or of other statements; move it away".into()));
-                }
-                record
-            }
-            None => Record { version: VERSION, chain_id, registry, statement_ids, transactions: Vec::new() },
-        };
-        let entry = Entry { outbox: self.clone(), path, record, _lock: lock };
-        entry.save()?;
-        Ok(entry)
+    /// The directory that it is in.
+    pub(super) fn state(&self) -> &Path {
+        self.root.parent().unwrap_or(&self.root)
     }
 
     /// The bundle that a request led to before.
@@ -149,23 +69,11 @@ impl Outbox {
         let index = dir.join("requests").join(request.to_string());
         let Some(text) = read(&index)? else { return Ok(None) };
         let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-        let id: B256 = id.ok_or_else(|| failed(&index, "it names no entry; delete it".into()))?;
+        let id: B256 = id.ok_or_else(|| failed(&index, "it names no bundle; delete it".into()))?;
         self.kept(chain_id, id)
     }
 
-    /// Every transaction that was signed for a bundle's statements by a command that waits, oldest first. Holds nothing.
-    ///
-    /// # Errors
-    /// As [`Outbox::open`].
-    pub fn sent(&self, bundle: &Bundle) -> Result<Vec<Signed>, ChainError> {
-        let (chain_id, _) = destination(bundle.statement())?;
-        let path = self.root.join(chain_id.to_string()).join(format!("{}.json", submission_id(bundle)));
-        let Some(bytes) = read(&path)? else { return Ok(Vec::new()) };
-        let record: Record = serde_json::from_slice(&bytes).map_err(|error| failed(&path, error.to_string()))?;
-        Ok(record.transactions)
-    }
-
-    /// The bundle of an entry.
+    /// The bundle of this id.
     ///
     /// # Errors
     /// [`ChainError::Outbox`] when it is there and cannot be read.
@@ -181,9 +89,9 @@ impl Outbox {
     /// Keeps a bundle that is made for a chain.
     ///
     /// # Errors
-    /// As [`Outbox::open`].
+    /// [`ChainError::Outbox`]; [`ChainError::WrongContext`] when the bundle is made for no chain.
     pub fn keep_bundle(&self, bundle: &Bundle) -> Result<(), ChainError> {
-        let (chain_id, _) = destination(bundle.statement())?;
+        let chain_id = chain_of(bundle.statement())?;
         let path = bundle_path(&self.chain(chain_id)?, submission_id(bundle));
         if path.exists() {
             return Ok(());
@@ -259,7 +167,7 @@ impl Outbox {
         Ok(bundle_path(&self.chain(chain_id)?, id).exists())
     }
 
-    /// Notes which entry a request led to; a later one takes its place.
+    /// Notes which bundle a request led to; a later one takes its place.
     ///
     /// # Errors
     /// [`ChainError::Outbox`].
@@ -270,24 +178,28 @@ impl Outbox {
         write_atomic(&path, format!("{}\n", submission_id(bundle)).as_bytes()).map_err(|error| stored(&path, &error))
     }
 
-    /// Holds an account on a chain between this machine's processes: they would take the same nonce.
-    pub(super) fn hold(&self, chain_id: u64, account: Address) -> Result<Lock, ChainError> {
+    /// Holds an account on a chain between the commands of this machine, which would take the same nonce; `None` while another one
+    /// does.
+    pub(super) fn try_hold(&self, owner: &Owner) -> Result<Option<Lock>, ChainError> {
         make_dir(&self.root)?;
-        // A submitter counts its nonces for days: nobody waits for its end.
-        let state = self.root.parent().unwrap_or(&self.root);
-        if Journal::is_in_use(state, chain_id, account) {
-            let path = Journal::path_in(state, chain_id, account).display().to_string();
-            return Err(JournalError::InUse { path }.into());
-        }
-        self.lock(&format!("{chain_id}-{account}"))
+        let path = Journal::path_of(self.state(), owner);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Cache::at(self.root.clone()).try_lock(&name).map_err(|error| stored(&self.root, &error))
     }
 
-    /// Notes a transaction that is about to be sent. It is on the disk when this returns.
-    pub(super) fn note(&self, chain_id: u64, what: &str, signed: &Signed) -> Result<(), ChainError> {
+    /// Notes a transaction that is about to be sent: by whom, with which nonce where that is known, and its hash. It is on the disk
+    /// when this returns.
+    pub(super) fn note(
+        &self,
+        chain_id: u64,
+        what: &str,
+        (from, nonce, hash): (Address, Option<u64>, B256),
+    ) -> Result<(), ChainError> {
         make_dir(&self.root)?;
         let path = self.root.join("sent.jsonl");
-        let line = serde_json::json!({ "at": signed.at, "chain_id": chain_id, "from": signed.from, "nonce": signed.nonce,
-                                       "hash": signed.hash, "what": what });
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let line = serde_json::json!({ "at": at, "chain_id": chain_id, "from": from, "nonce": nonce, "hash": hash,
+                                       "what": what });
         let written = File::options().create(true).append(true).mode(0o600).open(&path).and_then(|mut file| {
             file.write_all(format!("{line}\n").as_bytes())?;
             file.sync_all()
@@ -299,43 +211,6 @@ impl Outbox {
         let dir = self.root.join(chain_id.to_string());
         make_dir(&dir)?;
         Ok(dir)
-    }
-
-    fn lock(&self, name: &str) -> Result<Lock, ChainError> {
-        Cache::at(self.root.clone()).lock(name).map_err(|error| stored(&self.root, &error))
-    }
-}
-
-impl Entry {
-    /// Every transaction that was signed for it, oldest first.
-    #[must_use]
-    pub fn transactions(&self) -> &[Signed] {
-        &self.record.transactions
-    }
-
-    pub(super) const fn outbox(&self) -> &Outbox {
-        &self.outbox
-    }
-
-    /// Keeps a transaction. It is on the disk when this returns.
-    pub(super) fn keep(&mut self, signed: Signed) -> Result<(), ChainError> {
-        if self.record.transactions.iter().any(|kept| kept.hash == signed.hash) {
-            return Ok(());
-        }
-        self.record.transactions.push(signed);
-        self.save()
-    }
-
-    fn save(&self) -> Result<(), ChainError> {
-        let json = serde_json::to_vec_pretty(&self.record).map_err(|error| failed(&self.path, error.to_string()))?;
-        write_atomic(&self.path, &json).map_err(|error| stored(&self.path, &error))
-    }
-}
-
-impl Signed {
-    pub(super) fn now(hash: B256, from: Address, nonce: u64, raw: Bytes) -> Self {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Self { hash, from, nonce, raw, at }
     }
 }
 
@@ -381,9 +256,9 @@ pub fn request_id(bundle: &Bundle, chain_id: u64, registry: Address, to: (Addres
     keccak256(bytes)
 }
 
-fn destination(statement: &Statement) -> Result<(u64, Address), ChainError> {
+fn chain_of(statement: &Statement) -> Result<u64, ChainError> {
     match statement.context {
-        Context::Chain { chain_id, registry, .. } => Ok((chain_id, registry)),
+        Context::Chain { chain_id, .. } => Ok(chain_id),
         Context::Offchain {} => {
             Err(ChainError::WrongContext("it is made for no chain; make it for this registry first".into()))
         }
@@ -413,7 +288,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ChainError> {
         Err(error) => return Err(failed(path, error.to_string())),
     };
     let mut bytes = Vec::new();
-    let limit = MAX_ENTRY_BYTES.max(crate::proof::bundle::MAX_BUNDLE_BYTES as u64);
+    let limit = crate::proof::bundle::MAX_BUNDLE_BYTES as u64;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| failed(path, error.to_string()))?;
     if bytes.len() as u64 > limit {
         return Err(failed(path, "it is larger than anything that is kept there; move it away".into()));

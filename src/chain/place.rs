@@ -63,7 +63,7 @@ impl Client {
             let data = Bytes::from([SALT.as_slice(), &contract.creation].concat());
             let new_state = new_state(contract);
             let intent = Intent { what: what.clone(), to: Some(FACTORY), data, value: U256::ZERO, new_state };
-            mined = Some(self.sender.send(&intent, None, None).await?);
+            mined = Some(self.sender.send(&intent).await?);
             code = node.code(contract.address).await?;
         }
         let (name, address, code_hash) = (contract.name.clone(), contract.address, keccak256(code));

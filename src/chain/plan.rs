@@ -84,24 +84,19 @@ impl Intent {
 }
 
 impl Plan {
-    /// Fills in gas, fees, nonce and chain, and checks that the account can pay. `nonce`: the one to use, when it is to take
-    /// the place of another transaction.
+    /// Fills in gas, fees, nonce and chain, and checks that the account can pay.
     pub(super) async fn make(
         node: &Node,
         from: Address,
         intent: &Intent,
         budget: &Budget,
         fork: Option<Fork>,
-        nonce: Option<u64>,
     ) -> Result<Self, ChainError> {
         let request = intent.request(from);
         let estimate = node.estimate_gas(&intent.what, request.clone()).await?;
         let gas = intent.gas(estimate, fork.or_else(|| Fork::of_chain(node.chain_id())), node.gas_limit().await?)?;
         let fees = fees::quote(node, budget.max_fee).await?;
-        let nonce = match nonce {
-            Some(nonce) => nonce,
-            None => node.nonce(from, true).await?,
-        };
+        let nonce = node.nonce(from, true).await?;
         let request = fees.fill(request).with_gas_limit(gas).with_nonce(nonce).with_chain_id(node.chain_id());
         let l1_fee = fees::l1_fee(node, unsigned(&request), gas).await?;
         let balance = node.balance(from).await?;

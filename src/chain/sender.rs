@@ -1,27 +1,31 @@
-//! Sending one transaction and waiting for it.
+//! Sending one transaction and waiting for it: what creates contracts and registers models.
 //!
-//! Before a transaction leaves it is simulated, priced, agreed to, signed and kept; an interrupt up to there sends nothing.
-//! From there on its hash is known to the operator and the outbox, and the only question is what becomes of it: a node that
-//! answers with an error, or not at all, may have taken it all the same. A receipt counts when its block is on the chain.
+//! Both can be repeated: what is at its place is found there, and registering again changes nothing. What must be done exactly once
+//! goes by a journal ([`submitter`](super::submitter)), which asks the same of a transaction before it has a nonce: it is
+//! simulated, priced and agreed to.
+//!
+//! Before a transaction leaves it is signed and noted; an interrupt up to there sends nothing. From there on its hash is known to the
+//! operator, and the only question is what becomes of it: a node that answers with an error, or not at all, may have taken it all the
+//! same. A receipt counts when its block is on the chain.
 //!
 //! Limits: fees are estimated once and never raised; one receipt is enough, whatever happens to its block later.
 
 use super::{
-    Account, Budget, ChainError, Entry, Fork, Node, Outbox, guard,
+    Account, Budget, ChainError, Fork, Node, Outbox, guard,
     operator::{Operator, interrupted, unless_interrupted},
-    outbox::Signed,
     plan::{Intent, Plan, check_size},
+    submitter::{Journal, JournalError, Owner},
     wording::{Meaning, meaning},
 };
 use crate::storage::Lock;
 use alloy::{
     eips::Encodable2718,
-    primitives::{Address, B256, U256},
+    primitives::{Address, B256, Bytes, U256},
     rpc::types::TransactionReceipt,
 };
 use serde::Serialize;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -32,6 +36,18 @@ pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
 const NONCE_ATTEMPTS: u32 = 4;
 /// The pause between two of them.
 const NONCE_PAUSE: Duration = Duration::from_millis(300);
+
+/// The pause between two looks at an account that another command holds.
+const HOLD_PAUSE: Duration = Duration::from_millis(50);
+
+/// When something that is done once counts as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// With so many blocks, its own included; at least one.
+    Blocks(u64),
+    /// When its block is final: when the chain says so. On development chains, which say so of anything, with a block on top.
+    Final,
+}
 
 /// How long to wait, and how much to pay.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +60,8 @@ pub struct SendOptions {
     pub budget: Budget,
     /// The rules for gas; `None`: those of [`Fork::of_chain`].
     pub fork: Option<Fork>,
+    /// How deep claims, and acts on claims, have to be.
+    pub depth: Depth,
 }
 
 impl Default for SendOptions {
@@ -53,6 +71,7 @@ impl Default for SendOptions {
             poll_interval: Duration::from_millis(100),
             budget: Budget::default(),
             fork: None,
+            depth: Depth::Blocks(1),
         }
     }
 }
@@ -79,14 +98,23 @@ pub(super) struct Sender {
     pub(super) options: SendOptions,
     pub(super) operator: Arc<dyn Operator>,
     pub(super) outbox: Option<Outbox>,
-    ledger: Arc<Mutex<Ledger>>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
 }
 
 #[derive(Debug, Default)]
-struct Ledger {
-    is_agreed: bool,
+pub(super) struct Ledger {
+    pub(super) is_agreed: bool,
     /// The ceilings of what was sent, in wei.
-    committed: U256,
+    pub(super) committed: U256,
+}
+
+/// A transaction that was signed.
+#[derive(Clone, Debug)]
+struct Signed {
+    hash: B256,
+    from: Address,
+    nonce: u64,
+    raw: Bytes,
 }
 
 /// What a node made of a transaction.
@@ -105,33 +133,31 @@ impl Sender {
         Self { node, account, options, operator, outbox: None, ledger: Arc::default() }
     }
 
-    const fn address(&self) -> Address {
+    pub(super) const fn address(&self) -> Address {
         self.account.address()
     }
 
-    /// Sends and waits. `entry` keeps the transaction; `nonce` is the one to use when it is to take another one's place.
-    pub(super) async fn send(
-        &self,
-        intent: &Intent,
-        mut entry: Option<&mut Entry>,
-        nonce: Option<u64>,
-    ) -> Result<Mined, ChainError> {
+    /// Sends and waits.
+    pub(super) async fn send(&self, intent: &Intent) -> Result<Mined, ChainError> {
         let what = &*intent.what;
         check_size(what, intent.data.len())?;
         let operator = &*self.operator;
         unless_interrupted(operator, what, self.try_out(intent)).await?;
-        let held = self.hold(entry.as_deref()).await?;
+        let held = match &self.outbox {
+            Some(outbox) => Some(self.hold(outbox, what).await?),
+            None => None,
+        };
         let mut attempt = 1;
         let signed = loop {
-            let (signed, cost) = unless_interrupted(operator, what, self.prepare(intent, nonce)).await?;
+            let (signed, cost) = unless_interrupted(operator, what, self.prepare(intent)).await?;
             check_size(what, signed.raw.len())?;
-            self.keep(what, entry.as_deref_mut(), &signed)?;
+            self.keep(what, &signed)?;
             if operator.is_interrupted() {
                 return Err(ChainError::Interrupted(what.into()));
             }
             let message = match self.broadcast(what, &signed).await {
                 Broadcast::Taken => break signed,
-                Broadcast::NonceUsed if nonce.is_none() && attempt < NONCE_ATTEMPTS => None,
+                Broadcast::NonceUsed if attempt < NONCE_ATTEMPTS => None,
                 Broadcast::NonceUsed => Some("its nonce is used, and the node names no other".to_owned()),
                 Broadcast::Refused(message) => Some(message),
             };
@@ -147,7 +173,7 @@ impl Sender {
     }
 
     /// Simulates. An account that does not have what the transaction brings is told so in words that are the same for every node.
-    async fn try_out(&self, intent: &Intent) -> Result<(), ChainError> {
+    pub(super) async fn try_out(&self, intent: &Intent) -> Result<(), ChainError> {
         let (account, needed) = (self.address(), intent.value);
         if !needed.is_zero() {
             let available = self.node.balance(account).await?;
@@ -159,45 +185,46 @@ impl Sender {
         self.node.simulate(&intent.what, intent.request(account)).await.map(drop)
     }
 
-    /// Hands a kept transaction over once more and waits for it. `None`: the node does not take it any more.
-    pub(super) async fn resend(&self, what: &str, kept: &Signed) -> Result<Option<Mined>, ChainError> {
-        if self.operator.is_interrupted() {
-            return Err(ChainError::Interrupted(what.into()));
-        }
-        self.operator.sending(what, kept.hash);
-        match self.broadcast(what, kept).await {
-            Broadcast::Taken => self.wait_for(what, kept).await.map(Some),
-            Broadcast::NonceUsed | Broadcast::Refused(_) => Ok(None),
-        }
-    }
-
-    /// Keeps other processes of this machine from taking the same nonce.
-    async fn hold(&self, entry: Option<&Entry>) -> Result<Option<Lock>, ChainError> {
-        let Some(outbox) = entry.map(Entry::outbox).or(self.outbox.as_ref()).cloned() else { return Ok(None) };
+    /// Keeps other commands of this machine from taking the same nonce: waits while one sends. A submitter counts its nonces for
+    /// days: nobody waits for its end.
+    pub(super) async fn hold(&self, outbox: &Outbox, what: &str) -> Result<Lock, ChainError> {
         let (chain_id, account) = (self.node.chain_id(), self.address());
-        let held = tokio::task::spawn_blocking(move || outbox.hold(chain_id, account));
         let held = async {
-            held.await.unwrap_or_else(|error| {
-                Err(ChainError::Outbox { path: "the lock of the account".into(), reason: error.to_string() })
-            })
+            // Of other chains the place does not depend on it.
+            let genesis = if guard::is_dev_chain(chain_id) { self.node.block_hash(0).await? } else { None };
+            let owner = Owner { chain_id, genesis: genesis.unwrap_or_default(), account };
+            let lock = loop {
+                if let Some(lock) = outbox.try_hold(&owner)? {
+                    break lock;
+                }
+                tokio::time::sleep(HOLD_PAUSE).await;
+            };
+            let path = Journal::path_of(outbox.state(), &owner);
+            if Journal::is_in_use(&path) {
+                return Err(JournalError::InUse { path: path.display().to_string() }.into());
+            }
+            Ok(lock)
         };
-        unless_interrupted(&*self.operator, "the transaction", held).await.map(Some)
+        unless_interrupted(&*self.operator, what, held).await
     }
 
     /// Prices, asks, signs. Returns the most that it can cost, too.
-    async fn prepare(&self, intent: &Intent, nonce: Option<u64>) -> Result<(Signed, U256), ChainError> {
-        let (budget, from) = (&self.options.budget, self.address());
-        let plan = Plan::make(&self.node, from, intent, budget, self.options.fork, nonce).await?;
-        self.allow(intent, &plan)?;
-        let (nonce, cost) = (plan.nonce, plan.ceiling());
+    async fn prepare(&self, intent: &Intent) -> Result<(Signed, U256), ChainError> {
+        let plan = self.consider(intent).await?;
+        let (from, nonce, cost) = (self.address(), plan.nonce, plan.ceiling());
+        {
+            let mut ledger = self.ledger();
+            ledger.committed = ledger.committed.saturating_add(cost);
+        }
         let signed = self.account.sign(&intent.what, plan.request).await?;
-        Ok((Signed::now(*signed.tx_hash(), from, nonce, signed.encoded_2718().into()), cost))
+        Ok((Signed { hash: *signed.tx_hash(), from, nonce, raw: signed.encoded_2718().into() }, cost))
     }
 
-    /// Whether it may be paid for: within the budget, and agreed to.
-    fn allow(&self, intent: &Intent, plan: &Plan) -> Result<(), ChainError> {
-        let budget = &self.options.budget;
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Prices, and asks whether it may be paid for: within the budget, and agreed to.
+    pub(super) async fn consider(&self, intent: &Intent) -> Result<Plan, ChainError> {
+        let (budget, from) = (&self.options.budget, self.address());
+        let plan = Plan::make(&self.node, from, intent, budget, self.options.fork).await?;
+        let mut ledger = self.ledger();
         let cost = plan.ceiling();
         if let Some(limit) = budget.max_cost {
             let left = limit.saturating_sub(ledger.committed);
@@ -207,28 +234,29 @@ impl Sender {
             }
         }
         if !ledger.is_agreed && !guard::is_dev_chain(self.node.chain_id()) {
-            self.operator.agree(&plan.offer(&self.node, self.address(), &intent.what, budget))?;
+            self.operator.agree(&plan.offer(&self.node, from, &intent.what, budget))?;
         }
         ledger.is_agreed = true;
-        ledger.committed = ledger.committed.saturating_add(cost);
-        Ok(())
+        drop(ledger);
+        Ok(plan)
+    }
+
+    /// What was agreed to and spent.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was not sent costs nothing.
     fn release(&self, cost: U256) {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.ledger();
         ledger.committed = ledger.committed.saturating_sub(cost);
     }
 
     /// On the disk first, then to the operator, then to the node.
-    fn keep(&self, what: &str, entry: Option<&mut Entry>, signed: &Signed) -> Result<(), ChainError> {
-        let outbox = entry.as_ref().map(|entry| entry.outbox().clone()).or_else(|| self.outbox.clone());
-        if let Some(outbox) = outbox {
-            outbox.note(self.node.chain_id(), what, signed)?;
-        }
+    fn keep(&self, what: &str, signed: &Signed) -> Result<(), ChainError> {
         let hash = signed.hash;
-        if let Some(entry) = entry {
-            entry.keep(signed.clone())?;
+        if let Some(outbox) = &self.outbox {
+            outbox.note(self.node.chain_id(), what, (signed.from, Some(signed.nonce), hash))?;
         }
         tracing::debug!(%hash, what, "broadcasting");
         self.operator.sending(what, hash);
@@ -267,7 +295,8 @@ impl Sender {
         matches!(self.node.transaction(hash).await, Ok(Some(_)))
     }
 
-    async fn not_taken(&self, what: &str, hash: B256, message: &str) -> ChainError {
+    /// Why a node did not take a transaction, and what that is likely to mean.
+    pub(super) async fn not_taken(&self, what: &str, hash: B256, message: &str) -> ChainError {
         let hint = match meaning(message) {
             Meaning::NoFunds => {
                 "; besides gas, an L2 takes a fee for L1 data (and some an operator fee): send the account more".into()
@@ -287,7 +316,7 @@ impl Sender {
     }
 
     /// Waits for a transaction that was handed over, unless the operator interrupts.
-    pub(super) async fn wait_for(&self, what: &str, signed: &Signed) -> Result<Mined, ChainError> {
+    async fn wait_for(&self, what: &str, signed: &Signed) -> Result<Mined, ChainError> {
         let hash = signed.hash;
         let receipt = tokio::select! {
             biased;
@@ -304,16 +333,17 @@ impl Sender {
     /// Of a transaction without a receipt: whether there can still be one. A nonce that is used, and a node that does not know
     /// the transaction: another one has taken its place.
     async fn explain(&self, what: &str, signed: &Signed, error: ChainError) -> ChainError {
-        if !self.is_lost(signed).await {
+        let (hash, nonce) = (signed.hash, signed.nonce);
+        if !self.is_lost(hash, nonce).await {
             return error;
         }
-        ChainError::Replaced { what: what.into(), hash: signed.hash, account: signed.from, nonce: signed.nonce }
+        ChainError::Replaced { what: what.into(), hash, account: signed.from, nonce }
     }
 
     /// Whether a transaction can never be mined, as far as the node tells.
-    pub(super) async fn is_lost(&self, signed: &Signed) -> bool {
-        let unknown = matches!(self.node.transaction(signed.hash).await, Ok(None));
-        unknown && matches!(self.node.nonce(signed.from, false).await, Ok(next) if next > signed.nonce)
+    pub(super) async fn is_lost(&self, hash: B256, nonce: u64) -> bool {
+        let unknown = matches!(self.node.transaction(hash).await, Ok(None));
+        unknown && matches!(self.node.nonce(self.address(), false).await, Ok(next) if next > nonce)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Submitting claims, one or several with one proof, and reading them back.
 
 use super::{
-    ChainError, Client, Entry, Mined, Node,
+    ChainError, Client, Mined, Node, Outbox,
     bindings::IProofRegistry::{self, Assurance, BatchRecorded, ClaimRecorded},
     fork::NewState,
     operator::unless_interrupted,
     plan::{Intent, check_size},
     release,
+    submitter::of_call,
 };
 use crate::proof::{Assignment, Bundle, Context, Statement, identity::batch_id};
 use alloy::{
@@ -55,14 +56,15 @@ pub struct BatchSubmission {
     pub mined: Mined,
 }
 
-/// What became of an entry.
+/// What became of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The statements, in order: all of them are recorded.
     pub statement_ids: Vec<B256>,
     /// The batch's id, if it is one.
     pub batch_id: Option<B256>,
-    /// The transaction that recorded them; `None` when they are recorded and no transaction of the entry did it.
+    /// The transaction that recorded them; `None` when they are recorded, and not by a transaction of the
+    /// account's journal.
     pub mined: Option<Mined>,
     /// Whether they were recorded before, so that nothing was sent.
     pub is_old: bool,
@@ -85,7 +87,8 @@ pub(super) struct Submitter {
 }
 
 impl Client {
-    /// Submits a claim to the registry that its context names, and reads it back.
+    /// Submits a claim to the registry that its context names, and reads it back. A client with an outbox does it by the account's
+    /// journal, as [`Client::settle`] does; one without keeps nothing.
     ///
     /// # Errors
     /// [`ChainError::WrongContext`] when the statement is not for this chain and account; [`ChainError::OtherRelease`] when
@@ -93,7 +96,7 @@ impl Client {
     /// when the simulation fails, before anything is paid; others of [`ChainError`].
     pub async fn submit(&self, statement: &Statement, proof: &Bytes) -> Result<Submission, ChainError> {
         let call = self.submitter().single(statement, proof)?;
-        let mined = self.submit_call(&call, statement.model_id, None).await?;
+        let mined = self.submit_call(&call, statement.model_id, std::slice::from_ref(statement)).await?;
         Ok(Submission { statement_id: statement.id(), mined })
     }
 
@@ -107,37 +110,41 @@ impl Client {
     pub async fn submit_batch(&self, statements: &[Statement], proof: &Bytes) -> Result<BatchSubmission, ChainError> {
         let call = self.submitter().batch(statements, proof)?;
         let model_id = statements.first().map(|statement| statement.model_id).unwrap_or_default();
-        let mined = self.submit_call(&call, model_id, None).await?;
+        let mined = self.submit_call(&call, model_id, statements).await?;
         let batch_id = call.batch_id.unwrap_or_default();
         Ok(BatchSubmission { batch_id, statement_ids: call.ids, mined })
     }
 
-    /// Sees to it that the claims of a bundle are recorded, whatever became of earlier attempts: looks whether they are, waits
-    /// for what is on its way, sends again what was lost. Two transactions that could both be mined are never on their way.
+    /// Sees to it that the claims of a bundle are recorded, whatever became of earlier attempts: looks whether they are, and sees the
+    /// transaction through by the account's journal, beside the outbox. Two transactions that could both be mined are never on their
+    /// way. Ends when the claims are as deep in the chain as [`SendOptions::depth`](super::SendOptions) says.
     ///
     /// # Errors
-    /// As [`Client::submit`] and [`Client::submit_batch`].
-    pub async fn settle(&self, entry: &mut Entry, bundle: &Bundle) -> Result<Settled, ChainError> {
+    /// As [`Client::submit`] and [`Client::submit_batch`]; [`ChainError::Journal`] when another process sends for the account, or the
+    /// journal is not to be used; [`ChainError::NoReceipt`] and others when it may still be recorded: the same call goes on then.
+    pub async fn settle(&self, outbox: &Outbox, bundle: &Bundle) -> Result<Settled, ChainError> {
         let call = self.submitter().bundle(bundle)?;
+        let intent = of_call(&call, bundle.statements());
         let settled =
             |mined, is_old| Settled { statement_ids: call.ids.clone(), batch_id: call.batch_id, mined, is_old };
         let look = async {
             release::registries(self.node(), call.registry).await?;
             self.are_recorded(call.registry, &call.ids).await
         };
+        let earlier = self.sender.did(outbox, call.what, intent.id);
         if unless_interrupted(&*self.sender.operator, call.what, look).await? {
-            return Ok(settled(self.sender.earlier(call.what, entry).await?, true));
+            self.sender.until_deep(&intent).await?;
+            return Ok(settled(unless_interrupted(&*self.sender.operator, call.what, earlier).await?, true));
         }
-        let (kept, intent) = (entry.transactions().to_vec(), self.intent(&call));
-        for signed in kept.iter().rev() {
-            if let Some(mined) = self.sender.resume(&intent, signed).await? {
-                self.confirm(&call, &mined).await?;
-                return Ok(settled(Some(mined), false));
-            }
+        check_size(call.what, call.data.len())?;
+        let admit = self.admit(call.registry, bundle.model_id());
+        unless_interrupted(&*self.sender.operator, call.what, admit).await?;
+        let mined = self.sender.see_through(outbox, &intent).await?;
+        if let Some(mined) = &mined {
+            self.confirm(&call, mined).await?;
         }
-        let nonce = self.sender.kept_nonce(&kept).await?;
-        let mined = self.submit_call_at(&call, bundle.model_id(), Some(entry), nonce).await?;
-        Ok(settled(Some(mined), false))
+        let is_old = mined.is_none();
+        Ok(settled(mined, is_old))
     }
 
     /// Looks at the registry before work is spent on a claim.
@@ -179,21 +186,19 @@ impl Client {
         Intent { what: call.what.into(), to, data, value: U256::ZERO, new_state }
     }
 
-    async fn submit_call(&self, call: &Call, model_id: B256, entry: Option<&mut Entry>) -> Result<Mined, ChainError> {
-        self.submit_call_at(call, model_id, entry, None).await
-    }
-
     /// Looks where it goes before it costs anything, sends, reads back.
-    async fn submit_call_at(
-        &self,
-        call: &Call,
-        model_id: B256,
-        entry: Option<&mut Entry>,
-        nonce: Option<u64>,
-    ) -> Result<Mined, ChainError> {
+    async fn submit_call(&self, call: &Call, model_id: B256, statements: &[Statement]) -> Result<Mined, ChainError> {
         check_size(call.what, call.data.len())?;
         self.admit(call.registry, model_id).await?;
-        let mined = self.sender.send(&self.intent(call), entry, nonce).await?;
+        let mined = match &self.sender.outbox {
+            Some(outbox) => {
+                let mined = self.sender.see_through(outbox, &of_call(call, statements)).await?;
+                mined.ok_or_else(|| {
+                    unexpected(call.what, "the chain has it by a transaction that nobody here knows".into())
+                })?
+            }
+            None => self.sender.send(&self.intent(call)).await?,
+        };
         self.confirm(call, &mined).await?;
         Ok(mined)
     }

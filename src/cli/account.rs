@@ -16,7 +16,7 @@ use std::{
 use zeroize::Zeroizing;
 pub(crate) use zkinfer::chain::parse_address as address;
 use zkinfer::chain::{
-    Account, Budget, Client, Fork, Node, Outbox, RemoteSigner, SendOptions,
+    Account, Budget, Client, Depth, Fork, Node, Outbox, RemoteSigner, SendOptions,
     deployment::DeploymentFile,
     guard,
     money::{parse_amount, parse_price},
@@ -97,6 +97,24 @@ pub(crate) struct PayerArgs {
     /// development chain.
     #[arg(long)]
     yes: bool,
+}
+
+/// How deep in the chain something has to be before the command ends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct DepthArgs {
+    /// How many blocks, the transaction's own included, it takes to be done; --wait is for all of them.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    confirmations: u64,
+
+    /// Wait until the chain calls the block final: on Ethereum a quarter of an hour, for which --wait has to leave time.
+    #[arg(long, conflicts_with = "confirmations")]
+    until_final: bool,
+}
+
+impl DepthArgs {
+    pub(crate) const fn depth(self) -> Depth {
+        if self.until_final { Depth::Final } else { Depth::Blocks(self.confirmations) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

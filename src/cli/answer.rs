@@ -75,7 +75,7 @@ struct Answering<'a> {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
-        let client = args.place.account.client(session).await?;
+        let client = args.place.client(session).await?;
         let claims = Claims::open(&client, &outbox, address).await?;
         let now = client.node().latest_timestamp().await?;
         let answering = Answering { args, claims: &claims, client: &client, outbox: &outbox, session, now };

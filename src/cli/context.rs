@@ -97,7 +97,7 @@ impl Session {
                 eprintln!("zkinfer: stopping; interrupt again to stop at once");
                 cancel.cancel();
             }
-            // What is half-written is in temporary files, and what was sent is in the outbox.
+            // What is half-written is in temporary files, and what was sent is in the journal.
             if stopped().await {
                 std::process::exit(130);
             }

@@ -48,7 +48,7 @@ type Step = (String, Done);
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, from_block, outbox) = (args.place.registry()?, args.place.first_block()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
-        let client = args.place.account.client(session).await?;
+        let client = args.place.client(session).await?;
         let claims = Claims::open(&client, &outbox, address).await?;
         let (registry, me) = (claims.registry(), client.address());
         session.control().stage("finalize");

@@ -1,6 +1,6 @@
 use super::{
     Failure, Outcome,
-    account::{self, AccountArgs},
+    account::{self, AccountArgs, DepthArgs},
     again::for_registry,
     assignment::AssignmentArgs,
     context::Session,
@@ -36,7 +36,9 @@ with this release's, and its answer simulated first, so that a proof it refuses 
 recorded by one transaction, all or none; they must differ.
 
 Submitting twice is submitting once: the statement is fixed and kept before anything is sent (in ZKINFER_STATE_DIR), and the
-same command finds it again, waits for what is on its way, and sends again what was lost. --again makes another claim.";
+same command finds it again, waits for what is on its way, and sends again what was lost. --again makes another claim. The
+transaction is in the journal of the account before a node has it, the same that `zkinfer submitter` uses: while that runs for
+the account, this is refused.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -63,6 +65,9 @@ pub(crate) struct Args {
     account: AccountArgs,
 
     #[command(flatten)]
+    depth: DepthArgs,
+
+    #[command(flatten)]
     index: IndexArgs,
 }
 
@@ -87,7 +92,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
     }
     let outbox = Outbox::from_env()?;
     let runtime = session.runtime()?;
-    let client = runtime.block_on(args.account.client(session))?;
+    let client = runtime.block_on(args.account.client(session))?.with_depth(args.depth.depth());
     // Cheap, and before the proof: a registry of another release, a TEST model off development chains.
     runtime.block_on(client.admit(registry, bundle.model_id()))?;
     let now = runtime.block_on(client.node().latest_timestamp())?;
@@ -113,11 +118,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         write_atomic(path, &ready.bundle.to_json())?;
     }
     session.control().stage("submit proof");
-    let mut entry = outbox.open(&ready.bundle)?;
+    outbox.keep_bundle(&ready.bundle)?;
     if let Some(request) = ready.request {
         outbox.remember(client.node().chain_id(), request, &ready.bundle)?;
     }
-    let settled = runtime.block_on(client.settle(&mut entry, &ready.bundle))?;
+    let settled = runtime.block_on(client.settle(&outbox, &ready.bundle))?;
     report(session, &ready, &settled, (registry, client.address()));
     let mut entering = Entering::new(&args.index);
     // What was noted of the bundle is said of what was made of it.

@@ -1,7 +1,7 @@
 //! The user's cache directory: artifacts, SRS files, the EZKL installation. Everything in it can be made again.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
@@ -130,6 +130,19 @@ impl Cache {
         let held = if is_writable { file.lock() } else { file.lock_shared() };
         held.map_err(io(&self.root))?;
         Ok(Lock(file))
+    }
+
+    /// As [`Cache::lock`], without waiting: `None` while somebody else holds it.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`].
+    pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, StorageError> {
+        let (file, is_writable) = self.lock_file(name)?;
+        match if is_writable { file.try_lock() } else { file.try_lock_shared() } {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(io(&self.root)(error)),
+        }
     }
 
     /// A file to lock, and whether the cache can be written to. Of one that cannot it is the directory itself.

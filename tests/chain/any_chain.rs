@@ -47,12 +47,12 @@ impl Operator for Witness {
     }
 }
 
-async fn devnet(chain_id: u64) -> Devnet {
+pub(crate) async fn devnet(chain_id: u64) -> Devnet {
     Devnet::start_with(&world::anvil(), &DevnetOptions { chain_id, ..DevnetOptions::default() }).await.unwrap()
 }
 
 /// An account that nobody else has, with a hundred units.
-async fn funded(devnet: &Devnet) -> Account {
+pub(crate) async fn funded(devnet: &Devnet) -> Account {
     let account = Account::from_signer(PrivateKeySigner::from_bytes(&B256::repeat_byte(0x51)).unwrap());
     cheat(devnet, "anvil_setBalance", json!([account.address(), "0x56bc75e2d63100000"])).await;
     account

@@ -145,30 +145,35 @@ pub(crate) fn statement_for(client: &Client, registry: Address, model_id: B256) 
 }
 
 /// Of the TEST SRS: nothing here looks at its points.
-fn test_srs_id() -> B256 {
+pub(crate) fn test_srs_id() -> B256 {
     B256::from(*zkinfer_prover::srs::test_srs(0).unwrap().id())
 }
 
 /// A bundle of [`World::statement`].
 pub(crate) fn bundle(world: &World) -> Bundle {
+    bundle_of(world.statement(), world.verifier.code_hash, test_srs_id())
+}
+
+/// A bundle of a statement of the stand-in's, under some SRS.
+pub(crate) fn bundle_of(statement: Statement, model_code_hash: B256, srs_id: B256) -> Bundle {
     let schema = Bytes::from(schema().to_bytes());
     let manifest = Manifest {
         backend: BackendName::Ezkl,
         backend_version: "23.0.5".into(),
         adapter_id: artifacts::ezkl_adapter_id(),
-        model_code_hash: world.verifier.code_hash,
+        model_code_hash,
         model_code: None,
         vk_digest: B256::repeat_byte(0x11),
         schema_hash: schema_hash(&schema),
         schema,
-        srs_id: test_srs_id(),
-        test_srs: true,
+        srs_id,
+        test_srs: srs_id == test_srs_id(),
         transferable: true,
         weights: "not hidden".into(),
         proof_hash: proof_hash(&proof()),
         created_at_ms: 0,
     };
-    Bundle::new(vec![world.statement()], proof(), manifest).unwrap()
+    Bundle::new(vec![statement], proof(), manifest).unwrap()
 }
 
 /// Sends from the client's account, without any of its checks.

@@ -50,7 +50,7 @@ impl<'a> Market<'a> {
         let mut command = command(&[args, &["--claim-registry", &self.registry, "--rpc", &rpc, "--json"]].concat());
         let cache = if has_artifacts { "cache" } else { "empty-cache" };
         command.env("ZKINFER_CACHE_DIR", self.dir.path().join(cache)).env("ZKINFER_PRIVATE_KEY", OTHER_KEY);
-        command.env("ZKINFER_STATE_DIR", self.dir.path().join("other-state"));
+        command.env("ZKINFER_STATE_DIR", self.chain.state(self.dir).with_extension("other"));
         run(&mut command)
     }
 
@@ -153,6 +153,7 @@ fn the_index_has_the_claims(market: &Market<'_>, id: &str) {
     let at = ["--claim-registry", &market.registry, "--rpc", &rpc, "--json"];
     let mut claim = command(&[&act[..], &at].concat());
     claim.env("ZKINFER_CACHE_DIR", market.dir.path().join("cache")).env("ZKINFER_INDEX", &place);
+    claim.env("ZKINFER_STATE_DIR", market.chain.state(market.dir));
     run(&mut claim).expect(0);
     let look = || run(&mut command(&[&["search", "--job", &job][..], &index].concat())).expect(0).json();
     let entered = look();

@@ -6,10 +6,14 @@ use crate::{
     program::{NATIVE, Run, command, native, run},
     proxy::{Action, Proxy},
 };
+use alloy::providers::Provider;
 use serde_json::json;
 use std::{fs, path::Path, process::Stdio, time::Duration};
 use tempfile::TempDir;
-use zkinfer::chain::Account;
+use zkinfer::chain::{
+    Account, Node,
+    submitter::{Journal, Owner, Phase},
+};
 
 /// Sends the program a signal once it has made a call of this method.
 fn stopped(proxy: &Proxy, method: &str, signal: i32, args: &[&str], dir: &TempDir) -> Run {
@@ -59,6 +63,50 @@ async fn whoever_is_stopped_has_sent_nothing_or_knows_the_hash() {
     assert_eq!((&again["recorded_before"], &again["transaction_hash"]), (&json!(true), &json!(hash)));
 }
 
+/// Killed while the node is being told: what was signed is in the journal, and the next run hands the very same bytes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_leaves_what_the_next_run_goes_on_with() {
+    let (dir, bundle) = &*NATIVE;
+    let chain = Chain::with(dir, bundle).await;
+    let proxy = Proxy::start(&chain.devnet.endpoint());
+    let (url, state) = (proxy.url(), tempfile::tempdir().unwrap());
+    let args = ["submit", bundle.to_str().unwrap(), "--registry", chain.at("proof_registry"), "--rpc", &url];
+    let submit = || {
+        let mut command = command(&[&args[..], &["--dev-account", "--json"]].concat());
+        command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", state.path());
+        command
+    };
+    proxy.on("eth_sendRawTransaction", |_, _| Action::Hang);
+    let mut child = submit().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while proxy.calls("eth_sendRawTransaction") == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    assert!(child.wait().unwrap().code().is_none());
+
+    let node = Node::connect_dev(&chain.devnet.endpoint()).await.unwrap();
+    let account = Account::dev().address();
+    let owner = Owner { chain_id: 31337, genesis: node.block_hash(0).await.unwrap().unwrap(), account };
+    let journal = Journal::visit(&Journal::path_of(state.path(), &owner)).unwrap();
+    let [row] = &journal.open_rows(0).unwrap()[..] else { panic!("one intent") };
+    let [attempt] = &journal.attempts(row.id).unwrap()[..] else { panic!("one transaction") };
+    let next = crate::rpc::provider(&chain.devnet).get_transaction_count(account).pending().await.unwrap();
+    assert_eq!((row.phase(), next), (Phase::Signed, attempt.nonce));
+
+    proxy.on("eth_sendRawTransaction", |_, _| Action::Forward);
+    let submitted = run_json(&mut submit());
+    assert_eq!((&submitted["recorded_before"], &submitted["transaction_hash"]), (&json!(false), &json!(attempt.hash)));
+    assert_eq!(journal.attempts(row.id).unwrap().len(), 1);
+    journal.check().unwrap();
+    // As deep as is asked for, or it is said that it is not.
+    let mut deep = submit();
+    deep.args(["--confirmations", "3", "--wait", "1"]);
+    run(&mut deep).expect(3).says("not as deep as was asked for");
+    chain.cheat("anvil_mine", json!(["0x2"])).await;
+    let again = run_json(&mut deep);
+    assert_eq!((&again["recorded_before"], &again["transaction_hash"]), (&json!(true), &json!(attempt.hash)));
+}
+
 fn run_json(command: &mut std::process::Command) -> serde_json::Value {
     run(command).expect(0).json()
 }
@@ -80,7 +128,7 @@ async fn a_bundle_is_made_for_a_registry_without_a_node() {
     let submit = |path: &Path| {
         let args = ["submit", path.to_str().unwrap(), "--registry", registry, "--rpc", &chain.devnet.endpoint()];
         let mut command = command(&[&args[..], &["--dev-account", "--json"]].concat());
-        command.env("ZKINFER_CACHE_DIR", dir.path().join("no-artifacts"));
+        command.env("ZKINFER_CACHE_DIR", dir.path().join("no-artifacts")).env("ZKINFER_STATE_DIR", chain.state(dir));
         if path == Path::new("-") {
             command.stdin(fs::File::open(&out).unwrap());
         }

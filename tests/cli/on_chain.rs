@@ -1,10 +1,14 @@
 //! `verifier deploy`, `register`, `submit` and `audit --strict`, on a development node.
 
 use crate::hidden::HIDDEN;
-use crate::program::{NATIVE, Run, bundle, changed, command, native, run};
+use crate::program::{NATIVE, Run, bundle, changed, command, native, native_with, run};
 use alloy::primitives::{Address, U256, address};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 use zkinfer::{
     chain::{
@@ -59,7 +63,14 @@ impl Chain {
 
     /// With the development account.
     pub(crate) fn signed(&self, dir: &TempDir, args: &[&str]) -> Run {
-        native(dir, &[args, &["--rpc", &self.devnet.endpoint(), "--dev-account", "--json"]].concat())
+        let endpoint = self.devnet.endpoint();
+        native_with(dir, &self.state(dir), &[args, &["--rpc", &endpoint, "--dev-account", "--json"]].concat())
+    }
+
+    /// What was sent to this node is not what was sent to another one, which began in the same second and has the same first block.
+    pub(crate) fn state(&self, dir: &TempDir) -> PathBuf {
+        let endpoint = self.devnet.endpoint();
+        dir.path().join(format!("state-{}", endpoint.rsplit(':').next().unwrap().trim_end_matches('/')))
     }
 
     fn submit(&self, dir: &TempDir, bundle: &Path, more: &[&str]) -> Run {
@@ -225,7 +236,7 @@ fn keys_are_read_with_care(chain: &Chain, dir: &TempDir, bundle: &Path) {
     let with_env = |key: Option<&str>, more: &[&str]| {
         let mut command = command(&[&args[..], more].concat());
         command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env_remove("ZKINFER_PRIVATE_KEY");
-        command.env("ZKINFER_STATE_DIR", dir.path().join("state"));
+        command.env("ZKINFER_STATE_DIR", chain.state(dir));
         if let Some(key) = key {
             command.env("ZKINFER_PRIVATE_KEY", key);
         }

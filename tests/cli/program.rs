@@ -71,8 +71,13 @@ pub(crate) static NATIVE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 
 /// Runs the program with a cache that has no EZKL in it.
 pub(crate) fn native(dir: &TempDir, args: &[&str]) -> Run {
+    native_with(dir, &dir.path().join("state"), args)
+}
+
+/// The same with a state directory of its own.
+pub(crate) fn native_with(dir: &TempDir, state: &Path, args: &[&str]) -> Run {
     let mut command = command(args);
-    command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", dir.path().join("state"));
+    command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", state);
     run(command.env_remove("ZKINFER_INDEX"))
 }
 

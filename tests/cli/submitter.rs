@@ -13,7 +13,10 @@ use std::{
     process::{Child, Stdio},
 };
 use tempfile::TempDir;
-use zkinfer::chain::{Account, Devnet, submitter::Journal};
+use zkinfer::chain::{
+    Account, Devnet, Node,
+    submitter::{Journal, Owner},
+};
 
 /// A chain, and a state directory of its own.
 struct Desk {
@@ -62,8 +65,10 @@ impl Desk {
         self.submitter(&[&args[..], more].concat())
     }
 
-    fn journal(&self) -> PathBuf {
-        Journal::path_in(self.state.path(), 31337, Account::dev().address())
+    async fn journal(&self) -> PathBuf {
+        let node = Node::connect_dev(&self.rpc()).await.unwrap();
+        let genesis = node.block_hash(0).await.unwrap().unwrap();
+        Journal::path_of(self.state.path(), &Owner { chain_id: 31337, genesis, account: Account::dev().address() })
     }
 
     async fn nonce(&self) -> u64 {
@@ -160,7 +165,7 @@ async fn one_process_runs_and_others_tell_it_what_is_wanted() {
 
     desk.submitter(&["cancel", &id]).expect(0);
     desk.submitter(&["cancel", &B256::repeat_byte(9).to_string()]).expect(2).says("has no intent");
-    let journal = Journal::visit(&desk.journal()).unwrap();
+    let journal = Journal::visit(&desk.journal().await).unwrap();
     let until = async |phase: &str| {
         while !journal.counts().unwrap().contains_key(phase) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -188,7 +193,7 @@ async fn one_process_runs_and_others_tell_it_what_is_wanted() {
 async fn a_journal_that_is_not_to_be_used_is_left_as_it_is_and_nothing_is_sent() {
     let desk = Desk::new().await;
     desk.add(&[&desk.prove(1)]);
-    let (path, before) = (desk.journal(), desk.nonce().await);
+    let (path, before) = (desk.journal().await, desk.nonce().await);
     let good = fs::read(&path).unwrap();
     let given = path.to_str().unwrap().to_owned();
     let run_with = |bytes: &[u8]| {
@@ -224,24 +229,27 @@ async fn a_journal_that_is_not_to_be_used_is_left_as_it_is_and_nothing_is_sent()
     desk.submitter(&args).expect(2).says("made for no chain");
 }
 
-/// What `submit` sent is not sent a second time with another nonce.
+/// What `submit` has on its way is in the journal that the submitter runs on: adding it adds nothing, and the submitter sees it through.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_command_has_on_its_way_is_not_added() {
+async fn what_another_command_has_on_its_way_is_taken_over_and_not_sent_again() {
     let desk = Desk::new().await;
-    let bundle = desk.prove(1);
+    let (bundle, before) = (desk.prove(1), desk.nonce().await);
     desk.chain.cheat("evm_setAutomine", json!([false])).await;
     let args =
         ["submit", bundle.to_str().unwrap(), "--registry", desk.chain.at("proof_registry"), "--rpc", &desk.rpc()];
     let mut submit = command(&[&args[..], &["--dev-account", "--json", "--wait", "1"]].concat());
-    run(submit.env("ZKINFER_STATE_DIR", desk.state.path())).expect(3).says("may still be mined");
-    let add = || desk.submitter(&["add", bundle.to_str().unwrap(), "--rpc", &desk.rpc()]);
-    add().expect(3).says("is on its way");
-    desk.chain.cheat("evm_mine", json!([])).await;
-    add().expect(0);
-    let before = desk.nonce().await;
-    desk.chain.cheat("evm_mine", json!([])).await;
-    assert_eq!(desk.until_done(&[]).expect(0).json()["counts"], json!({ "replaced": 1 }));
-    assert_eq!(desk.nonce().await, before);
+    submit.env("ZKINFER_STATE_DIR", desk.state.path());
+    let hash = run(&mut submit).expect(3).says("may still be mined").stderr;
+    let hash = hash.split("sending ").nth(1).unwrap().split(':').next().unwrap().to_owned();
+    let added = desk.add(&[&bundle]);
+    assert_eq!((&added[0]["is_new"], &added[0]["phase"]), (&json!(false), &json!("broadcast")));
+    desk.chain.cheat("evm_setIntervalMining", json!([1])).await;
+    assert_eq!(desk.until_done(&[]).expect(0).json()["counts"], json!({ "finalized": 1 }));
+    assert_eq!(desk.nonce().await, before + 1);
+    // And `submit` finds what the submitter has seen to.
+    let submitted = run(&mut submit).expect(0).json();
+    assert_eq!((&submitted["recorded_before"], &submitted["transaction_hash"]), (&json!(true), &json!(hash)));
+    assert_eq!(desk.nonce().await, before + 1);
 }
 
 /// Off development chains nothing is paid by itself.

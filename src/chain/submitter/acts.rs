@@ -186,13 +186,7 @@ impl Desk {
         }
         let leaves = batch.shown(indexes).ok_or_else(missing)?;
         let call = IClaimRegistry::answerLeavesCall { batch: batch.batch(), leaves, proof: proof.clone() };
-        let answered = |&index: &u16| Look {
-            to: self.claims,
-            data: IClaimRegistry::leafCall { batchId: id, index }.abi_encode().into(),
-            word: LEAF_STAGE,
-            test: Test::Equals(U256::from(LeafStage::Answered as u8)),
-        };
-        let done = indexes.iter().map(answered).collect();
+        let done = indexes.iter().map(|index| self.leaf_is(id, *index, LeafStage::Answered)).collect();
         let what = match indexes {
             [one] => format!("the answer to the challenge of leaf {one}"),
             several => format!("the answer to {} challenges", several.len()),
@@ -254,18 +248,23 @@ impl Desk {
         Intent { done, ..Intent::new(id, kind, what, self.claims, call.abi_encode().into()) }
     }
 
-    fn claim_is(&self, statement_id: B256, test: Test) -> Look {
+    pub(in crate::chain) fn claim_is(&self, statement_id: B256, test: Test) -> Look {
         let data = IClaimRegistry::claimCall { statementId: statement_id }.abi_encode().into();
         Look { to: self.claims, data, word: CLAIM_STAGE, test }
     }
 
-    fn batch_is(&self, batch_id: B256, test: Test) -> Look {
+    pub(in crate::chain) fn batch_is(&self, batch_id: B256, test: Test) -> Look {
         let data = IClaimRegistry::batchCall { batchId: batch_id }.abi_encode().into();
         Look { to: self.claims, data, word: BATCH_STAGE, test }
     }
 
+    pub(in crate::chain) fn leaf_is(&self, batch_id: B256, index: u16, stage: LeafStage) -> Look {
+        let data = IClaimRegistry::leafCall { batchId: batch_id, index }.abi_encode().into();
+        Look { to: self.claims, data, word: LEAF_STAGE, test: Test::Equals(U256::from(stage as u8)) }
+    }
+
     /// What names an act: who does what about what, and where.
-    fn name(&self, act: &str, about: B256, more: &[u8]) -> B256 {
+    pub(in crate::chain) fn name(&self, act: &str, about: B256, more: &[u8]) -> B256 {
         let mut bytes = b"zkinfer/submitter/act/v1".to_vec();
         bytes.extend(self.chain_id.to_be_bytes());
         bytes.extend_from_slice(&[self.claims.as_slice(), self.account.as_slice()].concat());
@@ -302,7 +301,7 @@ fn urgent(act: Intent, model_id: B256, until: u64, stake: U256) -> Intent {
 }
 
 /// As the contracts number stages.
-const fn number(stage: Stage) -> U256 {
+pub(in crate::chain) const fn number(stage: Stage) -> U256 {
     U256::from_limbs([stage as u64, 0, 0, 0])
 }
 

@@ -36,6 +36,7 @@ mod engine;
 mod intent;
 mod join;
 mod journal;
+mod once;
 mod options;
 mod purse;
 pub mod replace;
@@ -55,5 +56,6 @@ pub use journal::{
 pub use options::{Finality, Options};
 pub use purse::{Limit, Purse, Spend};
 pub use sequencer::Sequence;
-pub use source::{admit_bundle, of_bundle, refuse_on_its_way};
+pub(in crate::chain) use source::of_call;
+pub use source::{admit_bundle, of_bundle};
 pub use state::{Block, By, End, Inclusion, Phase, Reason, State};

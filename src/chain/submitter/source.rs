@@ -3,12 +3,12 @@
 use super::{Intent, Kind, Look, Test};
 use crate::{
     chain::{
-        ChainError, Node, Outbox,
+        ChainError, Node,
         bindings::IProofRegistry::{self, Assurance},
         plan::check_size,
         release, submission,
     },
-    proof::{Bundle, Context},
+    proof::{Bundle, Context, Statement},
 };
 use alloy::{
     primitives::{Address, U256},
@@ -25,12 +25,17 @@ const ASSURANCE: u16 = 2;
 /// [`ChainError::WrongContext`] when it is not made for this chain and account, or its statements do not go together.
 pub fn of_bundle(bundle: &Bundle, chain_id: u64, account: Address) -> Result<Intent, ChainError> {
     let call = submission::Submitter { chain_id, account }.bundle(bundle)?;
-    let (id, kind) = match (call.batch_id, &call.ids[..]) {
-        (Some(id), _) => (id, Kind::ProofBatch),
-        (None, [id]) => (*id, Kind::Proof),
-        (None, _) => return Err(ChainError::WrongContext("it has no statement".into())),
+    Ok(of_call(&call, bundle.statements()))
+}
+
+/// The submission of some statements, by their call.
+pub(in crate::chain) fn of_call(call: &submission::Call, statements: &[Statement]) -> Intent {
+    // A call of one statement has its id.
+    let (id, kind) = match call.batch_id {
+        Some(id) => (id, Kind::ProofBatch),
+        None => (call.ids.first().copied().unwrap_or_default(), Kind::Proof),
     };
-    let deadlines = bundle.statements().iter().filter_map(|statement| match &statement.context {
+    let deadlines = statements.iter().filter_map(|statement| match &statement.context {
         Context::Chain { assignment, .. } => Some(assignment.deadline),
         Context::Offchain {} => None,
     });
@@ -40,13 +45,13 @@ pub fn of_bundle(bundle: &Bundle, chain_id: u64, account: Address) -> Result<Int
         word: ASSURANCE,
         test: Test::Equals(U256::from(Assurance::Verified as u8)),
     };
-    Ok(Intent {
-        model_id: Some(bundle.model_id()),
+    Intent {
+        model_id: statements.first().map(|statement| statement.model_id),
         deadline: deadlines.min(),
         records: u32::try_from(call.ids.len()).unwrap_or(u32::MAX),
         done: call.ids.iter().copied().map(look).collect(),
-        ..Intent::new(id, kind, call.what, call.registry, call.data)
-    })
+        ..Intent::new(id, kind, call.what, call.registry, call.data.clone())
+    }
 }
 
 /// [`of_bundle`], when the registry's code is this release's and the model may be claimed on this chain. Whether the registry
@@ -62,26 +67,11 @@ pub async fn admit_bundle(node: &Node, bundle: &Bundle, account: Address) -> Res
     Ok(intent)
 }
 
-/// Refuses a bundle that another command of this machine has sent and whose transaction may still be mined: the submitter would
-/// send a second one with another nonce.
-///
-/// # Errors
-/// [`ChainError::OnItsWay`]; [`ChainError::Outbox`]; others of the node.
-pub async fn refuse_on_its_way(node: &Node, outbox: &Outbox, bundle: &Bundle) -> Result<(), ChainError> {
-    for signed in outbox.sent(bundle)? {
-        // Whoever has a receipt is over, and so is a nonce that is used.
-        if node.nonce(signed.from, false).await? <= signed.nonce {
-            return Err(ChainError::OnItsWay { hash: signed.hash, nonce: signed.nonce });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::proof::{
-        Assignment, Statement,
+        Assignment,
         bundle::tests::{numbered, numbered_batch},
         identity::batch_id,
     };

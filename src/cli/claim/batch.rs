@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (registry, outbox) = (args.place.registry()?, Outbox::from_env()?);
     let runtime = session.runtime()?;
     runtime.block_on(async {
-        let client = args.place.account.client(session).await?;
+        let client = args.place.client(session).await?;
         let claims = Claims::open(&client, &outbox, registry).await?;
         let batch = args.batch(model_id, leaves, &claims, &client, &outbox).await?;
         let json = batch.to_json();

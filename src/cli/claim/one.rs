@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, price: Price, session: &Session) -> anyhow::Resul
     }
     let (registry, outbox) = (args.place.registry()?, Outbox::from_env()?);
     let runtime = session.runtime()?;
-    let client = runtime.block_on(args.place.account.client(session))?;
+    let client = runtime.block_on(args.place.client(session))?;
     let claims = runtime.block_on(Claims::open(&client, &outbox, registry))?;
     let now = runtime.block_on(client.node().latest_timestamp())?;
     let making = Making { args, price, claims: &claims, client: &client, outbox: &outbox, session, now };

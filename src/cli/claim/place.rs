@@ -2,7 +2,8 @@
 
 use crate::cli::{
     Failure,
-    account::{self, AccountArgs},
+    account::{self, AccountArgs, DepthArgs},
+    context::Session,
     index::time,
 };
 use alloy::primitives::{Address, B256};
@@ -14,7 +15,7 @@ use std::{
 };
 use zkinfer::{
     chain::{
-        Node as ChainNode, Outbox,
+        Client, Node as ChainNode, Outbox,
         claims::{ClaimBatch, ClaimRegistry, Done},
         deployment::DeploymentFile,
     },
@@ -36,11 +37,19 @@ pub(crate) struct PlaceArgs {
 
     #[command(flatten)]
     pub(crate) account: AccountArgs,
+
+    #[command(flatten)]
+    depth: DepthArgs,
 }
 
 impl PlaceArgs {
     pub(crate) fn registry(&self) -> Result<Address, Failure> {
         self.account.place("--claim-registry", self.claim_registry, CONTRACT)
+    }
+
+    /// Connects for acts on the registry.
+    pub(crate) async fn client(&self, session: &Session) -> Result<Client, Failure> {
+        Ok(self.account.client(session).await?.with_depth(self.depth.depth()))
     }
 
     pub(crate) fn first_block(&self) -> Result<u64, Failure> {

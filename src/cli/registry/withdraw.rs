@@ -25,7 +25,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let (address, outbox) = (args.place.registry()?, Outbox::from_env()?);
     session.runtime()?.block_on(async {
-        let client = args.place.account.client(session).await?;
+        let client = args.place.client(session).await?;
         let claims = Claims::open(&client, &outbox, address).await?;
         let account = args.account.unwrap_or_else(|| client.address());
         let credit = claims.registry().credit(account).await?;

@@ -5,9 +5,9 @@ use serde_json::json;
 use std::path::PathBuf;
 use zkinfer::{
     chain::{
-        ChainError, Node, Outbox,
+        ChainError, Node,
         money::parse_amount,
-        submitter::{Added, Intent, Journal, Owner, Phase, admit_bundle, connect, refuse_on_its_way},
+        submitter::{Added, Intent, Journal, Owner, Phase, admit_bundle, connect},
     },
     proof::{Bundle, Context},
 };
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         for (bundle, intent) in intents {
             let Context::Chain { assignment, .. } = bundle.statement().context else { continue };
             let owner = Owner::of(&chain, assignment.submitter).await?;
-            let path = place::path(args.journal.as_deref(), owner.chain_id, owner.account)?;
+            let path = place::path(args.journal.as_deref(), &owner)?;
             let journal = Journal::open(&path, &owner)?;
             let phase = match journal.add(&intent, place::now())? {
                 Added::New => None,
@@ -87,6 +87,5 @@ async fn admit(bundle: &Bundle, node: &Node, max_cost: Option<U256>) -> Result<I
         return Err(ChainError::WrongContext(reason).into());
     };
     let intent = admit_bundle(node, bundle, assignment.submitter).await?;
-    refuse_on_its_way(node, &Outbox::from_env()?, bundle).await?;
     Ok(Intent { max_cost, ..intent })
 }

@@ -13,8 +13,8 @@ use std::{
 use zkinfer::{
     FailureClass,
     chain::{
-        Node, Outbox,
-        submitter::{Added, Journal, admit_bundle, refuse_on_its_way},
+        Node,
+        submitter::{Added, Journal, admit_bundle},
     },
     proof::Bundle,
 };
@@ -78,7 +78,6 @@ impl Inbox<'_> {
     async fn take_one(&self, path: &Path, now: u64) -> Result<String, Failure> {
         let bundle = read(path)?;
         let intent = admit_bundle(&self.node, &bundle, self.account).await?;
-        refuse_on_its_way(&self.node, &Outbox::from_env()?, &bundle).await?;
         Ok(match self.journal.add(&intent, now)? {
             Added::New => format!("added as {}", intent.id),
             Added::Known(row) => format!("{} was there, and is {}", intent.id, row.phase()),

@@ -1,13 +1,15 @@
 //! Which journal.
 
 use crate::cli::Failure;
-use alloy::primitives::Address;
 use std::{
     fs,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
-use zkinfer::chain::{outbox::state_dir, submitter::Journal};
+use zkinfer::chain::{
+    outbox::state_dir,
+    submitter::{Journal, Owner},
+};
 
 /// A journal that is there.
 #[derive(Debug, clap::Args)]
@@ -28,10 +30,10 @@ impl JournalArgs {
 }
 
 /// The journal of an account: the one that was given, or its place in the state directory.
-pub(super) fn path(given: Option<&Path>, chain_id: u64, account: Address) -> Result<PathBuf, Failure> {
+pub(super) fn path(given: Option<&Path>, owner: &Owner) -> Result<PathBuf, Failure> {
     match given {
         Some(path) => Ok(path.to_owned()),
-        None => Ok(Journal::path_in(&state_dir()?, chain_id, account)),
+        None => Ok(Journal::path_of(&state_dir()?, owner)),
     }
 }
 

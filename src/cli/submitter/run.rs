@@ -124,7 +124,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Outcome, Failure> {
         if let Some(policy) = &policy {
             governed::admit(policy, &owner)?;
         }
-        let path = place::path(args.journal.as_deref(), chain_id, account.address())?;
+        let path = place::path(args.journal.as_deref(), &owner)?;
         let held = Journal::open(&path, &owner)?.hold(&owner)?;
         let options = governed::options(policy.as_ref(), args.options(chain_id));
         let mut engine = Engine::new(chain.clone(), held, account, options);

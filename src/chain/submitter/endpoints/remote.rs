@@ -81,6 +81,13 @@ pub async fn connect(
 }
 
 impl Remote {
+    /// A node that is connected to already.
+    pub(in crate::chain) fn of(node: &Node) -> Self {
+        let name: Arc<str> = node.endpoint().into();
+        let connected = Arc::new(OnceCell::new_with(Some(node.clone())));
+        Self { endpoint: name.clone(), name, chain_id: node.chain_id(), node: connected }
+    }
+
     async fn node(&self) -> Result<&Node, ChainError> {
         let connect = || async {
             let node = Node::connect_hastily(&self.endpoint).await?;

@@ -5,7 +5,7 @@ use crate::chain::{
     ChainError,
     fees::offer,
     fork::Fork,
-    submitter::{Attempt, Chain, Intent, Kind, Purpose, Spend, join::join, state::By},
+    submitter::{Attempt, Chain, Intent, Kind, Purpose, Row, Spend, join::join, state::By},
 };
 use alloy::primitives::U256;
 
@@ -60,9 +60,7 @@ impl<C: Chain> Engine<C> {
     /// The intents that are next: what is urgent, then what was added first.
     async fn choose(&mut self, room: usize, view: &View) -> Result<Vec<(i64, Intent)>, StepError> {
         let is_due = |seq: &i64| self.patience.get(seq).is_none_or(|patience| patience.until <= view.now);
-        // What is only there to let others be mined belongs to what was begun.
-        let may_begin = |kind| !view.is_draining || kind == Kind::Filler;
-        let planned = self.rows.values().filter(|row| row.phase() == Phase::Planned && may_begin(row.kind));
+        let planned = self.rows.values().filter(|row| row.phase() == Phase::Planned && self.may_begin(row, view));
         let mut due: Vec<_> = planned.filter(|row| is_due(&row.seq)).map(|row| (!row.is_urgent, row.seq)).collect();
         due.sort_unstable();
         let mut chosen = Vec::new();
@@ -85,6 +83,12 @@ impl<C: Chain> Engine<C> {
             }
         }
         Ok(chosen)
+    }
+
+    /// Whether something planned may be begun. What is only there to let others be mined belongs to what was.
+    pub(super) fn may_begin(&self, row: &Row, view: &View) -> bool {
+        let is_wanted = !view.is_draining && self.only.is_none_or(|only| only == row.id);
+        is_wanted || row.kind == Kind::Filler
     }
 
     /// Everything that is asked before money is spent.

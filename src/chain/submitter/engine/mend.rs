@@ -307,7 +307,7 @@ impl<C: Chain> Engine<C> {
         let is_old = u128::from(view.now.saturating_sub(since)) >= self.options.resend_after.as_millis();
         let mut planned = self.rows.values().filter(|row| row.phase() == Phase::Planned);
         // One transfer is enough, and what is planned is as good, unless it is not begun any more.
-        if !is_old || planned.any(|row| row.kind == Kind::Filler || !view.is_draining) {
+        if !is_old || planned.any(|row| self.may_begin(row, view)) {
             return Ok(());
         }
         let owner = [self.chain.chain_id().to_be_bytes().as_slice(), self.address().as_slice()].concat();

@@ -27,7 +27,7 @@ use super::{
     Attempt, Chain, Change, Event, Head, Held, Options, Purse, Row, Wish,
     state::{Block, End, Phase, Reason, State},
 };
-use crate::chain::Account;
+use crate::chain::{Account, operator::Operator};
 use alloy::primitives::{Address, B256};
 use look::View;
 use std::{
@@ -44,6 +44,9 @@ pub struct Engine<C> {
     options: Options,
     purse: Arc<dyn Purse>,
     probe: Arc<dyn Probe>,
+    operator: Arc<dyn Operator>,
+    /// The one intent that may be begun; `None`: all of them.
+    only: Option<B256>,
     /// What has not ended, by its number in the journal.
     rows: BTreeMap<i64, Row>,
     numbers: HashMap<B256, i64>,
@@ -91,6 +94,8 @@ impl<C: Chain> Engine<C> {
             options,
             purse: Arc::new(()),
             probe: Arc::new(()),
+            operator: Arc::new(()),
+            only: None,
             rows: BTreeMap::new(),
             numbers: HashMap::new(),
             attempts: BTreeMap::new(),
@@ -107,6 +112,21 @@ impl<C: Chain> Engine<C> {
     #[must_use]
     pub fn with_purse(mut self, purse: Arc<dyn Purse>) -> Self {
         self.purse = purse;
+        self
+    }
+
+    /// Tells somebody of every transaction between its being kept and its being handed over, who may stop it there.
+    #[must_use]
+    pub fn with_operator(mut self, operator: Arc<dyn Operator>) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Begins nothing but this intent, and what nonces before it need. What was signed for others is looked after all the same: it
+    /// may be what this one waits for.
+    #[must_use]
+    pub const fn only(mut self, intent: B256) -> Self {
+        self.only = Some(intent);
         self
     }
 

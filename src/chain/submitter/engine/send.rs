@@ -2,11 +2,16 @@
 
 use super::{Alarm, Change, End, Engine, Event, Phase, Point, Reason, Step, StepError, View};
 use crate::chain::{
-    Fees,
+    ChainError, Fees,
     plan::{check_size, unsigned},
     submitter::{Attempt, Call, Chain, Intent, Purpose, Reply, Spend},
 };
-use alloy::{eips::Encodable2718, network::TransactionBuilder, primitives::U256, rpc::types::TransactionRequest};
+use alloy::{
+    eips::Encodable2718,
+    network::TransactionBuilder,
+    primitives::{B256, U256},
+    rpc::types::TransactionRequest,
+};
 
 /// A transaction before it is signed.
 #[derive(Clone, Debug)]
@@ -88,9 +93,23 @@ impl<C: Chain> Engine<C> {
         }
         self.reached(Point::Signed)?;
         let seqs: Vec<i64> = attempts.iter().filter_map(|attempt| self.numbers.get(&attempt.intent).copied()).collect();
+        let hashes: Vec<B256> = attempts.iter().map(|attempt| attempt.hash).collect();
         self.record(attempts.into_iter().map(Change::signed).collect(), view.now, step)?;
         self.reached(Point::Kept)?;
+        self.tell(&seqs, &hashes)?;
         self.hand_over(&seqs, view, step).await
+    }
+
+    /// Tells the operator what is about to be handed over. Whoever stops it here finds it in the journal.
+    fn tell(&self, seqs: &[i64], hashes: &[B256]) -> Result<(), StepError> {
+        for (seq, hash) in seqs.iter().zip(hashes) {
+            let what = self.intent(&self.rows[seq])?.what;
+            self.operator.sending(&what, *hash);
+            if self.operator.is_interrupted() {
+                return Err(ChainError::Interrupted(what).into());
+            }
+        }
+        Ok(())
     }
 
     /// Hands the newest transactions of some intents over. They were tried out.

@@ -263,6 +263,58 @@ async fn paused_nothing_is_signed_and_drained_nothing_is_begun() {
     assert!(world.hashes(3).is_empty());
 }
 
+/// A command that waits for one thing begins nothing else, and looks after what was signed before it.
+#[tokio::test]
+async fn only_what_is_asked_for_is_begun_and_what_was_signed_is_looked_after() {
+    let mut world = World::new();
+    world.add(&[intent(1)]);
+    world.step().await;
+    assert_eq!(world.hashes(1).len(), 1);
+    world.add(&[intent(2), intent(3)]);
+    world.start();
+    world.engine = world.engine.take().map(|engine| engine.only(intent(3).id));
+    world.run(8).await;
+    world.check_done([1, 3]);
+    assert!(world.hashes(2).is_empty() && world.row(2).phase() == Phase::Planned);
+    assert_eq!(world.row(3).nonce, Some(1), "nobody takes a nonce for what is not begun");
+    // Whoever runs without that limit goes on with the rest.
+    world.start();
+    world.run(8).await;
+    world.check_done([2]);
+}
+
+/// Hears of what is signed, and stops when it does.
+#[derive(Debug, Default)]
+struct Stopper(Mutex<Vec<B256>>);
+
+impl Operator for Stopper {
+    fn sending(&self, _: &str, hash: B256) {
+        self.0.lock().unwrap().push(hash);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        !self.0.lock().unwrap().is_empty()
+    }
+}
+
+#[tokio::test]
+async fn whoever_hears_of_a_transaction_may_stop_it_before_it_leaves_and_it_is_kept() {
+    let mut world = World::new();
+    let stopper = Arc::new(Stopper::default());
+    world.engine = world.engine.take().map(|engine| engine.with_operator(stopper.clone()));
+    world.add(&[intent(1)]);
+    let error = world.try_step().await.unwrap_err();
+    assert!(matches!(error, StepError::Chain(crate::chain::ChainError::Interrupted(_))), "{error}");
+    assert_eq!(world.sim.broadcasts(), 0);
+    assert_eq!((world.hashes(1), world.row(1).phase()), (stopper.0.lock().unwrap().clone(), Phase::Signed));
+    // The next process hands the same bytes over.
+    world.start();
+    world.step().await;
+    world.run(8).await;
+    world.check_done([1]);
+    assert_eq!(world.hashes(1), *stopper.0.lock().unwrap());
+}
+
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_and_does_nothing() {
     let mut world = World::new();

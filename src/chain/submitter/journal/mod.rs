@@ -17,7 +17,7 @@ pub use read::{Controls, Counts, Wish};
 pub use rows::{Attempt, Change, Event, Logged, Purpose, Row};
 pub use write::{Added, Held};
 
-use crate::chain::{ChainError, submitter::Chain};
+use crate::chain::{ChainError, guard, submitter::Chain};
 use alloy::primitives::{Address, B256};
 use rusqlite::{Connection, Params};
 use serde::{Serialize, de::DeserializeOwned};
@@ -66,10 +66,22 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The file for an account on a chain, below a state directory.
+    /// The file for an account on a chain that is not made anew, below a state directory: see [`Journal::path_of`].
     #[must_use]
     pub fn path_in(state: &Path, chain_id: u64, account: Address) -> PathBuf {
         state.join("submitter").join(format!("{chain_id}-{account}.sqlite"))
+    }
+
+    /// The file for an owner, below a state directory. Development chains share their ids, and are made anew every day: each has a
+    /// file of its own.
+    #[must_use]
+    pub fn path_of(state: &Path, owner: &Owner) -> PathBuf {
+        let path = Self::path_in(state, owner.chain_id, owner.account);
+        if !guard::is_dev_chain(owner.chain_id) {
+            return path;
+        }
+        let genesis = alloy::hex::encode(&owner.genesis[..6]);
+        path.with_file_name(format!("{}-{}-{genesis}.sqlite", owner.chain_id, owner.account))
     }
 
     /// Opens the journal of an owner, or makes it with the directories above it.

@@ -192,13 +192,12 @@ fn one_process_sends_and_others_add_and_leave_wishes() {
     first.record(&[Change::of(intent(1).id, Event::Revived)], 3).unwrap();
     assert_eq!(first.row(intent(1).id).unwrap().unwrap().state, State::Planned);
 
-    let state = path.parent().unwrap().parent().unwrap();
-    assert!(Journal::is_in_use(state, OWNER.chain_id, OWNER.account));
-    assert!(!Journal::is_in_use(state, 1, OWNER.account));
+    assert!(Journal::is_in_use(&path));
+    assert!(!Journal::is_in_use(&path.with_file_name("other.sqlite")));
     let error = second.hold(&OWNER).unwrap_err();
     assert!(matches!(error, JournalError::InUse { .. }), "{error}");
     drop(first);
-    assert!(!Journal::is_in_use(state, OWNER.chain_id, OWNER.account));
+    assert!(!Journal::is_in_use(&path));
     held(&path).check().unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Attempt, Change, Event, Journal, JournalError, Owner, Row, Wish, decode, encode};
 use crate::chain::submitter::{Intent, state::Block};
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
 use std::{
     fs::{File, TryLockError},
@@ -103,12 +103,11 @@ impl Journal {
         if said == "ok" { Ok(held) } else { Err(JournalError::damaged(&held.path, &said)) }
     }
 
-    /// Whether a process sends with the journal of this account now.
+    /// Whether a process sends with the journal at this place now.
     #[must_use]
-    pub fn is_in_use(state: &Path, chain_id: u64, account: Address) -> bool {
-        let path = Self::path_in(state, chain_id, account).with_extension("lock");
+    pub fn is_in_use(path: &Path) -> bool {
         // Where there is no file, or it cannot be opened, nobody is known to.
-        let Ok(lock) = File::open(path) else { return false };
+        let Ok(lock) = File::open(path.with_extension("lock")) else { return false };
         matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
