@@ -16,7 +16,7 @@ SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters scenarios
+.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters scenarios goals
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,11 @@ suite: ## Read and execute ONNX's own test suite, and compare with docs/operator
 	$(CARGO) build --locked --workspace --example suite_read
 	@tools/preflight python
 	python3 -B tools/suite/run.py $(SUITE_FLAGS)
+
+# GOALS_FLAGS picks rows, `--only lenet`, or adds EZKL: `--backend native --backend ezkl-default`.
+GOALS_FLAGS ?= --backend native --runs 5
+goals: build ## Measure every model that this project has goals for: must, push and what is reached
+	$(ZKINFER) bench --models goals $(GOALS_FLAGS)
 
 # Virtual environments of their own, in the cache directory; PyTorch's is large. EXPORTERS names some of: torch keras sklearn.
 exporters: build ## Export models with PyTorch, Keras and scikit-learn, prove them and verify the proofs (docs/models.md)

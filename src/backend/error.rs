@@ -98,6 +98,18 @@ pub enum BackendError {
         /// The resident set that was measured.
         measured_kb: u64,
     },
+    /// A proof would take more memory than there is: nothing was begun.
+    #[error(
+        "{backend} is expected to take {needed_mb} MB of memory for a proof of this model, and {available_mb} MB are free"
+    )]
+    Memory {
+        /// Which backend.
+        backend: &'static str,
+        /// What is predicted.
+        needed_mb: u64,
+        /// What the system, or a limit that was set, leaves.
+        available_mb: u64,
+    },
     /// Every worker is at work, and as many requests wait as may.
     #[error("{backend} is busy: {waiting} requests wait already. Try again later, or allow more workers")]
     Busy {
@@ -149,6 +161,7 @@ impl BackendError {
             | Self::Worker { .. }
             | Self::TimedOut { .. }
             | Self::MemoryLimit { .. }
+            | Self::Memory { .. }
             | Self::Busy { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }

@@ -185,6 +185,7 @@ fn help(model: &Model) -> Option<String> {
 fn only_native(args: &ModelArgs) -> Result<Option<&'static str>, Failure> {
     Ok(match args.srs.as_deref().map(context::named_srs) {
         _ if !args.hide.is_empty() => Some("--hide"),
+        _ if args.precise => Some("--precise"),
         Some(NamedSrs::File(path)) if path.extension().is_none_or(|end| end != "srs") => Some("this file of --srs"),
         Some(NamedSrs::Id(id)) if SrsStore::new(&Cache::from_env()?).about(id).is_err() => Some("this id of --srs"),
         _ => None,

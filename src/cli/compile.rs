@@ -2,6 +2,7 @@ use super::{ModelArgs, Outcome, choice, context, context::Session, explain, repo
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
+    model::{Model, network::Sketch},
     proof::identity::schema_hash,
 };
 
@@ -9,6 +10,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   zkinfer compile --model mlp.onnx --calibration samples.json
   zkinfer compile --model cnn.onnx --calibration samples.json --explain
+  zkinfer compile --model resnet50.onnx --predict
   zkinfer compile --backend ezkl --model model.onnx --json
   zkinfer compile --backend ezkl --model model.onnx --optimize gas --calibration samples.json
   zkinfer compile --backend ezkl --model model.onnx --batch 16 --srs kzg17.srs
@@ -24,10 +26,17 @@ pub(crate) struct Args {
     /// Also show the tensors of a native network: what their integers mean, what quantization costs, and what takes most rows
     #[arg(long)]
     explain: bool,
+
+    /// Make nothing: say from the shapes alone what a native proof would take, of models that are too large to be proven, too
+    #[arg(long, conflicts_with_all = ["explain", "hide", "srs", "calibration", "batch", "optimize"])]
+    predict: bool,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let model = context::model(&args.model)?;
+    if args.predict {
+        return predict(&model, session);
+    }
     let _runtime = session.runtime()?;
     let chosen = choice::prepare(&args.model, &model, session)?;
     let prepared = &chosen.prepared;
@@ -37,7 +46,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     object["model_code_bytes"] = json!(prepared.verifier.as_ref().map(|code| code.runtime_code.len()));
     let explained = explain::report_of(&prepared.artifacts).filter(|_| args.explain);
     if let Some(report) = &explained {
-        object["explain"] = explain::object(report);
+        let identity = prepared.artifacts.identity();
+        object["explain"] = explain::object(report, &identity.details, identity.parameters);
     }
     let word = if prepared.built { "Built" } else { "Found" };
     let mut text = format!(
@@ -48,11 +58,21 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     );
     if args.explain {
         text += &match &explained {
-            Some(report) => explain::text(report, &prepared.artifacts.identity().details),
+            Some(report) => {
+                let identity = prepared.artifacts.identity();
+                explain::text(report, &identity.details, identity.parameters)
+            }
             None => "Nothing more to explain: these are no artifacts of a native network, or others made them\n".into(),
         };
     }
     report::result(session, &object, &text);
+    Ok(Outcome::True)
+}
+
+fn predict(model: &Model, session: &Session) -> Result<Outcome, Failure> {
+    let sketch =
+        Sketch::new(model).map_err(|error| Failure::Input(format!("native cannot prove this model: {error}")))?;
+    report::result(session, &json!({ "predict": sketch }), &explain::sketched(&sketch));
     Ok(Outcome::True)
 }
 

@@ -123,12 +123,16 @@ pub(crate) fn integration_for(
     if backend != Backend::Native && !args.hide.is_empty() {
         return Err(Failure::Input("only the native backend takes --hide".into()));
     }
+    if backend != Backend::Native && args.precise {
+        return Err(Failure::Input("only the native backend takes --precise".into()));
+    }
     let cache = Cache::from_env()?;
     let backend: Arc<dyn ProvingBackend> = match (backend, samples) {
         (Backend::Native, samples) => {
             let hidden = |side| args.hide.contains(&side);
             let hidden = Committed { inputs: hidden(Side::Inputs), outputs: hidden(Side::Outputs) };
-            Arc::new(native_with(args.srs.as_deref(), samples)?.with_hidden(hidden))
+            let backend = native_with(args.srs.as_deref(), samples)?.with_hidden(hidden);
+            Arc::new(if args.precise { backend.precise() } else { backend })
         }
         (Backend::Ezkl, samples) => Arc::new(EzklBackend::with_options(&cache, ezkl_options(args, samples, &cache)?)?),
         (Backend::Mock, None) => Arc::new(MockBackend::default()),

@@ -1,14 +1,14 @@
-//! `compile --explain`: the tensors of a native network, what their integers mean, and what they cost.
+//! `compile --explain` and `--predict`: the tensors of a native network, what their integers mean, and what they cost.
 
 use super::report;
 use serde_json::Value;
-use zkinfer::{backend::Artifacts, model::network::Report};
+use zkinfer::{
+    backend::Artifacts,
+    model::network::{Prediction, Report, Sketch, TensorCost, rows},
+};
 
-/// The rows that a tensor takes in a proof: every axis but the first is padded to a power of two.
-fn rows(dims: &[u32]) -> u64 {
-    let (first, rest) = dims.split_first().unwrap_or((&1, &[]));
-    u64::from(*first) * rest.iter().map(|d| u64::from(d.next_power_of_two())).product::<u64>()
-}
+/// Tensors that a prediction lists: those with most rows.
+const LISTED: usize = 12;
 
 /// What whoever made the artifacts knows of how they were quantized.
 pub(crate) fn report_of(artifacts: &Artifacts) -> Option<Report> {
@@ -16,9 +16,16 @@ pub(crate) fn report_of(artifacts: &Artifacts) -> Option<Report> {
     serde_json::from_value(figures.get("network")?.clone()).ok()
 }
 
-/// The same as JSON: the report, with the rows of every tensor.
-pub(crate) fn object(report: &Report) -> Value {
+/// What one proof is expected to take, by the sizes in a manifest.
+fn prediction(details: &Value, parameters: u64) -> Option<Prediction> {
+    let network = &details["network"];
+    Some(Prediction::of(network["rows"].as_u64()?, network["byte_columns"].as_u64()?, parameters))
+}
+
+/// The same as JSON: the report, with the rows of every tensor and what a proof is expected to take.
+pub(crate) fn object(report: &Report, details: &Value, parameters: u64) -> Value {
     let mut object = serde_json::json!(report);
+    object["prediction"] = serde_json::json!(prediction(details, parameters));
     for (at, tensor) in report.tensors.iter().enumerate() {
         object["tensors"][at]["rows"] = rows(&tensor.dims).into();
     }
@@ -26,7 +33,7 @@ pub(crate) fn object(report: &Report) -> Value {
 }
 
 /// A table of the tensors, and sentences about what costs most.
-pub(crate) fn text(report: &Report, details: &Value) -> String {
+pub(crate) fn text(report: &Report, details: &Value, parameters: u64) -> String {
     let last = report.tensors.len().saturating_sub(1);
     let all: u64 = report.tensors.iter().take(last).map(|tensor| rows(&tensor.dims)).sum();
     let line = |(at, tensor): (usize, &zkinfer::model::network::TensorReport)| {
@@ -60,6 +67,40 @@ pub(crate) fn text(report: &Report, details: &Value) -> String {
             network["rows"], network["byte_columns"], greatest.node, greatest.operator
         );
     }
+    if let Some(prediction) = prediction(details, parameters) {
+        text += &format!("A proof is expected to take {}\n", expected(prediction));
+    }
+    text
+}
+
+/// In words.
+fn expected(prediction: Prediction) -> String {
+    let Prediction { prove_ms, peak_mb } = prediction;
+    let time = if prove_ms < 10_000.0 { format!("{prove_ms:.0} ms") } else { format!("{:.0} s", prove_ms / 1e3) };
+    let memory = if peak_mb < 10_000.0 { format!("{peak_mb:.0} MB") } else { format!("{:.1} GB", peak_mb / 1e3) };
+    format!("{time} and {memory} on two cores")
+}
+
+/// What is known of a model before it is quantized.
+pub(crate) fn sketched(sketch: &Sketch) -> String {
+    let mut greatest: Vec<&TensorCost> = sketch.tensors.iter().collect();
+    greatest.sort_by_key(|tensor| std::cmp::Reverse(tensor.rows));
+    let line = |tensor: &&TensorCost| {
+        let TensorCost { node, operator, dims, rows } = tensor;
+        (format!("{node} ({operator})"), format!("{dims:?}, {rows} rows"))
+    };
+    let mut text = report::rows(&greatest.iter().take(LISTED).map(line).collect::<Vec<_>>());
+    text += &format!(
+        "{} tensors take {} rows of {} byte columns, and {} weights\nA proof is expected to take {}\n",
+        sketch.tensors.len(),
+        sketch.rows,
+        sketch.columns,
+        sketch.weights,
+        expected(sketch.prediction)
+    );
+    for limit in &sketch.limits {
+        text += &format!("It is not proven by this release: {limit}\n");
+    }
     text
 }
 
@@ -69,21 +110,18 @@ mod tests {
     use zkinfer::model::network::TensorReport;
 
     #[test]
-    fn rows_are_padded_but_for_the_first_axis() {
-        assert_eq!(rows(&[5]), 5);
-        assert_eq!(rows(&[3, 5, 6]), 3 * 8 * 8);
-    }
-
-    #[test]
     fn the_greatest_and_the_worst_are_named() {
         let tensor =
             |node: &str, dims: &[u32]| TensorReport { node: node.into(), dims: dims.into(), ..Default::default() };
         let tensors = vec![tensor("x", &[4]), tensor("conv", &[2, 4, 4]), tensor("out", &[900])];
         let report = Report { tensors, worst: Some(0), ..Report::default() };
         let details = serde_json::json!({ "network": { "rows": 512, "byte_columns": 8 } });
-        let text = text(&report, &details);
+        let text = text(&report, &details, 100);
         assert!(text.contains("node `conv`") && text.contains("32"), "{text}");
         assert!(text.contains("lost at node `x`") && text.contains("512 rows of 8 byte columns"), "{text}");
-        assert_eq!(object(&report)["tensors"][1]["rows"], 32);
+        assert!(text.contains("expected to take") && text.contains("MB on two cores"), "{text}");
+        let object = object(&report, &details, 100);
+        assert_eq!(object["tensors"][1]["rows"], 32);
+        assert!(object["prediction"]["prove_ms"].as_f64().unwrap() > 1.0);
     }
 }

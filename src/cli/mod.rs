@@ -185,6 +185,11 @@ struct ModelArgs {
     #[arg(long, value_enum, value_name = "SIDE")]
     hide: Vec<Side>,
 
+    /// Native: weights of 16 bits instead of 8 for perceptrons, as general networks have them: answers closer to the float model,
+    /// and somewhat slower proofs. It is another model, with another id.
+    #[arg(long)]
+    precise: bool,
+
     /// EZKL: inferences in one circuit, hence in one proof, which `prove` and `batch --one-proof` fill. Another number is another model,
     /// with another id [default: 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]

@@ -14,6 +14,7 @@ mod features;
 mod plan;
 mod ranges;
 
+pub(in crate::model) use features::{MAX_FEATURES, units};
 pub use features::{features_axis, groups};
 pub(in crate::model) use plan::power_of_two_from;
 pub use ranges::Calibration;

@@ -1,4 +1,8 @@
-//! ONNX files of multi-layer perceptrons, written from weights: for benchmarks and tests.
+//! ONNX files of models with seeded random weights: for benchmarks and tests.
+
+mod networks;
+
+pub use networks::{boosted_trees, cnn32, lenet5};
 
 use super::{
     mlp::{Dense, Hidden, Mlp},

@@ -13,7 +13,11 @@ use zkinfer::{
         native::{Committed, ModelOpening, NativeBackend, SrsSource},
     },
     evm::artifacts,
-    model::{Input, Model, network::Report, synthetic::Graph},
+    model::{
+        Input, Model,
+        network::Report,
+        synthetic::{self, Graph},
+    },
     pipeline::{
         EZKLIntegration, Prepared, ProofGenerator, ProofVerifier,
         integration::{CircuitInfo, Contents},
@@ -262,4 +266,39 @@ fn boundary_a_network_is_verified_from_what_is_stored_for_verifiers() {
     }
     let report = ProofVerifier::new(elsewhere.backend(), &retrieved).verify(&bundle, &Control::default()).unwrap();
     assert!(report.verdict().is_valid());
+}
+
+/// What would not fit is refused with both numbers while there are no keys: memory, and powers of tau.
+#[test]
+fn networks_that_do_not_fit_are_refused_before_any_key() {
+    let refused = |model: &Model, backend: NativeBackend| {
+        let (_dir, cache) = fresh_cache();
+        let integration = EZKLIntegration::new(Arc::new(backend), cache);
+        integration.prepare(model, &Control::default()).unwrap_err().to_string()
+    };
+    let error = refused(&cnn(), NativeBackend::new().with_memory_limit(17));
+    assert!(error.contains("MB of memory for a proof of this model, and 17 MB are free"), "{error}");
+    let large = Model::from_onnx(synthetic::boosted_trees(100, 6, 8, 1)).unwrap();
+    let error = refused(&large, NativeBackend::new());
+    assert!(error.contains("131072 powers") && error.contains(".ptau file of power"), "{error}");
+}
+
+/// A perceptron with 16-bit weights is another model, whose answers are closer to the float model's.
+#[test]
+fn a_precise_perceptron_is_a_network() {
+    let model = Model::from_onnx(synthetic::to_onnx(&synthetic::random_mlp(&[8, 16, 3], 5).unwrap())).unwrap();
+    let input = Input::new(vec![vec![0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.5, 0.3]]).unwrap();
+    let answer = |world: &World| {
+        let bundle = world.prove(&input, Context::Offchain {});
+        assert_eq!(verdict(world, &bundle), Verdict::Valid);
+        world.real(&bundle).pop().unwrap()
+    };
+    let (coarse, fine) = (World::of(&model, NativeBackend::new()), World::of(&model, NativeBackend::new().precise()));
+    assert!(fine.prepared.artifacts.identity().details["network"].is_object());
+    assert!(coarse.prepared.artifacts.identity().details["network"].is_null());
+    let float = model.run(&input).unwrap().concat();
+    let error =
+        |answer: Vec<f64>| answer.iter().zip(&float).map(|(a, b)| (a - f64::from(*b)).abs()).fold(0.0, f64::max);
+    let (coarse, fine) = (error(answer(&coarse)), error(answer(&fine)));
+    assert!(fine < 0.002 && fine < coarse, "{fine} with 16 bits, {coarse} with 8");
 }

@@ -57,6 +57,13 @@ def prove(program, backend, result, folder):
     return problem and problem.replace(f"{folder}/", "")
 
 
+def predict(program, result):
+    """What a native proof would take, as `compile --predict` says it; or why that is not known."""
+    command = [program, "compile", "--json", "--predict", "--model", result["answer"]["canonical"]]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+    return json.loads(done.stdout)["predict"] if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no word"])[-1]
+
+
 def run(command):
     """What the program says where it fails, or `None`. It is stopped with every process that it started."""
     process = subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)

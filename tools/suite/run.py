@@ -6,6 +6,7 @@
     run.py --native 40          also proves models of 40 operators, and compares with tools/suite/proven.json
     run.py --native all --keep  notes in proven.json what was proven as it goes; with --missing, of operators without a proof
     run.py --write              writes docs/operators.md and known.json
+    run.py --only light --predict   what native proofs of the image networks would take, by their shapes
 """
 
 import argparse
@@ -53,6 +54,8 @@ def main():
         results.append({"case": case, "answer": answer, "operator": case.operator, "level": level, "reason": reason})
         if options.only:
             print(f"{case.family} {case.name}: {level}{': ' + reason if reason else ''}")
+    if options.predict:
+        print(table.predictions([(result, prove.predict(options.program, result)) for result in results if result["level"] != "refused"]))
     proofs = json.loads(PROVEN.read_text())
     lost = []
     for backend in ("native", "ezkl"):
@@ -120,6 +123,7 @@ def arguments():
     add("--tries", type=int, default=4, metavar="N", help="models of an operator that the native backend is tried on (default: %(default)s)")
     add("--missing", action="store_true", help="of those, the operators of which nothing is proven")
     add("--keep", action="store_true", help="write tools/suite/proven.json as proofs are made")
+    add("--predict", action="store_true", help="say what native proofs of the models would take, without making any")
     add("--write", action="store_true", help="write docs/operators.md and tools/suite/known.json")
     add("--reader", default=str(ROOT / "target/debug/examples/suite_read"), metavar="FILE", help="the built example suite_read")
     add("--program", default=str(ROOT / "target/debug/zkinfer"), metavar="FILE", help="the built program")

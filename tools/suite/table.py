@@ -63,6 +63,22 @@ def page(results, proofs):
     return "\n".join(text) + "\n"
 
 
+def predictions(found):
+    """What proofs of models would take, as a table."""
+    text = ["| Model | Weights | Rows | Most of them | Prove | Memory | Why it is not proven |", "| --- | ---: | ---: | --- | ---: | ---: | --- |"]
+    for result, sketch in found:
+        name = result["case"].name
+        if isinstance(sketch, str):
+            text.append(f"| `{name}` | | | | | | {cell(sketch)} |")
+            continue
+        most = max(sketch["tensors"], key=lambda tensor: tensor["rows"])
+        took = sketch["prediction"]
+        row = [f"`{name}`", f"{sketch['weights']:,}", f"{sketch['rows']:,}", f"{most['operator']} {most['dims']}: {most['rows']:,}"]
+        row += [f"{took['prove_ms'] / 1e3:.0f} s", f"{took['peak_mb'] / 1e3:.1f} GB", cell("; ".join(sketch["limits"]))]
+        text.append("| " + " | ".join(row) + " |")
+    return "\n".join(text)
+
+
 def verdict(members, proofs):
     """What became of the models of an operator: one that is proven speaks for it; nothing where none was tried."""
     if not prove.able(members):

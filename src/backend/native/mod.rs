@@ -16,12 +16,14 @@
 mod bound;
 mod calibration;
 mod carried;
+mod details;
 mod files;
 mod imported;
 mod memory;
 mod model_opening;
 mod network;
 mod openings;
+mod perceptron;
 mod schema;
 mod srs;
 mod system;
@@ -39,9 +41,8 @@ use super::{
 };
 use crate::{
     model::{
-        Input, Mlp, Model,
-        network::Report,
-        quantize::{Accuracy, Calibration, InputRange, InputScale, Quantized, groups},
+        Input, Model,
+        quantize::{InputRange, InputScale},
     },
     proof::{
         PublicValues, Schema, Statement, TensorSchema, Verdict,
@@ -51,12 +52,11 @@ use crate::{
     storage::Cache,
 };
 use alloy::primitives::{B256, Bytes};
-use files::{PK, SECRET, VK, WEIGHTS};
-use schema::Interface;
-use serde::{Deserialize, Serialize};
-use srs::{Needs, SrsStore};
+use details::{Details, Figures};
+use files::{PK, VK};
+use perceptron::{quantize, shape_of, weights_of};
+use srs::SrsStore;
 use std::{
-    fs,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -67,12 +67,9 @@ use std::{
 use system::{AnyProver, AnyVerifier, Key, Proven, SecretKey};
 use zeroize::Zeroizing;
 use zkinfer_prover::{
-    CircuitError, KeyError, ModelSecret, ProveError, Prover, ProvingKey, PublicValues as ProverValues, Request,
-    SampleSecrets, Statement as ProverStatement, Verifier,
-    circuit::{Layout, Saturation, Shape, Side, Weights},
-    network::{NetworkVerifyingKey, Program},
-    setup,
-    srs::Srs,
+    CircuitError, KeyError, ProveError, PublicValues as ProverValues, Request, SampleSecrets,
+    Statement as ProverStatement,
+    circuit::{Layout, Shape, Side},
 };
 
 /// Recorded in artifacts; artifacts of another version are refused.
@@ -86,6 +83,8 @@ const ADVICE: &str = "try `--backend ezkl`";
 pub struct NativeBackend {
     calibration: Option<Input>,
     hidden: Committed,
+    precise: bool,
+    memory_limit_mb: Option<u64>,
     srs: SrsStore,
     loaded: Mutex<Option<Loaded>>,
     peak_rss_kb: AtomicU64,
@@ -96,71 +95,6 @@ struct Loaded {
     vk_digest: B256,
     capacity: usize,
     prover: Arc<AnyProver>,
-}
-
-/// `details` in the manifest: the public shape. All of it follows from the verifying key.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Details {
-    /// Of a perceptron, numbers in and neurons of every layer; of a network, numbers in and out.
-    dims: Vec<usize>,
-    /// Of a perceptron, per hidden layer 255 or 65535, if it clips.
-    #[serde(default)]
-    saturation: Option<Vec<u16>>,
-    /// Of a general network alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    network: Option<NetworkDetails>,
-    /// Whether the inputs are committed instead of public.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    hidden_inputs: bool,
-    /// Whether the outputs are.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    hidden_outputs: bool,
-}
-
-/// The public sizes of a general network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct NetworkDetails {
-    /// Rows of one statement.
-    rows: u32,
-    /// Byte columns.
-    byte_columns: u8,
-    /// Function tables.
-    tables: u8,
-}
-
-impl Details {
-    fn of_shape(shape: &Shape) -> Self {
-        let saturation = shape.saturation().map(|bounds| bounds.iter().map(|bound| bound.bound()).collect());
-        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = shape.committed();
-        Self { dims: shape.dims().to_vec(), saturation, network: None, hidden_inputs, hidden_outputs }
-    }
-
-    fn of_program(program: &Program, interface: Interface) -> Self {
-        let parts = program.parts();
-        let Committed { inputs: hidden_inputs, outputs: hidden_outputs } = interface.committed;
-        let network = NetworkDetails { rows: parts.positions, byte_columns: parts.limbs, tables: parts.tables };
-        let dims = vec![interface.inputs, interface.outputs];
-        Self { dims, saturation: None, network: Some(network), hidden_inputs, hidden_outputs }
-    }
-
-    fn of_network(key: &NetworkVerifyingKey, interface: Interface) -> Self {
-        Self::of_program(key.program(), interface)
-    }
-
-    fn read(details: &serde_json::Value) -> Result<Self, BackendError> {
-        Self::deserialize(details).map_err(|error| failed("artifacts", error))
-    }
-}
-
-/// `figures` in the provenance: how the model was quantized.
-#[derive(Debug, Serialize)]
-struct Figures {
-    calibration: Source,
-    /// Against the float model, on the calibration samples.
-    accuracy: Accuracy,
-    /// Of a general network, tensor by tensor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<Report>,
 }
 
 /// The integers that the proof takes in, and what blinds those that the statement hides.
@@ -226,6 +160,19 @@ impl NativeBackend {
         Self { hidden, ..self }
     }
 
+    /// Sets perceptrons up as general networks: with weights of 16 bits instead of 8, so that answers are closer to the float
+    /// model's, and proofs take somewhat longer. It is another model, with another id. Models that are set up stay what they are.
+    #[must_use]
+    pub fn precise(self) -> Self {
+        Self { precise: true, ..self }
+    }
+
+    /// Refuses networks whose proofs are expected to take more memory than this, instead of more than there is.
+    #[must_use]
+    pub fn with_memory_limit(self, mb: u64) -> Self {
+        Self { memory_limit_mb: Some(mb), ..self }
+    }
+
     /// The prover of a model, with its tables, for proofs of at least `samples` statements.
     fn prover(&self, artifacts: &Artifacts, samples: usize) -> Result<Arc<AnyProver>, BackendError> {
         artifacts.expect_backend(BackendName::Native, VERSION)?;
@@ -266,16 +213,6 @@ impl NativeBackend {
     }
 }
 
-impl NativeBackend {
-    /// The perceptron that a model is, if its shape is one of the relation's.
-    fn perceptron(&self, model: &Model) -> Option<Mlp> {
-        let mlp = Mlp::from_model(model).ok()?;
-        let widths = std::iter::once(mlp.inputs()).chain(mlp.layers().map(|layer| layer.outputs)).collect();
-        let shape = Shape::new(widths, None).and_then(|shape| shape.with_committed(self.hidden));
-        shape.is_ok().then_some(mlp)
-    }
-}
-
 impl ProvingBackend for NativeBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
@@ -305,7 +242,8 @@ impl ProvingBackend for NativeBackend {
     fn recipe(&self, _: &Model) -> String {
         let samples = self.calibration.as_ref().map(|input| blake3::hash(&input.to_json()).to_hex().to_string());
         let hidden: String = self.hidden.sides().map(|side| format!("hidden {} ", side_name(side))).collect();
-        let parts = [samples.unwrap_or_default(), self.srs.recipe(), hidden.trim_end().to_owned()];
+        let precise = if self.precise { "precise" } else { "" }.to_owned();
+        let parts = [samples.unwrap_or_default(), self.srs.recipe(), hidden.trim_end().to_owned(), precise];
         parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
@@ -318,23 +256,7 @@ impl ProvingBackend for NativeBackend {
         control.stage("read the layers");
         // Whatever is no perceptron may be a network, and is named as one where it is neither.
         let Some(mlp) = self.perceptron(model) else { return self.compile_network(model, dir, control, &deadline) };
-        schema::expect_one_tensor(model, self.hidden)
-            .map_err(|reason| BackendError::Unsupported { backend: NAME, reason })?;
-        deadline.check("compile")?;
-        control.stage("quantize");
-        let (calibration, source) =
-            calibration::choose(model, self.calibration.as_ref()).map_err(|error| refused(&error))?;
-        let quantized = quantize(model, &mlp, &calibration)?;
-        let float = |x: &[f64]| mlp.run(x);
-        let accuracy = quantized.accuracy(&calibration.samples(mlp.inputs()), float);
-        let weights = weights_of(&quantized, self.hidden).map_err(|error| unsupported(&error))?;
-        files::write_secret(&dir.join(WEIGHTS), &weights.to_bytes())?;
-        let shape = weights.shape();
-        let details = serde_json::to_value(Details::of_shape(shape)).map_err(|error| failed("compile", error))?;
-        let figures = serde_json::to_value(Figures { calibration: source, accuracy, network: None });
-        let figures = figures.map_err(|error| failed("compile", error))?;
-        let schema = schema::schema_of(model, &quantized, self.hidden)?;
-        Ok(Circuit { schema, details, figures })
+        self.compile_perceptron(model, &mlp, dir, control, &deadline)
     }
 
     fn setup(&self, circuit: &Circuit, dir: &Path, control: &Control) -> Result<Keys, BackendError> {
@@ -343,34 +265,7 @@ impl ProvingBackend for NativeBackend {
         if details.network.is_some() {
             return self.set_up_network(circuit, dir, control, &deadline);
         }
-        let shape = shape_of(details)?;
-        let path = dir.join(WEIGHTS);
-        let bytes = files::read_secret(&path)?;
-        let weights = Weights::from_bytes(shape, &bytes).map_err(|error| damaged(&path, &error))?;
-        control.stage("powers of tau");
-        let needs = Needs::of_shape(weights.shape());
-        let srs = self.srs.for_setup(needs)?;
-        deadline.check("setup")?;
-        self.srs.keep(&srs, needs, dir)?;
-        control.stage("keys");
-        let secret = ModelSecret::generate().map_err(|error| failed("setup", error))?;
-        let key = setup::generate(weights, &secret, None, &srs).map_err(|error| failed("setup", error))?;
-        files::write_secret(&dir.join(SECRET), secret.expose())?;
-        files::write_secret(&dir.join(PK), &key.to_bytes())?;
-        // The proving key has them.
-        fs::remove_file(&path).map_err(BackendError::io(&path))?;
-        let vk = key.verifying_key().clone();
-        let interface = Interface::of_shape(vk.shape());
-        schema::agrees(&circuit.schema, interface).map_err(|reason| failed("setup", reason))?;
-        files::write_public(&dir.join(VK), &vk.to_bytes())?;
-        deadline.check("setup")?;
-        control.stage("self-test");
-        let (vk_digest, srs_id): (B256, B256) = (vk.digest().into(), (*vk.srs_id()).into());
-        let adapter_id = bound::adapter_of(&Key::Perceptron(vk.clone()))?;
-        let verifier = Verifier::new(vk, srs.pinned()).map_err(|error| failed("setup", error))?;
-        let proof_bytes = verifier.proof_len(1).map_err(|error| failed("setup", error))?;
-        self_test(key, &srs, circuit, &verifier)?;
-        Ok(Keys { vk_digest, srs_id, adapter_id, proof_bytes: proof_bytes as u64 })
+        self.set_up_perceptron(circuit, details, dir, control, &deadline)
     }
 
     /// The key object. Nothing for a key that the contract would refuse.
@@ -521,24 +416,6 @@ fn zeros(schema: &Schema) -> Vec<u16> {
     inputs.flat_map(of).collect()
 }
 
-/// Proves and verifies the input of zeros: keys, shape and SRS belong together.
-fn self_test(key: ProvingKey, srs: &Srs, circuit: &Circuit, verifier: &Verifier) -> Result<(), BackendError> {
-    let inputs = zeros(&circuit.schema);
-    let request = Request { inputs, context_id: [0; 32] };
-    let secrets =
-        SampleSecrets::generate(verifier.key().shape().committed()).map_err(|error| failed("self-test", error))?;
-    let prover = Prover::new(key, srs, 1).map_err(|error| failed("self-test", error))?;
-    let (statements, proof) =
-        prover.prove_committed([0; 32], &[request], &[secrets]).map_err(|error| prove_error("self-test", &error))?;
-    let unsound = |error: zkinfer_prover::VerifyError| BackendError::UnsoundProof { reason: error.to_string() };
-    verifier.verify(&statements, &proof.to_bytes()).map_err(unsound)
-}
-
-/// The network in integers, with units for the features of its inputs.
-fn quantize(model: &Model, mlp: &Mlp, calibration: &Calibration) -> Result<Quantized, BackendError> {
-    Quantized::with_groups(mlp, calibration, &groups(model.inputs())).map_err(|error| unsupported(&error))
-}
-
 /// The integers that the input's numbers mean, one tensor after the other.
 fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendError> {
     input.check(&super::input_tensors(schema))?;
@@ -551,24 +428,6 @@ fn quantize_input(schema: &Schema, input: &Input) -> Result<Vec<u16>, BackendErr
     };
     let lists: Vec<_> = schema.tensors().iter().zip(input.tensors()).map(of_tensor).collect::<Result<_, _>>()?;
     Ok(lists.concat())
-}
-
-fn weights_of(quantized: &Quantized, hidden: Committed) -> Result<Weights, CircuitError> {
-    let (layers, inputs) = (&quantized.layers, quantized.layers.first().map_or(0, |layer| layer.inputs));
-    let dims = std::iter::once(inputs).chain(layers.iter().map(|layer| layer.bias.len())).collect();
-    let bounds =
-        layers.iter().filter_map(|layer| layer.saturation.and_then(Saturation::from_bound)).collect::<Vec<_>>();
-    let shape = Shape::new(dims, Some(bounds).filter(|bounds| !bounds.is_empty()))?.with_committed(hidden)?;
-    let weights = layers.iter().map(|layer| layer.weights.clone()).collect();
-    Weights::new(shape, weights, layers.iter().map(|layer| layer.bias.clone()).collect())
-}
-
-/// Of a perceptron.
-fn shape_of(details: Details) -> Result<Shape, BackendError> {
-    let bounds = details.saturation.map(|bounds| bounds.into_iter().filter_map(Saturation::from_bound).collect());
-    let hidden = Committed { inputs: details.hidden_inputs, outputs: details.hidden_outputs };
-    let shape = Shape::new(details.dims, bounds).and_then(|shape| shape.with_committed(hidden));
-    shape.map_err(|error| failed("artifacts", error))
 }
 
 fn unsupported(error: &dyn std::error::Error) -> BackendError {

@@ -3,7 +3,7 @@
 use super::{
     Deadline, Details, Figures, NAME, NativeBackend, bound, calibration, damaged, failed,
     files::{self, FIXED, PK, PROGRAM, SAMPLE, SECRET, VK, WEIGHTS},
-    prove_error, refused,
+    memory, prove_error, refused,
     schema::{self, Interface},
     srs::Needs,
     system::Key,
@@ -12,13 +12,16 @@ use super::{
 use crate::{
     backend::{BackendError, Circuit, Control, Keys},
     evm::{self, EvmError, Page, bindings::ModelKey, verify::Contracts},
-    model::{Model, TensorInfo, network::Network},
+    model::{
+        Model, TensorInfo,
+        network::{Network, Prediction},
+    },
 };
 use alloy::primitives::{Address, B256, Bytes};
 use std::{fs, path::Path};
 use zkinfer_prover::{
     ModelSecret, Request, SampleSecrets,
-    network::{Graph, NetworkProver, NetworkProvingKey, NetworkVerifier, generate},
+    network::{Graph, NetworkProver, NetworkProvingKey, NetworkVerifier, Program, generate},
     srs::Srs,
 };
 
@@ -48,6 +51,7 @@ impl NativeBackend {
         let (network, graph, (calibration, source)) = self.quantized_network(model)?;
         deadline.check("compile")?;
         let key = graph.compile().map_err(|error| unsupported(&error))?;
+        self.expect_memory(&key.program, model.parameters())?;
         let samples = calibration.samples(model.inputs().iter().map(TensorInfo::elements).sum());
         let report = network.report(&samples);
         files::write_secret(&dir.join(WEIGHTS), &graph.to_bytes())?;
@@ -63,6 +67,18 @@ impl NativeBackend {
             files::write_secret(&dir.join(SAMPLE), &bytes)?;
         }
         Ok(Circuit { schema, details, figures })
+    }
+
+    /// Refuses what is expected to take more memory than there is.
+    fn expect_memory(&self, program: &Program, weights: u64) -> Result<(), BackendError> {
+        let parts = program.parts();
+        let needed_mb = Prediction::of(parts.positions.into(), parts.limbs.into(), weights).peak_mb.ceil() as u64;
+        match self.memory_limit_mb.or_else(memory::available_mb) {
+            Some(available_mb) if needed_mb > available_mb => {
+                Err(BackendError::Memory { backend: NAME, needed_mb, available_mb })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// [`crate::backend::ProvingBackend::setup`] for a network.

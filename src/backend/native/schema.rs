@@ -86,22 +86,30 @@ pub(super) fn schema_of(model: &Model, quantized: &Quantized, committed: Committ
         if scales.is_empty() {
             scales.push(input.scale);
         }
-        // Only the features of a row have different ones.
-        let axis = features_axis(&info.shape).and_then(|axis| u8::try_from(axis).ok()).filter(|_| scales.len() > 1);
-        TensorSchema { axis: axis.unwrap_or(NO_AXIS), ..input_of(info, scales, input.zero_point, committed) }
+        TensorSchema { axis: axis_of(info, &scales), ..input_of(info, scales, input.zero_point, committed) }
     });
     let outputs = model.outputs().iter().map(|info| output_of(info, output_scale, committed));
     Ok(Schema::new(inputs.chain(outputs).collect())?)
 }
 
-/// 16-bit inputs and 64-bit outputs of one scale for each tensor.
+/// The axis along which scales differ: only the features of a row have different ones.
+fn axis_of(info: &TensorInfo, scales: &[f64]) -> u8 {
+    let axis = features_axis(&info.shape).and_then(|axis| u8::try_from(axis).ok()).filter(|_| scales.len() > 1);
+    axis.unwrap_or(NO_AXIS)
+}
+
+/// 16-bit inputs, of one scale or one for every feature of a row, and 64-bit outputs of one scale for each tensor.
 pub(super) fn schema_of_network(
     model: &Model,
     network: &Network,
     committed: Committed,
 ) -> Result<Schema, BackendError> {
     let inputs = model.inputs().iter().zip(network.inputs());
-    let inputs = inputs.map(|(info, of)| input_of(info, vec![of.scale], of.zero_point, committed));
+    let inputs = inputs.enumerate().map(|(at, (info, of))| {
+        let scales = network.input_scales(at);
+        let axis = axis_of(info, &scales);
+        TensorSchema { axis, ..input_of(info, scales, of.zero_point, committed) }
+    });
     let outputs = model.outputs().iter().zip(network.output_scales());
     let outputs = outputs.map(|(info, scale)| output_of(info, scale, committed));
     Ok(Schema::new(inputs.chain(outputs).collect())?)

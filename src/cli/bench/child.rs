@@ -116,7 +116,7 @@ fn measure(spec: &Spec, session: &Session) -> Result<Timings, Failure> {
     }
     let peak_rss_kb = match spec.contender {
         // All of this process, from its start.
-        Contender::Native => peak_rss_kb(),
+        contender if contender.is_native() => peak_rss_kb(),
         _ => backend.peak_rss_kb(),
     };
     Ok(Timings { prove_ms, prove_cpu_ms: cpu_ms / f64::from(spec.runs), verify_ms, proof_bytes, peak_rss_kb })

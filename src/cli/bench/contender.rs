@@ -19,6 +19,8 @@ use zkinfer::{
 pub(crate) enum Contender {
     /// The prover of this project.
     Native,
+    /// The same with 16-bit weights for perceptrons, too, which are general networks then.
+    NativePrecise,
     /// EZKL with the circuit that zkinfer chooses.
     Ezkl,
     /// EZKL with the circuit that it chooses itself.
@@ -26,11 +28,17 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    pub(super) const ALL: [Self; 3] = [Self::Native, Self::Ezkl, Self::EzklDefault];
+    /// What is measured when nothing is said.
+    pub(super) const USUAL: [Self; 3] = [Self::Native, Self::Ezkl, Self::EzklDefault];
+
+    pub(super) const fn is_native(self) -> bool {
+        matches!(self, Self::Native | Self::NativePrecise)
+    }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::NativePrecise => "native-precise",
             Self::Ezkl => "ezkl",
             Self::EzklDefault => "ezkl-default",
         }
@@ -48,8 +56,9 @@ impl Contender {
         };
         match self {
             // What is measured depends on no SRS, and the shipped powers do not suffice for every size that is.
-            Self::Native => {
+            Self::Native | Self::NativePrecise => {
                 let backend = samples.map_or_else(NativeBackend::new, NativeBackend::with_calibration);
+                let backend = if self == Self::NativePrecise { backend.precise() } else { backend };
                 Ok(Arc::new(backend.with_srs(SrsSource::Test)))
             }
             Self::Ezkl => ezkl(Tuning::Ours(Objective::Latency)),

@@ -8,14 +8,27 @@ use super::{
     subject::Subject,
 };
 use serde_json::{Value, json};
+use zkinfer::model::synthetic;
 
 /// A model, and what the native prover is to reach on it.
 struct Goal {
-    widths: &'static [usize],
+    model: Kind,
     batch: usize,
     aims: &'static [Aim],
     /// Why EZKL is not measured on it.
     no_ezkl: Option<&'static str>,
+}
+
+/// What is measured on: weights and inputs come from a seed.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A perceptron of these widths.
+    Perceptron(&'static [usize]),
+    /// The same with 16-bit weights.
+    Precise(&'static [usize]),
+    Lenet,
+    Cnn,
+    Trees,
 }
 
 /// One figure: what it must be, and what is aimed at.
@@ -34,21 +47,29 @@ enum Figure {
     VerifyMs,
     PeakRssMb,
     ProofBytes,
+    /// From the file to keys, with the SRS made too.
+    SetupS,
+    /// Of a whole transaction that has the contract verify a proof.
+    Gas,
+    /// Against the float model.
+    GreatestError,
 }
 
 const fn aim(figure: Figure, must: f64, push: f64) -> Aim {
     Aim { figure, must, push }
 }
 
-const GOALS: [Goal; 4] = [
+const SETUP: Aim = aim(Figure::SetupS, 20.0, 5.0);
+
+const GOALS: [Goal; 8] = [
     Goal {
-        widths: &[64, 128, 64, 10],
+        model: Kind::Perceptron(&[64, 128, 64, 10]),
         batch: 1,
-        aims: &[aim(Figure::ProveMs, 45.0, 20.0), aim(Figure::TimesFaster, 90.0, 90.0)],
+        aims: &[aim(Figure::ProveMs, 45.0, 20.0), aim(Figure::TimesFaster, 90.0, 90.0), SETUP],
         no_ezkl: None,
     },
     Goal {
-        widths: &[256, 512, 256, 10],
+        model: Kind::Perceptron(&[256, 512, 256, 10]),
         batch: 1,
         aims: &[
             aim(Figure::ProveMs, 80.0, 30.0),
@@ -56,22 +77,89 @@ const GOALS: [Goal; 4] = [
             aim(Figure::VerifyMs, 4.0, 2.5),
             aim(Figure::PeakRssMb, 30.0, 20.0),
             aim(Figure::ProofBytes, 5_000.0, 4_200.0),
+            SETUP,
         ],
         no_ezkl: None,
     },
     Goal {
-        widths: &[256, 512, 256, 10],
+        model: Kind::Perceptron(&[256, 512, 256, 10]),
         batch: 16,
         aims: &[aim(Figure::ProveMs, 450.0, 200.0), aim(Figure::PeakRssMb, 80.0, 80.0)],
         no_ezkl: Some("not tried: 16 times what one takes"),
     },
     Goal {
-        widths: &[1024, 1024, 1024, 10],
+        model: Kind::Perceptron(&[1024, 1024, 1024, 10]),
         batch: 1,
-        aims: &[aim(Figure::ProveMs, 200.0, 80.0)],
+        aims: &[aim(Figure::ProveMs, 200.0, 80.0), SETUP],
         no_ezkl: Some("not tried: 2.1 million parameters would take 2^21 rows, an estimated 20 GB"),
     },
+    Goal {
+        model: Kind::Precise(&[256, 512, 256, 10]),
+        batch: 1,
+        aims: &[aim(Figure::GreatestError, 0.003, 0.0013), aim(Figure::ProveMs, 80.0, 30.0), SETUP],
+        no_ezkl: Some("see 256-512-256-10"),
+    },
+    Goal {
+        model: Kind::Lenet,
+        batch: 1,
+        aims: &[aim(Figure::ProveMs, 250.0, 100.0), aim(Figure::Gas, 1.2e6, 0.9e6), SETUP],
+        no_ezkl: None,
+    },
+    Goal {
+        model: Kind::Cnn,
+        batch: 1,
+        aims: &[aim(Figure::ProveMs, 4_000.0, 1_500.0), aim(Figure::PeakRssMb, 1_000.0, 500.0), SETUP],
+        no_ezkl: Some("not tried: 41 million products are more rows than EZKL has powers for"),
+    },
+    Goal { model: Kind::Trees, batch: 1, aims: &[aim(Figure::ProveMs, 1_000.0, 300.0), SETUP], no_ezkl: None },
 ];
+
+/// Trees of the ensemble, their depth, and the features that they look at.
+const TREES: (usize, u32, usize) = (100, 6, 32);
+/// What the weights of networks are drawn from.
+const SEED: u64 = 1;
+
+impl Kind {
+    /// What the table says.
+    fn name(self) -> String {
+        let widths = |widths: &[usize]| widths.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+        match self {
+            Self::Perceptron(of) => widths(of),
+            Self::Precise(of) => format!("{}, 16-bit weights", widths(of)),
+            Self::Lenet => "lenet-5 on 28x28".into(),
+            Self::Cnn => "cnn on 32x32x3".into(),
+            Self::Trees => format!("boosted-trees, {} of depth {}", TREES.0, TREES.1),
+        }
+    }
+
+    fn subject(self) -> Result<Subject, Failure> {
+        let subject = match self {
+            Self::Perceptron(widths) | Self::Precise(widths) => Subject::synthetic(widths)?,
+            Self::Lenet => Subject::network("", synthetic::lenet5(SEED))?,
+            Self::Cnn => Subject::network("", synthetic::cnn32(SEED))?,
+            Self::Trees => Subject::network("", synthetic::boosted_trees(TREES.0, TREES.1, TREES.2, SEED))?,
+        };
+        Ok(Subject { name: self.name(), ..subject })
+    }
+
+    /// What stands for the native prover.
+    const fn native(self) -> Contender {
+        match self {
+            Self::Precise(_) => Contender::NativePrecise,
+            _ => Contender::Native,
+        }
+    }
+}
+
+impl Goal {
+    /// What tells it from the others.
+    fn name(&self) -> String {
+        match self.batch {
+            1 => self.model.name(),
+            batch => format!("{} x{batch}", self.model.name()),
+        }
+    }
+}
 
 /// A figure of the native prover beside its goal.
 pub(super) struct Reached {
@@ -84,36 +172,46 @@ pub(super) struct Reached {
     push: f64,
 }
 
-/// Measures every model of the list.
+/// Measures the models of the list, all of them or those with one of these in their name.
 pub(super) fn measure(
     contenders: &[Contender],
     args: &Args,
     session: &Session,
 ) -> Result<(Vec<Measured>, Vec<Reached>), Failure> {
     let (mut all, mut reached) = (Vec::new(), Vec::new());
-    for goal in &GOALS {
-        let subject = Subject::synthetic(goal.widths)?;
-        let row = |&contender: &Contender| match goal.no_ezkl.filter(|_| contender != Contender::Native) {
+    let wanted = |goal: &&Goal| args.only.is_empty() || args.only.iter().any(|name| goal.name().contains(name));
+    let goals: Vec<&Goal> = GOALS.iter().filter(wanted).collect();
+    if goals.is_empty() {
+        let names: Vec<String> = GOALS.iter().map(Goal::name).collect();
+        return Err(Failure::Input(format!("no model has that in its name: {}", names.join("; "))));
+    }
+    for goal in goals {
+        let subject = goal.model.subject()?;
+        let row = |&contender: &Contender| match goal.no_ezkl.filter(|_| !contender.is_native()) {
             Some(reason) => Ok(Row { contender, figures: Err(reason.into()) }),
+            None if contender.is_native() => measure_one(goal.model.native(), &subject, goal.batch, args, session),
             None => measure_one(contender, &subject, goal.batch, args, session),
         };
         let rows = contenders.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         let measured = Measured { subject, batch: goal.batch, rows };
-        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, aim)));
+        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, goal.model.native(), aim)));
         all.push(measured);
     }
     Ok((all, reached))
 }
 
 impl Reached {
-    fn of(measured: &Measured, aim: &Aim) -> Self {
-        let native = measured.figures(Contender::Native);
+    fn of(measured: &Measured, native: Contender, aim: &Aim) -> Self {
+        let native = measured.figures(native);
         let value = native.and_then(|native| match aim.figure {
             Figure::ProveMs => Some(native.prove_ms),
             Figure::TimesFaster => measured.figures(Contender::EzklDefault).map(|ezkl| ezkl.prove_ms / native.prove_ms),
             Figure::VerifyMs => Some(native.verify_ms),
             Figure::PeakRssMb => native.peak_rss_mb(),
             Figure::ProofBytes => Some(native.proof_bytes as f64),
+            Figure::SetupS => Some(native.setup_ms / 1e3),
+            Figure::Gas => native.gas.map(|gas| gas as f64),
+            Figure::GreatestError => Some(native.accuracy.max_abs_error),
         });
         let model = measured.subject.name.clone();
         Self { model, batch: measured.batch, figure: aim.figure, value, must: aim.must, push: aim.push }
@@ -167,6 +265,9 @@ impl Figure {
             Self::VerifyMs => "verify",
             Self::PeakRssMb => "peak RSS",
             Self::ProofBytes => "proof",
+            Self::SetupS => "set-up",
+            Self::Gas => "whole transaction",
+            Self::GreatestError => "greatest error",
         }
     }
 
@@ -176,6 +277,9 @@ impl Figure {
             Self::TimesFaster => format!("{value:.0}x"),
             Self::PeakRssMb => format!("{value:.1} MB"),
             Self::ProofBytes => format!("{value:.0} B"),
+            Self::SetupS => format!("{value:.2} s"),
+            Self::Gas => format!("{value:.0} gas"),
+            Self::GreatestError => format!("{value:.4}"),
         }
     }
 }
@@ -200,6 +304,14 @@ mod tests {
         assert_eq!(met(Figure::TimesFaster, 9.0), (Some(false), Some(true)));
         assert_eq!(reached(Figure::TimesFaster, None).meets(10.0), None);
         assert!(reached(Figure::PeakRssMb, Some(11.0)).line().contains("<= 10.0 MB: MISSED"));
+        assert_eq!(met(Figure::Gas, 5.0), (Some(true), Some(true)));
         assert!(reached(Figure::TimesFaster, None).line().contains("| - | >= 10x: not measured"));
+    }
+
+    /// `--only` takes one name or a part of it: no two are the same.
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<String> = GOALS.iter().map(Goal::name).collect();
+        assert_eq!(names.len(), GOALS.len());
     }
 }

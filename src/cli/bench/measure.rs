@@ -12,8 +12,11 @@ use std::time::Instant;
 use zkinfer::{
     backend::ProvingBackend,
     model::{Input, quantize::Accuracy},
-    pipeline::{EZKLIntegration, PipelineError, Prepared, ProofGenerator},
-    proof::{PublicValues, Schema, schema::Direction},
+    pipeline::{
+        EZKLIntegration, PipelineError, Prepared, ProofGenerator, ProofRequest, ProofVerifier,
+        verification::{BundleResult, Mode, Policy, TrustLevel},
+    },
+    proof::{PublicValues, Schema, Structure, schema::Direction},
     storage::Cache,
 };
 
@@ -38,6 +41,8 @@ pub(super) struct Figures {
     pub(super) proof_bytes: usize,
     pub(super) peak_rss_kb: Option<u64>,
     pub(super) accuracy: Accuracy,
+    /// Of a transaction that has the contract verify a proof of one statement; `None` where no contract does, or it is EZKL's.
+    pub(super) gas: Option<u64>,
 }
 
 /// Sets up, proves in a fresh process, compares with the float model. What the contender cannot do is told in the row.
@@ -51,9 +56,7 @@ pub(super) fn measure(
     match figures(contender, subject, batch, args, session) {
         Ok(figures) => Ok(Row { contender, figures: Ok(figures) }),
         // The native prover is what is measured here: it has no excuse. Nor has one that alone was asked for.
-        Err(failure)
-            if contender == Contender::Native || args.backend.len() == 1 || session.control().cancel.is_cancelled() =>
-        {
+        Err(failure) if contender.is_native() || args.backend.len() == 1 || session.control().cancel.is_cancelled() => {
             Err(failure)
         }
         Err(failure) => Ok(Row { contender, figures: Err(failure.to_string()) }),
@@ -71,7 +74,7 @@ fn figures(
     let environment = |error: std::io::Error| Failure::Environment(format!("no temporary directory: {error}"));
     // A cache of its own: nothing of a measurement stays, and keys are really made.
     let dir = tempfile::tempdir().map_err(environment)?;
-    let native = contender == Contender::Native;
+    let native = contender.is_native();
     let compared = if native { subject.samples.len() } else { ezkl_samples(subject.model.parameters()) };
     let integration =
         EZKLIntegration::new(contender.backend(subject.calibration(compared)?)?, Cache::at(dir.path().into()));
@@ -85,6 +88,7 @@ fn figures(
     let setup_ms = start.elapsed().as_secs_f64() * 1e3;
     control.stage(&format!("{}, {}: accuracy", subject.name, contender.name()));
     let accuracy = accuracy(integration.backend(), &prepared, subject, compared, session)?;
+    let gas = if native { gas(integration.backend(), &prepared, subject, session)? } else { None };
     drop(integration);
     control.stage(&format!("{}, {}: proofs", subject.name, contender.name()));
     let spec = Spec {
@@ -104,7 +108,27 @@ fn figures(
         proof_bytes,
         peak_rss_kb,
         accuracy,
+        gas,
     })
+}
+
+/// What the contract's verification of a proof costs, in the embedded EVM.
+fn gas(
+    backend: &dyn ProvingBackend,
+    prepared: &Prepared,
+    subject: &Subject,
+    session: &Session,
+) -> Result<Option<u64>, Failure> {
+    let input = Input::new(subject.inputs(1))?;
+    let request = ProofRequest::new(prepared.artifacts.model_id().to_string(), input);
+    let bundle = ProofGenerator::new(backend, prepared).generate(&request, session.control())?.bundle;
+    let verifier = ProofVerifier::new(backend, prepared).with_cache(0);
+    let policy = Policy::new(Mode::Full, TrustLevel::Development);
+    let found = verifier.check(&Structure::from(bundle), &policy, session.control())?;
+    if !found.status.is_valid() {
+        return Err(Failure::Internal(format!("a proof that was just made is {:?}", found.status)));
+    }
+    Ok(found.bundles.first().and_then(BundleResult::gas))
 }
 
 /// Compares the circuit's answers with the float model's.
@@ -150,6 +174,7 @@ impl Row {
                 "proof_bytes": figures.proof_bytes,
                 "peak_rss_mb": figures.peak_rss_mb(),
                 "accuracy": figures.accuracy,
+                "gas": figures.gas,
             }),
         }
     }

@@ -24,6 +24,7 @@ Examples:
   zkinfer bench --shape 64-128-64-10 --batch 16 --backend native
   zkinfer bench --model mlp.onnx --samples samples.json --json
   zkinfer bench --models goals --runs 20
+  zkinfer bench --models goals --only lenet --backend native --json
   zkinfer bench --pipeline --runs 20
 
 Medians of the wall time on this machine, in this build; the first proof is not counted. What is timed as `prove` is the
@@ -55,7 +56,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "SET", conflicts_with_all = ["batch"])]
     models: Option<Set>,
 
-    /// What to measure; may be given several times [default: all three].
+    /// Of a set, only the models whose name in the table has this in it; may be given several times.
+    #[arg(long, value_name = "NAME", requires = "models")]
+    only: Vec<String>,
+
+    /// What to measure; may be given several times [default: native, ezkl and ezkl-default].
     #[arg(long, value_enum)]
     backend: Vec<Contender>,
 
@@ -102,7 +107,7 @@ struct Measured {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let _runtime = session.runtime()?;
     zkinfer_prover::kernels::force_scalar(args.scalar);
-    let contenders = contenders(args, &Contender::ALL);
+    let contenders = contenders(args, &Contender::USUAL);
     if args.pipeline {
         return run_pipeline(args, session);
     }

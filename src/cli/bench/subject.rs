@@ -43,11 +43,17 @@ impl Subject {
         let refuse = || Failure::Input("a shape is two or more positive widths, such as 64-128-64-10".into());
         let positive = widths.iter().all(|width| (1..=1 << 16).contains(width));
         let mlp = synthetic::random_mlp(widths, 1).filter(|_| positive).ok_or_else(refuse)?;
-        let model = Model::from_onnx(synthetic::to_onnx(&mlp))?;
-        let numbers = Calibration::default().samples(mlp.inputs() * SYNTHETIC_SAMPLES).swap_remove(0);
-        let samples = numbers.chunks_exact(mlp.inputs()).map(<[f64]>::to_vec).collect();
         let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-        Ok(Self { name: widths.join("-"), model, samples, calibrates: true })
+        Self::network(&widths.join("-"), synthetic::to_onnx(&mlp))
+    }
+
+    /// A network of `synthetic` with one input tensor, whose numbers are in [0, 1].
+    pub(super) fn network(name: &str, onnx: Vec<u8>) -> Result<Self, Failure> {
+        let model = Model::from_onnx(onnx)?;
+        let width = model.inputs().first().map_or(0, TensorInfo::elements);
+        let numbers = Calibration::default().samples(width * SYNTHETIC_SAMPLES).swap_remove(0);
+        let samples = numbers.chunks_exact(width.max(1)).map(<[f64]>::to_vec).collect();
+        Ok(Self { name: name.to_owned(), model, samples, calibrates: true })
     }
 
     /// The first samples as one input per statement of a proof; they are used again when there are too few.

@@ -90,7 +90,7 @@ impl Element {
     }
 
     /// The least and the greatest number of an integer type of at most 32 bits.
-    pub(super) const fn range(self) -> Option<(i64, i64)> {
+    pub(in crate::model) const fn range(self) -> Option<(i64, i64)> {
         Some(match self {
             Self::Int2 => (-2, 1),
             Self::Uint2 => (0, 3),
@@ -125,7 +125,7 @@ impl Element {
     }
 
     /// Bytes of one element; in ONNX's `raw_data`, narrow ones are packed.
-    pub(super) const fn width(self) -> usize {
+    pub(in crate::model) const fn width(self) -> usize {
         match self {
             Self::Bool | Self::Int8 | Self::Uint8 | Self::Int4 | Self::Uint4 | Self::Int2 | Self::Uint2 => 1,
             Self::Int16 | Self::Uint16 => 2,

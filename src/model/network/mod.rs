@@ -8,6 +8,7 @@
 //! magnitude. A layer computes `t = floor((z + 2^(s-1)) / 2^s)` with `s` 8 or 16, then ReLU or a clamp to integer bounds. A value
 //! that does not fit into its 16 bits is an error that names its layer; nothing saturates but what the model clips.
 
+mod cost;
 mod lower;
 mod plan;
 mod quantize;
@@ -17,6 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use cost::{MAX_ROWS, Prediction, Sketch, TensorCost, rows};
 pub use lower::OPERATORS;
 pub use quantize::Network;
 pub use report::{Report, TensorReport};

@@ -89,8 +89,12 @@ pub(super) enum Work {
     Mul,
     /// `[m, k]` times `[k, n]`.
     MatMul,
-    /// The floor of every number, or of its opposite, as a whole number: the factor is 1 or -1.
-    Floor(f64),
+    /// The floor of `factor * x + shift` as a whole number. The factor is a power of two or the opposite of one, so that
+    /// nothing is rounded before.
+    Floor {
+        factor: f64,
+        shift: f64,
+    },
     /// A function of every number, by table.
     Function(Function),
     /// Numbers that belong to the model.
@@ -98,8 +102,8 @@ pub(super) enum Work {
     /// 1 where the first source is at least the second, else 0: these elements of each, or all in order. A source of one
     /// number stands for as many as are needed.
     Compare(Option<Box<[Vec<u32>; 2]>>),
-    /// The second source where the first is 1, the third where it is 0.
-    Choose,
+    /// The second source where the first is 1, the third where it is 0: these elements of each, or all in order.
+    Choose(Option<Box<[Vec<u32>; 3]>>),
     /// The source, whose last axis is a row, as scores of a softmax.
     Scores,
     /// `exp(x - greatest of the row)` of scores.
@@ -149,8 +153,8 @@ impl Step {
             Work::Input | Work::MaxPool | Work::MeanPool(_) | Work::Compare(_) => true,
             Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Mask | Work::Keep => true,
             Work::Linear { .. } | Work::Pass | Work::Add | Work::MatMul => self.then.low() >= 0.0,
-            Work::Function(_) | Work::Constant(_) | Work::Choose => self.nonnegative,
-            Work::Copy(_) | Work::Join(_) | Work::Mul | Work::Scores | Work::Floor(_) => false,
+            Work::Function(_) | Work::Constant(_) | Work::Choose(_) => self.nonnegative,
+            Work::Copy(_) | Work::Join(_) | Work::Mul | Work::Scores | Work::Floor { .. } => false,
             // It has no integers of its own.
             Work::Output => true,
         }
@@ -159,7 +163,7 @@ impl Step {
     /// What an integer of 1 means, as an exponent of two, if nothing else can be chosen.
     pub(super) const fn exponent(&self) -> Option<i32> {
         match self.work {
-            Work::Compare(_) | Work::Floor(_) => Some(0),
+            Work::Compare(_) | Work::Floor { .. } => Some(0),
             Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Keep => Some(-16),
             // A product with it is divided by 2^8.
             Work::Mask => Some(-8),
@@ -179,12 +183,37 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// For each input whether it may be negative. Inputs are the first steps.
     pub(super) signed: Vec<bool>,
+    /// For each input the units of its numbers, powers of two; none where one scale does for all. The step has numbers in units.
+    pub(super) units: Vec<Option<Vec<f64>>>,
 }
 
 impl Plan {
     /// Numbers of all inputs.
     pub(super) fn inputs(&self) -> usize {
         self.steps[..self.signed.len()].iter().map(Step::elements).sum()
+    }
+
+    /// Leaves out what no output depends on.
+    pub(super) fn prune(&mut self) {
+        let mut live = vec![false; self.steps.len()];
+        live[..self.signed.len()].fill(true);
+        let outputs: Vec<usize> = self.outputs().collect();
+        outputs.into_iter().for_each(|at| live[at] = true);
+        // A step comes after what it reads.
+        for at in (0..live.len()).rev() {
+            if live[at] {
+                self.steps[at].from.iter().for_each(|from| live[*from] = true);
+            }
+        }
+        let mut places = vec![0; live.len()];
+        let mut next = 0;
+        for (place, live) in places.iter_mut().zip(&live) {
+            *place = next;
+            next += usize::from(*live);
+        }
+        let mut at = 0..;
+        self.steps.retain(|_| at.next().is_some_and(|at| live[at]));
+        self.steps.iter_mut().flat_map(|step| step.from.iter_mut()).for_each(|from| *from = places[*from]);
     }
 
     /// The steps that make the outputs.
@@ -199,9 +228,13 @@ impl Plan {
         self.signed.get(step) == Some(&true)
     }
 
-    /// The numbers of a step in an input.
-    pub(super) fn part<'a>(&self, step: usize, input: &'a [f64]) -> &'a [f64] {
+    /// The numbers of an input's step, in their units.
+    pub(super) fn part(&self, step: usize, input: &[f64]) -> Vec<f64> {
         let first = self.steps[..step].iter().map(Step::elements).sum::<usize>();
-        &input[first..][..self.steps[step].elements()]
+        let own = &input[first..][..self.steps[step].elements()];
+        match &self.units[step] {
+            Some(units) => own.iter().zip(units).map(|(x, unit)| x / unit).collect(),
+            None => own.to_vec(),
+        }
     }
 }

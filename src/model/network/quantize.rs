@@ -67,6 +67,16 @@ impl Network {
         &self.inputs
     }
 
+    /// What an integer of 1 means in an input tensor: one number for all of it, or one for each.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[must_use]
+    pub fn input_scales(&self, input: usize) -> Vec<f64> {
+        let scale = self.inputs[input].scale;
+        self.plan.units[input].as_ref().map_or_else(|| vec![scale], |units| units.iter().map(|u| u * scale).collect())
+    }
+
     /// The integers that the numbers of all input tensors mean.
     ///
     /// # Errors
@@ -74,9 +84,12 @@ impl Network {
     pub fn quantize(&self, input: &[f64]) -> Result<Vec<u16>, InputRange> {
         let mut rest = input;
         let mut made = Vec::with_capacity(input.len());
-        for (scale, step) in self.inputs.iter().zip(&self.plan.steps) {
-            let (own, others) = rest.split_at(step.elements().min(rest.len()));
-            made.extend(scale.quantize_all(own)?);
+        for (at, of) in self.inputs.iter().enumerate() {
+            let (own, others) = rest.split_at(self.plan.steps[at].elements().min(rest.len()));
+            let scales = self.input_scales(at).into_iter().cycle();
+            for ((index, x), scale) in own.iter().enumerate().zip(scales) {
+                made.push(InputScale { scale, ..*of }.quantize_at(index, *x)?);
+            }
             rest = others;
         }
         Ok(made)
@@ -152,11 +165,13 @@ fn ranges(plan: &Plan, calibration: &Calibration) -> Vec<f64> {
 pub(super) fn input_range(
     calibration: &Calibration,
     samples: &[Vec<f64>],
-    part: impl Fn(&[f64]) -> &[f64],
+    part: impl Fn(&[f64]) -> Vec<f64>,
 ) -> (f64, f64) {
     let widen = |(low, high): (f64, f64), x: &f64| (low.min(*x), high.max(*x));
     match calibration {
-        Calibration::Samples(_) => samples.iter().flat_map(|sample| part(sample)).fold((0.0, 0.0), widen),
+        Calibration::Samples(_) => {
+            samples.iter().flat_map(|sample| part(sample)).fold((0.0, 0.0), |range, x| widen(range, &x))
+        }
         Calibration::Range(..) => calibration.input_range(),
     }
 }
@@ -211,14 +226,15 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tabl
         Work::Add => Layer::Add { from: both, activation },
         Work::Mul => Layer::Mul { from: both, shift },
         Work::MatMul => Layer::MatMul { from: both, activation },
-        Work::Floor(sign) => {
+        Work::Floor { factor, shift: add } => {
             // `floor(x)` is `(2^s x - 2^(s-1)) / 2^s`, rounded half up. What it makes is a whole number.
             let (exponent, channels) = (scales.exponents[from], step.dims[0]);
-            let shift = if exponent <= -2 { 16u8 } else { 8 };
-            let weight = sign * 2f64.powi(i32::from(shift) + exponent);
+            let shift = if exponent + scales::log2(*factor) <= -2 { 16u8 } else { 8 };
+            let weight = factor * 2f64.powi(i32::from(shift) + exponent);
+            let half = 2f64.powi(i32::from(shift) - 1);
             let parameters = Parameters {
                 weights: vec![weight as i16; channels as usize],
-                biases: vec![-(1 << (shift - 1)); channels as usize],
+                biases: vec![(2.0 * half * add - half).round() as i32; channels as usize],
             };
             let op = Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: channels };
             Layer::Linear { from, op, parameters, activation: Some(Gadget::Requantize { shift }) }
@@ -241,9 +257,16 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tabl
             };
             Layer::Compare { from: [of(0), of(1)], dims: step.dims.clone() }
         }
-        Work::Choose => {
-            let of = |source: usize| Elements { from: source, indices: indices(plan, source, step.elements()) };
-            let from = [of(both[0]), of(both[1]), of(step.from[2])];
+        Work::Choose(picks) => {
+            let of = |side: usize| {
+                let from = step.from[side];
+                let indices = match picks {
+                    Some(picks) => picks[side].clone(),
+                    None => indices(plan, from, step.elements()),
+                };
+                Elements { from, indices }
+            };
+            let from = [of(0), of(1), of(2)];
             Layer::Choose { from: Box::new(from), dims: step.dims.clone(), signed }
         }
         Work::Scores => Layer::Scores { from },

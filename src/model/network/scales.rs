@@ -25,7 +25,7 @@ const ROUNDING: f64 = 0.29;
 pub(super) const ZERO_POINT: u16 = 1 << 15;
 /// The finest weights that are tried where nothing else bounds them.
 const FINEST: i32 = -40;
-/// The finest and the coarsest scale of what is rounded down: weights of a floor are powers of two from 1 to 2^14.
+/// The finest and the coarsest scale of what a factor of 1 rounds down: weights of a floor are powers of two from 1 to 2^14.
 const FLOOR: std::ops::RangeInclusive<i32> = -16..=6;
 /// Scales beyond `2^+-EXTREME` are given up.
 const EXTREME: i32 = 200;
@@ -79,7 +79,9 @@ pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError
             let output = search.last_layer().ok_or_else(|| none(last))?;
             for (at, step) in plan.steps.iter().enumerate() {
                 let of = step.from.first().map_or(0, |from| search.exponents[search.class[*from]]);
-                if matches!(step.work, Work::Floor(_)) && !FLOOR.contains(&of) {
+                if let Work::Floor { factor, .. } = step.work
+                    && !FLOOR.contains(&(of + log2(factor)))
+                {
                     return Err(none(at));
                 }
             }
@@ -130,9 +132,9 @@ impl<'a> Search<'a> {
                 shifts[at] = 16;
             }
             // What is rounded down is no finer than its weights can be.
-            if matches!(step.work, Work::Floor(_)) {
+            if let Work::Floor { factor, .. } = step.work {
                 let of = class[step.from[0]];
-                finest[of] = finest[of].max(*FLOOR.start());
+                finest[of] = finest[of].max(*FLOOR.start() - log2(factor));
             }
         }
         Self { plan, ranges, class, exponents: finest.clone(), finest, shifts }
@@ -230,6 +232,11 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Of the absolute value of a power of two.
+pub(super) fn log2(power: f64) -> i32 {
+    power.abs().log2().round() as i32
+}
+
 fn greatest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |most, x| most.max(x.abs()))
 }
@@ -241,9 +248,9 @@ fn classes(plan: &Plan) -> Vec<usize> {
         let shares = match &step.work {
             Work::MaxPool | Work::MeanPool(_) | Work::Copy(_) | Work::Pass | Work::Add | Work::Scores => &step.from[..],
             Work::Join(_) | Work::Output => &step.from[..],
-            Work::Choose => &step.from[1..],
+            Work::Choose(_) => &step.from[1..],
             Work::Input | Work::Linear { .. } | Work::Mul | Work::MatMul => &[],
-            Work::Floor(_) | Work::Function(_) | Work::Constant(_) | Work::Compare(_) => &[],
+            Work::Floor { .. } | Work::Function(_) | Work::Constant(_) | Work::Compare(_) => &[],
             Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Mask | Work::Keep => &[],
         };
         let mut join = |a: usize, b: usize| {

@@ -9,7 +9,7 @@ use crate::model::{Mlp, TensorInfo};
 /// The greatest ratio of two magnitudes that one scale is kept for.
 const SPREAD: f64 = 16.0;
 /// Inputs that have units of their own; a schema has a scale for each.
-const MAX_FEATURES: usize = 1 << 12;
+pub(in crate::model) const MAX_FEATURES: usize = 1 << 12;
 /// How much greater than in the samples a feature may get, at least.
 const HEADROOM: f64 = 2.0;
 
@@ -35,7 +35,7 @@ pub fn features_axis(shape: &[u64]) -> Option<usize> {
 }
 
 /// The unit of every input; `None` when one scale does for all.
-pub(super) fn units(samples: &[Vec<f64>], groups: &[usize]) -> Option<Vec<f64>> {
+pub(in crate::model) fn units(samples: &[Vec<f64>], groups: &[usize]) -> Option<Vec<f64>> {
     let mut greatest = vec![0.0f64; groups.iter().max()? + 1];
     for sample in samples {
         sample.iter().zip(groups).for_each(|(x, &group)| greatest[group] = greatest[group].max(x.abs()));

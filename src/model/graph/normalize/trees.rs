@@ -1,9 +1,10 @@
 //! Ensembles of decision trees as products of matrices.
 //!
 //! For every tree: which inner nodes say yes is a comparison; a leaf is reached when all inner nodes on its path say what the
-//! path takes, which is a product with a matrix of signs compared with the number of yes on the path; and the leaf's weights
-//! are another product. Trees are filled up to the size of the largest, so that all go at once. This is the "GEMM strategy" of
-//! Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction Serving" (2020).
+//! path takes: their signed sum is then the number of yes on the path, and less for every other leaf, so that a ReLU of the sum
+//! and a bias is 1 or 0. The weights of the leaves of all trees are one more product. Trees are filled up to the size of the
+//! largest, so that all go at once. This is nearly the "GEMM strategy" of Nakandala et al., "A Tensor Compiler for Unified
+//! Machine Learning Prediction Serving" (2020).
 
 use super::{Made, Step};
 use crate::model::graph::{
@@ -206,8 +207,8 @@ impl Step<'_, '_> {
         let mut features = vec![0i64; count * inner];
         let mut thresholds = vec![0.0f32; count * inner];
         let mut signs = vec![0.0f32; count * inner * leaves];
-        // A leaf that is not there is never reached: no sum is -1.5 more than the least.
-        let mut yes = vec![-(inner as f32) - 1.5; count * leaves];
+        // A leaf that is not there is never reached.
+        let mut bias = vec![-1.0; count * leaves];
         let mut values = vec![0.0f32; count * leaves * outputs];
         for (tree, Walked { id, paths, inner: nodes }) in trees.iter().enumerate() {
             let places: HashMap<i64, usize> = nodes.keys().copied().zip(0..).collect();
@@ -218,7 +219,7 @@ impl Step<'_, '_> {
                 for (node, turn) in &path.turns {
                     signs[(tree * inner + places[node]) * leaves + leaf] = if *turn { 1.0 } else { -1.0 };
                 }
-                yes[tree * leaves + leaf] = path.turns.iter().filter(|(_, turn)| *turn).count() as f32;
+                bias[tree * leaves + leaf] = 1.0 - path.turns.iter().filter(|(_, turn)| *turn).count() as f32;
                 for &(output, weight) in weights.get(&(*id, path.leaf)).into_iter().flatten() {
                     values[(tree * leaves + leaf) * outputs + output] += weight;
                 }
@@ -227,8 +228,8 @@ impl Step<'_, '_> {
         let features = self.list(&features);
         let thresholds = self.constant_of(Tensor::floats(vec![count * inner], thresholds));
         let signs = self.constant_of(Tensor::floats(vec![count, inner, leaves], signs));
-        let yes = self.constant_of(Tensor::floats(vec![count, 1, leaves], yes));
-        let values = self.constant_of(Tensor::floats(vec![count, leaves, outputs], values));
+        let bias = self.constant_of(Tensor::floats(vec![count, 1, leaves], bias));
+        let values = self.constant_of(Tensor::floats(vec![count * leaves, outputs], values));
         let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
         let compared = self.plain(mode, &[&picked, &thresholds])?;
         let mut says = self.cast(&compared, Element::Float32)?;
@@ -236,11 +237,11 @@ impl Step<'_, '_> {
         let says = self.reshaped(&says, &[rows, count, inner])?;
         let says = self.transposed(&says, &[1, 0, 2])?;
         let sums = self.plain(Operator::MatMul, &[&says, &signs])?;
-        let reached = self.plain(Operator::Equal, &[&sums, &yes])?;
-        let reached = self.cast(&reached, Element::Float32)?;
-        let each = self.plain(Operator::MatMul, &[&reached, &values])?;
-        let axes = self.list(&[0]);
-        self.apply(Operator::ReduceSum, Attributes::of([("keepdims", 0.into())]), &[&each, &axes])
+        let sums = self.plain(Operator::Add, &[&sums, &bias])?;
+        let reached = self.plain(Operator::Relu, &[&sums])?;
+        let reached = self.transposed(&reached, &[1, 0, 2])?;
+        let reached = self.reshaped(&reached, &[rows, count * leaves])?;
+        self.plain(Operator::MatMul, &[&reached, &values])
     }
 
     /// Nodes that ask whether a feature is one of several numbers: a sum of comparisons, in the places of those nodes.

@@ -37,12 +37,33 @@ impl<'g> Lowering<'g> {
             [c, h, w] => vec![c, h, w],
             ref other => vec![1, 1, other.iter().product()],
         };
-        self.push(vec![a, b], dims, Work::Compare(None), Then::Nothing)
+        let count: u32 = dims.iter().product();
+        let [(a, first), (b, second)] = [a, b].map(|side| self.behind_copies(side, count as usize));
+        let picks = Some(Box::new([first, second]));
+        self.push(vec![a, b], dims, Work::Compare(picks), Then::Nothing)
+    }
+
+    /// The step that `step` has `count` numbers from, and which: a comparison or a choice reads them where they are.
+    fn behind_copies(&self, step: usize, count: usize) -> (usize, Vec<u32>) {
+        let of = &self.plan.steps[step];
+        let own = match of.elements() {
+            1 => vec![0; count],
+            _ => (0..count as u32).collect(),
+        };
+        match &of.work {
+            Work::Copy(places) => (of.from[0], own.iter().map(|i| places[*i as usize]).collect()),
+            _ => (step, own),
+        }
     }
 
     pub(super) fn compared(&mut self, node: &'g Node) -> Lowered<()> {
         use Operator as O;
-        let (a, b) = (self.side(node, 0)?, self.side(node, 1)?);
+        let at = usize::from(self.constant(node, 0).is_some());
+        let (a, b) = match self.compared_in_units(node, at)? {
+            Some((step, constants)) if at == 0 => (step, constants),
+            Some((step, constants)) => (constants, step),
+            None => (self.side(node, 0)?, self.side(node, 1)?),
+        };
         match node.operator {
             O::GreaterOrEqual => {
                 let step = self.at_least(a, b);
@@ -127,25 +148,6 @@ impl<'g> Lowering<'g> {
         self.line(step, &vec![a; n], &vec![b; n])
     }
 
-    /// `Floor` and `Ceil`, whose results are whole numbers.
-    pub(super) fn rounded(&mut self, node: &'g Node) -> Lowered<usize> {
-        let wire = self.wire(node, 0)?;
-        let sign = if node.operator == Operator::Floor { 1.0 } else { -1.0 };
-        let step = self.whole(wire.step, sign);
-        if sign == 1.0 { Ok(step) } else { self.line_of(step, (-1.0, 0.0)) }
-    }
-
-    /// The floor of every number, or of its opposite.
-    fn whole(&mut self, step: usize, sign: f64) -> usize {
-        let step = self.centered(step);
-        let n = self.plan.steps[step].elements() as u32;
-        let (step, dims) = match self.free_dims(step, &[1, 1, n]) {
-            Some(dims) => (step, dims),
-            None => (self.shaped(step, &[1, 1, n]), vec![1, 1, n]),
-        };
-        self.push(vec![step], dims, Work::Floor(sign), Then::Nothing)
-    }
-
     /// Numbers of another type. Floats become integers towards 0, and truth values by whether they are 0.
     pub(super) fn cast(&mut self, node: &'g Node) -> Lowered<()> {
         let from = self.graph.value(self.operand(node, 0)?).kind.element;
@@ -162,23 +164,17 @@ impl<'g> Lowering<'g> {
             return self.passed_on(node);
         }
         let wire = self.wire(node, 0)?;
-        if self.plan.steps[wire.step].nonnegative {
-            let step = self.whole(wire.step, 1.0);
-            return self.give(node.outputs[0], step);
-        }
-        let step = self.centered(wire.step);
-        let zero = self.numbers(vec![0.0]);
-        let above = self.at_least(step, zero);
-        let (down, up) = (self.whole(step, 1.0), self.whole(step, -1.0));
-        let (down, up) = (self.centered(down), self.line_of(up, (-1.0, 0.0))?);
-        let step = self.chosen(above, down, up);
+        let step = self.towards_zero(wire.step, 0.0)?;
         self.give(node.outputs[0], step)
     }
 
     /// `a` where the comparison gave 1, else `b`. A step of one number stands for as many as are needed.
     pub(super) fn chosen(&mut self, decides: usize, a: usize, b: usize) -> usize {
         let dims = self.plan.steps[decides].dims.clone();
-        self.push(vec![decides, a, b], dims, Work::Choose, Then::Nothing)
+        let count = self.plan.steps[decides].elements();
+        let [(decides, first), (a, second), (b, third)] = [decides, a, b].map(|side| self.behind_copies(side, count));
+        let picks = Some(Box::new([first, second, third]));
+        self.push(vec![decides, a, b], dims, Work::Choose(picks), Then::Nothing)
     }
 
     pub(super) fn choice(&mut self, node: &'g Node) -> Lowered<()> {

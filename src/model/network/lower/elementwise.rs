@@ -37,6 +37,7 @@ impl<'g> Lowering<'g> {
             return self.line(step, factors, shifts);
         }
         let each = factors.len() / rows;
+        self.forget(step);
         if let Work::Linear { weights, bias, .. } = &mut self.plan.steps[step].work {
             let inputs = weights.len() / rows;
             for (row, bias) in bias.iter_mut().enumerate() {
@@ -178,7 +179,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// `1 / x` of an operand.
-    fn inverse(&mut self, node: &'g Node, index: usize) -> Lowered<Wire> {
+    pub(super) fn inverse(&mut self, node: &'g Node, index: usize) -> Lowered<Wire> {
         let (step, of, _) = self.as_function(node, index)?;
         let id = self.operand(node, index)?;
         let shape = self.shape(id).to_vec();
@@ -295,6 +296,7 @@ impl<'g> Lowering<'g> {
             return step;
         }
         if of.activates() && of.then == Then::Nothing && self.is_sole(step) {
+            self.forget(step);
             let of = &mut self.plan.steps[step];
             of.then = then;
             of.nonnegative = of.nonnegative || then.low() >= 0.0;

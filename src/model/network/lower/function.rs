@@ -31,6 +31,16 @@ const POINTS: i32 = 4000;
 impl<'g> Lowering<'g> {
     /// A tensor with a step that computes it.
     pub(super) fn settled(&mut self, id: ValueId) -> Lowered<Wire> {
+        let wire = self.settled_in_units(id)?;
+        let Some(units) = self.units.get(&wire.step).cloned() else { return Ok(wire) };
+        let step = self.line(wire.step, &units, &vec![0.0; units.len()])?;
+        let wire = Wire { step, ..wire };
+        self.wires.insert(id, wire.clone());
+        Ok(wire)
+    }
+
+    /// The same; where the step has units, it is without them.
+    pub(super) fn settled_in_units(&mut self, id: ValueId) -> Lowered<Wire> {
         let Some(wire) = self.wires.get(&id).cloned() else {
             let reason = format!("`{}` is no tensor of numbers", self.name(id));
             return Err(crate::model::LowerError::Graph(reason));
@@ -69,7 +79,10 @@ impl<'g> Lowering<'g> {
     /// An operand as a function of a step.
     pub(super) fn as_function(&mut self, node: &Node, index: usize) -> Lowered<OfStep> {
         let id = self.operand(node, index)?;
-        let Some(wire) = self.wires.get(&id).cloned() else { return Err(refuse(node, "reads nothing")) };
+        let Some(mut wire) = self.wires.get(&id).cloned() else { return Err(refuse(node, "reads nothing")) };
+        if self.units.contains_key(&wire.step) {
+            wire = self.settled(id)?;
+        }
         let (of, line) = match wire.lazy {
             Some(lazy) => (lazy.of, lazy.line),
             None => (Function::new(|x| x), Some((1.0, 0.0))),
@@ -93,13 +106,20 @@ impl<'g> Lowering<'g> {
     pub(super) fn span(&self, step: usize) -> (f64, f64) {
         let mut span = (0.0f64, 0.0f64);
         let mut is_first = true;
-        for sample in &self.samples {
-            for x in self.plan.run_to(step, sample).into_iter().filter(|x| x.is_finite()) {
+        let mut seen = self.seen.borrow_mut();
+        for (sample, values) in self.samples.iter().zip(seen.iter_mut()) {
+            self.plan.run_on(values, step + 1, sample);
+            for x in values[step].iter().copied().filter(|x| x.is_finite()) {
                 span = if is_first { (x, x) } else { (span.0.min(x), span.1.max(x)) };
                 is_first = false;
             }
         }
         span
+    }
+
+    /// A step changes: what it and those behind it computed is not known any more.
+    pub(super) fn forget(&mut self, step: usize) {
+        self.seen.get_mut().iter_mut().for_each(|values| values.truncate(step));
     }
 
     /// The greatest absolute value of a step on the inputs that are expected.
@@ -138,13 +158,13 @@ impl<'g> Lowering<'g> {
         let large = self.push(vec![step], dims.clone(), Work::Function(far), Then::Nothing);
         let bound = self.push(vec![], vec![1], Work::Constant(vec![near]), Then::Nothing);
         let is_large = self.push(vec![step, bound], dims.clone(), Work::Compare(None), Then::Nothing);
-        let made = self.push(vec![is_large, large, small], dims.clone(), Work::Choose, Then::Nothing);
+        let made = self.push(vec![is_large, large, small], dims.clone(), Work::Choose(None), Then::Nothing);
         if !below {
             return Ok(made);
         }
         let bound = self.push(vec![], vec![1], Work::Constant(vec![-near]), Then::Nothing);
         let is_low = self.push(vec![bound, step], dims.clone(), Work::Compare(None), Then::Nothing);
-        Ok(self.push(vec![is_low, large, made], dims, Work::Choose, Then::Nothing))
+        Ok(self.push(vec![is_low, large, made], dims, Work::Choose(None), Then::Nothing))
     }
 
     /// How far straight lines between multiples of `entry` are from a function, where a step is expected to be and its

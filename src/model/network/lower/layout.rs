@@ -8,30 +8,6 @@ use crate::model::{
 
 mod places;
 
-/// Whether an operator puts numbers to places that are known, and does nothing else to them.
-pub(super) const fn moves(operator: Operator) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::Concat
-            | O::DepthToSpace
-            | O::Expand
-            | O::GatherElements
-            | O::GatherND
-            | O::Pad
-            | O::Resize
-            | O::ReverseSequence
-            | O::ScatterElements
-            | O::ScatterND
-            | O::Slice
-            | O::SpaceToDepth
-            | O::Split
-            | O::Tile
-            | O::Transpose
-            | O::Trilu
-    )
-}
-
 /// Where a number comes from.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Place {

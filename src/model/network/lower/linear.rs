@@ -7,6 +7,11 @@ use crate::model::{
 };
 use zkinfer_prover::network::Linear;
 
+/// Whether a shape is that of several matrices.
+fn is_stack(shape: &[usize]) -> bool {
+    shape.iter().rev().skip(2).any(|d| *d != 1)
+}
+
 /// A matrix of constants, row-major.
 struct Matrix {
     rows: usize,
@@ -20,17 +25,6 @@ impl Matrix {
         let numbers = (0..self.numbers.len()).map(at).collect();
         Self { rows: self.columns, columns: self.rows, numbers }
     }
-}
-
-/// A tensor as matrices: their shape, and which of them each product of the result's leading axes reads.
-struct Matrices {
-    shape: [usize; 2],
-    at: Vec<usize>,
-}
-
-fn matrices(shape: &[usize], lead: &[usize]) -> Matrices {
-    let (own, matrix) = shape.split_at(shape.len() - 2);
-    Matrices { shape: [matrix[0], matrix[1]], at: crate::model::graph::broadcast_indices(own, lead) }
 }
 
 impl<'g> Lowering<'g> {
@@ -119,61 +113,129 @@ impl<'g> Lowering<'g> {
     }
 
     pub(super) fn mat_mul(&mut self, node: &'g Node) -> Lowered<usize> {
-        if let Some(lead) =
-            self.constant(node, 1).map(|tensor| tensor.shape()).and_then(<[usize]>::split_last_chunk::<2>)
-            && lead.0.iter().any(|&d| d != 1)
-        {
-            return self.several_matrices(node);
-        }
         if self.constant(node, 1).is_some() {
-            let weights = self.matrix(node, 1)?.transposed();
-            let (bias, wire) = (vec![0.0; weights.rows], self.wire(node, 0)?);
-            return self.rows(node, &wire, weights, bias);
+            let (numbers, shape) = (self.floats(node, 1)?, self.operand_shape(node, 1));
+            let wire = self.wire(node, 0)?;
+            return self.by_constants(node, &wire, &shape, numbers);
         }
         if self.constant(node, 0).is_some() {
-            let (weights, wire) = (self.matrix(node, 0)?, self.wire(node, 1)?);
+            let (numbers, shape) = (self.floats(node, 0)?, self.operand_shape(node, 0));
+            let wire = self.wire(node, 1)?;
+            if is_stack(&shape) {
+                return self.stack_of(node, &wire, &shape, &numbers);
+            }
+            let weights = self.matrix(node, 0)?;
             return self.columns(node, &wire, weights);
         }
         let (a, b) = (self.wire(node, 0)?, self.wire(node, 1)?);
+        self.computed_product(node, &a, &b)
+    }
+
+    /// A tensor times a constant matrix, or a stack of them, on its right.
+    pub(super) fn by_constants(
+        &mut self,
+        node: &Node,
+        wire: &Wire,
+        shape: &[usize],
+        numbers: Vec<f64>,
+    ) -> Lowered<usize> {
+        let [.., rows, columns] = *shape else {
+            let matrix = Matrix { rows: 1, columns: numbers.len(), numbers };
+            return self.rows(node, wire, matrix, vec![0.0]);
+        };
+        let matrix = |numbers: &[f64]| Matrix { rows, columns, numbers: numbers.to_vec() }.transposed().numbers;
+        if !is_stack(shape) {
+            let weights = Matrix { rows: columns, columns: rows, numbers: matrix(&numbers) };
+            return self.rows(node, wire, weights, vec![0.0; columns]);
+        }
+        // The transposed product has the constants on its left.
+        let swapped = |shape: &[usize]| {
+            let mut shape = shape.to_vec();
+            let last = shape.len() - 1;
+            shape.swap(last - 1, last);
+            shape
+        };
+        if wire.shape.len() < 2 {
+            return Err(refuse(node, "multiplies a vector by a stack of matrices"));
+        }
+        let wire = self.turned(node, wire)?;
+        let numbers: Vec<f64> = numbers.chunks_exact(rows * columns).flat_map(matrix).collect();
+        let step = self.stack_of(node, &wire, &swapped(shape), &numbers)?;
+        let made = Wire { step, shape: swapped(&self.shape(node.outputs[0]).to_vec()), lazy: None };
+        Ok(self.turned(node, &made)?.step)
+    }
+
+    /// A tensor whose last two axes change places.
+    fn turned(&mut self, node: &Node, wire: &Wire) -> Lowered<Wire> {
+        let [ref lead @ .., rows, columns] = wire.shape[..] else { return Err(refuse(node, "multiplies a vector")) };
+        let shape = [lead, &[columns, rows]].concat();
+        if rows == 1 || columns == 1 {
+            return Ok(Wire { step: wire.step, shape, lazy: None });
+        }
+        let size = rows * columns;
+        let count = lead.iter().product::<usize>() * size;
+        let at = |i: usize| (i / size * size + i % rows * columns + i % size / rows) as u32;
+        let dims = super::dims_of(node, &shape)?;
+        Ok(Wire { step: self.copy(wire.step, dims, (0..count).map(at).collect()), shape, lazy: None })
+    }
+
+    /// A stack of constant matrices on the left: each is a group of channels of its own.
+    fn stack_of(&mut self, node: &Node, wire: &Wire, shape: &[usize], numbers: &[f64]) -> Lowered<usize> {
+        use crate::model::graph::broadcast_indices;
+        let ([own @ .., outputs, inputs], [other @ .., _, columns]) = (shape, &wire.shape[..]) else {
+            return Err(refuse(node, "multiplies a vector by a stack of matrices"));
+        };
+        let (outputs, inputs, columns) = (*outputs, *inputs, *columns);
+        let made = self.shape(node.outputs[0]).to_vec();
+        let lead = &made[..made.len().saturating_sub(2)];
+        let count: usize = lead.iter().product();
+        let size = outputs * inputs;
+        if count * outputs.max(inputs) > MAX_AXIS || columns > MAX_AXIS || count * size > MAX_DENSE {
+            let reason = format!("has {count} matrices of {outputs} x {inputs} constants; {MAX_DENSE} are taken");
+            return Err(refuse(node, format!("{reason}, and {MAX_AXIS} rows or columns of all")));
+        }
+        let dims = |rows: usize| vec![(count * rows) as u32, 1, columns as u32];
+        let (left, right) = (broadcast_indices(own, lead), broadcast_indices(other, lead));
+        let each = inputs * columns;
+        let step = match right.iter().enumerate().all(|(at, from)| at == *from) {
+            true => self.shaped(wire.step, &dims(inputs)),
+            false => {
+                let all = right.iter().flat_map(|from| (from * each..(from + 1) * each).map(|i| i as u32)).collect();
+                self.copy(wire.step, dims(inputs), all)
+            }
+        };
+        let weights = left.iter().flat_map(|from| numbers[from * size..][..size].iter().copied()).collect();
+        let channels = (count * outputs) as u32;
+        let op = Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: count as u32 };
+        Ok(self.linear(step, dims(outputs), op, weights, vec![0.0; count * outputs]))
+    }
+
+    /// The product of two computed tensors.
+    pub(super) fn computed_product(&mut self, node: &Node, a: &Wire, b: &Wire) -> Lowered<usize> {
         let made = self.shape(node.outputs[0]).to_vec();
         let lead = &made[..made.len().saturating_sub(2)];
         if lead.iter().all(|d| *d == 1) {
-            return self.two_matrices(node, &a, &b);
+            return self.two_matrices(node, a, b);
         }
         // One product after the other, and all of them put together.
-        let (left, right) = (matrices(&a.shape, lead), matrices(&b.shape, lead));
+        let count: usize = lead.iter().product();
+        let part = |wire: &Wire| {
+            let (own, matrix) = wire.shape.split_at(wire.shape.len() - 2);
+            (crate::model::graph::broadcast_indices(own, lead), [matrix[0], matrix[1]])
+        };
+        let ((left, m), (right, n)) = (part(a), part(b));
         let mut products = Vec::new();
-        for (&i, &j) in left.at.iter().zip(&right.at) {
-            let (left, right) = (self.cut(&a, i, left.shape), self.cut(&b, j, right.shape));
+        for at in 0..count {
+            let mut cut = |wire: &Wire, index: usize, shape: [usize; 2]| {
+                let first = index * shape[0] * shape[1];
+                let indices = (first..first + shape[0] * shape[1]).map(|i| i as u32).collect();
+                let step = self.copy(wire.step, shape.map(|d| d as u32).to_vec(), indices);
+                Wire { step, shape: shape.to_vec(), lazy: None }
+            };
+            let (left, right) = (cut(a, left[at], m), cut(b, right[at], n));
             products.push(self.two_matrices(node, &left, &right)?);
         }
         self.joined(node, products, &made)
-    }
-
-    /// Constant matrices on the right, several: each has products of its own, which are put together.
-    fn several_matrices(&mut self, node: &'g Node) -> Lowered<usize> {
-        let (wire, numbers) = (self.wire(node, 0)?, self.floats(node, 1)?);
-        let made = self.shape(node.outputs[0]).to_vec();
-        let own = self.constant(node, 1).map(|tensor| tensor.shape().to_vec()).unwrap_or_default();
-        let lead = &made[..made.len() - 2];
-        let (left, right) = (matrices(&wire.shape, lead), matrices(&own, lead));
-        let [rows, columns] = right.shape;
-        let mut products = Vec::new();
-        for (&i, &j) in left.at.iter().zip(&right.at) {
-            let left = self.cut(&wire, i, left.shape);
-            let numbers = numbers[j * rows * columns..(j + 1) * rows * columns].to_vec();
-            let weights = Matrix { rows, columns, numbers }.transposed();
-            products.push(self.rows(node, &left, weights, vec![0.0; columns])?);
-        }
-        self.joined(node, products, &made)
-    }
-
-    /// Matrix number `index` of a tensor of them.
-    fn cut(&mut self, wire: &Wire, index: usize, shape: [usize; 2]) -> Wire {
-        let first = index * shape[0] * shape[1];
-        let indices = (first..first + shape[0] * shape[1]).map(|i| i as u32).collect();
-        let step = self.copy(wire.step, shape.map(|d| d as u32).to_vec(), indices);
-        Wire { step, shape: shape.to_vec(), lazy: None }
     }
 
     /// A constant matrix on the left: the same map of every column.
@@ -205,19 +267,6 @@ impl<'g> Lowering<'g> {
             (row * all + sample * columns + column) as u32
         };
         Ok(self.copy(step, dims(outputs), (0..outputs * all).map(back).collect()))
-    }
-
-    /// The same map of every row of a tensor: `weights` row by row for every output.
-    pub(super) fn rows_by(
-        &mut self,
-        node: &Node,
-        wire: &Wire,
-        inputs: usize,
-        weights: Vec<f64>,
-        bias: Vec<f64>,
-    ) -> Lowered<usize> {
-        let matrix = Matrix { rows: bias.len(), columns: inputs, numbers: weights };
-        self.rows(node, wire, matrix, bias)
     }
 
     /// The same map of every row of a tensor.

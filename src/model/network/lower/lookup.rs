@@ -16,6 +16,9 @@ const MOST: usize = 1 << 18;
 impl<'g> Lowering<'g> {
     pub(super) fn gathered(&mut self, node: &'g Node) -> Lowered<()> {
         if self.constant(node, 1).is_some() {
+            if let Some(step) = self.gathered_in_units(node)? {
+                return self.give(node.outputs[0], step);
+            }
             let places = self.evaluated(node, &[0]).and_then(|mut all| all.pop());
             let places = places.ok_or_else(|| refuse(node, "has indices that its tensor has not"))?;
             let shape = self.shape(node.outputs[0]).to_vec();

@@ -79,13 +79,27 @@ impl<'g> Lowering<'g> {
             let bias = vec![0.0; window.channels];
             return self.convolution(node, wire, window, window.channels, &weights, bias);
         }
-        let all = (0..window.samples * window.channels).flat_map(|c| (0..window.windows()).map(move |at| (c, at)));
+        let (planes, inside) = (window.samples * window.channels, |at| {
+            (0..window.area()).filter(|tap| window.pixel(at, *tap).is_some()).count().max(1)
+        });
+        let count = planes * window.windows();
+        if self.plan.steps[wire.step].elements().saturating_mul(count) > super::MAX_DENSE && !sticks_out {
+            // Means as if padding counted, and then times what that makes of each.
+            let weights = vec![1.0 / window.area() as f64; window.channels * window.area()];
+            let step = self.convolution(node, wire, window, window.channels, &weights, vec![0.0; window.channels])?;
+            let factors: Vec<f64> = (1..=window.area()).map(|n| window.area() as f64 / n as f64).collect();
+            let dims = self.plan.steps[step].dims.clone();
+            let factors = self.push(vec![], vec![1, 1, window.area() as u32], Work::Constant(factors), Then::Nothing);
+            let each: Vec<u32> = (0..window.windows()).map(|at| inside(at) as u32 - 1).collect();
+            let factors = self.copy(factors, dims, each.repeat(planes));
+            return Ok(self.product(step, factors));
+        }
+        let all = (0..planes).flat_map(|c| (0..window.windows()).map(move |at| (c, at)));
         let taps = all.map(|(c, at)| {
             let inside: Vec<usize> = (0..window.area()).filter_map(|tap| window.pixel(at, tap)).collect();
             let weight = 1.0 / inside.len().max(1) as f64;
             inside.into_iter().map(|pixel| (c * window.pixels() + pixel, weight)).collect::<Vec<_>>()
         });
-        let count = window.samples * window.channels * window.windows();
         self.written_out(node, wire.step, taps, vec![0.0; count])
     }
 }

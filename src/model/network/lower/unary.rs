@@ -3,39 +3,6 @@
 use super::{Lowered, Lowering, refuse};
 use crate::model::graph::{Node, Operator};
 
-/// Whether an operator is a function of every number alone, which becomes a table or a part of one.
-pub(super) const fn is_function(operator: Operator) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::Abs
-            | O::Acos
-            | O::Acosh
-            | O::Asin
-            | O::Asinh
-            | O::Atan
-            | O::Atanh
-            | O::Cos
-            | O::Cosh
-            | O::Elu
-            | O::Erf
-            | O::Exp
-            | O::Log
-            | O::Neg
-            | O::Not
-            | O::Reciprocal
-            | O::Selu
-            | O::Sigmoid
-            | O::Sin
-            | O::Sinh
-            | O::Softplus
-            | O::Softsign
-            | O::Sqrt
-            | O::Tan
-            | O::Tanh
-    )
-}
-
 impl<'g> Lowering<'g> {
     pub(super) fn unary(&mut self, node: &'g Node) -> Lowered<()> {
         use Operator as O;

@@ -7,23 +7,18 @@ impl Plan {
     /// What every step computes for an input.
     pub(in crate::model::network) fn run(&self, input: &[f64]) -> Vec<Vec<f64>> {
         let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let mut made = self.compute(step, input, &values);
-            made.iter_mut().for_each(|x| *x = step.then.apply(*x));
-            values.push(made);
-        }
+        self.run_on(&mut values, self.steps.len(), input);
         values
     }
 
-    /// What one step computes for an input, and those before it.
-    pub(in crate::model::network) fn run_to(&self, step: usize, input: &[f64]) -> Vec<f64> {
-        let mut values: Vec<Vec<f64>> = Vec::with_capacity(step + 1);
-        for step in &self.steps[..=step] {
-            let mut made = self.compute(step, input, &values);
+    /// Goes on with what the first steps computed for an input, until there are `count` steps.
+    pub(in crate::model::network) fn run_on(&self, values: &mut Vec<Vec<f64>>, count: usize, input: &[f64]) {
+        for at in values.len()..count {
+            let step = &self.steps[at];
+            let mut made = self.compute(step, input, values);
             made.iter_mut().for_each(|x| *x = step.then.apply(*x));
             values.push(made);
         }
-        values.pop().unwrap_or_default()
     }
 
     /// The outputs for an input, one tensor after the other.
@@ -36,14 +31,14 @@ impl Plan {
         let source = |at: usize| (&self.steps[step.from[at]].dims[..], &values[step.from[at]][..]);
         let pairs = || values[step.from[0]].iter().zip(&values[step.from[1]]);
         match &step.work {
-            Work::Input => self.part(values.len(), input).to_vec(),
+            Work::Input => self.part(values.len(), input),
             Work::Linear { op: Linear::Dense { .. }, weights, bias } => {
                 let (_, x) = source(0);
                 let rows = weights.chunks_exact(x.len().max(1)).zip(bias);
                 rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
             }
             Work::Linear { op, weights, bias } => conv(source(0), &step.dims, *op, weights, bias),
-            Work::Floor(sign) => source(0).1.iter().map(|x| (sign * x).floor()).collect(),
+            Work::Floor { factor, shift } => source(0).1.iter().map(|x| (factor * x + shift).floor()).collect(),
             Work::Function(of) => source(0).1.iter().map(|x| of.at(*x)).collect(),
             Work::Constant(numbers) => numbers.clone(),
             Work::Compare(picks) => {
@@ -54,10 +49,12 @@ impl Plan {
                 };
                 (0..step.elements()).map(|at| f64::from(u8::from(of(0, a, at) >= of(1, b, at)))).collect()
             }
-            Work::Choose => {
-                let (decides, a, b) = (source(0).1, source(1).1, source(2).1);
-                let of = |(at, c): (usize, &f64)| one_or_each(if *c == 1.0 { a } else { b }, at);
-                decides.iter().enumerate().map(of).collect()
+            Work::Choose(picks) => {
+                let of = |side: usize, at: usize| match picks {
+                    Some(picks) => source(side).1[picks[side][at] as usize],
+                    None => one_or_each(source(side).1, at),
+                };
+                (0..step.elements()).map(|at| of(if of(0, at) == 1.0 { 1 } else { 2 }, at)).collect()
             }
             Work::Scores => source(0).1.to_vec(),
             Work::Exponentials => {
