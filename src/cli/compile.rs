@@ -1,4 +1,4 @@
-use super::{ModelArgs, Outcome, choice, context, context::Session, explain, report};
+use super::{Failure, ModelArgs, Outcome, choice, context, context::Session, explain, report};
 use serde_json::{Value, json};
 use zkinfer::{
     backend::{Artifacts, SrsKind},
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     Ok(Outcome::True)
 }
 
-fn predict(model: &Model, session: &Session) -> Result<Outcome, Failure> {
+fn predict(model: &Model, session: &Session) -> anyhow::Result<Outcome> {
     let sketch =
         Sketch::new(model).map_err(|error| Failure::Input(format!("native cannot prove this model: {error}")))?;
     report::result(session, &json!({ "predict": sketch }), &explain::sketched(&sketch));
