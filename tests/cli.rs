@@ -6,6 +6,8 @@
 mod answers;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/bonds.rs"]
+mod bonds;
 #[path = "cli/boundary.rs"]
 mod boundary;
 #[path = "cli/carried.rs"]

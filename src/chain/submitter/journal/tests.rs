@@ -241,6 +241,32 @@ fn a_file_that_is_no_journal_is_left_as_it_is() {
     }
 }
 
+/// A very large journal is in use before its history was looked at: when that turns out to be damaged, nothing is written any more,
+/// hence nothing sent. What decides is looked at before, however large the file is.
+#[test]
+fn damaged_history_of_a_large_journal_stops_it_when_it_is_found() {
+    let (_dir, path) = place();
+    let mut journal = held(&path);
+    journal.add(&intent(1), 1).unwrap();
+    journal.record(&[Change::signed(Attempt { raw: vec![0xab; 40_000].into(), ..attempt(1, 3, 0xa1) })], 2).unwrap();
+    drop(journal);
+    let sound = Journal::open(&path, &OWNER).unwrap().hold_with(&OWNER, 0).unwrap();
+    assert_eq!(sound.looked(), None);
+    drop(sound);
+    // The chain of pages that hold a transaction's bytes leads nowhere.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let page = bytes.chunks(4096).position(|page| page[4..].iter().all(|byte| *byte == 0xab)).unwrap();
+    bytes[page * 4096..page * 4096 + 4].fill(0x7f);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut journal = Journal::open(&path, &OWNER).unwrap().hold_with(&OWNER, 0).unwrap();
+    assert!(journal.looked().is_some());
+    let error = journal.record(&[Change::of(intent(1).id, Event::Broadcast { hash: B256::repeat_byte(0xa1) })], 3);
+    assert!(matches!(error, Err(JournalError::Damaged { .. })), "{error:?}");
+    drop(journal);
+    let whole = Journal::open(&path, &OWNER).unwrap().hold(&OWNER);
+    assert!(matches!(whole, Err(JournalError::Damaged { .. })), "{whole:?}");
+}
+
 #[test]
 fn a_journal_of_a_later_release_is_refused() {
     let (_dir, path) = place();

@@ -3,12 +3,13 @@
 use super::{Attempt, Change, Event, Journal, JournalError, Owner, Row, Wish, decode, encode};
 use crate::chain::submitter::{Intent, state::Block};
 use alloy::primitives::B256;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{
     fs::{File, TryLockError},
     ops::Deref,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::{Arc, OnceLock},
 };
 
 /// A journal in the hands of the one process that sends. The system takes it back when the process dies.
@@ -16,7 +17,15 @@ use std::{
 pub struct Held {
     journal: Journal,
     lock: File,
+    /// What is wrong with the file, once all of it was looked at: `None` inside when nothing is.
+    looked: Arc<OnceLock<Option<String>>>,
 }
+
+/// A file up to so many bytes is looked at as a whole before anything is done with it. Of a larger one what decides is, and the rest,
+/// which is history, while it is in use: that takes seconds for a gigabyte.
+const WHOLE: u64 = 256 << 20;
+/// The tables that decide what is done next.
+const DECISIVE: [&str; 4] = ["owner", "states", "marks", "wishes"];
 
 /// What became of an intent that was added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,11 +84,16 @@ impl Journal {
         self.mark("draining", is_draining.then_some("1"))
     }
 
-    /// Takes the journal in hand to send. The file and what follows from its events are looked at first.
+    /// Takes the journal in hand to send. The file is looked at first; of a very large one the history is while it is in use, and
+    /// nothing is written any more when that is damaged.
     ///
     /// # Errors
     /// [`JournalError::InUse`] when another process has it; [`JournalError::OtherOwner`]; [`JournalError::Damaged`].
     pub fn hold(self, owner: &Owner) -> Result<Held, JournalError> {
+        self.hold_with(owner, WHOLE)
+    }
+
+    pub(super) fn hold_with(self, owner: &Owner, whole: u64) -> Result<Held, JournalError> {
         let path = self.path.with_extension("lock");
         let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let lock = file.map_err(|error| JournalError::io(&path, &error))?;
@@ -90,7 +104,7 @@ impl Journal {
             }
             Err(TryLockError::Error(error)) => return Err(JournalError::io(&path, &error)),
         }
-        let held = Held { journal: self, lock };
+        let held = Held { journal: self, lock, looked: Arc::default() };
         match held.owner()? {
             Some(kept) if kept == *owner => {}
             Some(kept) => {
@@ -99,8 +113,21 @@ impl Journal {
             }
             None => return Err(JournalError::damaged(&held.path, "it has no owner")),
         }
-        let said: String = held.ask("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if said == "ok" { Ok(held) } else { Err(JournalError::damaged(&held.path, &said)) }
+        let size = std::fs::metadata(&held.path).map_or(0, |metadata| metadata.len());
+        let questions: Vec<String> = match size <= whole {
+            true => vec!["PRAGMA quick_check(1)".into()],
+            false => DECISIVE.iter().map(|table| format!("PRAGMA quick_check({table})")).collect(),
+        };
+        for question in questions {
+            let said: String = held.ask(&question, [], |row| row.get(0))?;
+            if said != "ok" {
+                return Err(JournalError::damaged(&held.path, &said));
+            }
+        }
+        if size > whole {
+            held.look_behind();
+        }
+        Ok(held)
     }
 
     /// Whether a process sends with the journal at this place now.
@@ -132,6 +159,32 @@ impl Journal {
 }
 
 impl Held {
+    /// Looks at the whole file, beside whatever is done with it.
+    fn look_behind(&self) {
+        let (path, looked) = (self.path.clone(), self.looked.clone());
+        std::thread::spawn(move || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let said = Connection::open_with_flags(&path, flags).and_then(|connection| {
+                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+            });
+            let damage = match said {
+                Ok(said) if said == "ok" => None,
+                Ok(said) => Some(said),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(why) = &damage {
+                tracing::error!(path = %path.display(), why, "the journal's history is damaged");
+            }
+            let _ = looked.set(damage);
+        });
+    }
+
+    /// What was found out about the file; waits for it.
+    #[cfg(test)]
+    pub(super) fn looked(&self) -> Option<&String> {
+        self.looked.wait().as_ref()
+    }
+
     /// Writes what happened: all of it or, with an error, nothing. Returns where the intents are then, one for every change.
     ///
     /// # Errors
@@ -139,6 +192,9 @@ impl Held {
     pub fn record(&mut self, changes: &[Change], now: u64) -> Result<Vec<Row>, JournalError> {
         if changes.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(Some(why)) = self.looked.get() {
+            return Err(JournalError::damaged(&self.path, why));
         }
         let path = self.path.clone();
         self.writing(|tx| changes.iter().map(|change| write(tx, &path, change, now)).collect())
