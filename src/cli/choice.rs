@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use zkinfer::{
     backend::{BackendError, ezkl::SrsStore},
-    model::{
-        Input, Model,
-        graph::{Node, Operand},
-    },
+    model::{Input, Model, graph::Operand},
     pipeline::{EZKLIntegration, PipelineError, Prepared, integration::Compatibility},
     proof::bundle::BackendName,
     storage::Cache,
@@ -127,7 +124,7 @@ fn ezkl_instead(
     with: impl FnOnce(Backend, Option<String>) -> Result<Chosen, Failure>,
 ) -> Result<Chosen, Failure> {
     let native = lacks(model, BackendName::Native).unwrap_or_else(|| native.to_string());
-    let help = help(model).map(|help| format!(". {help}")).unwrap_or_default();
+    let help = help(model, &native).map(|help| format!(". {help}")).unwrap_or_default();
     if let Some(ezkl) = lacks(model, BackendName::Ezkl) {
         return Err(Failure::Input(format!("no backend can prove this model: native {native}; EZKL {ezkl}{help}")));
     }
@@ -160,20 +157,19 @@ fn lacks(model: &Model, backend: BackendName) -> Option<String> {
     (!listed.is_empty()).then(|| format!("cannot prove the operators {}", listed.join(", ")))
 }
 
-/// What everybody can compute from a public answer need not be proven.
-fn help(model: &Model) -> Option<String> {
+/// What everybody can compute from a public answer need not be proven: where the last node is what native refuses, and it reads
+/// the answer alone.
+fn help(model: &Model, refusal: &str) -> Option<String> {
     let graph = model.graph();
-    let (last, before) = graph.nodes().split_last()?;
-    let lacking = |node: &Node| {
-        let name = node.operator.name();
-        Compatibility::of(model, BackendName::Native).unsupported.iter().any(|lacks| lacks == name)
-    };
-    let from_answer =
-        ["Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Softplus", "HardSigmoid", "ArgMax", "Round", "TopK"];
-    if !from_answer.contains(&last.operator.name()) || before.iter().any(lacking) {
+    let last = graph.nodes().last()?;
+    let Some(Some(Operand::Value(read))) = last.inputs.first() else { return None };
+    let reads_nothing_else =
+        last.inputs.iter().flatten().all(|operand| matches!(operand, Operand::Value(id) if id == read));
+    // How many, or along which axis, is no secret of the model.
+    let from_answer = reads_nothing_else || last.operator.name() == "TopK";
+    if !from_answer || !refusal.contains(&format!("`{}`", last.name)) {
         return None;
     }
-    let Some(Some(Operand::Value(read))) = last.inputs.first() else { return None };
     let (operator, tensor) = (last.operator.name(), &graph.value(*read).name);
     Some(format!(
         "What is before the last operator can be proven by native: export the model with the output `{tensor}`; {operator} of a \

@@ -4,14 +4,16 @@ use crate::{
     hidden::HIDDEN,
     program::{NATIVE, Run, changed, command, native, run},
 };
-use prost::Message;
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
-use tract_onnx::pb;
 use zkinfer::{
     backend::ezkl::VERSION,
-    model::{Mlp, mlp::Dense, synthetic::to_onnx},
+    model::{
+        Mlp,
+        mlp::Dense,
+        synthetic::{Graph, int, to_onnx},
+    },
     storage::Cache,
 };
 
@@ -228,23 +230,18 @@ fn the_backend_is_chosen_and_told() {
     let both = ["--hide", "outputs", "--openings", "x", "--batch", "2"];
     native(&dir, &[&common[..], &both].concat()).expect(2).says("no backend takes both");
     // What a public answer leads to need not be proven.
-    let headed = write(&dir, "headed.onnx", ending_in("Round", &fs::read(&model).unwrap()));
+    let (headed, numbers) = too_many_in_order();
+    let (headed, input) = (write(&dir, "headed.onnx", headed), write(&dir, "numbers.json", numbers));
     let lacking = native(&dir, &["prove", "--model", &headed, "--input", &input, "--out", &out]).expect(3);
-    let lacking = lacking.says("native cannot prove the operators Round (node `head`)").says("setup ezkl");
+    let lacking = lacking.says("TopK (node `TopK_n1`)").says("setup ezkl");
     lacking.says("export the model with the output `n0`");
 }
 
-/// The same model with one more operator at its end.
-pub(crate) fn ending_in(operator: &str, onnx: &[u8]) -> Vec<u8> {
-    let mut proto = pb::ModelProto::decode(onnx).unwrap();
-    let graph = proto.graph.as_mut().unwrap();
-    let before = std::mem::replace(&mut graph.output[0].name, "probability".into());
-    graph.node.push(pb::NodeProto {
-        op_type: operator.into(),
-        name: "head".into(),
-        input: vec![before],
-        output: vec!["probability".into()],
-        ..Default::default()
-    });
-    proto.encode_to_vec()
+/// A model whose last operator native does not prove: 70 numbers in order, which takes too many comparisons. And an input.
+pub(crate) fn too_many_in_order() -> (Vec<u8>, String) {
+    let mut graph = Graph::new(9, &[1, 70]);
+    let kept = graph.node("Relu", &["x"], vec![]);
+    let sorted = graph.node("TopK", &[&kept], vec![int("k", 70)]);
+    let numbers: Vec<f64> = (0..70).map(f64::from).collect();
+    (graph.finish(&sorted, &[1, 70]), json!({ "input_data": [numbers] }).to_string())
 }

@@ -64,7 +64,8 @@ fn a_text_is_proven_and_checked() {
     let other = ["generate", "--model", &onnx, "--prompt", "bb", "--tokens", "7"];
     let refused = check(&dir, &other, &out).expect(1).json();
     assert!(refused["reason"].as_str().unwrap().contains("other characters enter"), "{refused}");
-    let longer = ["generate", "--model", &onnx, "--prompt", "ab", "--tokens", "9"];
+    // Two more choices are proven, too: what fills the last window is an `a`, which the text goes on with. A third is not.
+    let longer = ["generate", "--model", &onnx, "--prompt", "ab", "--tokens", "10"];
     assert_eq!(check(&dir, &longer, &out).expect(1).json()["verdict"], "INVALID");
     // A statement that was changed has no proof.
     let forged = changed(Path::new(&out), &dir, "forged.json", |object| {

@@ -182,17 +182,17 @@ fn bench_measures_the_pipeline() {
 
 /// What native cannot prove names the operator and the backend that may.
 #[test]
-fn an_operator_that_native_does_not_know_is_named_with_advice() {
+fn an_operator_that_native_does_not_prove_is_named_with_advice() {
     let (dir, _) = &*NATIVE;
-    let path = dir.path().join("round.onnx");
-    let onnx = fs::read(model("digits.onnx")).unwrap();
-    fs::write(&path, crate::answers::ending_in("Round", &onnx)).unwrap();
-    let out = dir.path().join("round.json");
-    let input = model("inputs/test-1243-is-7.json");
-    let args = ["prove", "--model", path.to_str().unwrap(), "--input", &input, "--out", out.to_str().unwrap()];
-    native(dir, &[&args[..], &["--backend", "native"]].concat()).expect(2).says("Round").says("--backend ezkl");
+    let (path, input) = (dir.path().join("sorted.onnx"), dir.path().join("numbers.json"));
+    let (onnx, numbers) = crate::answers::too_many_in_order();
+    fs::write(&path, onnx).unwrap();
+    fs::write(&input, numbers).unwrap();
+    let (input, out) = (input.to_str().unwrap(), dir.path().join("sorted.json"));
+    let args = ["prove", "--model", path.to_str().unwrap(), "--input", input, "--out", out.to_str().unwrap()];
+    native(dir, &[&args[..], &["--backend", "native"]].concat()).expect(2).says("TopK").says("--backend ezkl");
     // EZKL may be able to, and is not in this cache.
-    let lacking = native(dir, &args).expect(3).says("native cannot prove the operators Round (node `");
+    let lacking = native(dir, &args).expect(3).says("TopK (node `TopK_n1`)");
     lacking.says("Run `zkinfer setup ezkl`");
     assert!(!out.exists());
 }

@@ -10,7 +10,10 @@ use zkinfer::{
         native::{Committed, NativeBackend},
     },
     inference::{EngineOptions, InferenceEngine, InferenceError},
-    model::{Input, Model, synthetic::Graph},
+    model::{
+        Input, Model,
+        synthetic::{Graph, int},
+    },
     pipeline::{EZKLIntegration, PipelineError},
 };
 
@@ -103,12 +106,12 @@ fn inputs_that_do_not_fit_are_refused() {
 
 #[test]
 fn a_model_that_the_backend_cannot_prove_is_refused_at_the_start() {
-    let mut graph = Graph::new(13, &[1, 4]);
-    let output = graph.node("Round", &["x"], vec![]);
-    let model = Model::from_onnx(graph.finish(&output, &[1, 4])).unwrap();
+    let mut graph = Graph::new(9, &[1, 70]);
+    let output = graph.node("TopK", &["x"], vec![int("k", 70)]);
+    let model = Model::from_onnx(graph.finish(&output, &[1, 70])).unwrap();
     let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), DIGITS.cache.clone());
     let error = InferenceEngine::new(model, integration, EngineOptions::default(), &Control::default()).unwrap_err();
-    assert!(error.class() == FailureClass::BadInput && error.to_string().contains("Round"), "{error}");
+    assert!(error.class() == FailureClass::BadInput && error.to_string().contains("TopK"), "{error}");
 }
 
 #[test]

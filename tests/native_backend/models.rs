@@ -4,7 +4,7 @@ use crate::world::{World, fresh_cache};
 use std::sync::Arc;
 use zkinfer::{
     backend::{
-        Control, ProvingBackend,
+        BackendError, Control, ProvingBackend,
         native::{Committed, NativeBackend},
     },
     model::{
@@ -110,14 +110,14 @@ fn several_inputs_and_outputs_are_in_the_statement() {
 }
 
 #[test]
-fn unsupported_operators_are_named_and_another_backend_is_advised() {
-    let mut graph = Graph::new(13, &[1, 4]);
-    let name = graph.node("Round", &["x"], vec![]);
-    let model = Model::from_onnx(graph.finish(&name, &[1, 4])).unwrap();
+fn what_is_not_proven_is_named_and_another_backend_is_advised() {
+    let mut graph = Graph::new(9, &[1, 70]);
+    let name = graph.node("TopK", &["x"], vec![int("k", 70)]);
+    let model = Model::from_onnx(graph.finish(&name, &[1, 70])).unwrap();
     let (_dir, cache) = fresh_cache();
     let integration = EZKLIntegration::new(Arc::new(NativeBackend::new()), cache);
     let error = integration.prepare(&model, &Control::default()).unwrap_err();
-    assert!(matches!(error, PipelineError::UnsupportedOperators { .. }), "{error}");
+    assert!(matches!(error, PipelineError::Backend(BackendError::Unsupported { .. })), "{error}");
     let text = error.to_string();
-    assert!(text.contains("Round") && text.contains("Round_n0") && text.contains("--backend ezkl"), "{text}");
+    assert!(text.contains("TopK (node `TopK_n0`)") && text.contains("--backend ezkl"), "{text}");
 }

@@ -198,8 +198,9 @@ impl Step<'_, '_> {
         outputs: usize,
     ) -> Result<Operand, GraphError> {
         let count = trees.len();
-        let inner = trees.iter().map(|tree| tree.inner.len()).max().unwrap_or(0).max(1);
-        let leaves = trees.iter().map(|tree| tree.paths.len()).max().unwrap_or(0).max(1);
+        // Powers of two: the distance from one tree to the next is summed in closed form then, also for many trees.
+        let inner = trees.iter().map(|tree| tree.inner.len()).max().unwrap_or(0).max(1).next_power_of_two();
+        let leaves = trees.iter().map(|tree| tree.paths.len()).max().unwrap_or(0).max(1).next_power_of_two();
         let size = count.checked_mul(leaves).and_then(|n| n.checked_mul(inner.max(outputs)));
         if size.is_none_or(|size| size > MAX_NUMBERS) {
             return Err(self.refuse(format!("has {count} trees of up to {leaves} leaves, which is too much")));
@@ -226,15 +227,16 @@ impl Step<'_, '_> {
             }
         }
         let features = self.list(&features);
-        let thresholds = self.constant_of(Tensor::floats(vec![count * inner], thresholds));
+        let thresholds = self.constant_of(Tensor::floats(vec![count, inner], thresholds));
         let signs = self.constant_of(Tensor::floats(vec![count, inner, leaves], signs));
         let bias = self.constant_of(Tensor::floats(vec![count, 1, leaves], bias));
         let values = self.constant_of(Tensor::floats(vec![count * leaves, outputs], values));
         let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
+        // Trees have an axis of their own from here on: what reads one after the other then goes along one axis.
+        let picked = self.reshaped(&picked, &[rows, count, inner])?;
         let compared = self.plain(mode, &[&picked, &thresholds])?;
-        let mut says = self.cast(&compared, Element::Float32)?;
-        says = self.with_members(x, &says, trees, inner)?;
-        let says = self.reshaped(&says, &[rows, count, inner])?;
+        let says = self.cast(&compared, Element::Float32)?;
+        let says = self.with_members(x, &says, trees, rows, inner)?;
         let says = self.transposed(&says, &[1, 0, 2])?;
         let sums = self.plain(Operator::MatMul, &[&says, &signs])?;
         let sums = self.plain(Operator::Add, &[&sums, &bias])?;
@@ -250,6 +252,7 @@ impl Step<'_, '_> {
         x: &Operand,
         says: &Operand,
         trees: &[Walked],
+        rows: usize,
         inner: usize,
     ) -> Result<Operand, GraphError> {
         let (mut features, mut numbers, mut places) = (Vec::new(), Vec::new(), Vec::new());
@@ -274,11 +277,12 @@ impl Step<'_, '_> {
         }
         let (features, numbers) = (self.list(&features), self.constant_of(Tensor::floats(vec![count], numbers)));
         let sums = self.constant_of(Tensor::floats(vec![count, width], sums));
-        let others = self.constant_of(Tensor::floats(vec![width], others));
+        let others = self.constant_of(Tensor::floats(vec![trees.len(), inner], others));
         let picked = self.apply(Operator::Gather, Attributes::of([("axis", 1.into())]), &[x, &features])?;
         let same = self.plain(Operator::Equal, &[&picked, &numbers])?;
         let same = self.cast(&same, Element::Float32)?;
         let asked = self.plain(Operator::MatMul, &[&same, &sums])?;
+        let asked = self.reshaped(&asked, &[rows, trees.len(), inner])?;
         let compared = self.plain(Operator::Mul, &[says, &others])?;
         self.plain(Operator::Add, &[&compared, &asked])
     }

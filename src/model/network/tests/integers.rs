@@ -143,7 +143,8 @@ fn activations_of_eight_bits() {
     exactly(&["1", "6"], &numbers, make, &numbers.map(quantized));
 }
 
-/// The three results of a range that is found in the input itself: within one of 255 steps of the float model's.
+/// The three results of a range that is found in the input itself. What it is divided by comes from a table, which is right to about
+/// one part in a hundred: up to three of the 255 steps, at the range's end.
 #[test]
 fn a_range_that_is_found_in_the_input() {
     let mut m = Maker::new(&["1", "12"]);
@@ -158,7 +159,7 @@ fn a_range_that_is_found_in_the_input() {
     for sample in &samples {
         let step = 3.0 / 255.0;
         for (a, b) in network.run(sample).unwrap().iter().zip(sample) {
-            assert!((a - b).abs() < 1.1 * step, "{a} is {b} in integers");
+            assert!((a - b).abs() < 3.0 * step, "{a} is {b} in integers");
         }
     }
     prove(&network, &samples);
