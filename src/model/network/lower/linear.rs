@@ -161,7 +161,7 @@ impl<'g> Lowering<'g> {
         let wire = self.turned(node, wire)?;
         let numbers: Vec<f64> = numbers.chunks_exact(rows * columns).flat_map(matrix).collect();
         let step = self.stack_of(node, &wire, &swapped(shape), &numbers)?;
-        let made = Wire { step, shape: swapped(&self.shape(node.outputs[0]).to_vec()), lazy: None };
+        let made = Wire { step, shape: swapped(self.shape(node.outputs[0])), lazy: None };
         Ok(self.turned(node, &made)?.step)
     }
 

@@ -146,12 +146,12 @@ impl<'g> Lowering<'g> {
         let (mut greater, mut less) = (Vec::new(), Vec::new());
         let mut weights = Vec::new();
         let mut bias = vec![0.0; width];
-        for i in 0..width {
+        for (i, bias) in bias.iter_mut().enumerate() {
             for j in (0..width).filter(|j| width == 1 || *j != i) {
                 // Whether `j` comes before `i`: of equal ones the first. `[first >= second]` for the greatest.
                 let (first, second) = if j < i { (j, i) } else { (i, j) };
                 weights.push(if j < i { 1.0 } else { -1.0 });
-                bias[i] += if j < i { 0.0 } else { 1.0 };
+                *bias += if j < i { 0.0 } else { 1.0 };
                 let (a, b) = if largest { (first, second) } else { (second, first) };
                 greater.extend((0..count).map(|row| (a * count + row) as u32));
                 less.extend((0..count).map(|row| (b * count + row) as u32));
