@@ -1,7 +1,7 @@
 //! What a proof of a network takes, from its shapes alone.
 //!
-//! The figures are those of this project's own measurements (`docs/benchmarks.md`, "General networks: what is predicted"): two
-//! cores without AVX-512, zero knowledge on. They say which of two networks is dearer, and what order of magnitude to expect.
+//! The factors are fitted to the four networks of `docs/benchmarks.md`, "General networks: what is predicted": two cores, the scalar
+//! kernels, zero knowledge on. They say which of two networks is dearer, and what order of magnitude to expect.
 
 use super::{
     lower,
@@ -47,14 +47,14 @@ impl Prediction {
 
 /// What is not proportional to anything.
 const BASE_MS: f64 = 8.0;
-const BASE_MB: f64 = 16.0;
+const BASE_MB: f64 = 42.0;
 /// For every row, and for each of its bytes.
-const ROW_US: f64 = 5.0;
-const CELL_US: f64 = 0.5;
-const ROW_B: f64 = 700.0;
-const CELL_B: f64 = 32.0;
+const ROW_US: f64 = 8.0;
+const CELL_US: f64 = 0.8;
+const ROW_B: f64 = 500.0;
+const CELL_B: f64 = 27.0;
 /// For every weight.
-const WEIGHT_US: f64 = 0.05;
+const WEIGHT_US: f64 = 0.09;
 const WEIGHT_B: f64 = 20.0;
 
 /// One tensor, and what it takes.

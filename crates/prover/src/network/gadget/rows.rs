@@ -217,7 +217,7 @@ fn inverse_root(log: u8, v: i64) -> Option<i64> {
     Some(most.isqrt())
 }
 
-/// Cells in the order of [`super::kind::Cells`].
+/// Cells in the order of `Cells` in `kind.rs`.
 #[derive(Default)]
 struct Writer {
     row: Row,
