@@ -118,7 +118,7 @@ pub enum PipelineError {
     /// The circuit's answer is not the floating-point model's. Nothing was proven.
     #[error(
         "the circuit's answer is not the model's, and is not proven: {objection}. Quantize the model with samples of such inputs \
-         (--calibration), or admit more (--max-error, --numbers)"
+         (--calibration), give a perceptron weights of 16 bits (--precise), or admit more (--max-error, --numbers)"
     )]
     OtherAnswer {
         /// What differs.

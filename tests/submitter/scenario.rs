@@ -134,6 +134,8 @@ impl Run {
             window: 1 + random.below(8) as usize,
             bump_after: Duration::from_secs(10 + random.below(40)),
             bump_urgent_after: Duration::from_secs(5),
+            // Nothing here is an answer that its contract takes once: no second nonce before the first is final, whatever the hurry.
+            hurry: 0,
             resend_after: Duration::from_secs(3 + random.below(20)),
             ..Options::default()
         };
