@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<(&'static str, Seeds)> {
         ("native_opening", native_opening()),
         ("network_program", network_program()),
         ("network_key", network_key()),
+        ("network_key_object", network_key_object()),
         ("openings", openings()),
         ("ptau", ptau()),
         ("srs_excerpt", srs_excerpt()),
@@ -172,6 +173,29 @@ fn network_key() -> Seeds {
         ("bad-levels", seed(&changed(&mlp, 3, &[30]), &mlp_program)),
         ("bad-commitment", seed(&changed(&mlp, 36, &[0xff; 64]), &mlp_program)),
         ("bad-length", changed(&seed(&mlp, &mlp_program), 0, &[0xff; 2])),
+    ]
+}
+
+fn network_key_object() -> Seeds {
+    let [(mlp, mlp_program), (tree, tree_program)] = [NETWORK_MLP, NETWORK_TREE].map(network);
+    let object = |key: &[u8], pages: u8, rest: &[u8]| {
+        [&[0][..], &(key.len() as u16).to_be_bytes(), key, &[pages], rest].concat()
+    };
+    let with_page = |page: &[u8], object: &[u8]| [&[1][..], &(page.len() as u16).to_be_bytes(), page, object].concat();
+    let whole = object(&mlp, 0, &mlp_program);
+    let (first, second) = tree_program.split_at(tree_program.len() / 2);
+    let split = object(&tree, 1, &[&[7; 20][..], first].concat());
+    let page = [&[0][..], second].concat();
+    vec![
+        ("ok-mlp", with_first(0, &whole)),
+        ("ok-page", with_page(&page, &split)),
+        ("bad-page-missing", with_first(0, &split)),
+        ("bad-page-callable", with_page(&changed(&page, 0, &[0x5b]), &split)),
+        ("bad-page-short", with_page(&page[..page.len() - 1], &split)),
+        ("bad-pages", with_first(0, &object(&mlp, 5, &[&[7; 100][..], &mlp_program].concat()))),
+        ("bad-callable", with_first(0, &changed(&whole, 0, &[0x5b]))),
+        ("bad-key-length", with_first(0, &changed(&whole, 1, &[0, 163]))),
+        ("bad-program", with_first(0, &changed(&whole, whole.len() - 1, &[0xff]))),
     ]
 }
 

@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_opening", run: native::opening, mutations: 300 },
     Target { name: "network_program", run: network::program, mutations: 300 },
     Target { name: "network_key", run: network::key, mutations: 300 },
+    Target { name: "network_key_object", run: network::key_object, mutations: 300 },
     Target { name: "openings", run: documents::openings, mutations: 600 },
     Target { name: "ptau", run: srs::ptau, mutations: 300 },
     Target { name: "srs_excerpt", run: srs::excerpt, mutations: 300 },

@@ -1,8 +1,9 @@
-//! General networks: programs and verifying keys.
+//! General networks: programs, verifying keys, and the key objects that hold both on a chain.
 
 use std::sync::LazyLock;
 
 use alloy::primitives::keccak256;
+use zkinfer::evm::{KeyObject, Page, key_object};
 use zkinfer_prover::{
     CommittedTensor,
     network::{Fixed, NetworkStatement, NetworkVerifier, NetworkVerifyingKey, PortValue, Program},
@@ -19,6 +20,9 @@ const VECTORS: [&str; 4] = [
 
 /// Where a key has the digest of its program: after version, flags, levels, SRS and the commitment to the model.
 const DIGEST: core::ops::Range<usize> = 100..132;
+
+/// What a chain lets code hold.
+const MAX_CODE: usize = 24_576;
 
 struct Case {
     key: Vec<u8>,
@@ -91,4 +95,34 @@ pub(super) fn key(data: &[u8]) -> bool {
     let Some((length, bytes)) = data.split_first_chunk::<2>() else { return false };
     let Some((key, program)) = bytes.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { return false };
     is_read(key, program)
+}
+
+/// The number of pages, each with its length in two bytes; then a key object, whose first addresses they are at.
+pub(super) fn key_object(data: &[u8]) -> bool {
+    let Some((codes, object)) = split_pages(data) else { return false };
+    let Some(read) = KeyObject::read(object) else { return false };
+    let at = read.pages.iter().zip(codes);
+    let pages: Vec<Page> = at.map(|(address, code)| Page { address: *address, code: code.to_vec().into() }).collect();
+    let Some(program) = read.program(&pages) else { return false };
+    if !is_read(read.key, &program) {
+        return false;
+    }
+    // With pages their places are part of it, and anybody can choose them.
+    if read.pages.is_empty() && object.len() <= MAX_CODE {
+        let written = key_object::write("Key", read.key, &program).expect("it fits where it was");
+        assert_eq!(&written.runtime_code[..], object, "one encoding");
+    }
+    true
+}
+
+fn split_pages(data: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
+    let (&count, mut rest) = data.split_first()?;
+    let mut codes = Vec::new();
+    for _ in 0..count {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (code, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        codes.push(code);
+        rest = after;
+    }
+    Some((codes, rest))
 }
