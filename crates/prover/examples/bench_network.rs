@@ -1,9 +1,9 @@
 //! Medians of proving and verifying one general network:
-//! `bench_network 64-128-64-10|cnn|lenet [N] [repetitions]`.
+//! `bench_network 64-128-64-10|cnn|lenet|cnn32 [N] [repetitions]`.
 //!
 //! A list of dimensions is the perceptron of `bench_mlp` with the same weights and inputs, so that
 //! the two can be compared; `cnn` is a small convolutional network on 8 x 8 pixels, `lenet` is
-//! LeNet-5 on 28 x 28 pixels with 2 x 2 maxima.
+//! LeNet-5 on 28 x 28 pixels with 2 x 2 maxima, `cnn32` has 1.2 million parameters on 32 x 32 x 3.
 //!
 //! Runs under the TEST SRS.
 
@@ -66,6 +66,20 @@ fn layers(name: &str, seed: &mut u64) -> Result<Vec<Layer>, Box<dyn std::error::
             linear(5, dense(84), 120, clamp, seed),
             linear(6, dense(10), 84, None, seed),
         ],
+        "cnn32" => {
+            let (mut layers, mut from) = (vec![Layer::Input { dims: vec![3, 32, 32] }], 3);
+            for channels in [32, 64, 128] {
+                for _ in 0..2 {
+                    let op = conv(channels, 3, 1);
+                    layers.push(linear(layers.len() - 1, op, from as usize * 9, clamp, seed));
+                    from = channels;
+                }
+                layers.push(Layer::MaxPool { from: layers.len() - 1, window: 2 });
+            }
+            layers.push(linear(layers.len() - 1, dense(444), 2048, clamp, seed));
+            layers.push(linear(layers.len() - 1, dense(10), 444, None, seed));
+            layers
+        }
         dims => {
             let dims: Vec<u32> = dims.split('-').map(str::parse).collect::<Result<_, _>>()?;
             let mut layers = vec![Layer::Input { dims: vec![dims[0]] }];

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::circuit::layout::TABLE;
 use crate::columns::{LimbColumns, Mask};
-use crate::kernels::{self, Backend, Base, ByteBuckets, FixedBase, RawPoint};
+use crate::kernels::{self, Backend, Base, ByteBuckets, FixedBase, RawPoint, repeated::merged};
 use crate::sumcheck::inverses::Inverses;
 use crate::sumcheck::masks::MaskColumns;
 
@@ -98,7 +98,14 @@ impl Powers {
         }
         let jobs: Vec<(&[RawPoint], &[Fr])> =
             polynomials.iter().map(|(start, p)| (&self.raw[*start..start + p.len()], *p)).collect();
-        kernels::msm_many(&jobs)
+        // Secret: which scalars are equal tells what is looked up.
+        let merged = |(points, scalars): &(&[RawPoint], &[Fr])| merged(Backend::active(), points, scalars);
+        let merged: Vec<Option<(Vec<RawPoint>, Vec<Fr>)>> = jobs.iter().map(merged).collect();
+        let jobs = jobs.iter().zip(&merged).map(|(job, merged)| match merged {
+            Some((points, scalars)) => (&points[..], &scalars[..]),
+            None => *job,
+        });
+        kernels::msm_many(&jobs.collect::<Vec<_>>())
     }
 
     /// The same for sparse polynomials, as `(exponent, coefficient)`.

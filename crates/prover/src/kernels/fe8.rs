@@ -195,15 +195,6 @@ impl Fe8 {
         load_half::<0>(refs.map(|r| &src[(r >> 1) as usize]))
     }
 
-    /// Asks for the memory of a point that is going to be loaded.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    pub(super) fn prefetch(src: &[RawPoint], r: Ref) {
-        if let Some(point) = src.get((r >> 1) as usize) {
-            _mm_prefetch::<_MM_HINT_T0>(point.as_ptr().cast());
-        }
-    }
-
     /// Coordinates of eight referenced points; y is negated as the references say (as 3 q - y)
     /// and its limbs are signed.
     #[inline]

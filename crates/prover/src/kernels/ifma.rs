@@ -14,7 +14,7 @@ use ark_ff::{AdditiveGroup, Field};
 
 use super::{
     fe8::Fe8,
-    point::{RawPoint, Ref},
+    point::{self, RawPoint, Ref},
 };
 
 /// Pairs that share an inversion: the prefix products (40 bytes each) and operands stay in the
@@ -50,8 +50,8 @@ fn add_batch(src: &[RawPoint], pairs: &[[Ref; 2]], out: &mut [RawPoint], prefix:
     for (g, group_pairs) in pairs.chunks(8).enumerate() {
         // Operands are scattered over the SRS: ask for them four groups ahead.
         for &[a, b] in pairs.iter().skip(8 * g + 32).take(8) {
-            Fe8::prefetch(src, a);
-            Fe8::prefetch(src, b);
+            point::prefetch(src, a);
+            point::prefetch(src, b);
         }
         let (a, b) = group(group_pairs);
         let difference = Fe8::load_x(src, &b).sub(&Fe8::load_x(src, &a));

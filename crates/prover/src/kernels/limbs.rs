@@ -6,11 +6,11 @@ use ark_ff::{BigInt, Field, MontConfig, PrimeField};
 /// A number below `2 q`, `a 2^256 mod q`; *canonical* below `q`.
 pub(super) type Limbs = [u64; 4];
 
-const Q: Limbs = <Fq as PrimeField>::MODULUS.0;
+pub(super) const Q: Limbs = <Fq as PrimeField>::MODULUS.0;
 /// `2 q < 2^255`.
 const Q2: Limbs = [Q[0] << 1, Q[1] << 1 | Q[0] >> 63, Q[2] << 1 | Q[1] >> 63, Q[3] << 1 | Q[2] >> 63];
 /// `-1 / q mod 2^64`.
-const MINUS_INVERSE: u64 = FqConfig::INV;
+pub(super) const MINUS_INVERSE: u64 = FqConfig::INV;
 /// One.
 pub(super) const ONE: Limbs = Fq::ONE.0.0;
 
@@ -22,24 +22,35 @@ fn mac(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
     (sum as u64, (sum >> 64) as u64)
 }
 
-/// `a b / 2^256 mod q`, below `2 q` for `a, b < 2 q`: `4 q^2 / 2^256 < 0.76 q`, and the reduction adds less than `q`.
-#[inline(always)]
-pub(super) fn mul(a: &Limbs, b: &Limbs) -> Limbs {
-    let mut t = [0u64; 4];
-    for b in b {
-        // Between steps t < a + q < 2^256: no fifth word.
-        let (t0, c) = mac(t[0], a[0], *b, 0);
-        let m = t0.wrapping_mul(MINUS_INVERSE);
-        let (_, d) = mac(t0, m, Q[0], 0);
-        let (t1, c) = mac(t[1], a[1], *b, c);
-        let (r0, d) = mac(t1, m, Q[1], d);
-        let (t2, c) = mac(t[2], a[2], *b, c);
-        let (r1, d) = mac(t2, m, Q[2], d);
-        let (t3, c) = mac(t[3], a[3], *b, c);
-        let (r2, d) = mac(t3, m, Q[3], d);
-        t = [r0, r1, r2, c.wrapping_add(d)];
+/// What multiplies: the results are the same.
+pub(super) trait Multiply: Copy {
+    /// `a b / 2^256 mod q`, below `2 q` for `a, b < 2 q`: `4 q^2 / 2^256 < 0.76 q`, and the reduction adds less than `q`.
+    fn mul(self, a: &Limbs, b: &Limbs) -> Limbs;
+}
+
+/// Multiplies on every machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portable;
+
+impl Multiply for Portable {
+    #[inline(always)]
+    fn mul(self, a: &Limbs, b: &Limbs) -> Limbs {
+        let mut t = [0u64; 4];
+        for b in b {
+            // Between steps t < a + q < 2^256: no fifth word.
+            let (t0, c) = mac(t[0], a[0], *b, 0);
+            let m = t0.wrapping_mul(MINUS_INVERSE);
+            let (_, d) = mac(t0, m, Q[0], 0);
+            let (t1, c) = mac(t[1], a[1], *b, c);
+            let (r0, d) = mac(t1, m, Q[1], d);
+            let (t2, c) = mac(t[2], a[2], *b, c);
+            let (r1, d) = mac(t2, m, Q[2], d);
+            let (t3, c) = mac(t[3], a[3], *b, c);
+            let (r2, d) = mac(t3, m, Q[3], d);
+            t = [r0, r1, r2, c.wrapping_add(d)];
+        }
+        t
     }
-    t
 }
 
 /// `a + b mod 2^256`.
@@ -130,10 +141,15 @@ mod tests {
         }
         for a in &values {
             for b in &values {
-                let product = mul(a, b);
+                let product = Portable.mul(a, b);
                 assert!(minus(&product, &Q2).1, "below 2 q");
                 let (x, y) = (element(a), element(b));
                 assert_eq!(element(&product), x * y);
+                // The same limbs, reduced or not: nothing depends on the machine.
+                #[cfg(target_arch = "x86_64")]
+                if let Some(adx) = crate::kernels::adx::Adx::detect() {
+                    assert_eq!(adx.mul(a, b), product);
+                }
                 let (ca, cb) = (canonical(*a), canonical(*b));
                 assert_eq!(element(&difference(&ca, &cb)), x - y);
                 assert_eq!(is_zero(&difference(&ca, &cb)), x == y);

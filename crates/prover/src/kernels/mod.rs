@@ -4,6 +4,8 @@
 //! rounds of affine additions that share inversions (`scalar`, `ifma`). Nothing runs in constant
 //! time, and equal inputs give equal results on every backend.
 
+#[cfg(target_arch = "x86_64")]
+mod adx;
 mod backend;
 mod bytes;
 pub(crate) mod digits;
@@ -19,6 +21,7 @@ pub(crate) mod lists;
 mod msm;
 mod multiples;
 pub(crate) mod point;
+pub(crate) mod repeated;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -87,6 +87,22 @@ pub(super) fn field(limbs: [u64; 4]) -> Fq {
 /// less than 2^30 points, so a source never has 2^31.
 pub(crate) type Ref = u32;
 
+/// Asks for the memory of a point that is going to be loaded; it may lie across two lines of the cache.
+#[inline(always)]
+pub(super) fn prefetch(src: &[RawPoint], r: Ref) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some([first, .., last]) = src.get((r >> 1) as usize) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: asking for memory never faults, and every x86-64 processor has the instruction.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(first).cast());
+            _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(last).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (src, r);
+}
+
 /// Coordinates of a referenced point, the sign applied.
 pub(super) fn load(src: &[RawPoint], r: Ref) -> (Fq, Fq) {
     let (x, y) = split(&src[(r >> 1) as usize]);

@@ -4,6 +4,7 @@ use core::fmt;
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
+use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::columns::NetworkColumns;
@@ -60,6 +61,9 @@ fn tables(p: &Parts, fixed: &[Vec<i64>], c1: &NetworkChallenges1) -> Option<Vec<
     };
     inverses((0..TABLE * (usize::from(p.tables) + 1)).map(entry).collect())
 }
+
+/// Rows that a task computes denominators of, at least.
+const TASK: usize = 1 << 10;
 
 /// `None` if one of them is 0.
 fn inverses(mut values: Vec<Fr>) -> Option<Vec<Fr>> {
@@ -135,7 +139,7 @@ fn over(
     p: &Parts,
     columns: &NetworkColumns,
     on: impl Fn(&super::program::Kind) -> bool,
-    denominator: impl Fn(&super::program::Kind, usize) -> Fr,
+    denominator: impl Fn(&super::program::Kind, usize) -> Fr + Sync,
 ) -> Option<Rows> {
     let kinds: Vec<_> = p.kinds.iter().filter(|k| on(k)).collect();
     let start = kinds.first().map_or(0, |k| columns.size.row(k.lo as usize));
@@ -143,7 +147,8 @@ fn over(
     let mut values = Zeroizing::new(vec![Fr::ZERO; end - start]);
     for kind in kinds {
         let rows: Vec<usize> = columns.rows_of_samples(kind.lo, kind.hi).collect();
-        let inverted = Zeroizing::new(inverses(rows.iter().map(|row| denominator(kind, *row)).collect())?);
+        let denominators = rows.par_iter().with_min_len(TASK).map(|row| denominator(kind, *row));
+        let inverted = Zeroizing::new(inverses(denominators.collect())?);
         rows.iter().zip(inverted.iter()).for_each(|(row, v)| values[row - start] = *v);
     }
     Some(Rows { start, values })

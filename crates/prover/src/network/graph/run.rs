@@ -1,5 +1,6 @@
 //! The integer reference, which is also the witness.
 
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::{Graph, Layer, Linear, Parameters};
@@ -233,27 +234,30 @@ fn conv(from: &[u32], x: &[i64], to: &[u32], op: Linear, parameters: &Parameters
     let Linear::Conv { channels, kernel, stride, padding, groups } = op else {
         return Vec::new();
     };
-    let (kernel, own) = (kernel as usize, (from[0] / groups) as usize);
+    let (kernel, stride, padding) = (kernel as usize, stride as usize, padding as usize);
+    let (own, shared) = ((from[0] / groups) as usize, (channels / groups) as usize);
     let (height, width) = (from[1] as usize, from[2] as usize);
+    let (rows, columns) = (to[1] as usize, to[2] as usize);
     let inputs = own * kernel * kernel;
-    let mut out = Vec::with_capacity((to[0] * to[1] * to[2]) as usize);
-    let at = |o: u32, tap: usize| (o * stride) as usize + tap;
-    for c in 0..channels {
-        let group = (c / (channels / groups)) as usize;
-        let weights = &parameters.weights[c as usize * inputs..][..inputs];
-        for (i, j) in (0..to[1]).flat_map(|i| (0..to[2]).map(move |j| (i, j))) {
-            let mut z = i64::from(parameters.biases[c as usize]);
-            for (tap, weight) in weights.iter().enumerate() {
-                let (channel, u, v) = (tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
-                let row = at(i, u).checked_sub(padding as usize).filter(|r| *r < height);
-                let column = at(j, v).checked_sub(padding as usize).filter(|c| *c < width);
-                if let (Some(row), Some(column)) = (row, column) {
-                    z += i64::from(*weight) * x[((group * own + channel) * height + row) * width + column];
-                }
+    // The outputs along an axis that a tap has an input for.
+    let reached = |tap: usize, size: usize, count: usize| {
+        let first = padding.saturating_sub(tap).div_ceil(stride);
+        first..(size + padding).saturating_sub(tap).div_ceil(stride).clamp(first, count.max(first))
+    };
+    let mut out = vec![0; channels as usize * rows * columns];
+    out.par_chunks_mut(rows * columns).enumerate().for_each(|(c, out)| {
+        out.fill(parameters.biases[c].into());
+        for (tap, weight) in parameters.weights[c * inputs..][..inputs].iter().enumerate() {
+            let (channel, u, v) = (c / shared * own + tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
+            let across = reached(v, width, columns);
+            for i in reached(u, height, rows) {
+                let row = &x[(channel * height + i * stride + u - padding) * width..][..width];
+                let from = row[(across.start * stride + v).saturating_sub(padding).min(width)..].iter().step_by(stride);
+                let out = &mut out[i * columns..][across.clone()];
+                out.iter_mut().zip(from).for_each(|(z, x)| *z += i64::from(*weight) * x);
             }
-            out.push(z);
         }
-    }
+    });
     out
 }
 
@@ -268,4 +272,62 @@ fn squares(dims: &[u32], x: &[i64], window: u32) -> Vec<Vec<i64>> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Xorshift;
+
+    /// The definition, tap by tap.
+    fn slow(from: &[u32], x: &[i64], to: &[u32], op: Linear, parameters: &Parameters) -> Vec<i64> {
+        let Linear::Conv { channels, kernel, stride, padding, groups } = op else { unreachable!() };
+        let own = from[0] / groups;
+        let mut out = Vec::new();
+        for (c, i, j) in (0..channels).flat_map(|c| (0..to[1]).flat_map(move |i| (0..to[2]).map(move |j| (c, i, j)))) {
+            let mut z = i64::from(parameters.biases[c as usize]);
+            for (d, u, v) in (0..own).flat_map(|d| (0..kernel).flat_map(move |u| (0..kernel).map(move |v| (d, u, v)))) {
+                let (row, column) = (i64::from(i * stride + u), i64::from(j * stride + v));
+                let (row, column) = (row - i64::from(padding), column - i64::from(padding));
+                if (0..from[1].into()).contains(&row) && (0..from[2].into()).contains(&column) {
+                    let channel = i64::from(c / (channels / groups) * own + d);
+                    let weight = parameters.weights[(((c * own + d) * kernel + u) * kernel + v) as usize];
+                    let at = (channel * i64::from(from[1]) + row) * i64::from(from[2]) + column;
+                    z += i64::from(weight) * x[at as usize];
+                }
+            }
+            out.push(z);
+        }
+        out
+    }
+
+    /// With strides, padding beyond a tap's reach, groups, and kernels wider than what they read.
+    #[test]
+    fn convolutions_are_their_definition() {
+        let mut rng = Xorshift(7);
+        let mut shapes = 0;
+        for (kernel, stride, padding, groups) in
+            (1..5).flat_map(|k| (1..4).flat_map(move |s| (0..4).flat_map(move |p| [1, 2].map(|g| (k, s, p, g)))))
+        {
+            for (height, width) in [(1, 1), (2, 5), (7, 4)] {
+                if height + 2 * padding < kernel || width + 2 * padding < kernel {
+                    continue;
+                }
+                let (from, channels) = ([4, height, width], 6);
+                let to = [height, width].map(|size| (size + 2 * padding - kernel) / stride + 1);
+                let op = Linear::Conv { channels, kernel, stride, padding, groups };
+                let mut draw =
+                    |count: u32| (0..count).map(|_| rng.below(1 << 16) as i64 - (1 << 15)).collect::<Vec<_>>();
+                let x = draw(4 * height * width);
+                let weights = draw(channels * 4 / groups * kernel * kernel).iter().map(|w| *w as i16).collect();
+                let biases = draw(channels).iter().map(|b| *b as i32).collect();
+                let parameters = Parameters { weights, biases };
+                let to = [channels, to[0], to[1]];
+                let expected = slow(&from, &x, &to, op, &parameters);
+                assert_eq!(conv(&from, &x, &to, op, &parameters), expected, "{op:?} on {from:?}");
+                shapes += 1;
+            }
+        }
+        assert!(shapes > 200, "{shapes}");
+    }
 }
