@@ -1,7 +1,8 @@
 //! Committed ports: what is behind their points, and where they weigh something.
 
 use super::*;
-use crate::circuit::Committed;
+use crate::circuit::{Committed, layout::FIRST};
+use crate::network::layout::Size;
 use crate::network::tensors::PortTensors;
 use crate::prove::MaskedTensors;
 
@@ -78,6 +79,36 @@ fn positions_that_are_no_tensor_weigh_nothing() {
         let f = with(Committed { inputs, outputs: !inputs });
         needed(Rule::TensorEnd, &f, &OtherTensor { port: 0, trick: Trick::Behind });
         needed(Rule::TensorPositions, &f, &OtherTensor { port: 0, trick: Trick::Mask });
+    }
+}
+
+/// Coefficients behind the tensor, the last one `by` positions behind it.
+#[derive(Debug)]
+struct Longer {
+    by: usize,
+}
+impl Cheat for Longer {
+    fn tensors(&self, tensors: &mut [PortTensors]) {
+        let elements = &mut tensors[0].elements[0];
+        let length = elements.len() + self.by;
+        elements.resize(length, 7);
+    }
+}
+
+#[test]
+fn eight_coefficients_bound_the_degree_of_tensors() {
+    for inputs in [true, false] {
+        let f = with(Committed { inputs, outputs: !inputs });
+        let p = f.verifier.key().program().parts();
+        let rows = Size::new(p, 1).unwrap();
+        let coefficients = 1 << (rows.rows.variables() - rows.tensor_level(0));
+        let (_, port) = p.committed_ports().next().unwrap();
+        // One coefficient too many, at a position whose evaluation is not that of 0.
+        let by = coefficients + 1 - (FIRST + port.count as usize);
+        needed(Rule::V5a, &f, &Longer { by });
+        // Up to the last one they change nothing: the proof is about the elements of the port.
+        let (statements, proof) = f.cheat(&f.requests(1, 9), None, &Longer { by: by - 1 });
+        assert!(f.verdict(&statements, &proof, None));
     }
 }
 
