@@ -2,7 +2,7 @@
 //! `accuracy MODEL CALIBRATION SAMPLES LABELS`.
 //!
 //! Samples are a file of inputs, one after the other in one list; labels are a JSON list of classes. The held-out images of the
-//! digits models: `tools/train_cnn.py --test-images FILE`.
+//! digits models: `tools/train_cnn.py --test-images FILE --test-labels FILE`.
 
 use std::error::Error;
 use zkinfer::model::{

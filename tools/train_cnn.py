@@ -13,6 +13,7 @@ order of summation rarely shows.
 
 import argparse
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,7 @@ def main():
     default = Path(__file__).resolve().parent.parent / "models" / "digits-cnn"
     parser.add_argument("--out", type=Path, default=default, help="directory to write to (default: models/digits-cnn)")
     parser.add_argument("--test-images", type=Path, help="also write the held-out images here, as one input file")
+    parser.add_argument("--test-labels", type=Path, help="also write their classes here, as one list")
     args = parser.parse_args()
 
     images, labels, train_rows, test_rows = split()
@@ -161,6 +163,8 @@ def main():
         print(f"{name}: {len(rows)} images, accuracy {(guesses[rows] == labels[rows]).mean():.4f}")
     if args.test_images:
         write_json(args.test_images, images[test_rows])
+    if args.test_labels:
+        args.test_labels.write_text(json.dumps(labels[test_rows].tolist()) + "\n")
     print(f"parameters {sum(x.size for x in p.values())}, largest |logit| {np.abs(z).max():.2f}")
     print(f"cnn.onnx: {len(model)} bytes, sha256 {hashlib.sha256(model).hexdigest()}")
 
