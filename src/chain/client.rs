@@ -10,6 +10,7 @@ use super::{
     plan::Intent,
     release,
     sender::Sender,
+    submitter::Endpoints,
 };
 use crate::{
     evm::{CompiledContract, Refusal},
@@ -108,6 +109,14 @@ impl Client {
     #[must_use]
     pub fn with_outbox(mut self, outbox: Outbox) -> Self {
         self.sender.outbox = Some(outbox);
+        self
+    }
+
+    /// Has several nodes decide what is done once: whether a claim is recorded, whether its call succeeds, what it costs, in which block it
+    /// is. What can be repeated, and what only spares work, is asked of [`Client::node`] alone.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.sender.pool = Some(endpoints);
         self
     }
 

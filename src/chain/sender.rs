@@ -14,7 +14,7 @@ use super::{
     Account, Budget, ChainError, Fork, Node, Outbox, guard,
     operator::{Operator, interrupted, unless_interrupted},
     plan::{Intent, Plan, check_size},
-    submitter::{Journal, JournalError, Owner},
+    submitter::{Endpoints, Journal, JournalError, Owner},
     wording::{Meaning, meaning},
 };
 use crate::storage::Lock;
@@ -94,6 +94,8 @@ pub struct Mined {
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     pub(super) node: Node,
+    /// The nodes that have to agree on what is done once; `None`: the node alone says it.
+    pub(super) pool: Option<Endpoints>,
     pub(super) account: Account,
     pub(super) options: SendOptions,
     pub(super) operator: Arc<dyn Operator>,
@@ -130,7 +132,7 @@ enum Broadcast {
 impl Sender {
     pub(super) fn new(node: Node, account: Account) -> Self {
         let (options, operator) = (SendOptions::default(), Arc::new(()));
-        Self { node, account, options, operator, outbox: None, ledger: Arc::default() }
+        Self { node, pool: None, account, options, operator, outbox: None, ledger: Arc::default() }
     }
 
     pub(super) const fn address(&self) -> Address {

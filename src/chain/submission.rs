@@ -7,7 +7,7 @@ use super::{
     operator::unless_interrupted,
     plan::{Intent, check_size},
     release,
-    submitter::of_call,
+    submitter::{Chain, Intent as Record, Kind, of_call, recorded},
 };
 use crate::proof::{Assignment, Bundle, Context, Statement, identity::batch_id};
 use alloy::{
@@ -167,13 +167,9 @@ impl Client {
     }
 
     async fn are_recorded(&self, registry: Address, ids: &[B256]) -> Result<bool, ChainError> {
-        for &id in ids {
-            match read_claim(self.node(), registry, id).await? {
-                Some(claim) if claim.verified => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
+        let done = recorded(registry, ids);
+        let claims = Record { done, ..Record::new(B256::ZERO, Kind::Proof, "the claim", registry, Bytes::new()) };
+        self.sender.endpoints()?.is_done(&claims, None).await
     }
 
     const fn submitter(&self) -> Submitter {

@@ -20,6 +20,7 @@ use zkinfer::chain::{
     deployment::DeploymentFile,
     guard,
     money::{parse_amount, parse_price},
+    submitter::connect,
 };
 
 /// Holds a private key where no other is given.
@@ -30,9 +31,17 @@ const MAX_KEY_FILE_BYTES: u64 = 256;
 /// A node and an account that pays.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountArgs {
-    /// The node.
-    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
-    rpc: String,
+    /// The node. Given several times, more than half of the nodes have to agree on what is done once: claims, and acts on claims. What
+    /// can be repeated is asked of the first that answers.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ETH_RPC_URL",
+        hide_env_values = true,
+        value_delimiter = ',',
+        required = true
+    )]
+    rpc: Vec<String>,
 
     #[command(flatten)]
     payer: PayerArgs,
@@ -167,8 +176,8 @@ impl AccountArgs {
 }
 
 impl PayerArgs {
-    /// Connects to a node, which has to be on the chain that was named.
-    pub(crate) async fn client(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
+    /// Connects to nodes, which have to be on the chain that was named.
+    async fn client(&self, rpc: &[String], session: &Session) -> Result<Client, Failure> {
         let account = self.account()?;
         self.client_of(account, rpc, session).await
     }
@@ -187,13 +196,13 @@ impl PayerArgs {
 
     /// The same with the development account where no other one is given.
     pub(crate) async fn client_or_dev(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
-        self.client_of(self.account_or_dev()?, rpc, session).await
+        self.client_of(self.account_or_dev()?, &[rpc.to_owned()], session).await
     }
 
     /// The same at a node of the program's own. What is sent is not kept, since the node is gone when the program is; nobody is
     /// asked, since it is worth nothing whatever its chain id.
     pub(crate) async fn client_of_devnet(&self, rpc: &str, session: &Session) -> Result<Client, Failure> {
-        let client = self.connect(self.account_or_dev()?, rpc).await?;
+        let client = self.connect(self.account_or_dev()?, &[rpc.to_owned()]).await?;
         Ok(client.with_operator(Arc::new(Terminal::unasked(session))))
     }
 
@@ -201,21 +210,27 @@ impl PayerArgs {
         self.deployment.as_deref().map(DeploymentFile::read).transpose().map_err(Failure::Input)
     }
 
-    async fn client_of(&self, account: Account, rpc: &str, session: &Session) -> Result<Client, Failure> {
+    async fn client_of(&self, account: Account, rpc: &[String], session: &Session) -> Result<Client, Failure> {
         let outbox = Outbox::from_env()?;
         let client = self.connect(account, rpc).await?.with_outbox(outbox);
         Ok(client.with_operator(Arc::new(Terminal::new(session, self.yes))))
     }
 
-    async fn connect(&self, account: Account, rpc: &str) -> Result<Client, Failure> {
+    async fn connect(&self, account: Account, rpc: &[String]) -> Result<Client, Failure> {
         let options = SendOptions {
             receipt_deadline: Duration::from_secs(self.wait),
             budget: self.budget(),
             fork: self.fork(),
             ..SendOptions::default()
         };
-        let node = Node::connect_to(rpc, self.named_chain()?).await?;
-        Ok(Client::new(node, account)?.with_options(options))
+        let named = self.named_chain()?;
+        // Of several, one that is on another chain is a mistake, and not only a node that is of no use.
+        let pool = if rpc.len() > 1 { Some(connect(rpc, named, None).await?) } else { None };
+        let client = Client::new(first_node(rpc, named).await?, account)?.with_options(options);
+        Ok(match pool {
+            Some(pool) => client.with_endpoints(pool),
+            None => client,
+        })
     }
 
     fn account_or_dev(&self) -> Result<Account, Failure> {
@@ -265,6 +280,18 @@ impl PayerArgs {
         };
         key.account()
     }
+}
+
+/// The first node that answers.
+async fn first_node(rpc: &[String], named: Option<u64>) -> Result<Node, Failure> {
+    let mut failure = Failure::Input("there is no node: give --rpc URL".into());
+    for endpoint in rpc {
+        match Node::connect_to(endpoint, named).await {
+            Ok(node) => return Ok(node),
+            Err(error) => failure = error.into(),
+        }
+    }
+    Err(failure)
 }
 
 /// What a file holds that nobody else may read.

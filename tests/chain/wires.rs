@@ -219,6 +219,30 @@ async fn what_a_node_is_too_busy_for_is_asked_again_when_it_wants_to() {
     assert_eq!(wired.proxy.calls("eth_getCode"), 1, "it asks for a minute, and is not waited for");
 }
 
+/// C12: a node that has forgotten the states of old blocks shows all that an audit takes; one that has none at all says nothing of a claim.
+#[tokio::test]
+async fn a_pruned_node_makes_no_claim_invalid() {
+    let wired = Wired::new().await;
+    let hash = wired.submit().await.unwrap();
+    wired.world.cheat("anvil_mine", json!(["0xc8"])).await;
+    let words = "missing trie node 5bd2 (path )";
+    let methods = ["eth_call", "eth_getCode", "eth_getStorageAt"];
+    for method in methods {
+        wired.proxy.on(method, move |parameters, _| match parameters.as_array().and_then(|all| all.last()) {
+            Some(block) if block == "latest" => Action::Forward,
+            _ => Action::Error(-32000, words.into()),
+        });
+    }
+    let report = audit(wired.client.node(), hash, None).await.unwrap();
+    assert!(report.is_valid(), "{report:#?}");
+    for method in methods {
+        wired.proxy.on(method, move |_, _| Action::Error(-32000, words.into()));
+    }
+    let error = audit(wired.client.node(), hash, None).await.unwrap_err();
+    assert!(error.to_string().contains("missing trie node"), "{error}");
+    assert_eq!(error.class(), FailureClass::Environment);
+}
+
 /// Stops when told.
 #[derive(Debug, Default)]
 struct Stop(std::sync::atomic::AtomicBool);

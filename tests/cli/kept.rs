@@ -6,12 +6,17 @@ use crate::{
     program::{NATIVE, Run, command, native, run},
     proxy::{Action, Proxy},
 };
-use alloy::providers::Provider;
+use alloy::{
+    primitives::{U256, keccak256},
+    providers::Provider,
+    sol_types::{SolCall, SolValue},
+};
 use serde_json::json;
 use std::{fs, path::Path, process::Stdio, time::Duration};
 use tempfile::TempDir;
 use zkinfer::chain::{
     Account, Node,
+    client::read_claim,
     submitter::{Journal, Owner, Phase},
 };
 
@@ -109,6 +114,63 @@ async fn whoever_is_killed_leaves_what_the_next_run_goes_on_with() {
 
 fn run_json(command: &mut std::process::Command) -> serde_json::Value {
     run(command).expect(0).json()
+}
+
+/// A node that says that every claim is recorded, takes transactions without handing them on, and has no receipts.
+fn lie(proxy: &Proxy) {
+    use zkinfer::chain::bindings::IProofRegistry::claimCall;
+    let selector = alloy::hex::encode_prefixed(claimCall::SELECTOR);
+    proxy.on("eth_call", move |parameters, _| {
+        let call = &parameters[0];
+        let data = call["input"].as_str().or(call["data"].as_str()).unwrap_or_default();
+        if !data.starts_with(&selector) {
+            return Action::Forward;
+        }
+        let record = (Account::dev().address(), U256::from(17), U256::from(3), false).abi_encode();
+        Action::Answer(json!(alloy::hex::encode_prefixed(record)))
+    });
+    proxy.on("eth_sendRawTransaction", |parameters, _| {
+        let raw = alloy::hex::decode(parameters[0].as_str().unwrap_or_default()).unwrap_or_default();
+        Action::Answer(json!(keccak256(raw)))
+    });
+    proxy.on("eth_getTransactionReceipt", |_, _| Action::Answer(json!(null)));
+}
+
+/// What one node alone says is believed; of several, more than half have to say it, whether one lies or is gone. Without as many nothing
+/// is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_nodes_more_than_half_decide_what_is_done_once() {
+    let (dir, bundle) = &*NATIVE;
+    let chain = Chain::with(dir, bundle).await;
+    let honest = chain.devnet.endpoint();
+    let (liar, other) = (Proxy::start(&honest), Proxy::start(&honest));
+    lie(&liar);
+    let (liar, other, gone) = (liar.url(), other.url(), "http://127.0.0.1:1".to_owned());
+    let node = Node::connect_dev(&honest).await.unwrap();
+    let sent = || crate::rpc::provider(&chain.devnet).get_transaction_count(Account::dev().address()).into_future();
+    let submit = |nodes: &[&String], job: u8| {
+        let (state, job) = (tempfile::tempdir().unwrap(), format!("0x{}", format!("{job:02x}").repeat(32)));
+        let args = ["submit", bundle.to_str().unwrap(), "--registry", chain.at("proof_registry"), "--job", &job];
+        let mut command = command(&[&args[..], &["--dev-account", "--json", "--wait", "20"]].concat());
+        nodes.iter().for_each(|node| drop(command.args(["--rpc", node])));
+        command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", state.path());
+        run(&mut command)
+    };
+    let before = sent().await.unwrap();
+    let alone = submit(&[&liar], 1).expect(0).json();
+    assert_eq!((&alone["recorded_before"], sent().await.unwrap()), (&json!(true), before), "the lie is believed");
+    for nodes in [[&liar, &gone, &honest], [&gone, &gone, &honest]] {
+        submit(&nodes, 2).expect(3).says("2 of 3");
+    }
+    assert_eq!(sent().await.unwrap(), before, "nothing is sent that no quorum agrees on");
+    let registry = chain.at("proof_registry").parse().unwrap();
+    for (job, nodes) in [(3, [&liar, &honest, &other]), (4, [&honest, &gone, &other]), (5, [&gone, &other, &honest])] {
+        let claimed = submit(&nodes, job).expect(0).json();
+        assert_eq!(claimed["recorded_before"], false, "{claimed}");
+        let id = claimed["statement_id"].as_str().unwrap().parse().unwrap();
+        assert!(read_claim(&node, registry, id).await.unwrap().is_some_and(|claim| claim.verified), "{claimed}");
+    }
+    assert_eq!(sent().await.unwrap(), before + 3);
 }
 
 /// A bundle for a registry, made where no node is, and submitted as it is by whoever it is made for.

@@ -7,10 +7,12 @@ use crate::{
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use zkinfer::chain::{
@@ -320,4 +322,74 @@ async fn a_policy_puts_bundles_together_and_status_says_how_it_stands() {
     assert!(
         fs::read_to_string(inbox.join("refused/again.bundle.json.reason.txt")).unwrap().contains("submitted before")
     );
+}
+
+/// The daemon with a key of its own at its most talkative: the key is in no log, metric, status or file of it, and in no error.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_is_in_nothing_that_the_daemon_says_or_writes() {
+    let desk = Desk::new().await;
+    let (inbox, path) = (desk.state.path().join("inbox"), desk.state.path().join("policy.toml"));
+    fs::create_dir(&inbox).unwrap();
+    fs::copy(&NATIVE.1, inbox.join("1.bundle.json")).unwrap();
+    fs::write(inbox.join("2.bundle.json"), "no bundle").unwrap();
+    let policy = format!(
+        "version = 1\n[chain]\nid = 31337\nendpoints = [\"{}\"]\nconfirmations = 1\nfinality = 1\n[contracts]\nproof_registry = \"{}\"\n\
+         [default]\nassurance = \"verified\"\n",
+        desk.rpc(),
+        desk.chain.at("proof_registry")
+    );
+    fs::write(&path, policy).unwrap();
+    let places = ["run", "--policy", path.to_str().unwrap(), "--inbox", inbox.to_str().unwrap()];
+    let with_key = |key: &str, more: &[&str]| {
+        let mut command = desk.command(&[&places[..], more].concat());
+        command.env("ZKINFER_PRIVATE_KEY", key).env("ZKINFER_LOG", "trace");
+        command
+    };
+    let wrong = run(&mut with_key(&format!("{OTHER_KEY}0"), &[])).expect(2).says("no private key");
+    desk.chain.cheat("evm_setIntervalMining", json!([1])).await;
+    let (log, out) = (desk.state.path().join("log"), desk.state.path().join("out"));
+    let mut command = with_key(OTHER_KEY, &["--interval", "20", "--metrics", "127.0.0.1:0"]);
+    command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&log).unwrap());
+    let mut daemon = command.spawn().unwrap();
+    let get = |page: &str| {
+        let text = fs::read_to_string(&log).unwrap();
+        let address = text.split("metrics on http://").nth(1)?.split(['/', ' ', '\n']).next()?.to_owned();
+        let mut stream = TcpStream::connect(address).ok()?;
+        write!(stream, "GET {page} HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
+        std::io::read_to_string(stream).ok()
+    };
+    let is_over = |status: &String| status.contains("\"finalized\":1") || status.contains("\"finalized\": 1");
+    let begun = Instant::now();
+    let mut said = vec![wrong.stdout, wrong.stderr];
+    while !get("/status").is_some_and(|status| is_over(&status)) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{}", fs::read_to_string(&log).unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    said.extend(["/metrics", "/status", "/health"].map(|page| get(page).unwrap()));
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let status = desk.submitter(&["status"]);
+    said.extend([status.stdout, status.stderr]);
+    assert!(said[2].contains("zkinfer_submitter_up 1"), "{}", said[2]);
+    assert!(fs::metadata(&log).unwrap().len() > 10_000, "the log says all it can");
+    let key = alloy::hex::decode(OTHER_KEY).unwrap();
+    let numbers: String = key[..8].iter().map(|byte| format!("{byte},")).collect();
+    let hides = |place: &str, content: &[u8]| {
+        let lower = String::from_utf8_lossy(content).to_ascii_lowercase().replace(' ', "");
+        assert!(!lower.contains(OTHER_KEY) && !lower.contains(&numbers), "the key is in {place}");
+        assert!(!content.windows(32).any(|window| window == key), "the key is in {place}");
+    };
+    said.iter().for_each(|text| hides("what is said", text.as_bytes()));
+    let (mut folders, mut files) = (vec![desk.state.path().to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files += 1;
+                hides(&entry.path().display().to_string(), &fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    assert!(files > 4, "journal, log, inbox and outbox: {files}");
 }

@@ -8,7 +8,7 @@ use crate::{
 use alloy::primitives::{B256, U256};
 use zkinfer::chain::{
     claims::{Stage, Terms},
-    submitter::{Attempt, Kind, Phase, Purpose, Row},
+    submitter::{Attempt, End, Kind, Phase, Purpose, Reason, Row},
 };
 
 const GWEI: u128 = 1_000_000_000;
@@ -164,6 +164,128 @@ async fn an_answer_that_reverted_is_made_again_before_anything_is_final() {
     let (row, attempts) = (it.answer(), it.attempts(row.id));
     assert_eq!((row.reverts, attempts.len()), (1, 2));
     assert_ne!(attempts[0].nonce, attempts[1].nonce);
+    it.check();
+}
+
+/// It reverted, was signed anew, and that nonce goes to somebody else's transaction. That the chain knows what reverted says nothing of
+/// the second nonce (seed 52 of the scenarios with bonds: it was taken for a receipt that comes late, for ever).
+#[tokio::test]
+async fn an_answer_that_reverted_and_lost_its_next_nonce_is_signed_a_third_time() {
+    let mut it = Running::new(NEVER);
+    let id = it.claim().await;
+    it.object();
+    let row = it.answers().await;
+    {
+        let mut world = it.house.world();
+        world.broken_until = world.number() + 1;
+        world.mine(12, 100);
+        // A block in which the adapter works again.
+        world.mine(12, 100);
+    }
+    for _ in 0..4 {
+        it.turn().await;
+        if it.attempts(row.id).len() == 2 {
+            break;
+        }
+    }
+    assert_eq!((it.answer().reverts, it.attempts(row.id).len()), (1, 2));
+    let account = account(&it.house);
+    it.house.world().use_nonce(account);
+    it.go_on(5).await;
+    assert_eq!(it.stage(id), Stage::Verified, "{:?}", it.answer());
+    let nonces: Vec<u64> = it.attempts(row.id).iter().map(|attempt| attempt.nonce).collect();
+    assert!(nonces.len() == 3 && nonces.is_sorted_by(|one, next| one < next), "{nonces:?}");
+    it.check();
+}
+
+/// An answer is refused when it is handed over again, and taken back; its transfer of nothing is in a block, and final long after the
+/// answer's time. There is another answer before (seed 38 of the scenarios with bonds: the first one was waited for).
+#[tokio::test]
+async fn an_answer_that_was_taken_back_is_followed_by_another_before_that_is_final() {
+    let mut it = Running::new(NEVER);
+    let id = it.claim().await;
+    it.object();
+    let first = it.answers().await;
+    {
+        let mut world = it.house.world();
+        world.broken_until = world.number() + 40;
+    }
+    // Refused at several blocks, and in none of them.
+    for _ in 0..40 {
+        it.turn().await;
+        it.house.world().mine(1, 0);
+        if it.attempts(first.id).last().is_some_and(|attempt| attempt.purpose == Purpose::Undo) {
+            break;
+        }
+    }
+    assert!(matches!(it.answer().ending, Some(End::Failed(Reason::Refused(_)))), "{:?}", it.answer());
+    it.go_on(2).await;
+    assert!(
+        it.rows(Kind::Answer)[0].state.inclusion().is_some_and(|found| found.is_undo),
+        "{:?}",
+        it.rows(Kind::Answer)
+    );
+    it.house.world().broken_until = 0;
+    it.go_on(8).await;
+    assert_eq!(it.stage(id), Stage::Verified, "{:?}", it.rows(Kind::Answer));
+    assert_eq!(it.rows(Kind::Answer).len(), 2);
+    it.check();
+}
+
+/// The same challenge comes later on the new branch. The answer has the time of the old one, is taken back when that is over, and there is
+/// another one with the new time.
+#[tokio::test]
+async fn an_answer_with_the_time_of_another_branch_is_given_anew() {
+    let mut it = Running::new(NEVER);
+    let id = it.claim().await;
+    it.house.world().mine(12, 100);
+    it.object();
+    let first = it.answers().await;
+    {
+        let mut world = it.house.world();
+        world.unwind(1, 0);
+        world.mine(TERMS.answer_window / 2, 0);
+    }
+    assert_eq!((it.object(), it.stage(id)), (id, Stage::Challenged));
+    let until = first.deadline.unwrap();
+    while it.house.world().now() <= until {
+        it.turn().await;
+        it.house.world().mine(12, 0);
+    }
+    it.go_on(7).await;
+    assert_eq!(it.stage(id), Stage::Verified, "{:?}", it.rows(Kind::Answer));
+    it.house.nothing_lost().unwrap();
+    let deadlines: Vec<_> = it.rows(Kind::Answer).iter().map(|row| row.deadline).collect();
+    assert!(deadlines.len() == 2 && deadlines[0] != deadlines[1], "{deadlines:?}");
+    it.check();
+}
+
+/// An answer that reverts as often as one may is given up before that is final: the next one is another intent.
+#[tokio::test]
+async fn an_answer_that_reverted_too_often_is_not_waited_for() {
+    let mut it = Running::new(NEVER);
+    let id = it.claim().await;
+    it.object();
+    let first = it.answers().await;
+    for reverts in 1..=it.house.options.reverts {
+        for _ in 0..4 {
+            let row = it.answer();
+            if row.phase() == Phase::Broadcast && row.reverts + 1 == reverts {
+                break;
+            }
+            it.turn().await;
+        }
+        let mut world = it.house.world();
+        world.broken_until = world.number() + 1;
+        world.mine(1, 100);
+        world.mine(1, 0);
+    }
+    it.turn().await;
+    let row = it.answer();
+    assert_eq!((row.id, row.reverts), (first.id, it.house.options.reverts));
+    it.go_on(6).await;
+    assert_eq!(it.stage(id), Stage::Verified, "{:?}", it.rows(Kind::Answer));
+    assert_eq!(it.rows(Kind::Answer).len(), 2);
     it.check();
 }
 

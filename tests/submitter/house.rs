@@ -487,6 +487,20 @@ impl House {
         if wrong.is_empty() { Ok(tally) } else { Err(wrong.join("\n")) }
     }
 
+    /// What the journal says of every answer, for whoever looks for what went wrong.
+    fn history(&self) -> String {
+        let lines = || {
+            let journal = Journal::open(&self.path(), &self.owner)?;
+            let mut lines = vec![format!("at {}", self.world().now())];
+            for row in journal.latest_rows(None, 10_000)?.iter().filter(|row| row.kind == Kind::Answer) {
+                lines.push(format!("{row:?}"));
+                lines.extend(journal.events_of(row.id)?.iter().map(|line| format!("  {} {:?}", line.at, line.event)));
+            }
+            Ok::<_, zkinfer::chain::submitter::JournalError>(lines.join("\n"))
+        };
+        lines().unwrap_or_else(|error| error.to_string())
+    }
+
     /// The jobs of the statements that an intent claims.
     fn jobs(&self, intent: &Intent) -> Vec<B256> {
         if let Ok(call) = IClaimRegistry::postCall::abi_decode(&intent.data) {
@@ -549,6 +563,14 @@ pub(crate) async fn run(seed: u64) -> Result<Tally, String> {
         let mut world = house.world();
         (world.objections, world.shared_key) = (objections, shared.then_some(account));
     }
+    match weather_it(&mut house, &mut random).await {
+        Ok(crashes) => Ok(Tally { crashes, ..house.judge()? }),
+        Err(why) => Err(format!("{why}\n{}", house.history())),
+    }
+}
+
+/// Bad weather, then good; how often the process died.
+async fn weather_it(house: &mut House, random: &mut Random) -> Result<usize, String> {
     let mut left = 2 + random.below(8);
     let (mut process, mut crashes) = (None, 0);
     for _ in 0..60 + random.below(80) {
@@ -574,7 +596,7 @@ pub(crate) async fn run(seed: u64) -> Result<Tally, String> {
     }
     drop(process);
     house.calm().await?;
-    Ok(Tally { crashes, ..house.judge()? })
+    Ok(crashes)
 }
 
 /// The account's address, which signs for everything here.

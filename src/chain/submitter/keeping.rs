@@ -14,7 +14,7 @@ use crate::{
     storage::{ContentAddress, ContentStore, StoreError},
 };
 use alloy::{
-    primitives::{Address, B256},
+    primitives::{Address, B256, keccak256},
     sol_types::SolCall,
 };
 use std::{
@@ -25,6 +25,8 @@ use std::{
 
 /// How long artifacts that were looked at whole are taken for whole, in milliseconds: a process signs often, and they may be large.
 const WHOLE_FOR: u64 = 60_000;
+/// Of how many claims it is remembered that their openings were run.
+const MOST_OPENED: usize = 1024;
 
 /// Why something may not be posted.
 #[derive(Debug, thiserror::Error)]
@@ -136,8 +138,7 @@ impl Keeping<'_> {
     /// # Errors
     /// As [`Keeping::secure`].
     pub fn secure_batch(&self, batch: &ClaimBatch, openings: Option<&[u8]>) -> Result<B256, KeepError> {
-        let id = batch.id(self.claims);
-        let statements: Vec<Statement> = (0..batch.leaves().len()).filter_map(|index| batch.statement(index)).collect();
+        let (id, statements) = (batch.id(self.claims), statements_of(batch));
         self.outbox.keep_batch(batch.chain_id, id, batch)?;
         match self.outbox.kept_batch(batch.chain_id, id)? {
             Some(kept) if kept == *batch => {}
@@ -188,6 +189,11 @@ impl Keeping<'_> {
     }
 }
 
+/// The statements of all leaves, in their order.
+fn statements_of(batch: &ClaimBatch) -> Vec<Statement> {
+    (0..batch.leaves().len()).filter_map(|index| batch.statement(index)).collect()
+}
+
 /// Lets no bond be signed for that nobody could defend any more: between the decision and the signature there may be hours, in which
 /// a disk fails or somebody makes room. Asks another purse about everything else.
 pub struct Surety {
@@ -197,42 +203,58 @@ pub struct Surety {
     next: Arc<dyn Purse>,
     /// When the artifacts of a model were last looked at whole, in Unix milliseconds, and whether they hide something.
     whole: Mutex<HashMap<B256, (u64, bool)>>,
+    /// The hash of the openings with which the leaves of a root were run again.
+    opened: Mutex<HashMap<B256, B256>>,
 }
 
 impl Surety {
     /// For an account's claims at a registry; `next` is asked afterwards.
     #[must_use]
     pub fn new(outbox: Outbox, prover: Arc<dyn Prover>, desk: Desk, next: Arc<dyn Purse>) -> Self {
-        Self { outbox, prover, desk, next, whole: Mutex::default() }
+        Self { outbox, prover, desk, next, whole: Mutex::default(), opened: Mutex::default() }
     }
 
     /// That what [`Keeping`] kept is still there.
     fn check(&self, intent: &Intent, now: u64) -> Result<(), KeepError> {
         let chain_id = self.desk.chain_id;
         let posted = IClaimRegistry::postCall::abi_decode(&intent.data).ok().map(|call| self.statement(&call));
-        match &posted {
+        let statements = match posted {
             // A file that is there and is not what was kept is an error.
             Some(statement) => {
                 let kept = self.outbox.kept(chain_id, intent.id)?;
-                if kept.is_some_and(|kept| kept.statements() == std::slice::from_ref(statement)) {
+                if kept.is_some_and(|kept| kept.statements() == std::slice::from_ref(&statement)) {
                     return Ok(());
                 }
+                vec![statement]
             }
             None => {
                 let kept = self.outbox.kept_batch(chain_id, intent.id)?;
-                if kept.is_none_or(|kept| kept.id(self.desk.claims) != intent.id) {
-                    return Err(KeepError::NotKept);
-                }
+                let kept = kept.filter(|kept| kept.id(self.desk.claims) == intent.id).ok_or(KeepError::NotKept)?;
+                statements_of(&kept)
             }
-        }
+        };
         if self.is_whole(intent.model_id.unwrap_or_default(), now)? {
             let kept = self.outbox.kept_openings(chain_id, intent.id)?.ok_or(ProverError::NoOpenings)?;
-            match &posted {
-                Some(statement) => self.prover.rehearse(std::slice::from_ref(statement), Some(&kept))?,
-                // Thousands are not run again between two blocks: that it is a file of openings has to do.
-                None => self.prover.join_openings(&[&kept]).map(drop)?,
-            }
+            self.opens(intent.id, &statements, &kept)?;
         }
+        Ok(())
+    }
+
+    /// That the model, run again with these openings, says these statements. Of a root there may be thousands: they are run again when
+    /// this process sees these bytes for the first time, and not for every dearer transaction.
+    fn opens(&self, id: B256, statements: &[Statement], openings: &[u8]) -> Result<(), KeepError> {
+        let hash = keccak256(openings);
+        let opened = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if statements.len() > 1 && opened().get(&id) == Some(&hash) {
+            return Ok(());
+        }
+        self.prover.rehearse(statements, Some(openings))?;
+        let mut opened = opened();
+        // What was forgotten is run again.
+        if opened.len() >= MOST_OPENED {
+            opened.clear();
+        }
+        opened.insert(id, hash);
         Ok(())
     }
 

@@ -56,6 +56,6 @@ pub use journal::{
 pub use options::{Finality, Options};
 pub use purse::{Limit, Purse, Spend};
 pub use sequencer::Sequence;
-pub(in crate::chain) use source::of_call;
 pub use source::{admit_bundle, of_bundle};
+pub(in crate::chain) use source::{of_call, recorded};
 pub use state::{Block, By, End, Inclusion, Phase, Reason, State};

@@ -51,6 +51,8 @@ pub struct Options {
 impl Options {
     /// How many blocks on top are final enough where the chain has no word for it.
     pub const DEEP: u64 = 64;
+    /// The usual [`Options::hurry`]: an hour.
+    pub const HURRY: u64 = 3600;
 
     /// The most wei for a unit of gas; `None`: no limit.
     #[must_use]
@@ -75,7 +77,7 @@ impl Default for Options {
             node_refusals: 6,
             reverts: 3,
             deadline_margin: 2,
-            hurry: 3600,
+            hurry: Self::HURRY,
             max_fee: None,
             max_fee_urgent: None,
             fork: None,

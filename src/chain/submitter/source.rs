@@ -11,7 +11,7 @@ use crate::{
     proof::{Bundle, Context, Statement},
 };
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     sol_types::SolCall,
 };
 
@@ -39,19 +39,24 @@ pub(in crate::chain) fn of_call(call: &submission::Call, statements: &[Statement
         Context::Chain { assignment, .. } => Some(assignment.deadline),
         Context::Offchain {} => None,
     });
-    let look = |id| Look {
-        to: call.registry,
-        data: IProofRegistry::claimCall { statementId: id }.abi_encode().into(),
-        word: ASSURANCE,
-        test: Test::Equals(U256::from(Assurance::Verified as u8)),
-    };
     Intent {
         model_id: statements.first().map(|statement| statement.model_id),
         deadline: deadlines.min(),
         records: u32::try_from(call.ids.len()).unwrap_or(u32::MAX),
-        done: call.ids.iter().copied().map(look).collect(),
+        done: recorded(call.registry, &call.ids),
         ..Intent::new(id, kind, call.what, call.registry, call.data.clone())
     }
+}
+
+/// What a registry of proofs shows when it has a verified claim of each of these statements.
+pub(in crate::chain) fn recorded(registry: Address, ids: &[B256]) -> Vec<Look> {
+    let look = |id: &B256| Look {
+        to: registry,
+        data: IProofRegistry::claimCall { statementId: *id }.abi_encode().into(),
+        word: ASSURANCE,
+        test: Test::Equals(U256::from(Assurance::Verified as u8)),
+    };
+    ids.iter().map(look).collect()
 }
 
 /// [`of_bundle`], when the registry's code is this release's and the model may be claimed on this chain. Whether the registry
@@ -75,7 +80,7 @@ mod tests {
         bundle::tests::{numbered, numbered_batch},
         identity::batch_id,
     };
-    use alloy::{primitives::B256, sol_types::SolValue};
+    use alloy::sol_types::SolValue;
 
     const ACCOUNT: Address = Address::repeat_byte(7);
     const REGISTRY: Address = Address::repeat_byte(8);

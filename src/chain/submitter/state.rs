@@ -125,6 +125,14 @@ pub enum End {
     Replaced,
 }
 
+impl Inclusion {
+    /// Whether it did not do what its intent says: it reverted, or was there to take its place.
+    #[must_use]
+    pub const fn came_to_nothing(&self) -> bool {
+        self.is_undo || !self.succeeded
+    }
+}
+
 impl State {
     /// The state without its particulars.
     #[must_use]
@@ -165,11 +173,11 @@ impl State {
         }
         match (self.inclusion(), next) {
             // What is done is done by a transaction that did it.
-            (found, Self::Finalized(done)) => done.succeeded && !done.is_undo && found == Some(done),
+            (found, Self::Finalized(done)) => !done.came_to_nothing() && found == Some(done),
             (found, Self::Confirmed(same)) => found == Some(same),
             // Ends and a new start are no ways out for what is done, but for what came to nothing.
             (Some(found), Self::Planned | Self::Failed(_) | Self::Cancelled | Self::Replaced(_)) => {
-                found.is_undo || !found.succeeded
+                found.came_to_nothing()
             }
             _ => true,
         }

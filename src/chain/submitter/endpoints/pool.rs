@@ -65,7 +65,7 @@ impl<S: Source> Pool<S> {
     }
 
     /// What a quorum says, to the letter.
-    async fn agree<T, F>(&self, what: &str, request: impl Fn(S) -> F) -> Result<T, ChainError>
+    pub(super) async fn agree<T, F>(&self, what: &str, request: impl Fn(S) -> F) -> Result<T, ChainError>
     where
         T: Eq + Clone + Send + 'static,
         F: Future<Output = Result<T, ChainError>> + Send + 'static,

@@ -11,7 +11,7 @@ use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     network::TransactionBuilder,
     primitives::{Address, B256, U256, keccak256},
-    rpc::types::{Block as RpcBlock, TransactionRequest},
+    rpc::types::{Block as RpcBlock, TransactionReceipt, TransactionRequest},
 };
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, task::JoinSet};
@@ -98,6 +98,39 @@ impl Remote {
             }
         };
         self.node.get_or_try_init(connect).await
+    }
+}
+
+/// A receipt with its logs. Two say the same when block and logs are the same: what else there is, nodes word differently.
+#[derive(Clone, Debug)]
+struct Told(Option<Box<TransactionReceipt>>);
+
+impl PartialEq for Told {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |told: &Self| {
+            let receipt = told.0.as_deref()?;
+            let logs: Vec<_> = receipt.inner.logs().iter().map(|log| log.inner.clone()).collect();
+            Some((receipt.transaction_hash, receipt.block_hash, receipt.status(), logs))
+        };
+        said(self) == said(other)
+    }
+}
+
+impl Eq for Told {}
+
+impl Pool<Remote> {
+    /// The receipt of a transaction whose block is on the chain, with its logs, as a quorum has it.
+    ///
+    /// # Errors
+    /// [`ChainError::NoQuorum`]; that of the endpoint, if there is one.
+    pub(in crate::chain) async fn canonical_receipt(
+        &self,
+        hash: B256,
+    ) -> Result<Option<TransactionReceipt>, ChainError> {
+        let ask = move |remote: Remote| async move {
+            Ok(Told(remote.node().await?.canonical_receipt(hash).await?.map(Box::new)))
+        };
+        Ok(self.agree(&format!("the receipt of {hash}"), ask).await?.0.map(|receipt| *receipt))
     }
 }
 

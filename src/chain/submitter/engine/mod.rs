@@ -270,10 +270,22 @@ impl<C: Chain> Engine<C> {
                 (Phase::Signed | Phase::Broadcast, None, Some(reason)) => {
                     changes.push(Change::of(row.id, Event::Ending(End::Failed(reason))));
                 }
+                (Phase::Mined | Phase::Confirmed, None, reason) => {
+                    let reason = self.gives_up(row, reason);
+                    changes.extend(reason.map(|reason| Change::of(row.id, Event::Ending(End::Failed(reason)))));
+                }
                 _ => {}
             }
         }
         self.record(changes, view.now, step)
+    }
+
+    /// Why an answer that reverted in a block is not signed anew, if it is not: whoever watches over its claim need not wait until that
+    /// block is final before there is another one.
+    fn gives_up(&self, row: &Row, late: Option<Reason>) -> Option<Reason> {
+        let reverted = row.state.inclusion().filter(|found| !found.succeeded && row.is_urgent)?;
+        let is_over = row.reverts >= self.options.reverts;
+        late.or_else(|| is_over.then(|| Reason::Reverted { hash: reverted.hash, cause: too_often(row.reverts) }))
     }
 
     /// Writes what happened, all of it at once.
@@ -317,4 +329,9 @@ impl<C: Chain> Engine<C> {
     fn reached(&self, point: Point) -> Result<(), StepError> {
         if self.probe.dies_at(point) { Err(StepError::Stopped(point)) } else { Ok(()) }
     }
+}
+
+/// What is said of what was tried out with success, and reverted all the same.
+fn too_often(reverts: u32) -> String {
+    format!("it reverts in blocks, {reverts} times now, and not when it is tried out")
 }

@@ -1,6 +1,6 @@
 //! What is final.
 
-use super::{Change, End, Engine, Event, Phase, Reason, Step, StepError, View};
+use super::{Change, End, Engine, Event, Phase, Reason, Step, StepError, View, too_often};
 use crate::chain::{
     ChainError,
     submitter::{
@@ -50,11 +50,11 @@ impl<C: Chain> Engine<C> {
     async fn done_before(&self, seq: i64, found: &Inclusion, view: &mut View) -> Result<Option<Inclusion>, StepError> {
         let (row, attempts) = (&self.rows[&seq], self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default());
         let has_earlier = attempts.iter().any(|attempt| Some(attempt.nonce) != row.nonce);
-        if !has_earlier || (found.succeeded && !found.is_undo) {
+        if !has_earlier || !found.came_to_nothing() {
             return Ok(None);
         }
         let included = self.on_chain(&self.receipts(seq).await?, view).await?;
-        Ok(included.into_iter().find(|found| found.succeeded && !found.is_undo))
+        Ok(included.into_iter().find(|found| !found.came_to_nothing()))
     }
 
     async fn is_there(&self, found: &Inclusion, view: &mut View) -> Result<bool, StepError> {
@@ -98,7 +98,7 @@ impl<C: Chain> Engine<C> {
                 let cause = if row.reorgs > 0 { "a reorganisation" } else { "the state changed before it was mined" };
                 return Ok(Some(released(row, &format!("its transaction {} reverted ({cause})", found.hash))));
             }
-            Ok(()) => format!("it reverts in blocks, {} times now, and not when it is tried out", row.reverts),
+            Ok(()) => too_often(row.reverts),
         };
         Ok(Some(Event::Failed(Reason::Reverted { hash: found.hash, cause })))
     }

@@ -103,7 +103,7 @@ impl<C: Chain> Engine<C> {
             };
             if Some(attempt.nonce) == self.rows[seq].nonce {
                 present = present.or(Some(inclusion));
-            } else if inclusion.succeeded && !inclusion.is_undo {
+            } else if !inclusion.came_to_nothing() {
                 // Of those of earlier nonces that came to nothing, it was said when they did.
                 earlier = earlier.or(Some(inclusion));
             }
@@ -168,10 +168,13 @@ impl<C: Chain> Engine<C> {
         self.record(changes, view.now, step)
     }
 
-    /// Whether one of its transactions is known to the chain, or nobody can tell: receipts come late, and some nodes give wrong
-    /// ones first. Then the nonce may well be used by what is ours.
+    /// Whether one of its transactions with the present nonce is known to the chain, or nobody can tell: receipts come late, and some
+    /// nodes give wrong ones first. Then the nonce may well be used by what is ours. What reverted with an earlier nonce is known as
+    /// well, and says nothing of this one.
     async fn is_known(&self, seq: i64) -> bool {
-        for attempt in self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default() {
+        let nonce = self.rows[&seq].nonce;
+        let attempts = self.attempts.get(&seq).map(Vec::as_slice).unwrap_or_default();
+        for attempt in attempts.iter().filter(|attempt| Some(attempt.nonce) == nonce) {
             if !matches!(self.chain.knows(attempt.hash).await, Ok(false)) {
                 return true;
             }

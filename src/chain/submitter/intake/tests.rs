@@ -495,6 +495,29 @@ fn nothing_is_signed_for_a_bond_whose_answer_is_gone() {
     *world.prover.objects.lock().unwrap() = None;
     fs::remove_file(world.dir.path().join(format!("outbox/31337/{}.openings.json", intent.id))).unwrap();
     assert!(spend(intent, 0)(&surety).unwrap_err().contains("what opens them is not kept"));
+    // The same of a root, whose leaves are run once for the same bytes, however often it is replaced by something dearer.
+    let world = World::new(Fake { hides: true, ..Fake::default() });
+    for number in 1..=3 {
+        world.put(&format!("{number}.b.json"), &native(number));
+        fs::write(world.folder().join(format!("{number}.openings.json")), format!("<{number}>")).unwrap();
+    }
+    world.step(&mut world.intake(MERKLE), NOW);
+    let [root] = &world.planned()[..] else { panic!() };
+    let (surety, rehearsed) = (world.surety(world.prover.clone()), || world.prover.rehearsed.lock().unwrap().clone());
+    spend(root, 0)(&surety).unwrap();
+    spend(root, 1)(&surety).unwrap();
+    let run = (3, Some(b"<1><2><3>".to_vec()));
+    assert_eq!(rehearsed(), [run.clone(), run], "at intake, and before the first signature");
+    let path = world.dir.path().join(format!("outbox/31337/{}.openings.json", root.id));
+    fs::write(&path, "<1><2><4>").unwrap();
+    *world.prover.objects.lock().unwrap() = Some(ProverError::Untrue);
+    for _ in 0..2 {
+        assert!(spend(root, 2)(&surety).unwrap_err().contains("no bond was posted"));
+    }
+    assert_eq!(rehearsed()[2..], vec![(3, Some(b"<1><2><4>".to_vec())); 2]);
+    *world.prover.objects.lock().unwrap() = None;
+    fs::remove_file(&path).unwrap();
+    assert!(spend(root, 2)(&surety).unwrap_err().contains("what opens them is not kept"));
     // What brings no bond is not asked about; what another purse refuses is refused.
     let free = Intent { kind: Kind::Proof, ..intent.clone() };
     spend(&free, 0)(&surety).unwrap();

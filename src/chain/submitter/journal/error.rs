@@ -58,7 +58,7 @@ pub enum JournalError {
         reason: String,
     },
     /// There is no room.
-    #[error("the disk of the journal {path} is full; nothing was sent. Make room, and run it again")]
+    #[error("the disk of the journal {path} is full; nothing was sent that is not in it. Make room, and run it again")]
     Full {
         /// The file.
         path: String,

@@ -148,6 +148,13 @@ impl Journal {
         schema::owner(&self.connection(), &self.path)
     }
 
+    /// From now on there is no room for another page, as SQLite sees a disk that is full.
+    #[cfg(test)]
+    pub(in crate::chain::submitter) fn fill_disk(&self) {
+        let pages: i64 = self.ask("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        self.connection().pragma_update(None, "max_page_count", pages).unwrap();
+    }
+
     /// A thread that panicked with the lock has left a transaction that was rolled back: nothing is half done.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

@@ -91,7 +91,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// Its transaction is being taken back; then it ends like this.
+    /// Its transaction is being taken back, or came to nothing in a block; when that is final, it ends like this.
     Ending(End),
     /// It is done otherwise.
     Replaced(By),
@@ -118,7 +118,7 @@ pub struct Row {
     pub state: State,
     /// The nonce of the transactions of it that may still be mined, or are.
     pub nonce: Option<u64>,
-    /// How it ends when its transaction is taken back.
+    /// How it ends when its transaction has come to nothing.
     pub ending: Option<End>,
     /// How many transactions were signed for it.
     pub attempts: u32,
@@ -284,7 +284,10 @@ impl Row {
         let wrong_state = match event {
             // What is handed over again, or replaced by a dearer one, stays where it is.
             Event::Planned => true,
-            Event::Ending(_) => !matches!(self.phase(), Phase::Signed | Phase::Broadcast),
+            Event::Ending(_) => match self.state.inclusion() {
+                Some(found) => !self.state.is_open() || !found.came_to_nothing(),
+                None => !matches!(self.phase(), Phase::Signed | Phase::Broadcast),
+            },
             Event::Reorged { block } => self.state.inclusion().is_none_or(|inclusion| inclusion.block != *block),
             Event::Revived => self.state.is_open(),
             Event::Released { .. } => self.phase() == Phase::Planned || !self.state.is_open(),

@@ -282,9 +282,7 @@ fn on_a_full_disk_nothing_is_written_and_it_says_so() {
     let (_dir, path) = place();
     let mut journal = held(&path);
     journal.add(&intent(1), 1).unwrap();
-    // As SQLite sees a disk without room.
-    let pages: i64 = journal.ask("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-    journal.connection().pragma_update(None, "max_page_count", pages).unwrap();
+    journal.fill_disk();
     let large = Intent { data: Bytes::from(vec![1; 100_000]), ..intent(2) };
     assert!(matches!(journal.add(&large, 2), Err(JournalError::Full { .. })));
     let signed = Change::signed(Attempt { raw: vec![2; 100_000].into(), ..attempt(1, 3, 0xa1) });

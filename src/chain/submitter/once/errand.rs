@@ -164,9 +164,11 @@ impl<'a> Errand<'a> {
 
     /// The receipt, which a node may have a moment later.
     async fn receipt(&self, found: &Inclusion) -> Result<Option<Option<Mined>>, ChainError> {
-        match self.sender.node.canonical_receipt(found.hash).await? {
-            Some(receipt) => mined(&self.intent.what, receipt).map(|mined| Some(Some(mined))),
-            None => Ok(None),
+        match self.engine.chain().canonical_receipt(found.hash).await {
+            Ok(Some(receipt)) => mined(&self.intent.what, receipt).map(|mined| Some(Some(mined))),
+            // Of several nodes some have it later.
+            Ok(None) | Err(ChainError::NoQuorum { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -137,9 +137,12 @@ impl Sender {
         self.try_out(&intent.plan()).await
     }
 
-    /// The node as the engine asks it.
+    /// The node as the engine asks it; several, if more than one has a say.
     pub(in crate::chain) fn endpoints(&self) -> Result<Endpoints, ChainError> {
-        Pool::new(self.node.chain_id(), vec![Remote::of(&self.node)], 1)
+        match &self.pool {
+            Some(pool) => Ok(pool.clone()),
+            None => Pool::new(self.node.chain_id(), vec![Remote::of(&self.node)], 1),
+        }
     }
 
     fn is_free(&self) -> bool {

@@ -23,13 +23,15 @@ impl Sender {
         id: B256,
     ) -> Result<Option<Mined>, ChainError> {
         let Some(journal) = self.journal(outbox).await? else { return Ok(None) };
-        let mut attempts = journal.attempts(id)?;
+        let (chain, mut attempts) = (self.endpoints()?, journal.attempts(id)?);
         attempts.retain(|attempt| attempt.purpose == Purpose::Do);
         for look in 0..LOOKS {
             for attempt in attempts.iter().rev() {
-                if let Some(receipt) = self.node.canonical_receipt(attempt.hash).await?
-                    && let Ok(mined) = mined(what, receipt)
-                {
+                let receipt = match chain.canonical_receipt(attempt.hash).await {
+                    Err(ChainError::NoQuorum { .. }) => None,
+                    told => told?,
+                };
+                if let Some(Ok(mined)) = receipt.map(|receipt| mined(what, receipt)) {
                     return Ok(Some(mined));
                 }
             }

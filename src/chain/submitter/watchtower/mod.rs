@@ -17,7 +17,7 @@ pub use duty::{Duties, Duty, Standing, duties};
 pub use ledger::Ledger;
 
 use super::{
-    Intent, Journal, JournalError, Kind, Phase, Wish,
+    End, Inclusion, Intent, Journal, JournalError, Kind, Options, Phase, Row, Wish,
     acts::Desk,
     prover::{Prover, ProverError, prove},
 };
@@ -206,7 +206,7 @@ impl<L: Ledger> Watchtower<L> {
         indexes: &[u16],
         until: u64,
     ) -> Result<Option<Intent>, WatchError> {
-        let answered = self.answered(rounds.journal, id)?;
+        let answered = self.answered(rounds, id)?;
         let mut indexes: Vec<u16> = indexes.iter().copied().filter(|index| !answered.contains(index)).collect();
         let Some(batch) = self.ledger.state().batches().get(&id).filter(|_| !indexes.is_empty()) else {
             return Ok(None);
@@ -226,10 +226,11 @@ impl<L: Ledger> Watchtower<L> {
     }
 
     /// The leaves of a batch for which an answer is on its way.
-    fn answered(&self, journal: &Journal, id: B256) -> Result<BTreeSet<u16>, WatchError> {
+    fn answered(&self, rounds: Rounds<'_>, id: B256) -> Result<BTreeSet<u16>, WatchError> {
         let mut answered = BTreeSet::new();
-        for row in journal.open_rows(0)?.iter().filter(|row| row.kind == Kind::Answer) {
-            let Some(intent) = journal.intent(row.id)? else { continue };
+        let open = rounds.journal.open_rows(0)?;
+        for row in open.iter().filter(|row| row.kind == Kind::Answer && !rounds.is_given_up(row)) {
+            let Some(intent) = rounds.journal.intent(row.id)? else { continue };
             if let Ok(call) = IClaimRegistry::answerLeavesCall::abi_decode(&intent.data)
                 && intent.to == self.desk.claims
                 && batch_id(self.desk.chain_id, self.desk.claims, &call.batch) == id
@@ -302,11 +303,19 @@ impl Rounds<'_> {
                     let is_early = failed_at.is_some_and(|at: u64| self.now < at.saturating_add(pause));
                     return Ok((!is_early).then_some(round));
                 }
-                Some(row) if row.phase() == Phase::Failed => failed_at = Some(row.since),
+                Some(row) if row.phase() == Phase::Failed || self.is_given_up(&row) => failed_at = Some(row.since),
                 Some(_) => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// Whether an answer came to nothing in a block, and only waits for that to be final before it ends. While there is time that is
+    /// waited for; with little left, the chain may have been reorganised into one on which the claim is challenged anew.
+    fn is_given_up(self, row: &Row) -> bool {
+        let came_to_nothing = row.state.inclusion().is_some_and(Inclusion::came_to_nothing);
+        let ends = matches!(row.ending, Some(End::Failed(_) | End::Replaced));
+        self.left < Options::HURRY && came_to_nothing && ends
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ends otherwise.
 
 use super::*;
+use crate::chain::submitter::JournalError;
 
 #[tokio::test]
 async fn what_the_contract_refuses_is_not_sent_and_one_refusal_is_not_believed() {
@@ -106,4 +107,27 @@ async fn whichever_of_both_is_mined_is_what_happened() {
     world.sim.with(|sim| sim.force(&raw));
     world.run(8).await;
     world.check_done([1]);
+}
+
+/// The disk is full when a transaction is to be kept: it is not sent, the step fails with a sentence, and once there is room it goes out,
+/// once.
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_sent_that_is_not_kept() {
+    let mut world = World::new();
+    let data = Bytes::from([intent(1).id.as_slice(), &[1; 60_000]].concat());
+    world.add(&[Intent { data, ..intent(1) }]);
+    world.engine().journal().fill_disk();
+    for _ in 0..3 {
+        let error = world.try_step().await.unwrap_err();
+        assert!(matches!(error, StepError::Journal(JournalError::Full { .. })), "{error}");
+        assert!(error.to_string().contains("full") && error.to_string().contains("nothing was sent"), "{error}");
+        world.sim.mine();
+    }
+    assert_eq!((world.sim.broadcasts(), world.hashes(1).len(), world.row(1).phase()), (0, 0, Phase::Planned));
+    // Whoever made room starts it again.
+    world.start();
+    world.step().await;
+    world.run(8).await;
+    world.check_done([1]);
+    assert_eq!((world.sim.broadcasts(), world.hashes(1).len()), (1, 1));
 }
