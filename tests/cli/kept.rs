@@ -152,7 +152,7 @@ async fn of_several_nodes_more_than_half_decide_what_is_done_once() {
         let (state, job) = (tempfile::tempdir().unwrap(), format!("0x{}", format!("{job:02x}").repeat(32)));
         let args = ["submit", bundle.to_str().unwrap(), "--registry", chain.at("proof_registry"), "--job", &job];
         let mut command = command(&[&args[..], &["--dev-account", "--json", "--wait", "20"]].concat());
-        nodes.iter().for_each(|node| drop(command.args(["--rpc", node])));
+        command.args(nodes.iter().flat_map(|node| ["--rpc", node.as_str()]));
         command.env("ZKINFER_CACHE_DIR", dir.path().join("cache")).env("ZKINFER_STATE_DIR", state.path());
         run(&mut command)
     };
