@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
@@ -49,7 +50,13 @@ pub(crate) fn command(args: &[&str]) -> Command {
 }
 
 pub(crate) fn run(command: &mut Command) -> Run {
-    let output = command.output().unwrap();
+    let output = loop {
+        match command.output() {
+            // A program that was just copied, which a process that another test is starting still holds open for writing.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            output => break output.unwrap(),
+        }
+    };
     Run {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
