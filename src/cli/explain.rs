@@ -4,7 +4,7 @@ use super::report;
 use serde_json::Value;
 use zkinfer::{
     backend::Artifacts,
-    model::network::{Prediction, Report, Sketch, TensorCost, rows},
+    model::network::{Prediction, Report, Sizes, Sketch, TensorCost, rows},
 };
 
 /// Tensors that a prediction lists: those with most rows.
@@ -16,16 +16,17 @@ pub(crate) fn report_of(artifacts: &Artifacts) -> Option<Report> {
     serde_json::from_value(figures.get("network")?.clone()).ok()
 }
 
-/// What one proof is expected to take, by the sizes in a manifest.
-fn prediction(details: &Value, parameters: u64) -> Option<Prediction> {
-    let network = &details["network"];
-    Some(Prediction::of(network["rows"].as_u64()?, network["byte_columns"].as_u64()?, parameters))
+/// What one proof is expected to take, by the sizes in a manifest and by what is copied.
+fn prediction(report: &Report, details: &Value, weights: u64) -> Option<Prediction> {
+    let size = |name: &str| details["network"][name].as_u64();
+    let (rows, columns) = (size("rows")?, size("byte_columns")?);
+    Some(Prediction::of(&Sizes { rows, columns, copied: report.copied, weights }))
 }
 
 /// The same as JSON: the report, with the rows of every tensor and what a proof is expected to take.
 pub(crate) fn object(report: &Report, details: &Value, parameters: u64) -> Value {
     let mut object = serde_json::json!(report);
-    object["prediction"] = serde_json::json!(prediction(details, parameters));
+    object["prediction"] = serde_json::json!(prediction(report, details, parameters));
     for (at, tensor) in report.tensors.iter().enumerate() {
         object["tensors"][at]["rows"] = rows(&tensor.dims).into();
     }
@@ -67,7 +68,7 @@ pub(crate) fn text(report: &Report, details: &Value, parameters: u64) -> String 
             network["rows"], network["byte_columns"], greatest.node, greatest.operator
         );
     }
-    if let Some(prediction) = prediction(details, parameters) {
+    if let Some(prediction) = prediction(report, details, parameters) {
         text += &format!("A proof is expected to take {}\n", expected(prediction));
     }
     text
@@ -91,10 +92,11 @@ pub(crate) fn sketched(sketch: &Sketch) -> String {
     };
     let mut text = report::rows(&greatest.iter().take(LISTED).map(line).collect::<Vec<_>>());
     text += &format!(
-        "{} tensors take {} rows of {} byte columns, and {} weights\nA proof is expected to take {}\n",
+        "{} tensors take {} rows of {} byte columns, {} copied operands and {} weights\nA proof is expected to take {}\n",
         sketch.tensors.len(),
         sketch.rows,
         sketch.columns,
+        sketch.copied,
         sketch.weights,
         expected(sketch.prediction)
     );

@@ -14,7 +14,7 @@ use crate::{
     evm::{self, EvmError, Page, bindings::ModelKey, verify::Contracts},
     model::{
         Model, TensorInfo,
-        network::{Network, Prediction},
+        network::{Network, Prediction, Sizes},
     },
 };
 use alloy::primitives::{Address, B256, Bytes};
@@ -72,7 +72,9 @@ impl NativeBackend {
     /// Refuses what is expected to take more memory than there is.
     fn expect_memory(&self, program: &Program, weights: u64) -> Result<(), BackendError> {
         let parts = program.parts();
-        let needed_mb = Prediction::of(parts.positions.into(), parts.limbs.into(), weights).peak_mb.ceil() as u64;
+        let copied = parts.kinds.iter().map(|kind| u64::from(kind.hi - kind.lo) * u64::from(kind.reads.count_ones()));
+        let (rows, columns) = (parts.positions.into(), parts.limbs.into());
+        let needed_mb = Prediction::of(&Sizes { rows, columns, copied: copied.sum(), weights }).peak_mb.ceil() as u64;
         match self.memory_limit_mb.or_else(memory::available_mb) {
             Some(available_mb) if needed_mb > available_mb => {
                 Err(BackendError::Memory { backend: NAME, needed_mb, available_mb })

@@ -53,6 +53,12 @@ enum Figure {
     Gas,
     /// Against the float model.
     GreatestError,
+    /// How long a perceptron takes as a general network, in units of what it takes as a perceptron.
+    TimesPerceptron,
+    /// Operators that the native backend proves, of those that ONNX's suite has inputs for, in percent.
+    Operators,
+    /// Models of the suite's PyTorch folders that it proves.
+    SuiteModels,
 }
 
 const fn aim(figure: Figure, must: f64, push: f64) -> Aim {
@@ -61,7 +67,11 @@ const fn aim(figure: Figure, must: f64, push: f64) -> Aim {
 
 const SETUP: Aim = aim(Figure::SetupS, 20.0, 5.0);
 
-const GOALS: [Goal; 8] = [
+/// What [`Figure::Operators`] and [`Figure::SuiteModels`] are to reach. They take hours, and are read from the page that has them.
+const SUITE: [Aim; 2] = [aim(Figure::Operators, 80.0, 95.0), aim(Figure::SuiteModels, 95.0, 110.0)];
+const SUITE_PAGE: &str = include_str!("../../../docs/operators.md");
+
+const GOALS: [Goal; 9] = [
     Goal {
         model: Kind::Perceptron(&[64, 128, 64, 10]),
         batch: 1,
@@ -94,9 +104,20 @@ const GOALS: [Goal; 8] = [
         no_ezkl: Some("not tried: 2.1 million parameters would take 2^21 rows, an estimated 20 GB"),
     },
     Goal {
+        model: Kind::Precise(&[64, 128, 64, 10]),
+        batch: 1,
+        aims: &[aim(Figure::TimesPerceptron, 1.1, 1.0)],
+        no_ezkl: Some("see 64-128-64-10"),
+    },
+    Goal {
         model: Kind::Precise(&[256, 512, 256, 10]),
         batch: 1,
-        aims: &[aim(Figure::GreatestError, 0.003, 0.0013), aim(Figure::ProveMs, 80.0, 30.0), SETUP],
+        aims: &[
+            aim(Figure::GreatestError, 0.003, 0.0013),
+            aim(Figure::ProveMs, 80.0, 30.0),
+            aim(Figure::TimesPerceptron, 1.1, 1.0),
+            SETUP,
+        ],
         no_ezkl: Some("see 256-512-256-10"),
     },
     Goal {
@@ -140,6 +161,14 @@ impl Kind {
             Self::Trees => Subject::network("", synthetic::boosted_trees(TREES.0, TREES.1, TREES.2, SEED))?,
         };
         Ok(Subject { name: self.name(), ..subject })
+    }
+
+    /// The name of the same network as a perceptron.
+    fn perceptron(self) -> Option<String> {
+        match self {
+            Self::Precise(widths) => Some(Self::Perceptron(widths).name()),
+            _ => None,
+        }
     }
 
     /// What stands for the native prover.
@@ -194,14 +223,21 @@ pub(super) fn measure(
         };
         let rows = contenders.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         let measured = Measured { subject, batch: goal.batch, rows };
-        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, goal.model.native(), aim)));
+        let name = goal.model.perceptron();
+        let is_perceptron = |other: &&Measured| other.batch == 1 && Some(&other.subject.name) == name.as_ref();
+        let perceptron = all.iter().find(is_perceptron);
+        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, perceptron, goal.model.native(), aim)));
         all.push(measured);
+    }
+    if args.only.is_empty() {
+        reached.extend(SUITE.iter().map(|aim| Reached::of_suite(aim, SUITE_PAGE)));
     }
     Ok((all, reached))
 }
 
 impl Reached {
-    fn of(measured: &Measured, native: Contender, aim: &Aim) -> Self {
+    /// `perceptron` is the same network as a perceptron, if it was measured before.
+    fn of(measured: &Measured, perceptron: Option<&Measured>, native: Contender, aim: &Aim) -> Self {
         let native = measured.figures(native);
         let value = native.and_then(|native| match aim.figure {
             Figure::ProveMs => Some(native.prove_ms),
@@ -212,14 +248,35 @@ impl Reached {
             Figure::SetupS => Some(native.setup_ms / 1e3),
             Figure::Gas => native.gas.map(|gas| gas as f64),
             Figure::GreatestError => Some(native.accuracy.max_abs_error),
+            Figure::TimesPerceptron => {
+                perceptron?.figures(Contender::Native).map(|perceptron| native.prove_ms / perceptron.prove_ms)
+            }
+            Figure::Operators | Figure::SuiteModels => None,
         });
         let model = measured.subject.name.clone();
         Self { model, batch: measured.batch, figure: aim.figure, value, must: aim.must, push: aim.push }
     }
 
+    /// A figure of `docs/operators.md`.
+    fn of_suite(aim: &Aim, page: &str) -> Self {
+        // `146 of 175`, behind the words that `tools/suite` writes.
+        let counts = |words: &str| -> Option<(f64, f64)> {
+            let mut numbers = page.split_once(words)?.1.split_whitespace();
+            let count = numbers.next()?.parse().ok()?;
+            Some((count, numbers.nth(1)?.parse().ok()?))
+        };
+        let (words, model) = match aim.figure {
+            Figure::Operators => ("operators proven natively, of the generated table: ", "ONNX's node tests"),
+            _ => ("pytorch-converted and pytorch-operator proven natively: ", "ONNX's PyTorch models"),
+        };
+        let value =
+            counts(words).map(|(count, of)| if aim.figure == Figure::Operators { 100.0 * count / of } else { count });
+        Self { model: model.into(), batch: 1, figure: aim.figure, value, must: aim.must, push: aim.push }
+    }
+
     /// Whether the figure is at least as good as a bound; `None` when it was not measured.
     fn meets(&self, bound: f64) -> Option<bool> {
-        self.value.map(|value| if self.figure == Figure::TimesFaster { value >= bound } else { value <= bound })
+        self.value.map(|value| if self.figure.is_better_when_greater() { value >= bound } else { value <= bound })
     }
 
     pub(super) fn object(&self) -> Value {
@@ -243,7 +300,7 @@ impl Reached {
             None => "not measured",
         };
         let value = self.value.map_or_else(|| "-".into(), |value| self.figure.show(value));
-        let sign = if self.figure == Figure::TimesFaster { ">=" } else { "<=" };
+        let sign = if self.figure.is_better_when_greater() { ">=" } else { "<=" };
         format!(
             "| {} | {} | {} | {value} | {sign} {}: {} | {sign} {}: {} |\n",
             self.model,
@@ -268,7 +325,14 @@ impl Figure {
             Self::SetupS => "set-up",
             Self::Gas => "whole transaction",
             Self::GreatestError => "greatest error",
+            Self::TimesPerceptron => "prove, as a general network, times that of a perceptron",
+            Self::Operators => "operators proven natively (docs/operators.md)",
+            Self::SuiteModels => "models proven natively (docs/operators.md)",
         }
+    }
+
+    const fn is_better_when_greater(self) -> bool {
+        matches!(self, Self::TimesFaster | Self::Operators | Self::SuiteModels)
     }
 
     fn show(self, value: f64) -> String {
@@ -280,6 +344,9 @@ impl Figure {
             Self::SetupS => format!("{value:.2} s"),
             Self::Gas => format!("{value:.0} gas"),
             Self::GreatestError => format!("{value:.4}"),
+            Self::TimesPerceptron => format!("{value:.2}x"),
+            Self::Operators => format!("{value:.0} %"),
+            Self::SuiteModels => format!("{value:.0}"),
         }
     }
 }
@@ -306,6 +373,18 @@ mod tests {
         assert!(reached(Figure::PeakRssMb, Some(11.0)).line().contains("<= 10.0 MB: MISSED"));
         assert_eq!(met(Figure::Gas, 5.0), (Some(true), Some(true)));
         assert!(reached(Figure::TimesFaster, None).line().contains("| - | >= 10x: not measured"));
+        assert_eq!(met(Figure::TimesPerceptron, 10.1), (Some(false), Some(false)));
+        assert_eq!(met(Figure::Operators, 10.1), (Some(true), Some(true)));
+    }
+
+    /// What the page says is found in it, and nothing where it says nothing.
+    #[test]
+    fn what_the_suite_found_is_read() {
+        let [operators, models] = SUITE.map(|aim| Reached::of_suite(&aim, SUITE_PAGE).value.unwrap());
+        assert!((0.0..=100.0).contains(&operators) && operators > 50.0, "{operators}");
+        assert!((50.0..=117.0).contains(&models), "{models}");
+        let page = "* operators proven natively, of the generated table: 3 of 4 (75 %)\n";
+        assert_eq!(SUITE.map(|aim| Reached::of_suite(&aim, page).value), [Some(75.0), None]);
     }
 
     /// `--only` takes one name or a part of it: no two are the same.

@@ -1,6 +1,6 @@
 //! What a proof of a network takes, from its shapes alone.
 //!
-//! The factors are fitted to the four networks of `docs/benchmarks.md`, "General networks: what is predicted": two cores, the scalar
+//! The factors are fitted to the networks of `docs/benchmarks.md`, "General networks: what is predicted": two cores, the scalar
 //! kernels, zero knowledge on. They say which of two networks is dearer, and what order of magnitude to expect.
 
 use super::{
@@ -23,6 +23,19 @@ pub fn rows(dims: &[u32]) -> u64 {
     (0..dims.len()).map(with).min().unwrap_or(1)
 }
 
+/// What a proof of one statement is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Rows.
+    pub rows: u64,
+    /// Byte columns.
+    pub columns: u64,
+    /// Operands that are copies of other rows' values.
+    pub copied: u64,
+    /// Weights and biases that are committed to.
+    pub weights: u64,
+}
+
 /// What one proof of one statement is expected to take.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prediction {
@@ -33,28 +46,31 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Of a program with these rows, byte columns and weights.
+    /// Of a program of these sizes.
     #[must_use]
-    pub fn of(rows: u64, columns: u64, weights: u64) -> Self {
-        let padded = rows.next_power_of_two() as f64;
-        let (columns, weights) = (columns as f64, weights as f64);
+    pub fn of(sizes: &Sizes) -> Self {
+        let [rows, columns, copied, weights] =
+            [sizes.rows, sizes.columns, sizes.copied, sizes.weights].map(|count| count as f64);
         Self {
-            prove_ms: BASE_MS + padded * (ROW_US + CELL_US * columns) / 1e3 + weights * WEIGHT_US / 1e3,
-            peak_mb: BASE_MB + (padded * (ROW_B + CELL_B * columns) + weights * WEIGHT_B) / 1e6,
+            prove_ms: BASE_MS + (rows * (ROW_US + CELL_US * columns) + copied * COPY_US + weights * WEIGHT_US) / 1e3,
+            peak_mb: BASE_MB + (rows * (ROW_B + CELL_B * columns) + copied * COPY_B + weights * WEIGHT_B) / 1e6,
         }
     }
 }
 
 /// What is not proportional to anything.
 const BASE_MS: f64 = 8.0;
-const BASE_MB: f64 = 42.0;
+const BASE_MB: f64 = 44.0;
 /// For every row, and for each of its bytes.
 const ROW_US: f64 = 8.0;
-const CELL_US: f64 = 0.8;
-const ROW_B: f64 = 500.0;
-const CELL_B: f64 = 27.0;
+const CELL_US: f64 = 0.6;
+const ROW_B: f64 = 1000.0;
+const CELL_B: f64 = 52.0;
+/// For every operand that is copied: an inverse of its own, and its share of that of what is read.
+const COPY_US: f64 = 10.0;
+const COPY_B: f64 = 400.0;
 /// For every weight.
-const WEIGHT_US: f64 = 0.09;
+const WEIGHT_US: f64 = 0.06;
 const WEIGHT_B: f64 = 20.0;
 
 /// One tensor, and what it takes.
@@ -79,6 +95,8 @@ pub struct Sketch {
     pub rows: u64,
     /// Byte columns of a row.
     pub columns: u64,
+    /// Operands that are copies of other rows' values.
+    pub copied: u64,
     /// Weights and biases that are committed to.
     pub weights: u64,
     /// What one proof is expected to take.
@@ -104,11 +122,12 @@ impl Sketch {
         let tensors: Vec<TensorCost> = plan.steps.iter().map(tensor).collect();
         let rows = tensors.iter().map(|tensor| tensor.rows).sum::<u64>();
         let columns = plan.steps.iter().map(columns).max().unwrap_or(0);
-        let weights = weights(&plan);
+        let (copied, weights) = (copied(&plan), weights(&plan));
         if rows > MAX_ROWS {
             limits.push(format!("its tensors take {rows} rows; at most {MAX_ROWS} are proven"));
         }
-        Ok(Self { rows, columns, weights, prediction: Prediction::of(rows, columns, weights), tensors, limits })
+        let prediction = Prediction::of(&Sizes { rows, columns, copied, weights });
+        Ok(Self { rows, columns, copied, weights, prediction, tensors, limits })
     }
 }
 
@@ -124,6 +143,17 @@ fn columns(step: &Step) -> u64 {
         (_, Then::Clip(..)) => 12,
         _ => 4,
     }
+}
+
+/// Operands of all rows that are copies.
+pub(super) fn copied(plan: &Plan) -> u64 {
+    let of = |step: &Step| match &step.work {
+        Work::Copy(_) | Work::Join(_) => rows(&step.dims),
+        Work::Compare(_) => 2 * rows(&step.dims),
+        Work::Choose(_) => 3 * rows(&step.dims),
+        _ => 0,
+    };
+    plan.steps.iter().map(of).sum()
 }
 
 fn weights(plan: &Plan) -> u64 {
@@ -145,6 +175,16 @@ mod tests {
         assert_eq!(rows(&[5]), 5);
         assert_eq!(rows(&[3, 5, 6]), 4 * 5 * 8);
         assert_eq!(rows(&[2, 9, 8]), 2 * 9 * 8);
+    }
+
+    /// Trees copy what they compare, which costs more than their rows do.
+    #[test]
+    fn copies_are_counted() {
+        let model = Model::from_onnx(synthetic::boosted_trees(3, 3, 4, 1)).unwrap();
+        let Sketch { rows, columns, copied, weights, prediction, .. } = Sketch::new(&model).unwrap();
+        assert!(copied >= 2 * 3 * 7, "{copied}");
+        let without = Prediction::of(&Sizes { rows, columns, copied: 0, weights });
+        assert!(prediction.prove_ms > without.prove_ms && prediction.peak_mb > without.peak_mb);
     }
 
     /// A network beyond what is public is sketched, with the reason why it is not proven.

@@ -9,6 +9,7 @@
 //! that does not fit into its 16 bits is an error that names its layer; nothing saturates but what the model clips.
 
 mod cost;
+mod each;
 mod lower;
 mod plan;
 mod quantize;
@@ -18,7 +19,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use cost::{MAX_ROWS, Prediction, Sketch, TensorCost, rows};
+pub use cost::{MAX_ROWS, Prediction, Sizes, Sketch, TensorCost, rows};
 pub use lower::OPERATORS;
 pub use quantize::Network;
 pub use report::{Report, TensorReport};

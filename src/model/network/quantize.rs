@@ -1,7 +1,9 @@
 //! From a plan and its scales to the integer graph that is proven.
 
 use super::{
-    NetworkError, Report, lower,
+    NetworkError, Report,
+    each::each,
+    lower,
     plan::{Plan, Step, Then, Work},
     report,
     scales::{self, Scales, ZERO_POINT},
@@ -132,11 +134,11 @@ impl Network {
 fn ranges(plan: &Plan, calibration: &Calibration) -> Vec<f64> {
     let (samples, headroom) = expected(plan.inputs(), calibration);
     let mut ranges = vec![0.0f64; plan.steps.len()];
-    for sample in &samples {
-        for (range, values) in ranges.iter_mut().zip(plan.run(sample)) {
-            let finite = values.iter().filter(|x| x.is_finite());
-            *range = finite.fold(*range, |most, x| most.max(x.abs() * headroom));
-        }
+    let greatest = |values: &Vec<f64>| {
+        values.iter().filter(|x| x.is_finite()).fold(0.0f64, |most, x| most.max(x.abs() * headroom))
+    };
+    for of_sample in each(&samples, |sample| plan.run(sample).iter().map(greatest).collect::<Vec<_>>()) {
+        ranges.iter_mut().zip(of_sample).for_each(|(range, most)| *range = range.max(most));
     }
     // Inputs that are greater than what calibration knows are refused by themselves.
     for (at, range) in ranges.iter_mut().enumerate().take(plan.signed.len()) {

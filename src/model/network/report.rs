@@ -1,6 +1,6 @@
 //! What quantization costs, tensor by tensor.
 
-use super::{Network, plan::Step};
+use super::{Network, cost, each::each, plan::Step};
 use crate::model::quantize::Accuracy;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct Report {
     pub mean_abs_error: f64,
     /// Every tensor, in the order of evaluation; the first is the input, the last the outputs.
     pub tensors: Vec<TensorReport>,
+    /// Operands that are copies of other rows' values: they cost more than the rows themselves.
+    #[serde(default)]
+    pub copied: u64,
     /// The position of the tensor that adds most to the error, relative to its values; none without an error.
     pub worst: Option<usize>,
 }
@@ -41,6 +44,14 @@ pub struct TensorReport {
 }
 
 impl TensorReport {
+    /// Sums errors up; the mean is taken at the end.
+    fn add(&mut self, of: &Differences) {
+        self.max_abs = self.max_abs.max(of.max_abs);
+        self.max_integer = self.max_integer.max(of.max_integer);
+        self.max_abs_error = self.max_abs_error.max(of.max_abs_error);
+        self.mean_abs_error += of.sum;
+    }
+
     /// The greatest error, in units of the greatest value.
     fn relative(&self) -> f64 {
         if self.max_abs > 0.0 { self.max_abs_error / self.max_abs } else { 0.0 }
@@ -57,24 +68,18 @@ pub(super) fn report(network: &Network, samples: &[Vec<f64>]) -> Report {
         exponent: *exponent,
         ..TensorReport::default()
     };
-    let mut report = Report { tensors: steps.map(fresh).collect(), ..Report::default() };
+    let mut report =
+        Report { tensors: steps.map(fresh).collect(), copied: cost::copied(&network.plan), ..Report::default() };
     let mut compared = 0usize;
     let outputs: Vec<usize> = network.plan.outputs().collect();
-    for sample in samples {
-        let float = network.plan.run(sample);
-        let expected: Vec<f64> = outputs.iter().flat_map(|at| float[*at].iter().copied()).collect();
-        let traced = network.quantize(sample).ok().and_then(|input| network.graph().trace(&input).ok());
-        let Some(traced) = traced else {
+    // In the order of the samples, so that sums are the same on every machine.
+    for Compared { expected, found } in each(samples, |sample| compare(network, &outputs, sample)) {
+        let Some((found, tensors)) = found else {
             report.accuracy.add(None, &expected);
             continue;
         };
         compared += 1;
-        for (at, (tensor, (real, integers))) in report.tensors.iter_mut().zip(float.iter().zip(&traced)).enumerate() {
-            let zero = network.inputs().get(at).map_or(0, |input| i64::from(input.zero_point));
-            add(tensor, network.scales.of(at), zero, real, integers);
-        }
-        let scaled = |at: &usize| traced[*at].iter().map(|&z| z as f64 * network.scales.of(*at)).collect::<Vec<_>>();
-        let found: Vec<f64> = outputs.iter().flat_map(scaled).collect();
+        report.tensors.iter_mut().zip(&tensors).for_each(|(tensor, of)| tensor.add(of));
         report.accuracy.add(Some(&found), &expected);
     }
     for tensor in &mut report.tensors {
@@ -90,15 +95,47 @@ pub(super) fn report(network: &Network, samples: &[Vec<f64>]) -> Report {
     report
 }
 
-/// Sums errors up; the mean is taken at the end.
-fn add(tensor: &mut TensorReport, scale: f64, zero: i64, real: &[f64], integers: &[i64]) {
+/// One sample: the outputs in real numbers, and those of the integers with what was found of every tensor, unless a value is
+/// out of range.
+struct Compared {
+    expected: Vec<f64>,
+    found: Option<(Vec<f64>, Vec<Differences>)>,
+}
+
+/// Of one tensor and one sample.
+#[derive(Default)]
+struct Differences {
+    max_abs: f64,
+    max_integer: i64,
+    max_abs_error: f64,
+    sum: f64,
+}
+
+fn compare(network: &Network, outputs: &[usize], sample: &[f64]) -> Compared {
+    let float = network.plan.run(sample);
+    let expected = outputs.iter().flat_map(|at| float[*at].iter().copied()).collect();
+    let traced = network.quantize(sample).ok().and_then(|input| network.graph().trace(&input).ok());
+    let found = traced.map(|traced| {
+        let tensors = float.iter().zip(&traced).enumerate().map(|(at, (real, integers))| {
+            let zero = network.inputs().get(at).map_or(0, |input| i64::from(input.zero_point));
+            differences(network.scales.of(at), zero, real, integers)
+        });
+        let scaled = |at: &usize| traced[*at].iter().map(|&z| z as f64 * network.scales.of(*at)).collect::<Vec<_>>();
+        (outputs.iter().flat_map(scaled).collect(), tensors.collect())
+    });
+    Compared { expected, found }
+}
+
+fn differences(scale: f64, zero: i64, real: &[f64], integers: &[i64]) -> Differences {
+    let mut all = Differences::default();
     for (x, q) in real.iter().zip(integers) {
         let error = ((q - zero) as f64 * scale - x).abs();
-        tensor.max_abs = tensor.max_abs.max(x.abs());
-        tensor.max_integer = tensor.max_integer.max((q - zero).abs());
-        tensor.max_abs_error = tensor.max_abs_error.max(error);
-        tensor.mean_abs_error += error;
+        all.max_abs = all.max_abs.max(x.abs());
+        all.max_integer = all.max_integer.max((q - zero).abs());
+        all.max_abs_error = all.max_abs_error.max(error);
+        all.sum += error;
     }
+    all
 }
 
 /// The tensor whose relative error exceeds that of its sources most.

@@ -98,22 +98,26 @@ fn conv((from, x): (&[u32], &[f64]), to: &[u32], op: Linear, weights: &[f64], bi
     let (height, width) = (from[1] as usize, from[2] as usize);
     let (rows, columns) = (to[1] as usize, to[2] as usize);
     let mut out: Vec<f64> = bias.iter().flat_map(|&b| vec![b; rows * columns]).collect();
-    // The place of a tap, if it is inside.
-    let at = |o: usize, tap: usize, size: usize| {
-        (o * stride as usize + tap).checked_sub(padding as usize).filter(|&at| at < size)
+    let (stride, padding) = (stride as usize, padding as usize);
+    // The outputs along an axis that a tap has an input for.
+    let reached = |tap: usize, size: usize, count: usize| {
+        let first = padding.saturating_sub(tap).div_ceil(stride);
+        first..(size + padding).saturating_sub(tap).div_ceil(stride).clamp(first, count.max(first))
     };
     for (c, out) in out.chunks_exact_mut(rows * columns).enumerate() {
         let group = c / (channels / groups) as usize;
         let taps = weights[c * own * k * k..][..own * k * k].iter().enumerate().filter(|(_, w)| **w != 0.0);
         for (tap, w) in taps {
             let (channel, u, v) = (group * own + tap / (k * k), tap / k % k, tap % k);
-            for (i, out) in out.chunks_exact_mut(columns).enumerate() {
-                let Some(row) = at(i, u, height) else { continue };
-                let row = &x[(channel * height + row) * width..][..width];
-                for (j, out) in out.iter_mut().enumerate() {
-                    if let Some(column) = at(j, v, width) {
-                        *out += w * row[column];
-                    }
+            let across = reached(v, width, columns);
+            for i in reached(u, height, rows) {
+                let row = &x[(channel * height + i * stride + u - padding) * width..][..width];
+                let from = &row[(across.start * stride + v).saturating_sub(padding).min(width)..];
+                let out = &mut out[i * columns..][across.clone()];
+                if stride == 1 {
+                    out.iter_mut().zip(from).for_each(|(out, x)| *out += w * x);
+                } else {
+                    out.iter_mut().zip(from.iter().step_by(stride)).for_each(|(out, x)| *out += w * x);
                 }
             }
         }
