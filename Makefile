@@ -16,7 +16,7 @@ SUITE_FLAGS ?=
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 
-.PHONY: help setup demo demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters scenarios goals
+.PHONY: help setup demo demo-gpt demo-ezkl test fixtures pgvector check mutants pipeline-mutants kills clean preflight build ezkl fuzz compare flip invariants symbolic soak suite exporters scenarios goals
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ setup: preflight node_modules/.installed build ## Install and build what the nat
 
 demo: setup ## Prove a real model's answer, post it to a development chain, audit it; no Python
 	$(ZKINFER) demo $(DEMO_FLAGS)
+
+demo-gpt: setup ## Write with a transformer, prove every choice, post the proof and audit it; under the TEST SRS
+	$(ZKINFER) demo --model gpt $(DEMO_FLAGS)
 
 demo-ezkl: setup ezkl ## The same with EZKL, which it installs
 	$(ZKINFER) demo --backend ezkl $(DEMO_FLAGS)

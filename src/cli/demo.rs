@@ -7,11 +7,12 @@ use super::{
     context,
     context::Session,
     digits::{self, Shipped},
-    report,
+    generate, report,
 };
 use alloy::primitives::U256;
 use serde_json::{Value, json};
 use std::{
+    path::Path,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -24,9 +25,11 @@ use zkinfer::{
         devnet::DevnetOptions,
     },
     evm::{self, Toolchain},
+    inference::text::{Shown, TextModel},
     model::{Input, Model},
     pipeline::{
-        EZKLIntegration, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport, answer::Reference,
+        EZKLIntegration, PipelineError, Prepared, ProofGenerator, ProofVerifier, Reverifier, VerificationReport,
+        answer::{Reference, Tolerance},
     },
     proof::{Assignment, Bundle, Context, PublicValues, schema::Direction, srs::srs_kind},
 };
@@ -36,6 +39,7 @@ Examples:
   zkinfer demo
   zkinfer demo --digit 3 --json
   zkinfer demo --model cnn                    a convolutional network
+  zkinfer demo --model gpt --prompt \"my lord, \"    a transformer that writes; under the TEST SRS
   zkinfer demo --backend ezkl                 after `zkinfer setup ezkl`
   zkinfer demo --chain-id 8453 --keystore key.json --password-file password    as if the chain were worth something
   zkinfer demo --rpc http://127.0.0.1:8545    a running development node (chain id 31337 or 1337)
@@ -47,6 +51,8 @@ an anvil of the demo's own, with the chain id that was given; its account has wh
 
 /// How long the claim may be submitted: an hour.
 const DEADLINE_SECONDS: u64 = 3600;
+/// What the transformer writes.
+const CHARACTERS: usize = 32;
 /// What the account has on the demo's own node: a hundred units.
 const DEMO_BALANCE: U256 = U256::from_limbs([7_766_279_631_452_241_920, 5, 0, 0]);
 
@@ -56,9 +62,13 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "native")]
     backend: Backend,
 
-    /// Which model: a perceptron, or a convolutional network on the same images.
+    /// Which model: a perceptron, a convolutional network on the same images, or a transformer that continues --prompt.
     #[arg(long, value_enum, default_value = "digits")]
     model: Shipped,
+
+    /// What the transformer continues, by 32 characters.
+    #[arg(long, value_name = "TEXT", default_value = "o romeo, ")]
+    prompt: String,
 
     /// Which test image: the one of this digit.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..10))]
@@ -105,13 +115,17 @@ impl Table<'_> {
     }
 }
 
+/// What is asked, and answered.
+enum Subject {
+    Digit { image: digits::Image, float: usize, quantized: usize },
+    Text { prompt: String, model: TextModel, written: String },
+}
+
 /// The off-chain half.
 struct Proven {
-    image: digits::Image,
+    subject: Subject,
     model: Model,
     prepared: Prepared,
-    float: usize,
-    quantized: usize,
     witness: Witness,
     bundle: Bundle,
     verification: VerificationReport,
@@ -137,9 +151,18 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
         args.payer.chain_of_devnet()?;
     }
     let runtime = session.runtime()?;
-    let integration = context::integration(args.backend)?;
     let mut table = Table { session, steps: Vec::new() };
-    let proven = prove(args, &integration, &mut table)?;
+    let (integration, proven) = match (args.model, args.backend) {
+        (Shipped::Gpt, Backend::Native) => prove_text(args, &mut table)?,
+        (Shipped::Gpt, _) => {
+            return Err(Failure::Input("only the native backend proves the transformer".into()).into());
+        }
+        _ => {
+            let integration = context::integration(args.backend)?;
+            let proven = prove_digit(args, &integration, &mut table)?;
+            (integration, proven)
+        }
+    };
     let posted = runtime.block_on(post(args, &integration, &proven, &mut table))?;
     let agree = report_all(args, &integration, &table, &proven, &posted)?;
     let all_true = proven.verification.verdict().is_valid()
@@ -150,19 +173,38 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     Ok(if all_true { Outcome::True } else { Outcome::Invalid })
 }
 
-fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> Result<Proven, Failure> {
+/// Under the TEST SRS: the model needs more powers than the ceremony that ships has.
+fn prove_text(args: &Args, table: &mut Table<'_>) -> Result<(EZKLIntegration, Proven), Failure> {
     let control = table.session.control();
-    let image = digits::image(Some(args.digit))?;
-    let model = table.step(
-        "load model",
-        || Ok(Model::from_onnx(args.model.onnx().to_vec())?),
-        |model| format!("{}, {} parameters", args.model.name(), model.parameters()),
+    let chosen = table.step("load model", generate::Chosen::shipped, |chosen| {
+        format!("{}, {} parameters", args.model.name(), chosen.model.parameters())
+    })?;
+    let integration = chosen.integration(Some(Path::new("test")))?;
+    let prepared = prepared(&integration, &chosen.model, table)?;
+    let reference = Reference::new(chosen.model.clone(), chosen.samples.as_ref())?;
+    let reference = reference.with_tolerance(Tolerance::default().numbers());
+    let generator = ProofGenerator::new(integration.backend(), &prepared).against(reference);
+    let (text, prompt) = (&chosen.text, &args.prompt);
+    let mut made = table.step(
+        "write",
+        || Ok(text.write(&chosen.model, &generator, prompt, CHARACTERS, control, |_| ())?),
+        |made| format!("{CHARACTERS} characters, {} of them not the floating-point model's", made.other_choices),
     )?;
-    let logits = model.run(&image.input)?;
-    let float = argmax(logits.first().map_or(&[][..], Vec::as_slice));
-    let prepared = table.step(
+    let written = text.tokenizer().decode(made.text.tokens());
+    let (Some(witness), true) = (made.witnesses.pop(), made.witnesses.is_empty()) else {
+        let most = text.context() - CHARACTERS + 1;
+        return Err(Failure::Input(format!("a prompt of at most {most} characters is proven with one statement")));
+    };
+    let subject = Subject::Text { prompt: prompt.clone(), model: chosen.text.clone(), written };
+    let proven = prove(subject, &integration, chosen.model, prepared, witness, table)?;
+    Ok((integration, proven))
+}
+
+fn prepared(integration: &EZKLIntegration, model: &Model, table: &mut Table<'_>) -> Result<Prepared, Failure> {
+    let control = table.session.control();
+    table.step(
         "compile and set up",
-        || Ok(integration.prepare(&model, control)?),
+        || Ok(integration.prepare(model, control)?),
         |prepared| {
             let details = &prepared.artifacts.identity().details;
             let circuit = match (details.get("k"), details["network"].get("rows")) {
@@ -172,7 +214,20 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
             };
             format!("{circuit}{}", if prepared.built { "" } else { ", from the cache" })
         },
+    )
+}
+
+fn prove_digit(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> Result<Proven, Failure> {
+    let control = table.session.control();
+    let image = digits::image(Some(args.digit))?;
+    let model = table.step(
+        "load model",
+        || Ok(Model::from_onnx(args.model.onnx().to_vec())?),
+        |model| format!("{}, {} parameters", args.model.name(), model.parameters()),
     )?;
+    let logits = model.run(&image.input)?;
+    let float = argmax(logits.first().map_or(&[][..], Vec::as_slice));
+    let prepared = prepared(integration, &model, table)?;
     // What is not the model's answer is not proven.
     let samples = Input::from_json(digits::SAMPLES)?;
     let reference = Reference::new(model.clone(), Some(&samples))?;
@@ -180,6 +235,20 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
     let witness: Witness =
         table.step("witness", || Ok(generator.witness(&image.input, control)?), |_| String::new())?;
     let quantized = digit(&prepared, &witness.public_values)?;
+    prove(Subject::Digit { image, float, quantized }, integration, model, prepared, witness, table)
+}
+
+/// Proves a run, and verifies the proof off-chain and in the embedded EVM.
+fn prove(
+    subject: Subject,
+    integration: &EZKLIntegration,
+    model: Model,
+    prepared: Prepared,
+    witness: Witness,
+    table: &mut Table<'_>,
+) -> Result<Proven, Failure> {
+    let control = table.session.control();
+    let generator = ProofGenerator::new(integration.backend(), &prepared);
     let bundle = table.step(
         "prove",
         || Ok(generator.prove(&witness, Context::Offchain {}, control)?),
@@ -201,7 +270,7 @@ fn prove(args: &Args, integration: &EZKLIntegration, table: &mut Table<'_>) -> R
             |evm| format!("{}, {} gas", word(evm.verdict.is_valid()), evm.gas.transaction),
         ),
     });
-    Ok(Proven { image, model, prepared, float, quantized, witness, bundle, verification })
+    Ok(Proven { subject, model, prepared, witness, bundle, verification })
 }
 
 async fn post(
@@ -315,18 +384,33 @@ fn report_all(
     // What is proven is what the audit read from the chain, not what this program remembers.
     let claimed = posted.audit.facts.claims.first().map(|claim| claim.public_values.clone());
     let on_chain = PublicValues::from_bytes(claimed.unwrap_or_default());
-    let proven_digit = digit(&proven.prepared, &on_chain)?;
-    let agree = proven.float == proven.quantized && proven.quantized == proven_digit;
     let mut object = object(integration, table, proven, posted);
     object["model"] = json!(args.model.name());
-    object["digit"] = json!({
-        "label": proven.image.label,
-        "float": proven.float,
-        "quantized": proven.quantized,
-        "proven": proven_digit,
-        "agree": agree,
-    });
-    let text = text(table, proven, posted, proven_digit, agree);
+    let word = |agree| if agree { "they agree" } else { "they DISAGREE" };
+    let (agree, facts) = match &proven.subject {
+        Subject::Digit { image, float, quantized } => {
+            let proven_digit = digit(&proven.prepared, &on_chain)?;
+            let agree = float == quantized && *quantized == proven_digit;
+            object["image"] = json!(image.name);
+            object["digit"] = json!({
+                "label": image.label, "float": float, "quantized": quantized, "proven": proven_digit, "agree": agree,
+            });
+            let digits = format!("float {float}, quantized {quantized}, proven {proven_digit}: {}", word(agree));
+            (agree, [("image", format!("{} (a {})", image.name, image.label)), ("digit", digits)])
+        }
+        Subject::Text { prompt, model, written } => {
+            let schema = proven.prepared.artifacts.schema().map_err(PipelineError::from)?;
+            // Every choice is taken again, from the scores that are on the chain.
+            let shown = Shown::read(&schema, &on_chain)?;
+            let checked = model.check(prompt, CHARACTERS, &[shown]);
+            let agree = checked.as_ref().is_ok_and(|text| text == written);
+            object["prompt"] = json!(prompt);
+            object["text"] = json!({ "written": written, "proven": checked.as_ref().ok(), "agree": agree });
+            let claimed = format!("the choices of the claim: {}", word(agree));
+            (agree, [("text", format!("{written:?}")), ("proven", claimed)])
+        }
+    };
+    let text = text(table, proven, posted, facts);
     report::result(table.session, &object, &text);
     Ok(agree)
 }
@@ -340,7 +424,6 @@ fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, pos
         "params": proven.model.parameters(),
         "model_id": proven.bundle.statement().model_id,
         "statement_id": posted.submission.statement_id,
-        "image": proven.image.name,
         "prove_ms": table.ms("witness") + table.ms("prove"),
         "verify_ms": table.ms("verify off-chain"),
         "evm_verify_ms": table.ms("verify in the embedded EVM"),
@@ -365,27 +448,19 @@ fn object(integration: &EZKLIntegration, table: &Table<'_>, proven: &Proven, pos
     })
 }
 
-fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, proven_digit: usize, agree: bool) -> String {
+fn text(table: &Table<'_>, proven: &Proven, posted: &Posted, answer: [(&str, String); 2]) -> String {
     let rows: Vec<(String, String)> = table
         .steps
         .iter()
         .map(|step| (step.name.to_owned(), format!("{:>9}  {}", report::time(step.ms), step.note)))
         .collect();
-    let facts = [
-        ("image".to_owned(), format!("{} (a {})", proven.image.name, proven.image.label)),
-        (
-            "digit".to_owned(),
-            format!(
-                "float {}, quantized {}, proven {proven_digit}: {}",
-                proven.float,
-                proven.quantized,
-                if agree { "they agree" } else { "they DISAGREE" }
-            ),
-        ),
-        ("transaction".to_owned(), posted.submission.mined.transaction_hash.to_string()),
-        ("statement".to_owned(), posted.submission.statement_id.to_string()),
-        ("model".to_owned(), proven.bundle.statement().model_id.to_string()),
+    let rest = [
+        ("transaction", posted.submission.mined.transaction_hash.to_string()),
+        ("statement", posted.submission.statement_id.to_string()),
+        ("model", proven.bundle.statement().model_id.to_string()),
     ];
+    let facts: Vec<(String, String)> =
+        answer.into_iter().chain(rest).map(|(name, fact)| (name.to_owned(), fact)).collect();
     let warnings: Vec<(String, String)> =
         posted.audit.warnings.iter().map(|warning| ("warning".to_owned(), warning.clone())).collect();
     format!(

@@ -10,6 +10,8 @@ pub(crate) enum Shipped {
     Digits,
     /// A convolutional network on the same images.
     Cnn,
+    /// A transformer that writes.
+    Gpt,
 }
 
 impl Shipped {
@@ -18,6 +20,7 @@ impl Shipped {
         match self {
             Self::Digits => "digits",
             Self::Cnn => "digits-cnn",
+            Self::Gpt => "gpt",
         }
     }
 
@@ -25,6 +28,7 @@ impl Shipped {
         match self {
             Self::Digits => ONNX,
             Self::Cnn => CNN,
+            Self::Gpt => GPT,
         }
     }
 }

@@ -28,8 +28,6 @@ fn what_cannot_be_continued_is_said() {
     with("", &[]).expect(2).says("the prompt is empty");
     with("to be", &["--tokens", "0"]).expect(2);
     with("to be", &["--prove"]).expect(2).says("--out");
-    let out = std::env::temp_dir().join("zkinfer-text-that-is-not-written").display().to_string();
-    with("to be", &["--prove", "--out", &out]).expect(2).says("not supported yet");
     with("to be", &["--model", &model("digits.onnx")]).expect(2).says("names no tokenizer");
     with("to be", &["--model", "/nothing.onnx"]).expect(2).says("cannot read");
     with("to be", &["--check", "/nothing.json"]).expect(2).says("cannot read");

@@ -31,9 +31,10 @@ fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, se
     let rows = match op {
         Linear::Dense { outputs } => outputs as usize,
         Linear::Conv { channels, .. } => channels as usize,
+        Linear::Rows { outputs } => outputs as usize,
     };
     let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 121) as i16 - 60).collect();
-    Layer::Linear { from, op, parameters: Parameters { weights, biases: vec![1000; rows] }, activation }
+    Layer::Linear { from, op, parameters: Parameters { weights, biases: vec![1000; rows] }, activation, plus: None }
 }
 
 fn conv(channels: u32, kernel: u32, padding: u32) -> Linear {

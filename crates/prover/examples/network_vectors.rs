@@ -38,10 +38,11 @@ fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, se
     let rows = match op {
         Linear::Dense { outputs } => outputs as usize,
         Linear::Conv { channels, .. } => channels as usize,
+        Linear::Rows { outputs } => outputs as usize,
     };
     let weights = (0..rows * inputs).map(|_| (xorshift(seed) % 255) as i16 - 127).collect();
     let biases = (0..rows).map(|_| (xorshift(seed) % 20_001) as i32 - 10_000).collect();
-    Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation }
+    Layer::Linear { from, op, parameters: Parameters { weights, biases }, activation, plus: None }
 }
 
 fn perceptron(seed: &mut u64) -> Result<Graph, Failure> {
@@ -115,7 +116,7 @@ fn functions(seed: &mut u64) -> Result<Graph, Failure> {
         Table::Samples(s) => Table::Samples(s.map(|v| v.min(65_535))),
         other => other,
     });
-    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed };
+    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed, shift: 0 };
     let layers = vec![
         Layer::Input { dims: vec![6] },
         linear(0, Linear::Dense { outputs: 5 }, 6, Some(Gadget::Requantize { shift: 8 }), seed),

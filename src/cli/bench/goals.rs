@@ -6,6 +6,7 @@ use super::{
     contender::Contender,
     measure::{Row, measure as measure_one},
     subject::Subject,
+    text,
 };
 use serde_json::{Value, json};
 use zkinfer::model::synthetic;
@@ -29,6 +30,8 @@ enum Kind {
     Lenet,
     Cnn,
     Trees,
+    /// The character model that comes with zkinfer.
+    Gpt,
 }
 
 /// One figure: what it must be, and what is aimed at.
@@ -59,6 +62,10 @@ enum Figure {
     Operators,
     /// Models of the suite's PyTorch folders that it proves.
     SuiteModels,
+    /// Positions of held-out text at which the integers choose as the float model does.
+    SameChoice,
+    /// Of the integers on held-out text, in units of the float model's.
+    Perplexity,
 }
 
 const fn aim(figure: Figure, must: f64, push: f64) -> Aim {
@@ -71,7 +78,7 @@ const SETUP: Aim = aim(Figure::SetupS, 20.0, 5.0);
 const SUITE: [Aim; 2] = [aim(Figure::Operators, 80.0, 95.0), aim(Figure::SuiteModels, 95.0, 110.0)];
 const SUITE_PAGE: &str = include_str!("../../../docs/operators.md");
 
-const GOALS: [Goal; 9] = [
+const GOALS: [Goal; 10] = [
     Goal {
         model: Kind::Perceptron(&[64, 128, 64, 10]),
         batch: 1,
@@ -133,6 +140,19 @@ const GOALS: [Goal; 9] = [
         no_ezkl: Some("not tried"),
     },
     Goal { model: Kind::Trees, batch: 1, aims: &[aim(Figure::ProveMs, 1_000.0, 300.0), SETUP], no_ezkl: None },
+    Goal {
+        model: Kind::Gpt,
+        batch: 1,
+        aims: &[
+            aim(Figure::ProveMs, 3_000.0, 1_000.0),
+            aim(Figure::PeakRssMb, 400.0, 200.0),
+            aim(Figure::VerifyMs, 6.0, 4.0),
+            aim(Figure::Gas, 1.4e6, 1.0e6),
+            aim(Figure::SameChoice, 0.97, 0.99),
+            aim(Figure::Perplexity, 1.01, 1.001),
+        ],
+        no_ezkl: Some("not tried: its authors report minutes for a model of this kind"),
+    },
 ];
 
 /// Trees of the ensemble, their depth, and the features that they look at.
@@ -149,6 +169,7 @@ impl Kind {
             Self::Precise(of) => format!("{}, 16-bit weights", widths(of)),
             Self::Lenet => "lenet-5 on 28x28".into(),
             Self::Cnn => "cnn on 32x32x3".into(),
+            Self::Gpt => "gpt, one pass of 64 characters".into(),
             Self::Trees => format!("boosted-trees, {} of depth {}", TREES.0, TREES.1),
         }
     }
@@ -158,6 +179,7 @@ impl Kind {
             Self::Perceptron(widths) | Self::Precise(widths) => Subject::synthetic(widths)?,
             Self::Lenet => Subject::network("", synthetic::lenet5(SEED))?,
             Self::Cnn => Subject::network("", synthetic::cnn32(SEED))?,
+            Self::Gpt => text::subject()?,
             Self::Trees => Subject::network("", synthetic::boosted_trees(TREES.0, TREES.1, TREES.2, SEED))?,
         };
         Ok(Subject { name: self.name(), ..subject })
@@ -201,6 +223,14 @@ pub(super) struct Reached {
     push: f64,
 }
 
+/// What a measurement is seen beside.
+struct Beside<'a> {
+    /// The same network as a perceptron, if it was measured before.
+    perceptron: Option<&'a Measured>,
+    /// Of a model of text, what it chooses.
+    choices: Option<&'a text::Choices>,
+}
+
 /// Measures the models of the list, all of them or those with one of these in their name.
 pub(super) fn measure(
     contenders: &[Contender],
@@ -226,7 +256,15 @@ pub(super) fn measure(
         let name = goal.model.perceptron();
         let is_perceptron = |other: &&Measured| other.batch == 1 && Some(&other.subject.name) == name.as_ref();
         let perceptron = all.iter().find(is_perceptron);
-        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, perceptron, goal.model.native(), aim)));
+        let choices = match goal.model {
+            Kind::Gpt => Some(text::choices(&measured.subject)?),
+            _ => None,
+        };
+        if let Some(choices) = &choices {
+            session.say(&format!("{}: {}", measured.subject.name, choices.object()));
+        }
+        let beside = Beside { perceptron, choices: choices.as_ref() };
+        reached.extend(goal.aims.iter().map(|aim| Reached::of(&measured, &beside, goal.model.native(), aim)));
         all.push(measured);
     }
     if args.only.is_empty() {
@@ -236,10 +274,12 @@ pub(super) fn measure(
 }
 
 impl Reached {
-    /// `perceptron` is the same network as a perceptron, if it was measured before.
-    fn of(measured: &Measured, perceptron: Option<&Measured>, native: Contender, aim: &Aim) -> Self {
+    fn of(measured: &Measured, beside: &Beside<'_>, native: Contender, aim: &Aim) -> Self {
+        let Beside { perceptron, choices } = *beside;
         let native = measured.figures(native);
         let value = native.and_then(|native| match aim.figure {
+            Figure::SameChoice => choices.map(text::Choices::same),
+            Figure::Perplexity => choices.map(|of| of.perplexities()[1] / of.perplexities()[0]),
             Figure::ProveMs => Some(native.prove_ms),
             Figure::TimesFaster => measured.figures(Contender::EzklDefault).map(|ezkl| ezkl.prove_ms / native.prove_ms),
             Figure::VerifyMs => Some(native.verify_ms),
@@ -328,11 +368,13 @@ impl Figure {
             Self::TimesPerceptron => "prove, as a general network, times that of a perceptron",
             Self::Operators => "operators proven natively (docs/operators.md)",
             Self::SuiteModels => "models proven natively (docs/operators.md)",
+            Self::SameChoice => "same choice",
+            Self::Perplexity => "perplexity, in units of the model's",
         }
     }
 
     const fn is_better_when_greater(self) -> bool {
-        matches!(self, Self::TimesFaster | Self::Operators | Self::SuiteModels)
+        matches!(self, Self::TimesFaster | Self::SameChoice | Self::Operators | Self::SuiteModels)
     }
 
     fn show(self, value: f64) -> String {
@@ -343,7 +385,8 @@ impl Figure {
             Self::ProofBytes => format!("{value:.0} B"),
             Self::SetupS => format!("{value:.2} s"),
             Self::Gas => format!("{value:.0} gas"),
-            Self::GreatestError => format!("{value:.4}"),
+            Self::GreatestError | Self::Perplexity => format!("{value:.4}"),
+            Self::SameChoice => format!("{:.2} %", 100.0 * value),
             Self::TimesPerceptron => format!("{value:.2}x"),
             Self::Operators => format!("{value:.0} %"),
             Self::SuiteModels => format!("{value:.0}"),
@@ -372,6 +415,7 @@ mod tests {
         assert_eq!(reached(Figure::TimesFaster, None).meets(10.0), None);
         assert!(reached(Figure::PeakRssMb, Some(11.0)).line().contains("<= 10.0 MB: MISSED"));
         assert_eq!(met(Figure::Gas, 5.0), (Some(true), Some(true)));
+        assert_eq!(met(Figure::SameChoice, 5.0), (Some(false), Some(true)));
         assert!(reached(Figure::TimesFaster, None).line().contains("| - | >= 10x: not measured"));
         assert_eq!(met(Figure::TimesPerceptron, 10.1), (Some(false), Some(false)));
         assert_eq!(met(Figure::Operators, 10.1), (Some(true), Some(true)));

@@ -7,6 +7,7 @@ mod measure;
 mod pipeline;
 mod subject;
 mod table;
+mod text;
 
 pub(crate) use child::{ChildArgs, run as run_child};
 

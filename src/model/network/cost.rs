@@ -113,13 +113,15 @@ impl Sketch {
     /// Names the node that is not lowered.
     pub fn new(model: &Model) -> Result<Self, LowerError> {
         let (plan, mut limits) = lower::sketch(model)?;
-        let tensor = |step: &Step| TensorCost {
+        // What is a table's argument has the rows of its function.
+        let (_, functions) = plan.layers();
+        let tensor = |(step, function): (&Step, &Option<usize>)| TensorCost {
             node: step.node.clone(),
             operator: step.operator.into(),
             dims: step.dims.clone(),
-            rows: if matches!(step.work, Work::Output) { 0 } else { rows(&step.dims) },
+            rows: if matches!(step.work, Work::Output) || function.is_some() { 0 } else { rows(&step.dims) },
         };
-        let tensors: Vec<TensorCost> = plan.steps.iter().map(tensor).collect();
+        let tensors: Vec<TensorCost> = plan.steps.iter().zip(&functions).map(tensor).collect();
         let rows = tensors.iter().map(|tensor| tensor.rows).sum::<u64>();
         let columns = plan.steps.iter().map(columns).max().unwrap_or(0);
         let (copied, weights) = (copied(&plan), weights(&plan));
@@ -134,11 +136,15 @@ impl Sketch {
 /// Byte columns that the rows of a step need, with the greater shift where there is a choice.
 fn columns(step: &Step) -> u64 {
     match (&step.work, step.then) {
-        (Work::Input | Work::Copy(_) | Work::Join(_) | Work::Choose(_) | Work::Constant(_) | Work::Mask, _) => 2,
+        (Work::Input | Work::Copy(_) | Work::Join(_) | Work::Choose(_) | Work::Constant(_), _) => 2,
         (Work::MaxPool | Work::Reciprocals, _) => 10,
-        (Work::Function(_) | Work::Exponentials, _) => 9,
+        (Work::Function(_), _) => 11,
+        (Work::Exponentials(_), _) => 12,
         (Work::Compare(_), _) => 5,
         (Work::Scores, _) => 6,
+        (Work::Products(_), _) => 7,
+        (Work::InverseRoots { .. }, _) => 8,
+        (Work::Variances | Work::RootBounds, _) => 5,
         (_, Then::Relu) => 7,
         (_, Then::Clip(..)) => 12,
         _ => 4,

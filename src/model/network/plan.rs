@@ -1,6 +1,11 @@
 //! A network in real numbers, step by step as the prover has its layers.
 
+mod fuse;
+mod repeats;
 mod run;
+mod stacks;
+
+pub(super) use stacks::{Part, Products};
 
 use std::sync::Arc;
 use zeroize::Zeroize;
@@ -67,7 +72,7 @@ impl Then {
 pub(super) enum Work {
     /// An input.
     Input,
-    /// Weights, as the prover orders them, and a bias per output or output channel. Wiped when dropped.
+    /// Weights, as the prover orders them, and a bias per output or output channel. A second source is added. Wiped when dropped.
     Linear {
         op: Linear,
         weights: Vec<f64>,
@@ -89,6 +94,8 @@ pub(super) enum Work {
     Mul,
     /// `[m, k]` times `[k, n]`.
     MatMul,
+    /// Products of matrices of the first source and of the second. A third source has a factor for each of their rows.
+    Products(Box<Products>),
     /// The floor of `factor * x + shift` as a whole number. The factor is a power of two or the opposite of one, so that
     /// nothing is rounded before.
     Floor {
@@ -106,16 +113,37 @@ pub(super) enum Work {
     Choose(Option<Box<[Vec<u32>; 3]>>),
     /// The source, whose last axis is a row, as scores of a softmax.
     Scores,
-    /// `exp(x - greatest of the row)` of scores.
-    Exponentials,
-    /// 0 and 1, by which [`Self::Keep`] multiplies.
-    Mask,
-    /// The first source where the second, which is copies of a mask, is 1, else 0.
-    Keep,
+    /// `exp(factor (x - greatest of the row))` of scores that count, and 0 of others; the factor is positive.
+    Exponentials(f64),
     /// The inverse of the sum of every row: of the second source, whose scores are the first.
     Reciprocals,
     /// Every number of the first source times the one of the second for its row.
     ScaleRows,
+    /// `d sum x^2 - (sum x)^2` of every row of `d` numbers.
+    Variances,
+    /// `1 / sqrt(v + epsilon)` of variances.
+    InverseRoots {
+        epsilon: f64,
+        unit: Unit,
+    },
+    /// What shows that inverse roots are the greatest: their squares.
+    RootBounds,
+    /// `(d x - sum x) r` of every number of the first source, `r` the second's for its row.
+    Normalize(Unit),
+}
+
+/// How finely numbers of mean 0 and variance 1 are told apart: an integer of 1 means 2 to the power of minus this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit(pub(super) u8);
+
+impl Unit {
+    /// What variances, and products with inverse roots, are divided by, as an exponent.
+    pub(super) const SHIFT: u8 = 16;
+
+    /// The exponent of the numerator of inverse roots: `r = 2^((log + shift) / 2) / sqrt(..)` is divided by `2^shift`.
+    pub(super) const fn log(self) -> u8 {
+        2 * self.0 + Self::SHIFT
+    }
 }
 
 impl Drop for Work {
@@ -151,10 +179,13 @@ impl Step {
     pub(super) fn is_unsigned(&self) -> bool {
         match self.work {
             Work::Input | Work::MaxPool | Work::MeanPool(_) | Work::Compare(_) => true,
-            Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Mask | Work::Keep => true,
+            Work::Exponentials(_) | Work::Reciprocals | Work::ScaleRows => true,
+            Work::Variances | Work::InverseRoots { .. } | Work::RootBounds => true,
             Work::Linear { .. } | Work::Pass | Work::Add | Work::MatMul => self.then.low() >= 0.0,
+            Work::Products(_) => false,
             Work::Function(_) | Work::Constant(_) | Work::Choose(_) => self.nonnegative,
-            Work::Copy(_) | Work::Join(_) | Work::Mul | Work::Scores | Work::Floor { .. } => false,
+            Work::Copy(_) | Work::Join(_) | Work::Mul | Work::Scores => false,
+            Work::Floor { .. } | Work::Normalize(_) => false,
             // It has no integers of its own.
             Work::Output => true,
         }
@@ -164,9 +195,8 @@ impl Step {
     pub(super) const fn exponent(&self) -> Option<i32> {
         match self.work {
             Work::Compare(_) | Work::Floor { .. } => Some(0),
-            Work::Exponentials | Work::Reciprocals | Work::ScaleRows | Work::Keep => Some(-16),
-            // A product with it is divided by 2^8.
-            Work::Mask => Some(-8),
+            Work::Exponentials(_) | Work::Reciprocals | Work::ScaleRows => Some(-16),
+            Work::Normalize(Unit(bits)) => Some(-(bits as i32)),
             _ => None,
         }
     }
@@ -204,6 +234,10 @@ impl Plan {
             if live[at] {
                 self.steps[at].from.iter().for_each(|from| live[*from] = true);
             }
+        }
+        // Nothing reads what shows that inverse roots are the greatest.
+        for (at, step) in self.steps.iter().enumerate().filter(|(_, step)| matches!(step.work, Work::RootBounds)) {
+            live[at] = live[step.from[0]];
         }
         let mut places = vec![0; live.len()];
         let mut next = 0;

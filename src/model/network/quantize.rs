@@ -4,7 +4,7 @@ use super::{
     NetworkError, Report,
     each::each,
     lower,
-    plan::{Plan, Step, Then, Work},
+    plan::{Part, Plan, Step, Then, Unit, Work},
     report,
     scales::{self, Scales, ZERO_POINT},
     tables::Tables,
@@ -15,7 +15,7 @@ use crate::model::{
 };
 use zkinfer_prover::{
     CircuitError,
-    network::{Elements, Gadget, Graph, Layer, Linear, Parameters},
+    network::{Elements, Gadget, Graph, Layer, Linear, Parameters, Products, Stack},
 };
 
 /// How much greater than with made-up inputs values may get: real inputs are less even.
@@ -30,6 +30,8 @@ pub struct Network {
     pub(super) scales: Scales,
     graph: Graph,
     inputs: Vec<InputScale>,
+    /// The layer of every step. What a table is of has that of its function.
+    pub(super) layers: Vec<usize>,
 }
 
 impl std::fmt::Debug for Network {
@@ -48,13 +50,15 @@ impl Network {
         let ranges = ranges(&plan, calibration);
         let scales = scales::choose(&plan, &ranges)?;
         let mut tables = Tables::default();
-        let layer = |(at, step)| layer(&plan, &scales, at, step, &mut tables);
-        let layers = plan.steps.iter().enumerate().map(layer).collect::<Result<_, _>>()?;
-        let graph = Graph::with_functions(layers, tables.all()).map_err(|source| circuit(&plan, source))?;
+        let (place, functions) = plan.layers();
+        let own = plan.steps.iter().enumerate().filter(|(at, _)| !functions.contains(&Some(*at)));
+        let layer = |(at, step)| layer(&plan, &scales, &place, (at, functions[at]), step, &mut tables);
+        let layers = own.map(layer).collect::<Result<_, _>>()?;
+        let graph = Graph::with_functions(layers, tables.all()).map_err(|source| circuit(&plan, &place, source))?;
         let zero_point = |at| if plan.is_offset(at) { ZERO_POINT } else { 0 };
         let inputs = (0..plan.signed.len()).map(|at| InputScale { scale: scales.of(at), zero_point: zero_point(at) });
         let inputs = inputs.collect();
-        Ok(Self { plan, scales, graph, inputs })
+        Ok(Self { plan, scales, graph, inputs, layers: place })
     }
 
     /// The integer graph, with its weights.
@@ -106,7 +110,8 @@ impl Network {
     /// Name and operator of the ONNX node that a layer of the graph comes from.
     #[must_use]
     pub fn layer_name(&self, layer: usize) -> Option<(&str, &'static str)> {
-        self.plan.steps.get(layer).map(|step| (step.node.as_str(), step.operator))
+        let step = self.layers.iter().rposition(|of| *of == layer).and_then(|at| self.plan.steps.get(at));
+        step.map(|step| (step.node.as_str(), step.operator))
     }
 
     /// The outputs of the model in real numbers, as it was lowered.
@@ -192,45 +197,85 @@ pub(super) fn expected(width: usize, calibration: &Calibration) -> (Vec<Vec<f64>
 }
 
 /// The prover names a layer by its index.
-fn circuit(plan: &Plan, source: CircuitError) -> NetworkError {
+fn circuit(plan: &Plan, layers: &[usize], source: CircuitError) -> NetworkError {
     let index = match &source {
         CircuitError::Unsupported { index, .. } => Some(*index),
         CircuitError::NetworkWeight { layer, .. } => Some(*layer),
         _ => None,
     };
-    let place = index.and_then(|index| plan.steps.get(index));
+    let step = index.and_then(|index| layers.iter().rposition(|of| *of == index));
+    let place = step.and_then(|at| plan.steps.get(at));
     let place = place.map_or_else(|| "the network".into(), |step| format!("node `{}` ({})", step.node, step.operator));
     NetworkError::Circuit { place, source }
 }
 
-fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tables) -> Result<Layer, NetworkError> {
-    let from = step.from.first().copied().unwrap_or_default();
-    let both = [from, step.from.get(1).copied().unwrap_or_default()];
+/// The layer of a step, or of a step and the function of it that is computed with it. `place` is the layer of every step.
+fn layer(
+    plan: &Plan,
+    scales: &Scales,
+    place: &[usize],
+    (at, function): (usize, Option<usize>),
+    step: &Step,
+    tables: &mut Tables,
+) -> Result<Layer, NetworkError> {
+    let source = step.from.first().copied().unwrap_or_default();
+    let sources = [source, step.from.get(1).copied().unwrap_or_default()];
+    let (from, both) = (place[source], sources.map(|at| place[at]));
     let shift = scales.shifts[at] as u8;
-    let activation = gadget(step, scales.of(at), shift);
     let signed = !step.is_unsigned();
     let refused = || NetworkError::NoTable { node: step.node.clone(), operator: step.operator };
+    let activation = match function.map(|at| (at, &plan.steps[at])) {
+        Some((function, Step { work: Work::Function(of), nonnegative, .. })) => {
+            let argument = (scales.of(at), signed, shift);
+            tables.function(of, argument, (scales.of(function), !nonnegative)).ok_or_else(refused)?
+        }
+        _ => gadget(step, scales.of(at), shift),
+    };
     Ok(match &step.work {
         Work::Input => Layer::Input { dims: step.dims.clone() },
         Work::Linear { op, weights, bias } => {
             let last = at + 1 == plan.steps.len();
-            let parameters = parameters(plan, scales, at, from, weights, bias);
-            Layer::Linear { from, op: *op, parameters, activation: (!last).then_some(activation) }
+            let parameters = parameters(plan, scales, at, source, weights, bias);
+            // At least 0 and at most 24: the scales were chosen so.
+            let log = |added: usize| shift as i32 + scales.exponents[added] - scales.exponents[at];
+            let plus = step.from.get(1).map(|added| (place[*added], log(*added).clamp(0, 24) as u8));
+            Layer::Linear { from, op: *op, parameters, activation: (!last).then_some(activation), plus }
         }
         Work::MaxPool => Layer::MaxPool { from, window: 2 },
         Work::MeanPool(window) => Layer::MeanPool { from, window: *window },
         Work::Copy(indices) => Layer::Gather { from, dims: step.dims.clone(), indices: indices.clone() },
-        Work::Join(indices) => {
-            Layer::Join { from: step.from.clone(), dims: step.dims.clone(), indices: indices.clone() }
-        }
+        Work::Join(indices) => Layer::Join {
+            from: step.from.iter().map(|at| place[*at]).collect(),
+            dims: step.dims.clone(),
+            indices: indices.clone(),
+        },
         Work::Output => Layer::Output { from },
         Work::Pass => Layer::Activation { from, activation },
         Work::Add => Layer::Add { from: both, activation },
         Work::Mul => Layer::Mul { from: both, shift },
         Work::MatMul => Layer::MatMul { from: both, activation },
+        Work::Products(products) => {
+            let part = |from: usize, part: &Part| Stack { from, steps: part.steps, first: part.first.clone() };
+            let scale = step.from.get(2).map(|at| place[*at]);
+            let activation = match scale {
+                Some(_) => Gadget::Product { shift },
+                None if products.scores => Gadget::Score { shift },
+                None => activation,
+            };
+            Layer::Products(Box::new(Products {
+                left: part(from, &products.left),
+                right: part(both[1], &products.right),
+                sizes: products.sizes,
+                dims: step.dims.clone(),
+                steps: products.steps,
+                causal: products.causal,
+                scale,
+                activation,
+            }))
+        }
         Work::Floor { factor, shift: add } => {
             // `floor(x)` is `(2^s x - 2^(s-1)) / 2^s`, rounded half up. What it makes is a whole number.
-            let (exponent, channels) = (scales.exponents[from], step.dims[0]);
+            let (exponent, channels) = (scales.exponents[source], step.dims[0]);
             let shift = if exponent + scales::log2(*factor) <= -2 { 16u8 } else { 8 };
             let weight = factor * 2f64.powi(i32::from(shift) + exponent);
             let half = 2f64.powi(i32::from(shift) - 1);
@@ -239,10 +284,10 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tabl
                 biases: vec![(2.0 * half * add - half).round() as i32; channels as usize],
             };
             let op = Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: channels };
-            Layer::Linear { from, op, parameters, activation: Some(Gadget::Requantize { shift }) }
+            Layer::Linear { from, op, parameters, activation: Some(Gadget::Requantize { shift }), plus: None }
         }
         Work::Function(of) => {
-            let argument = (scales.of(from), !plan.steps[from].is_unsigned());
+            let argument = (scales.of(source), !plan.steps[source].is_unsigned(), 0);
             let gadget = tables.function(of, argument, (scales.of(at), signed)).ok_or_else(refused)?;
             Layer::Activation { from, activation: gadget }
         }
@@ -255,7 +300,7 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tabl
         Work::Compare(picks) => {
             let of = |side: usize| match picks {
                 Some(picks) => Elements { from: both[side], indices: picks[side].clone() },
-                None => Elements { from: both[side], indices: indices(plan, both[side], step.elements()) },
+                None => Elements { from: both[side], indices: indices(plan, sources[side], step.elements()) },
             };
             Layer::Compare { from: [of(0), of(1)], dims: step.dims.clone() }
         }
@@ -266,23 +311,22 @@ fn layer(plan: &Plan, scales: &Scales, at: usize, step: &Step, tables: &mut Tabl
                     Some(picks) => picks[side].clone(),
                     None => indices(plan, from, step.elements()),
                 };
-                Elements { from, indices }
+                Elements { from: place[from], indices }
             };
             let from = [of(0), of(1), of(2)];
             Layer::Choose { from: Box::new(from), dims: step.dims.clone(), signed }
         }
         Work::Scores => Layer::Scores { from },
-        Work::Exponentials => {
-            let activation = tables.exponential(scales.of(from)).ok_or_else(refused)?;
-            Layer::OfDistance { scores: from, activation }
+        Work::Exponentials(factor) => {
+            let (log, activation) = tables.exponential(factor * scales.of(source)).ok_or_else(refused)?;
+            Layer::OfDistance { scores: from, log, activation }
         }
-        Work::Mask => {
-            let values = Parameters { weights: Vec::new(), biases: vec![0, 1 << 8] };
-            Layer::Constant { dims: step.dims.clone(), values, signed: false }
-        }
-        Work::Keep => Layer::MulUnsigned { from: both, shift: 8 },
         Work::Reciprocals => Layer::Reciprocals { scores: from, from: both[1] },
         Work::ScaleRows => Layer::ScaleRows { from, by: both[1], shift },
+        Work::Variances => Layer::Variances { from, shift: Unit::SHIFT },
+        Work::InverseRoots { unit, .. } => Layer::InverseRoots { variances: from, log: unit.log() },
+        Work::RootBounds => Layer::RootBounds { roots: from },
+        Work::Normalize(_) => Layer::Normalize { from, roots: both[1], shift: Unit::SHIFT },
     })
 }
 

@@ -8,6 +8,9 @@
 use super::plan::Function;
 use zkinfer_prover::network::{Gadget, Slope, Table};
 
+/// An exponent whose exponential is 0 in 16 bits.
+const NOTHING: f64 = 12.0;
+
 /// The tables of a network, each once.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -17,14 +20,28 @@ pub(super) struct Tables {
 /// Samples, and what their readers take them for: that is part of the entries.
 type Entry = ([i32; 257], Slope, bool);
 
+/// Places from which straight lines are as far above a function as below it: where it bends as much as beside.
+fn between(values: &[f64], least: f64, greatest: f64) -> Vec<f64> {
+    let bend = |at: usize| Some(values.get(at + 1)? - 2.0 * values[at] + values[at.checked_sub(1)?]);
+    let alike = |a: f64, b: f64| a * b > 0.0 && (0.5..=2.0).contains(&(a / b));
+    let moved = |(at, x): (usize, &f64)| {
+        let beside = [at.checked_sub(1).and_then(bend), bend(at), bend(at + 1)];
+        match beside {
+            [Some(left), Some(own), Some(right)] if alike(left, own) && alike(right, own) => x - own / 12.0,
+            _ => *x,
+        }
+    };
+    values.iter().enumerate().map(moved).map(|x| x.clamp(least, greatest)).collect()
+}
+
 impl Tables {
     /// Tables that one network may have.
     const MOST: usize = 253;
 
-    /// The gadget of a function of integers that mean `scale` each, signed or not, to such integers. `None` when
+    /// The gadget of a function of integers that mean `scale` each, signed or not, behind a division by `2^shift`, to such integers. `None` when
     /// there are too many tables.
-    pub(super) fn function(&mut self, of: &Function, argument: (f64, bool), result: (f64, bool)) -> Option<Gadget> {
-        let ((step, below), (scale, signed)) = (argument, result);
+    pub(super) fn function(&mut self, of: &Function, argument: (f64, bool, u8), result: (f64, bool)) -> Option<Gadget> {
+        let ((step, below, shift), (scale, signed)) = (argument, result);
         let (least, greatest) = if signed { (-32768.0, 32767.0) } else { (0.0, 65535.0) };
         let first = if below { -128 } else { 0 };
         let exact: Vec<f64> = (first..=first + 256).map(|i| of.at(f64::from(i) * 256.0 * step) / scale).collect();
@@ -47,6 +64,7 @@ impl Tables {
             values[at] = values[at - 1];
         }
         values.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = 0.0);
+        let values = between(&values, least, greatest);
         let mut samples: [i32; 257] = core::array::from_fn(|i| values[i].round() as i32);
         if samples.windows(2).any(|pair| pair[1] > pair[0]) && samples.windows(2).any(|pair| pair[1] < pair[0]) {
             // A slope has 16 bits with its sign: a jump, as at a pole, takes several entries, outwards from the middle.
@@ -62,14 +80,22 @@ impl Tables {
             () if steps.iter().all(|step| (-32768..=32767).contains(step)) => Slope::Signed,
             () => return None,
         };
-        Some(Gadget::Interpolate { table: self.number((samples, slope, signed))?, slope, signed: [below, signed] })
+        Some(Gadget::Interpolate {
+            table: self.number((samples, slope, signed))?,
+            slope,
+            signed: [below, signed],
+            shift,
+        })
     }
 
-    /// `2^16 exp(-x)` for distances that mean `scale` each; what belongs to 0 is 65535.
-    pub(super) fn exponential(&mut self, scale: f64) -> Option<Gadget> {
+    /// `2^16 exp(-x)` for distances that mean `scale` each, and what distances are multiplied by first, as an exponent; what
+    /// belongs to 0 is 65535. Where distances reach beyond what has an exponential, so much of the table is used as can be.
+    pub(super) fn exponential(&mut self, scale: f64) -> Option<(u8, Gadget)> {
+        let log = (65536.0 * scale / NOTHING).log2().floor().clamp(0.0, 8.0);
+        let scale = scale / log.exp2();
         let of = |i: usize| (65536.0 * (-256.0 * i as f64 * scale).exp()).round().min(65535.0) as i32;
         let table = self.number((core::array::from_fn(of), Slope::Falling, false))?;
-        Some(Gadget::Interpolate { table, slope: Slope::Falling, signed: [false, false] })
+        Some((log as u8, Gadget::Falling { table }))
     }
 
     /// From 1 on.

@@ -18,9 +18,9 @@
 //! let dense = Parameters { weights: (0..16).map(|i| 7 - i).collect(), biases: vec![1, 2] };
 //! let graph = Graph::new(vec![
 //!     Layer::Input { dims: vec![1, 4, 4] },
-//!     Layer::Linear { from: 0, op: conv, parameters: kernels, activation: Some(Gadget::Relu { shift: 8 }) },
+//!     Layer::Linear { from: 0, op: conv, parameters: kernels, activation: Some(Gadget::Relu { shift: 8 }), plus: None },
 //!     Layer::MaxPool { from: 1, window: 2 },
-//!     Layer::Linear { from: 2, op: Linear::Dense { outputs: 2 }, parameters: dense, activation: None },
+//!     Layer::Linear { from: 2, op: Linear::Dense { outputs: 2 }, parameters: dense, activation: None, plus: None },
 //! ])?;
 //! // Proofs under the TEST SRS convince nobody: its tau is public.
 //! let srs = test_srs(1 << 11)?;
@@ -69,7 +69,7 @@ mod weights;
 pub use crate::transcript::{NetworkChallenges1, NetworkChallenges2};
 pub use fixed::{Copied, Fixed};
 pub use gadget::{Gadget, Slope};
-pub use graph::{Elements, Graph, Layer, Linear, Parameters, Table};
+pub use graph::{Elements, Graph, Layer, Linear, Parameters, Products, Stack, Table};
 pub use keys::{NetworkProvingKey, NetworkSize, NetworkVerifyingKey, check_key, check_opening, generate};
 pub use program::Program;
 pub use proof::NetworkProof;

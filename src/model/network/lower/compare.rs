@@ -195,7 +195,9 @@ impl<'g> Lowering<'g> {
                 });
                 let visible: Vec<Place> = rows.collect();
                 let step = self.placed(node, &visible, &shape)?;
-                return self.give_hidden(node, step, hidden);
+                self.give(node.outputs[0], step)?;
+                self.hidden.insert(node.outputs[0], hidden);
+                return Ok(());
             }
             let step = self.placed(node, &places, &shape)?;
             return self.give(node.outputs[0], step);

@@ -3,7 +3,7 @@
 use super::{Lowered, Lowering, MAX_AXIS, Wire, dims_of, function::OfStep, refuse};
 use crate::model::{
     LowerError,
-    graph::{Node, Operator},
+    graph::{Node, Operand, Operator, ValueId},
     network::plan::{Function, Then, Work},
 };
 use zkinfer_prover::network::Linear;
@@ -28,24 +28,49 @@ pub(super) fn by_channel(shape: &[usize], of: impl Fn(usize) -> f64) -> Vec<f64>
 impl<'g> Lowering<'g> {
     /// Every number times a factor, plus a shift: within the linear step that makes it, or by one more.
     pub(super) fn affine(&mut self, step: usize, factors: &[f64], shifts: &[f64]) -> Lowered<usize> {
-        let of = &self.plan.steps[step];
-        let rows = match &of.work {
-            Work::Linear { bias, .. } if of.then == Then::Nothing => bias.len(),
-            _ => 0,
-        };
-        if rows == 0 || !self.is_sole(step) || !is_uniform(rows, factors) || !is_uniform(rows, shifts) {
-            return self.line(step, factors, shifts);
+        if self.absorbs(step, None, factors, shifts) { Ok(step) } else { self.line(step, factors, shifts) }
+    }
+
+    /// Whether a linear step that makes these numbers, perhaps in another order, takes factors and shifts in; if so, it has.
+    fn absorbs(&mut self, step: usize, reader: Option<usize>, factors: &[f64], shifts: &[f64]) -> bool {
+        if !self.is_sole(step, reader) || self.plan.steps[step].then != Then::Nothing {
+            return false;
         }
-        let each = factors.len() / rows;
-        self.forget(step);
-        if let Work::Linear { weights, bias, .. } = &mut self.plan.steps[step].work {
-            let inputs = weights.len() / rows;
-            for (row, bias) in bias.iter_mut().enumerate() {
-                weights[row * inputs..][..inputs].iter_mut().for_each(|w| *w *= factors[row * each]);
-                *bias = *bias * factors[row * each] + shifts[row * each];
+        if let Some((source, indices)) = self.reordered(step) {
+            let mut back = [vec![0.0; indices.len()], vec![0.0; indices.len()]];
+            for (at, source) in indices.iter().enumerate() {
+                (back[0][*source as usize], back[1][*source as usize]) = (factors[at], shifts[at]);
             }
+            let absorbed = self.absorbs(source, Some(step), &back[0], &back[1]);
+            self.plan.steps[step].nonnegative = self.plan.steps[source].nonnegative;
+            return absorbed;
         }
-        Ok(step)
+        let Work::Linear { weights, bias, op } = &mut self.plan.steps[step].work else { return false };
+        let (rows, inputs) = (bias.len(), weights.len() / bias.len().max(1));
+        // An output is every element of a channel, or the same place of every row.
+        let by_row = matches!(op, Linear::Rows { .. });
+        let periodic = |x: &[f64]| x.chunks_exact(rows).all(|row| row == &x[..rows]);
+        let fits = |x: &[f64]| if by_row { periodic(x) } else { is_uniform(rows, x) };
+        if !fits(factors) || !fits(shifts) {
+            return false;
+        }
+        let each = if by_row { 1 } else { factors.len() / rows };
+        for (row, bias) in bias.iter_mut().enumerate() {
+            weights[row * inputs..][..inputs].iter_mut().for_each(|w| *w *= factors[row * each]);
+            *bias = *bias * factors[row * each] + shifts[row * each];
+        }
+        self.forget(step);
+        true
+    }
+
+    /// Whether a linear step makes these numbers, perhaps in another order, and only the node that is being lowered reads them.
+    fn is_linear(&self, step: usize) -> bool {
+        let is_one = |step: usize, reader| {
+            let of = &self.plan.steps[step];
+            matches!(of.work, Work::Linear { .. }) && of.then == Then::Nothing && self.is_sole(step, reader)
+        };
+        is_one(step, None)
+            || (self.is_sole(step, None) && self.reordered(step).is_some_and(|(source, _)| is_one(source, Some(step))))
     }
 
     /// The same by a step of its own.
@@ -55,6 +80,14 @@ impl<'g> Lowering<'g> {
             return Err(self.stop("multiplies or shifts by what is not finite"));
         }
         let per = |rows: usize| is_uniform(rows, factors) && is_uniform(rows, shifts);
+        if n > MAX_DIAGONAL && factors.iter().all(|x| *x == 1.0) && !is_uniform(1, shifts) {
+            let step = self.centered(step);
+            let dims = self.plan.steps[step].dims.clone();
+            if !matches!(dims[..], [rows, ..] if dims.len() == 3 && is_uniform(rows as usize, shifts)) {
+                let constant = self.push(vec![], dims, Work::Constant(shifts.to_vec()), Then::Nothing);
+                return self.sum(step, constant);
+            }
+        }
         // One weight for all, or per channel, if that is enough; else per number.
         let wanted = if per(1) { vec![1, 1, n as u32] } else { vec![n as u32, 1, 1] };
         let (step, dims) = match self.free_dims(step, &wanted) {
@@ -110,6 +143,9 @@ impl<'g> Lowering<'g> {
         use Operator as O;
         self.refuse_integers(node)?;
         let numbers = self.along(node, constant)?;
+        if self.given_along(node, constant, &numbers)? {
+            return Ok(());
+        }
         let index = 1 - constant;
         let at = self.as_function(node, index)?;
         let c = numbers.first().copied().unwrap_or(0.0);
@@ -130,13 +166,21 @@ impl<'g> Lowering<'g> {
         if node.operator == O::Add
             && let Some(hidden) = self.hides(node, numbers.iter().map(|x| *x <= HIDES))
         {
-            let wire = self.wire(node, index)?;
-            let mut step = self.broadcast(node, &wire)?;
             let rest: Vec<f64> = numbers.iter().map(|x| if *x <= HIDES { 0.0 } else { *x }).collect();
-            if rest.iter().any(|x| *x != 0.0) {
-                step = self.affine(step, &ones, &rest)?;
+            let adds = rest.iter().any(|x| *x != 0.0);
+            if adds || at.2.is_none() || self.plan.steps[at.0].elements() != numbers.len() {
+                let wire = self.wire(node, index)?;
+                let mut step = self.broadcast(node, &wire)?;
+                if adds {
+                    step = self.affine(step, &ones, &rest)?;
+                }
+                self.give(node.outputs[0], step)?;
+            } else {
+                // A softmax takes a line in.
+                self.give_lazy(node.outputs[0], at.0, at.1, at.2)?;
             }
-            return self.give_hidden(node, step, hidden);
+            self.hidden.insert(node.outputs[0], hidden);
+            return Ok(());
         }
         let negated = |numbers: &[f64]| numbers.iter().map(|x| -x).collect::<Vec<_>>();
         let (factors, shifts) = match (node.operator, constant) {
@@ -168,8 +212,7 @@ impl<'g> Lowering<'g> {
         (a, b): (f64, f64),
     ) -> Lowered<()> {
         let is_plain = line == Some((1.0, 0.0));
-        let folds = matches!(self.plan.steps[step].work, Work::Linear { .. }) && self.is_sole(step);
-        if is_plain && folds && self.plan.steps[step].then == Then::Nothing {
+        if is_plain && self.is_linear(step) {
             let wire = self.wire(node, index)?;
             let step = self.scaled(wire.step, a, b)?;
             return self.give(node.outputs[0], step);
@@ -223,8 +266,10 @@ impl<'g> Lowering<'g> {
         let plain = Some((1.0, 0.0));
         let shapes = [self.operand(node, 0)?, self.operand(node, 1)?].map(|id| self.shape(id).to_vec());
         let alike = a.0 == b.0 && shapes[0] == shapes[1] && shapes[0] == self.shape(node.outputs[0]);
-        // A product of a number with itself is exact without a table.
-        if !alike || (a.2 == plain && b.2 == plain && node.operator != O::Div) {
+        // A product of a number with itself is exact without a table, unless it is a part of a function of that number.
+        let is_square = a.2 == plain && b.2 == plain && node.operator != O::Div;
+        let goes_on = is_square && node.operator == O::Mul && self.goes_on(node.outputs[0], a.0);
+        if !alike || (is_square && !goes_on) {
             return Ok(false);
         }
         let line = match (node.operator, a.2, b.2) {
@@ -241,6 +286,22 @@ impl<'g> Lowering<'g> {
         };
         self.give_lazy(node.outputs[0], a.0, a.1.with(&b.1, both), line)?;
         Ok(true)
+    }
+
+    /// Whether a value is read by nothing but arithmetic with other functions of a step.
+    fn goes_on(&self, value: ValueId, step: usize) -> bool {
+        use Operator as O;
+        let reads = |input: &Option<Operand>| matches!(input, Some(Operand::Value(id)) if *id == value);
+        let mut readers = self.graph.nodes().iter().filter(|node| node.inputs.iter().any(reads)).peekable();
+        let of_step = |node: &Node| {
+            let mut others = node.inputs.iter().filter(|input| !reads(input));
+            let other = |input: &Option<Operand>| match input {
+                Some(Operand::Value(id)) => self.wires.get(id).is_some_and(|wire| wire.step == step),
+                _ => false,
+            };
+            matches!(node.operator, O::Add | O::Sub | O::Mul | O::Div) && others.next().is_some_and(other)
+        };
+        readers.peek().is_some() && readers.all(of_step) && !self.graph.outputs().contains(&value)
     }
 
     /// The product of two steps of as many numbers.
@@ -295,11 +356,12 @@ impl<'g> Lowering<'g> {
         if then == Then::Relu && of.nonnegative {
             return step;
         }
-        if of.activates() && of.then == Then::Nothing && self.is_sole(step) {
+        if of.activates() && of.then == Then::Nothing && self.is_sole(step, None) {
             self.forget(step);
             let of = &mut self.plan.steps[step];
             of.then = then;
             of.nonnegative = of.nonnegative || then.low() >= 0.0;
+            self.forget(step);
             return step;
         }
         let step = self.centered(step);

@@ -21,6 +21,10 @@ pub(super) type OfStep = (usize, Function, Option<(f64, f64)>);
 
 /// What straight lines between the entries of a table may add to an error, in units of the greatest value.
 const CLOSE: f64 = 1.0 / 4096.0;
+/// The same of so many numbers that rows for another table would cost more than they are worth.
+const CLOSE_OF_MANY: f64 = 1.0 / 512.0;
+/// Numbers that are many.
+const MANY: usize = 4096;
 /// By how much arguments near 0 are magnified when that is too much.
 const ZOOM: f64 = 16.0;
 /// How often.
@@ -45,6 +49,12 @@ impl<'g> Lowering<'g> {
             let reason = format!("`{}` is no tensor of numbers", self.name(id));
             return Err(crate::model::LowerError::Graph(reason));
         };
+        if let Some(along) = self.pending.remove(&id) {
+            let step = self.spread_along(wire.step, &along)?;
+            let wire = Wire { step, ..wire };
+            self.wires.insert(id, wire.clone());
+            return Ok(wire);
+        }
         let Some(lazy) = wire.lazy else { return Ok(wire) };
         let here = std::mem::replace(&mut self.node, lazy.node.clone());
         let made = self.applied(wire.step, &lazy);
@@ -79,6 +89,9 @@ impl<'g> Lowering<'g> {
     /// An operand as a function of a step.
     pub(super) fn as_function(&mut self, node: &Node, index: usize) -> Lowered<OfStep> {
         let id = self.operand(node, index)?;
+        if self.pending.contains_key(&id) {
+            self.settled(id)?;
+        }
         let Some(mut wire) = self.wires.get(&id).cloned() else { return Err(refuse(node, "reads nothing")) };
         if self.units.contains_key(&wire.step) {
             wire = self.settled(id)?;
@@ -131,6 +144,12 @@ impl<'g> Lowering<'g> {
     /// A function of a step, by table. Where the function bends too much near 0 for one, arguments near 0 are magnified and
     /// have a table of their own.
     pub(super) fn tabled(&mut self, step: usize, of: &Function, zooms: usize) -> Lowered<usize> {
+        // Of what is in another order the function is, and that is put in order.
+        if let Some((source, indices)) = self.reordered(step) {
+            let dims = self.plan.steps[step].dims.clone();
+            let made = self.tabled(source, of, zooms)?;
+            return Ok(self.copy(made, dims, indices));
+        }
         let below = !self.plan.steps[step].nonnegative;
         let reach = (self.headroom * self.greatest(step)).max(f64::MIN_POSITIVE);
         let step = if matches!(self.plan.steps[step].work, Work::Input) { self.centered(step) } else { step };
@@ -140,7 +159,8 @@ impl<'g> Lowering<'g> {
         let entry = 2.0 * reach / if below { 128.0 } else { 256.0 };
         let near = reach / ZOOM * 0.99;
         if zooms == MOST_ZOOMS
-            || error(0.0, f64::INFINITY, entry) <= CLOSE
+            || error(0.0, f64::INFINITY, entry)
+                <= if self.plan.steps[step].elements() > MANY { CLOSE_OF_MANY } else { CLOSE }
             || error(0.0, near, entry) <= 4.0 * error(near, f64::INFINITY, entry)
         {
             return Ok(self.push(vec![step], dims, Work::Function(of.clone()), Then::Nothing));

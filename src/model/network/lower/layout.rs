@@ -21,6 +21,13 @@ impl<'g> Lowering<'g> {
     /// The shape alone changes.
     pub(super) fn passed_on(&mut self, node: &'g Node) -> Lowered<()> {
         let id = self.operand(node, 0)?;
+        let last = |id| self.shape(id).last().copied();
+        if last(id) != last(node.outputs[0]) && self.pending.contains_key(&id) {
+            self.settled(id)?;
+        }
+        if let Some(along) = self.pending.get(&id).cloned() {
+            self.pending.insert(node.outputs[0], along);
+        }
         let Some(mut wire) = self.wires.get(&id).cloned() else { return Err(refuse(node, "reads nothing")) };
         wire.shape = self.shape(node.outputs[0]).to_vec();
         self.wires.insert(node.outputs[0], wire);

@@ -33,10 +33,12 @@ impl<'g> Lowering<'g> {
         let int = |name| node.attributes.int(name).unwrap_or(0) != 0;
         let float = |name| f64::from(node.attributes.float(name).unwrap_or(1.0));
         let (alpha, beta) = (float("alpha"), float("beta"));
-        let mut left = self.wire(node, 0)?;
-        if int("transA") {
-            left = self.transposed(node, &left)?;
-        }
+        let turned = if int("transA") {
+            let left = self.wire(node, 0)?;
+            Some(self.transposed(node, &left)?)
+        } else {
+            None
+        };
         let made = self.shape(node.outputs[0]).to_vec();
         let has_bias = self.has(node, 2) && beta != 0.0;
         let bias: Option<Vec<f64>> = match self.constant(node, 2) {
@@ -53,11 +55,21 @@ impl<'g> Lowering<'g> {
             let same = row.as_ref().filter(|row| {
                 bias.as_ref().is_some_and(|bias| bias.chunks_exact(outputs).all(|other| other == &row[..]))
             });
-            match same {
-                Some(row) => return self.rows(node, &left, weights, row.clone()),
-                None => self.rows(node, &left, weights, vec![0.0; outputs])?,
+            let row = same.cloned();
+            let (is_same, row) = (row.is_some(), row.unwrap_or_else(|| vec![0.0; outputs]));
+            let step = match &turned {
+                Some(left) => self.rows(node, left, weights, row)?,
+                None => self.rows_of_operand(node, weights, row)?,
+            };
+            if is_same {
+                return Ok(step);
             }
+            step
         } else {
+            let left = match turned {
+                Some(left) => left,
+                None => self.wire(node, 0)?,
+            };
             let mut right = self.wire(node, 1)?;
             if int("transB") {
                 right = self.transposed(node, &right)?;
@@ -115,6 +127,11 @@ impl<'g> Lowering<'g> {
     pub(super) fn mat_mul(&mut self, node: &'g Node) -> Lowered<usize> {
         if self.constant(node, 1).is_some() {
             let (numbers, shape) = (self.floats(node, 1)?, self.operand_shape(node, 1));
+            if shape.len() >= 2 && !is_stack(&shape) {
+                let weights = self.matrix(node, 1)?.transposed();
+                let bias = vec![0.0; weights.rows];
+                return self.rows_of_operand(node, weights, bias);
+            }
             let wire = self.wire(node, 0)?;
             return self.by_constants(node, &wire, &shape, numbers);
         }
@@ -213,6 +230,9 @@ impl<'g> Lowering<'g> {
     /// The product of two computed tensors.
     pub(super) fn computed_product(&mut self, node: &Node, a: &Wire, b: &Wire) -> Lowered<usize> {
         let made = self.shape(node.outputs[0]).to_vec();
+        if let Some(sizes) = Self::stacks(&a.shape, &b.shape) {
+            return Ok(self.stacked_product(a, b, sizes));
+        }
         let lead = &made[..made.len().saturating_sub(2)];
         if lead.iter().all(|d| *d == 1) {
             return self.two_matrices(node, a, b);
@@ -269,6 +289,18 @@ impl<'g> Lowering<'g> {
         Ok(self.copy(step, dims(outputs), (0..outputs * all).map(back).collect()))
     }
 
+    /// The same map of every row of an operand; factors and shifts along the last axis are taken in.
+    fn rows_of_operand(&mut self, node: &Node, mut weights: Matrix, mut bias: Vec<f64>) -> Lowered<usize> {
+        let (wire, along) = self.wire_along(node, 0)?;
+        if let Some(along) = along {
+            for (row, bias) in weights.numbers.chunks_exact_mut(weights.columns).zip(&mut bias) {
+                *bias += row.iter().zip(&along.shifts).map(|(w, shift)| w * shift).sum::<f64>();
+                row.iter_mut().zip(&along.factors).for_each(|(w, factor)| *w *= factor);
+            }
+        }
+        self.rows(node, &wire, weights, bias)
+    }
+
     /// The same map of every row of a tensor.
     fn rows(&mut self, node: &Node, wire: &Wire, weights: Matrix, bias: Vec<f64>) -> Lowered<usize> {
         let (inputs, outputs) = (weights.columns, weights.rows);
@@ -281,15 +313,13 @@ impl<'g> Lowering<'g> {
         if rows * inputs != n || [rows, inputs, outputs].iter().any(|d| *d > MAX_AXIS) {
             return Err(refuse(node, format!("maps rows of {inputs} numbers of a tensor of {n}")));
         }
-        // Rows are the pixels of an image, and their numbers its channels.
-        let turned = |rows: usize, columns: usize| {
-            (0..rows * columns).map(|i| (i % rows * columns + i / rows) as u32).collect::<Vec<_>>()
-        };
-        let dims = |channels: usize| vec![channels as u32, 1, rows as u32];
-        let step = self.copy(wire.step, dims(inputs), turned(rows, inputs));
-        let op = Linear::Conv { channels: outputs as u32, kernel: 1, stride: 1, padding: 0, groups: 1 };
-        let step = self.linear(step, dims(outputs), op, weights.numbers, bias);
-        Ok(self.copy(step, vec![rows as u32, 1, outputs as u32], turned(outputs, rows)))
+        let has_rows = matches!(self.plan.steps[wire.step].dims[..], [_, _, last] if last as usize == inputs);
+        let step = if has_rows { wire.step } else { self.shaped(wire.step, &[rows as u32, 1, inputs as u32]) };
+        let mut dims = self.plan.steps[step].dims.clone();
+        if let Some(last) = dims.last_mut() {
+            *last = outputs as u32;
+        }
+        Ok(self.linear(step, dims, Linear::Rows { outputs: outputs as u32 }, weights.numbers, bias))
     }
 
     /// A linear map that is none of the prover's convolutions, written out: `(input, weight)` of every output.

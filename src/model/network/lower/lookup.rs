@@ -37,17 +37,16 @@ impl<'g> Lowering<'g> {
         let row = |channel: usize, j: usize| numbers[(channel / inner * rows + j) * inner + channel % inner];
         let width = outer * inner;
         let made = self.rows_of(node, wire.step, 0.0, rows, width, row)?;
-        // Channel by channel of the rows, and index by index within each.
         let at = |flat: usize| {
             let (o, k, i) = (flat / (count * inner), flat / inner % count, flat % inner);
-            ((o * inner + i) * count + k) as u32
+            (k * width + o * inner + i) as u32
         };
         let dims = super::dims_of(node, self.shape(node.outputs[0]))?;
         let step = self.copy(made, dims, (0..width * count).map(at).collect());
         self.give(node.outputs[0], step)
     }
 
-    /// `[width, 1, indices]`: for every index the row `row(.., j)` of `rows`, the first of which belongs to the index `first`.
+    /// `[indices, 1, width]`: for every index the row `row(.., j)` of `rows`, the first of which belongs to the index `first`.
     fn rows_of(
         &mut self,
         node: &Node,
@@ -66,15 +65,15 @@ impl<'g> Lowering<'g> {
         }
         let bounds: Vec<f64> = (0..steps).map(|j| first + j as f64 + 0.5).collect();
         let bounds = self.push(vec![], vec![1, 1, steps as u32], Work::Constant(bounds), Then::Nothing);
-        let indices = (0..steps).flat_map(|_| 0..count as u32).collect();
-        let of = (0..steps).flat_map(|j| vec![j as u32; count]).collect();
-        let dims = vec![steps as u32, 1, count as u32];
+        let indices = (0..count).flat_map(|k| vec![k as u32; steps]).collect();
+        let of = (0..count).flat_map(|_| 0..steps as u32).collect();
+        let dims = vec![count as u32, 1, steps as u32];
         let passed = self.push(vec![step, bounds], dims, Work::Compare(Some(Box::new([indices, of]))), Then::Nothing);
         let difference = |c: usize, j: usize| if j + 1 < rows { row(c, j + 1) - row(c, j) } else { 0.0 };
         let weights = (0..width).flat_map(|c| (0..steps).map(move |j| (c, j))).map(|(c, j)| difference(c, j)).collect();
         let bias = (0..width).map(|c| row(c, 0)).collect();
-        let op = Linear::Conv { channels: width as u32, kernel: 1, stride: 1, padding: 0, groups: 1 };
-        Ok(self.linear(passed, vec![width as u32, 1, count as u32], op, weights, bias))
+        let op = Linear::Rows { outputs: width as u32 };
+        Ok(self.linear(passed, vec![count as u32, 1, width as u32], op, weights, bias))
     }
 
     pub(super) fn one_hot(&mut self, node: &'g Node) -> Lowered<usize> {
@@ -90,7 +89,7 @@ impl<'g> Lowering<'g> {
         let step = self.rows_of(node, wire.step, -1.0, depth + 2, depth, row)?;
         let at = |flat: usize| {
             let (o, j, i) = (flat / (depth * inner), flat / inner % depth, flat % inner);
-            (j * count + o * inner + i) as u32
+            ((o * inner + i) * depth + j) as u32
         };
         let dims = super::dims_of(node, &made)?;
         Ok(self.copy(step, dims, (0..depth * count).map(at).collect()))

@@ -9,6 +9,7 @@ mod integers;
 mod layout;
 mod linear;
 mod lookup;
+mod norm;
 mod operands;
 mod pool;
 mod reduce;
@@ -17,6 +18,7 @@ mod rounding;
 mod same;
 mod softmax;
 mod sorting;
+mod stacks;
 mod start;
 mod steps;
 mod unary;
@@ -32,6 +34,7 @@ use crate::model::{
     graph::{Graph, Node, Operator, ValueId},
 };
 use function::Lazy;
+use norm::{Along, Norms};
 use std::{cell::RefCell, collections::HashMap};
 
 /// The canonical operators that are lowered: all of them, which the compiler sees to. It does not mean that every form of each is.
@@ -64,6 +67,10 @@ struct Lowering<'g> {
     uses: HashMap<ValueId, usize>,
     /// The node that is being lowered, for the steps that it becomes.
     node: (String, &'static str),
+    /// Tensors that are what their wire says, times a factor and plus a shift for every place of the last axis.
+    pending: HashMap<ValueId, Along>,
+    /// Layer normalizations that are several nodes.
+    norms: Norms,
     /// Scores of a softmax that do not count, by tensor.
     hidden: HashMap<ValueId, Vec<bool>>,
     /// Steps in the scale of their own choice, of those that have none.
@@ -87,6 +94,19 @@ fn refuse(node: &Node, reason: impl Into<String>) -> LowerError {
 }
 
 impl<'g> Lowering<'g> {
+    /// A node, unless it is a part of a normalization that its last node stands for.
+    fn lower_at(&mut self, at: usize) -> Lowered<()> {
+        if self.norms.is_inner(at) {
+            return Ok(());
+        }
+        let node = &self.graph.nodes()[at];
+        self.node = (node.name.clone(), node.operator.name());
+        match self.norms.ends(at) {
+            Some(norm) => self.normalized(node, &norm),
+            None => self.lower(node),
+        }
+    }
+
     fn lower(&mut self, node: &'g Node) -> Lowered<()> {
         use Operator as O;
         let step = match node.operator {

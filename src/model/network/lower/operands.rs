@@ -1,6 +1,6 @@
 //! What nodes read.
 
-use super::{Lowered, Lowering, Wire, refuse};
+use super::{Lowered, Lowering, Wire, norm::Along, refuse};
 use crate::model::graph::{Node, Numbers, Operand, Tensor, ValueId};
 
 impl<'g> Lowering<'g> {
@@ -8,6 +8,15 @@ impl<'g> Lowering<'g> {
     pub(super) fn wire(&mut self, node: &Node, index: usize) -> Lowered<Wire> {
         let id = self.operand(node, index)?;
         self.settled(id)
+    }
+
+    /// A computed operand whose factors and shifts along its last axis a linear map takes in.
+    pub(super) fn wire_along(&mut self, node: &Node, index: usize) -> Lowered<(Wire, Option<Along>)> {
+        let id = self.operand(node, index)?;
+        match (self.pending.get(&id).cloned(), self.wires.get(&id).cloned()) {
+            (Some(along), Some(wire)) => Ok((wire, Some(along))),
+            _ => Ok((self.settled(id)?, None)),
+        }
     }
 
     /// The tensor that is an operand.

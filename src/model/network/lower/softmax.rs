@@ -1,10 +1,13 @@
 //! Softmax and its logarithm.
 
-use super::{Lowered, Lowering, MAX_AXIS, refuse};
+use super::{Lowered, Lowering, MAX_AXIS, Wire, refuse};
 use crate::model::{
     graph::{Node, Operand, Operator},
     network::plan::{Function, Then, Work},
 };
+
+/// An exponent whose exponential is 0 in 16 bits, with room for a table whose entries are as much as 1 apart.
+const NOTHING: f64 = 13.0;
 
 impl<'g> Lowering<'g> {
     /// The elements of every row along an axis, row after row.
@@ -20,8 +23,17 @@ impl<'g> Lowering<'g> {
     }
 
     pub(super) fn softmax(&mut self, node: &'g Node) -> Lowered<usize> {
-        let wire = self.wire(node, 0)?;
-        let hidden = self.hidden.get(&self.operand(node, 0)?).cloned();
+        let id = self.operand(node, 0)?;
+        let hidden = self.hidden.get(&id).cloned();
+        // A softmax of `a x + b` is one of `a x`: its exponentials take the factor in.
+        let factor = match self.as_function(node, 0)? {
+            (step, _, Some((a, _))) if a > 0.0 && node.operator == Operator::Softmax => Some((step, a)),
+            _ => None,
+        };
+        let (wire, factor) = match factor {
+            Some((step, factor)) => (Wire { step, shape: self.shape(id).to_vec(), lazy: None }, factor),
+            None => (self.wire(node, 0)?, 1.0),
+        };
         let rows = self.rows_along(node, &wire.shape)?;
         let (count, width) = (rows.len(), rows.first().map_or(1, Vec::len));
         if count > MAX_AXIS || width > MAX_AXIS {
@@ -30,11 +42,21 @@ impl<'g> Lowering<'g> {
         let order: Vec<u32> = rows.concat();
         let in_order = order.iter().enumerate().all(|(at, &i)| at as u32 == i);
         let dims = vec![1, count as u32, width as u32];
+        if in_order
+            && node.operator == Operator::Softmax
+            && let Some(step) = self.attention(node, wire.step, hidden.as_deref(), factor)
+        {
+            return Ok(step);
+        }
         let step = self.centered(wire.step);
+        let step = match hidden {
+            Some(hidden) => self.hide(step, &dims, &hidden, factor)?,
+            None => step,
+        };
         let step = if in_order { self.shaped(step, &dims) } else { self.copy(step, dims.clone(), order.clone()) };
         let step = match node.operator {
             Operator::LogSoftmax => self.log_softmax(node, step, &dims)?,
-            _ => self.probabilities(step, &dims, hidden.as_deref()),
+            _ => self.probabilities(step, &dims, factor),
         };
         if in_order {
             return Ok(step);
@@ -46,19 +68,19 @@ impl<'g> Lowering<'g> {
         Ok(self.copy(step, dims, back))
     }
 
-    /// Rows along the last axis. Scores that are hidden are those of others that are not, and count as 0.
-    fn probabilities(&mut self, step: usize, dims: &[u32], hidden: Option<&[bool]>) -> usize {
+    /// Scores with a constant in the place of those that do not count: so far below all others that its exponential is 0.
+    fn hide(&mut self, step: usize, dims: &[u32], hidden: &[bool], factor: f64) -> Lowered<usize> {
+        let low = -(self.headroom * self.greatest(step) + NOTHING / factor);
+        let low = self.push(vec![], vec![1], Work::Constant(vec![low]), Then::Nothing);
+        let place = |(at, is_hidden): (usize, &bool)| if *is_hidden { hidden.len() as u32 } else { at as u32 };
+        let indices = hidden.iter().enumerate().map(place).collect();
+        self.join(vec![step, low], dims.to_vec(), indices)
+    }
+
+    /// Rows along the last axis.
+    fn probabilities(&mut self, step: usize, dims: &[u32], factor: f64) -> usize {
         let scores = self.push(vec![step], dims.to_vec(), Work::Scores, Then::Nothing);
-        let powers = self.push(vec![scores], dims.to_vec(), Work::Exponentials, Then::Nothing);
-        let powers = match hidden {
-            None => powers,
-            Some(hidden) => {
-                let mask = self.push(vec![], vec![1, 1, 2], Work::Mask, Then::Nothing);
-                let picks = hidden.iter().map(|hidden| u32::from(!hidden)).collect();
-                let mask = self.push(vec![mask], dims.to_vec(), Work::Copy(picks), Then::Nothing);
-                self.push(vec![powers, mask], dims.to_vec(), Work::Keep, Then::Nothing)
-            }
-        };
+        let powers = self.push(vec![scores], dims.to_vec(), Work::Exponentials(factor), Then::Nothing);
         let inverses =
             self.push(vec![scores, powers], dims[..dims.len() - 1].to_vec(), Work::Reciprocals, Then::Nothing);
         self.push(vec![powers, inverses], dims.to_vec(), Work::ScaleRows, Then::Nothing)
@@ -81,23 +103,6 @@ impl<'g> Lowering<'g> {
         let visible = hidden.chunks(width).all(|row| row.contains(&false));
         let all = readers.all(along_rows) && !self.graph.outputs().contains(&made);
         (hidden.contains(&true) && visible && all).then_some(hidden)
-    }
-
-    /// Scores some of which do not count: the first of their row that does stands for them.
-    pub(super) fn give_hidden(&mut self, node: &'g Node, step: usize, hidden: Vec<bool>) -> Lowered<()> {
-        let made = node.outputs[0];
-        let shape = self.shape(made).to_vec();
-        let width = shape.last().copied().unwrap_or(1).max(1);
-        let place = |at: usize| {
-            let first = at - at % width;
-            let seen = (first..first + width).find(|other| !hidden[*other]).unwrap_or(first);
-            (if hidden[at] { seen } else { at }) as u32
-        };
-        let indices = (0..hidden.len()).map(place).collect();
-        let step = self.copy(step, super::dims_of(node, &shape)?, indices);
-        self.give(made, step)?;
-        self.hidden.insert(made, hidden);
-        Ok(())
     }
 
     /// `x - greatest - log(sum exp(x - greatest))`: the sum is at least 1, so that no logarithm is of a small number.

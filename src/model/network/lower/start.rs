@@ -1,6 +1,6 @@
 //! A whole graph: its inputs, its nodes one after the other, and its outputs.
 
-use super::{Lowered, Lowering, MAX_AXIS, MAX_PORT, MAX_PORTS, MOST_SAMPLES, Wire, same, units};
+use super::{Lowered, Lowering, MAX_AXIS, MAX_PORT, MAX_PORTS, MOST_SAMPLES, Wire, norm::Norms, same, units};
 use crate::model::{
     LowerError, Model,
     graph::{Graph, Operand, ValueId},
@@ -63,22 +63,25 @@ fn lowered(
         units: units.iter().cloned().enumerate().filter_map(|(at, units)| Some((at, units?))).collect(),
         plan: Plan { steps: Vec::new(), signed, units },
         wires: HashMap::new(),
-        uses,
         node: (String::new(), "Input"),
         loose: HashMap::new(),
+        pending: HashMap::new(),
+        norms: Norms::of(graph, &uses),
         hidden: HashMap::new(),
         seen: RefCell::new(vec![Vec::new(); samples.len()]),
         samples,
         headroom,
+        uses,
     };
     for input in graph.inputs() {
         lowering.input(input.value)?;
     }
-    for node in graph.nodes() {
-        lowering.node = (node.name.clone(), node.operator.name());
-        lowering.lower(node)?;
+    for at in 0..graph.nodes().len() {
+        lowering.lower_at(at)?;
     }
     lowering.finish(graph.outputs())?;
+    lowering.plan.prune();
+    lowering.plan.fuse();
     lowering.plan.prune();
     Ok(lowering)
 }

@@ -14,8 +14,12 @@ impl<'g> Lowering<'g> {
         let nonnegative = match work {
             Work::Input => !self.plan.is_offset(self.plan.steps.len()),
             Work::Linear { .. } | Work::Floor { .. } => false,
-            Work::Compare(_) | Work::Exponentials | Work::Reciprocals | Work::ScaleRows => true,
-            Work::Mask | Work::Keep => true,
+            Work::Compare(_) | Work::Exponentials(_) | Work::Reciprocals | Work::ScaleRows => true,
+            Work::Variances | Work::InverseRoots { .. } | Work::RootBounds => true,
+            Work::Normalize(_) => false,
+            Work::Products(ref products) => {
+                !products.scores && from.iter().all(|&source| self.plan.steps[source].nonnegative)
+            }
             Work::Constant(ref numbers) => numbers.iter().all(|x| *x >= 0.0),
             Work::Function(ref of) => {
                 let source = &self.plan.steps[from[0]];
@@ -104,22 +108,59 @@ impl<'g> Lowering<'g> {
         self.copy(step, dims.to_vec(), all.collect())
     }
 
-    /// Elements of a step in another order. A copy of a copy is one.
+    /// Elements of a step in another order. A copy of a copy is one, and what is back in its order is the step itself.
     pub(super) fn copy(&mut self, step: usize, dims: Vec<u32>, indices: Vec<u32>) -> usize {
-        let step = self.centered(step);
+        // What is normalized has a scale that is given, and signed integers, as copies have.
+        let step = if matches!(self.plan.steps[step].work, Work::Normalize(_)) { step } else { self.centered(step) };
         let moved = |first: &[u32]| indices.iter().map(|&i| first[i as usize]).collect();
         let (from, work) = match &self.plan.steps[step].work {
             Work::Copy(first) => (self.plan.steps[step].from.clone(), Work::Copy(moved(first))),
             Work::Join(first) => (self.plan.steps[step].from.clone(), Work::Join(moved(first))),
             _ => (vec![step], Work::Copy(indices)),
         };
+        if let (Work::Copy(indices), &[source]) = (&work, &from[..])
+            && self.plan.steps[source].dims == dims
+            && indices.iter().enumerate().all(|(at, i)| at as u32 == *i)
+        {
+            return source;
+        }
         self.push(from, dims, work, Then::Nothing)
     }
 
-    /// Whether only the node that is being lowered reads what step computes, so that the step may change.
-    pub(super) fn is_sole(&self, step: usize) -> bool {
-        let once = self.wires.iter().filter(|(_, wire)| wire.step == step).all(|(id, _)| self.uses.get(id) == Some(&1));
-        once && !self.plan.steps.iter().any(|other| other.from.contains(&step))
+    /// The same for a copy that no tensor of the graph is: one that is there already is taken.
+    pub(super) fn copy_once(&mut self, step: usize, dims: Vec<u32>, indices: Vec<u32>) -> usize {
+        let made = self.copy(step, dims, indices);
+        let Some(last) = self.plan.steps.get(made).filter(|_| made + 1 == self.plan.steps.len()) else { return made };
+        let alike = |other: &Step| match (&other.work, &last.work) {
+            (Work::Copy(a), Work::Copy(b)) => other.from == last.from && other.dims == last.dims && a == b,
+            _ => false,
+        };
+        match self.plan.steps[..made].iter().position(alike) {
+            Some(first) => {
+                self.plan.steps.pop();
+                first
+            }
+            None => made,
+        }
+    }
+
+    /// What a step is a copy of, and of which elements, if it has every element once.
+    pub(super) fn reordered(&self, step: usize) -> Option<(usize, Vec<u32>)> {
+        let of = &self.plan.steps[step];
+        let (Work::Copy(indices), &[source]) = (&of.work, &of.from[..]) else { return None };
+        let mut seen = vec![false; self.plan.steps[source].elements()];
+        let once =
+            indices.len() == seen.len() && indices.iter().all(|i| !std::mem::replace(&mut seen[*i as usize], true));
+        once.then(|| (source, indices.clone()))
+    }
+
+    /// Whether only the node that is being lowered reads what a step computes, so that the step may change; or only this copy
+    /// of it, which only that node reads.
+    pub(super) fn is_sole(&self, step: usize, reader: Option<usize>) -> bool {
+        let mut wires = self.wires.iter().filter(|(_, wire)| wire.step == step);
+        let once = wires.all(|(id, _)| reader.is_none() && self.uses.get(id) == Some(&1));
+        let mut readers = self.plan.steps.iter().enumerate().filter(|(_, other)| other.from.contains(&step));
+        once && readers.all(|(at, _)| Some(at) == reader)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a plan computes, in real numbers.
 
-use super::{Plan, Step, Work};
+use super::{Plan, Work};
 use zkinfer_prover::network::Linear;
 
 impl Plan {
@@ -15,7 +15,7 @@ impl Plan {
     pub(in crate::model::network) fn run_on(&self, values: &mut Vec<Vec<f64>>, count: usize, input: &[f64]) {
         for at in values.len()..count {
             let step = &self.steps[at];
-            let mut made = self.compute(step, input, values);
+            let mut made = self.compute(at, input, values);
             made.iter_mut().for_each(|x| *x = step.then.apply(*x));
             values.push(made);
         }
@@ -27,17 +27,27 @@ impl Plan {
         self.outputs().flat_map(|at| values[at].iter().copied()).collect()
     }
 
-    fn compute(&self, step: &Step, input: &[f64], values: &[Vec<f64>]) -> Vec<f64> {
+    fn compute(&self, at: usize, input: &[f64], values: &[Vec<f64>]) -> Vec<f64> {
+        let step = &self.steps[at];
         let source = |at: usize| (&self.steps[step.from[at]].dims[..], &values[step.from[at]][..]);
         let pairs = || values[step.from[0]].iter().zip(&values[step.from[1]]);
         match &step.work {
-            Work::Input => self.part(values.len(), input),
-            Work::Linear { op: Linear::Dense { .. }, weights, bias } => {
-                let (_, x) = source(0);
-                let rows = weights.chunks_exact(x.len().max(1)).zip(bias);
-                rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
+            Work::Input => self.part(at, input),
+            Work::Linear { op, weights, bias } => {
+                let mut made = match op {
+                    Linear::Dense { .. } => dense(source(0).1, weights, bias),
+                    Linear::Rows { .. } => rows(source(0)).flat_map(|row| dense(row, weights, bias)).collect(),
+                    _ => conv(source(0), &step.dims, *op, weights, bias),
+                };
+                if step.from.len() > 1 {
+                    made.iter_mut().zip(source(1).1).for_each(|(x, more)| *x += more);
+                }
+                made
             }
-            Work::Linear { op, weights, bias } => conv(source(0), &step.dims, *op, weights, bias),
+            Work::Products(products) => {
+                let by = step.from.get(2).map(|by| &values[*by][..]);
+                products.of(&step.dims, [source(0), source(1)], by)
+            }
             Work::Floor { factor, shift } => source(0).1.iter().map(|x| (factor * x + shift).floor()).collect(),
             Work::Function(of) => source(0).1.iter().map(|x| of.at(*x)).collect(),
             Work::Constant(numbers) => numbers.clone(),
@@ -57,16 +67,35 @@ impl Plan {
                 (0..step.elements()).map(|at| of(if of(0, at) == 1.0 { 1 } else { 2 }, at)).collect()
             }
             Work::Scores => source(0).1.to_vec(),
-            Work::Exponentials => {
-                let greatest = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let row = |row: &[f64]| row.iter().map(|x| (x - greatest(row)).exp()).collect::<Vec<_>>();
-                rows(source(0)).flat_map(row).collect()
+            Work::Exponentials(factor) => {
+                let causal = self.is_causal(step.from[0]);
+                let row = |(at, row): (usize, &[f64])| {
+                    let count = if causal { at % row.len() + 1 } else { row.len() };
+                    let greatest = row[..count].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let power = |(i, x): (usize, &f64)| if i < count { (factor * (x - greatest)).exp() } else { 0.0 };
+                    row.iter().enumerate().map(power).collect::<Vec<_>>()
+                };
+                rows(source(0)).enumerate().flat_map(row).collect()
             }
-            Work::Mask => vec![0.0, 1.0],
-            Work::Keep => pairs().map(|(a, b)| a * b).collect(),
             Work::Reciprocals => rows(source(1)).map(|row| 1.0 / row.iter().sum::<f64>()).collect(),
             Work::ScaleRows => {
                 let each = |(row, by): (&[f64], &f64)| row.iter().map(|x| x * by).collect::<Vec<_>>();
+                rows(source(0)).zip(source(1).1).flat_map(each).collect()
+            }
+            Work::Variances => {
+                let variance = |row: &[f64]| {
+                    let (count, sum) = (row.len() as f64, row.iter().sum::<f64>());
+                    count * row.iter().map(|x| (x - sum / count).powi(2)).sum::<f64>()
+                };
+                rows(source(0)).map(variance).collect()
+            }
+            Work::InverseRoots { epsilon, .. } => source(0).1.iter().map(|v| (v + epsilon).sqrt().recip()).collect(),
+            Work::RootBounds => source(0).1.iter().map(|r| r * r).collect(),
+            Work::Normalize(_) => {
+                let each = |(row, root): (&[f64], &f64)| {
+                    let (count, sum) = (row.len() as f64, row.iter().sum::<f64>());
+                    row.iter().map(|x| (count * x - sum) * root).collect::<Vec<_>>()
+                };
                 rows(source(0)).zip(source(1).1).flat_map(each).collect()
             }
             Work::MaxPool => squares(source(0), 2, |square| square.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
@@ -90,6 +119,11 @@ impl Plan {
             }
         }
     }
+}
+
+fn dense(x: &[f64], weights: &[f64], bias: &[f64]) -> Vec<f64> {
+    let rows = weights.chunks_exact(x.len().max(1)).zip(bias);
+    rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + bias).collect()
 }
 
 fn conv((from, x): (&[u32], &[f64]), to: &[u32], op: Linear, weights: &[f64], bias: &[f64]) -> Vec<f64> {

@@ -1,6 +1,7 @@
 //! Functions by table, comparisons, softmax and normalizations: integers against the float model, and proofs.
 
 use super::{operators::*, *};
+use zkinfer_prover::network::Layer;
 
 #[test]
 fn functions_of_one_number() {
@@ -150,13 +151,16 @@ fn softmax_of_rows_and_columns() {
 #[test]
 fn normalizations() {
     for operator in ["LayerNormalization", "RMSNormalization"] {
-        check(operator, &[1, 3, 16], (-2.0, 2.0), |m| {
-            let (scale, bias) = (m.weights(&[16], 1.0), m.weights(&[16], 1.0));
-            match operator {
-                "RMSNormalization" => m.node(operator, &["x", &scale], vec![]),
-                _ => m.node(operator, &["x", &scale, &bias], vec![]),
-            }
-        });
+        // A row of 64 has layers of its own, shorter ones are put together of others.
+        for width in [16, 64] {
+            check(operator, &[1, 3, width], (-2.0, 2.0), |m| {
+                let (scale, bias) = (m.weights(&[width], 1.0), m.weights(&[width], 1.0));
+                match operator {
+                    "RMSNormalization" => m.node(operator, &["x", &scale], vec![]),
+                    _ => m.node(operator, &["x", &scale, &bias], vec![]),
+                }
+            });
+        }
     }
     check("InstanceNormalization", &[2, 3, 4, 4], BOTH, |m| {
         let (scale, bias) = (m.weights(&[3], 1.0), m.weights(&[3], 1.0));
@@ -166,6 +170,46 @@ fn normalizations() {
         m.node("LRN", &["x"], vec![("size", 3.into()), ("alpha", 0.5.into())])
     });
     check("LpNormalization", &[1, 4, 6], BOTH, |m| m.node("LpNormalization", &["x"], vec![]));
+}
+
+/// Nodes as exporters of older versions write them are the same normalization: the same steps, the same integers. Where
+/// something else reads a node of it, it is computed node by node.
+#[test]
+fn a_normalization_is_recognised_however_it_is_written() {
+    let (count, width) = (4, 64);
+    let made = |written_out: bool, reads_inner: bool| {
+        let mut m = Maker::new(&["1", "4", "64"]);
+        let (scale, bias) = (m.weights(&[width], 1.0), m.weights(&[width], 1.0));
+        let weights = m.weights(&[width, 8], 0.2);
+        let (two, epsilon) = (m.constant(&[], &[2.0]), m.constant(&[], &[1e-5]));
+        let last = || vec![("axes", ints(&[-1]))];
+        let normed = if written_out {
+            let mean = m.node("ReduceMean", &["x"], last());
+            let centred = m.node("Sub", &["x", &mean], vec![]);
+            let square = m.node("Pow", &[&centred, &two], vec![]);
+            let variance = m.node("ReduceMean", &[&square], last());
+            let sum = m.node("Add", &[&variance, &epsilon], vec![]);
+            let root = m.node("Sqrt", &[&sum], vec![]);
+            let unit = m.node("Div", &[&centred, &root], vec![]);
+            let unit = if reads_inner { m.node("Add", &[&unit, &centred], vec![]) } else { unit };
+            let scaled = m.node("Mul", &[&unit, &scale], vec![]);
+            m.node("Add", &[&scaled, &bias], vec![])
+        } else {
+            m.node("LayerNormalization", &["x", &scale, &bias], vec![])
+        };
+        let output = m.node("MatMul", &[&normed, &weights], vec![]);
+        m.model(&output)
+    };
+    let samples = samples(count * width, 8, -2.0, 2.0);
+    let (network, report) = quantized(&made(false, false), &samples);
+    let (other, _) = quantized(&made(true, false), &samples);
+    assert_eq!(network.graph(), other.graph());
+    let kinds =
+        |network: &Network| network.graph().layers().iter().filter(|l| matches!(l, Layer::Normalize { .. })).count();
+    assert_eq!(kinds(&network), 1, "{report:#?}");
+    let inner = Network::new(&made(true, true), &Calibration::Samples(samples.clone())).unwrap();
+    assert_eq!(kinds(&inner), 0, "what something else reads is computed");
+    prove(&network, &samples);
 }
 
 #[test]

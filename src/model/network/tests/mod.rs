@@ -1,6 +1,8 @@
 //! Float model, integer graph and proof against each other.
 
+mod attention;
 mod functions;
+mod gpt;
 mod integers;
 mod operators;
 mod shapes;

@@ -43,6 +43,7 @@ fn a_choice_is_one_of_two() {
         op: Linear::Dense { outputs: 2 },
         parameters: parameters(2, 3, 100, &mut rng),
         activation: None,
+        plus: None,
     };
     for signed in [false, true] {
         let from = Box::new([of(1, &[0, 1, 2]), of(0, &[0, 0, 1]), of(0, &[1, 2, 3])]);

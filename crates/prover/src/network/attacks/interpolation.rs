@@ -9,7 +9,7 @@ fn function(slope: Slope) -> Fixture {
         Slope::Falling => 30_000 - 70 * i as i32,
         Slope::Signed => ((i as f64 / 9.0).sin() * 9_000.0) as i32,
     };
-    let activation = Gadget::Interpolate { table: 1, slope, signed: [false, true] };
+    let activation = Gadget::Interpolate { table: 1, slope, signed: [false, true], shift: 0 };
     let table = Table::Samples(core::array::from_fn(at));
     between_with(vec![4, 1], Layer::Activation { from: 0, activation }, vec![table], 4, 1)
 }

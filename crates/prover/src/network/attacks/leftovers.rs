@@ -42,7 +42,7 @@ fn padded() -> Fixture {
     let mut rng = Xorshift(5);
     let mut linear = |from, op, rows, inputs, activation| {
         let parameters = parameters(rows, inputs, 100, &mut rng);
-        Layer::Linear { from, op, parameters, activation }
+        Layer::Linear { from, op, parameters, activation, plus: None }
     };
     let conv = Linear::Conv { channels: 3, kernel: 3, stride: 1, padding: 1, groups: 1 };
     let layers = vec![

@@ -50,6 +50,7 @@ fn pooled(layer: Layer) -> Fixture {
         op: Linear::Dense { outputs: 2 },
         parameters: parameters(2, 4, 100, &mut rng),
         activation: None,
+        plus: None,
     };
     Fixture::new(Graph::new(vec![Layer::Input { dims: vec![1, 4, 4] }, layer, dense]).unwrap(), Level::One, 1)
 }
@@ -127,6 +128,7 @@ fn between_with(dims: Vec<u32>, layer: Layer, tables: Vec<Table>, outputs_of: us
         op: Linear::Dense { outputs: 2 },
         parameters: parameters(2, outputs_of, 100, &mut rng),
         activation: None,
+        plus: None,
     };
     let graph = Graph::with_functions(vec![Layer::Input { dims }, layer, dense], tables).unwrap();
     Fixture::new(graph, Level::One, samples)

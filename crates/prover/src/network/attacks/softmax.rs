@@ -48,7 +48,7 @@ fn forged(f: &Fixture, by: i64, selected: [bool; 3], less: i64) -> Vec<(usize, u
     let greatest = t.iter().max().unwrap() + by;
     let (mut rows, mut exponentials) = (Vec::new(), Vec::new());
     for i in 0..3 {
-        rows.push((2, i, Gadget::score_row(t[i], greatest - t[i], selected[i]).unwrap()));
+        rows.push((2, i, Gadget::score_row(8, t[i] << 8, greatest - t[i], selected[i]).unwrap()));
         let row = graph.gadget(3).unwrap().row(greatest - t[i], graph.tables()).unwrap();
         exponentials.push(value(f, 3, &row));
         rows.push((3, i, row));
@@ -99,7 +99,7 @@ fn which_of_equal_scores_is_selected_is_open() {
     let t: Vec<i64> = (0..3).map(|i| value(&f, 2, &run.rows[2][i])).collect();
     assert!(t.iter().all(|v| *v == t[0]), "equal rows of inputs have equal scores");
     for select in 0..3 {
-        let rows = (0..3).map(|i| (2, i, Gadget::score_row(t[i], 0, i == select).unwrap())).collect();
+        let rows = (0..3).map(|i| (2, i, Gadget::score_row(8, t[i] << 8, 0, i == select).unwrap())).collect();
         let (statements, proof) = f.cheat(core::slice::from_ref(&request), None, &Rows { fixture: &f, rows });
         assert!(f.verdict(&statements, &proof, None), "score {select} of three");
     }

@@ -111,10 +111,13 @@ impl Gadget {
                 let product = u.plus(scaled(&y, 1 << shift));
                 (vec![y, operand(0), operand(1)], vec![gate(&operand(0), &operand(1), product)])
             }
-            Self::Interpolate { table, slope, signed } => {
+            Self::Interpolate { table, slope, signed, shift } => {
+                // What a division leaves.
+                let left = (shift > 0).then(|| remainder(&mut cells, shift));
                 let (u, lo, hi) = (cells.take(1, 1), cells.take(1, 1), cells.take(1, 1));
                 let (a, b, out) = (cells.take(2, 1), cells.take(2, 1), cells.take(2, 1));
                 let argument = constant(lo.clone().plus(scaled(&hi, 1 << 8)), half(signed[0]));
+                let argument = left.map_or(argument.clone(), |left| left.plus(scaled(&argument, 1 << shift)));
                 lookups.push(Lookup { id: table, input: hi, output: a.clone().plus(scaled(&b, 1 << 16)) });
                 let rest = constant(u.plus(scaled(&a, -(1 << 8))).plus(scaled(&out, 1 << 8)), -(1 << 7));
                 let interpolate = match slope {
@@ -124,11 +127,22 @@ impl Gadget {
                 };
                 (vec![constant(out, half(signed[1])), argument], vec![interpolate])
             }
-            Self::Score => {
-                let u = remainder(&mut cells, 8);
+            Self::Falling { table } => {
+                let (u, lo, hi) = (cells.take(1, 1), cells.take(1, 1), cells.take(1, 1));
+                let (a, b, out) = (cells.take(2, 1), cells.take(2, 1), cells.take(2, 1));
+                let beyond = cells.take(3, 1);
+                let argument = lo.clone().plus(scaled(&hi, 1 << 8));
+                lookups.push(Lookup { id: table, input: hi, output: a.clone().plus(scaled(&b, 1 << 16)) });
+                let rest = constant(u.plus(scaled(&a, -(1 << 8))).plus(scaled(&out, 1 << 8)), -(1 << 7));
+                let slack = constant(scaled(&argument, -1), 65_535);
+                let gates = vec![gate(&b, &lo, scaled(&rest, -1)), gate(&beyond, &slack, zero())];
+                (vec![out, argument.plus(beyond)], gates)
+            }
+            Self::Score { shift } => {
+                let u = remainder(&mut cells, shift);
                 let t = constant(cells.take(2, 1), -(1 << 15));
                 let (distance, sel) = (cells.take(2, 1), cells.take(1, 1));
-                let z = u.plus(scaled(&t, 1 << 8));
+                let z = u.plus(scaled(&t, 1 << shift));
                 (vec![t, z, distance.clone(), sel.clone()], vec![gate(&sel, &distance, zero())])
             }
             Self::Reciprocal => {
@@ -194,17 +208,19 @@ impl Gadget {
         let mut candidates = vec![Self::Input];
         candidates.extend(shifts.clone().flat_map(|shift| [Self::Requantize { shift }, Self::Relu { shift }]));
         candidates.extend((2..=4).map(|inputs| Self::Max { inputs }));
-        candidates.extend(shifts.clone().map(|shift| Self::Product { shift }));
+        candidates.extend([8, 16, 24, 32].map(|shift| Self::Product { shift }));
+        candidates.extend(shifts.clone().map(|shift| Self::Score { shift }));
         candidates.extend(shifts.clone().map(|shift| Self::UnsignedProduct { shift }));
-        candidates.extend([Self::Copy, Self::Compare, Self::Score, Self::Reciprocal]);
+        candidates.extend([Self::Copy, Self::Compare, Self::Reciprocal]);
         for signed in [false, true] {
             candidates.extend([Self::Choose { signed }, Self::Constant { signed }]);
         }
         if let [Lookup { id: table, .. }] = kind.lookups[..] {
             candidates.extend([1, 2].map(|bytes| Self::Function { table, bytes }));
+            candidates.push(Self::Falling { table });
             for slope in [Slope::Rising, Slope::Falling, Slope::Signed] {
                 for signed in [[false, false], [false, true], [true, false], [true, true]] {
-                    candidates.push(Self::Interpolate { table, slope, signed });
+                    candidates.extend([0, 8, 16].map(|shift| Self::Interpolate { table, slope, signed, shift }));
                 }
             }
         }

@@ -65,9 +65,9 @@ pub enum Gadget {
         /// `m`, 2 to 256.
         by: u16,
     },
-    /// `t = floor((X_1 X_2 + 2^{s-1}) / 2^s)` in `[-2^15, 2^15)`; relations determine `X_1` and `X_2`.
+    /// `t = floor((X_1 X_2 + 2^{s-1}) / 2^s)` in `[-2^15, 2^15)`; relations determine `X_1` and `X_2`, or an operator `X_1`.
     Product {
-        /// `s`, 8 or 16.
+        /// `s`, 8, 16, 24 or 32.
         shift: u8,
     },
     /// A table of 256 values: `o = table[min(max(t, -2^7), 2^7 - 1)]`, `t` as of a shift by 8. What is looked up are
@@ -89,6 +89,14 @@ pub enum Gadget {
         slope: Slope,
         /// Whether argument and value are in `[-2^15, 2^15)`; in `[0, 2^16)` otherwise.
         signed: [bool; 2],
+        /// `s`, 8 or 16, if the argument is `floor((z + 2^{s-1}) / 2^s)`; 0 if it is `z`.
+        shift: u8,
+    },
+    /// A falling function of a distance `d` from 0 on, which is the last of its table from `2^16 - 1` on: `d = a + w`, `w` of
+    /// three bytes, `w (2^16 - 1 - a) = 0`, and `a` and the value are those of [`Self::Interpolate`], both without a sign.
+    Falling {
+        /// Table, from 1.
+        table: u8,
     },
     /// `c = [X_1 >= X_2]`, which copies read: 1 or 0. `X_1 - X_2 = pos - neg - (1 - c)`, and `c` decides which is 0.
     Compare,
@@ -102,9 +110,12 @@ pub enum Gadget {
         /// Whether it is in `[-2^15, 2^15)`; in `[0, 2^16)` otherwise.
         signed: bool,
     },
-    /// A score `t` as [`Self::Requantize`] by 8, its distance `D` to the maximum of its row, and `sel`: 1 for one score
+    /// A score `t` as [`Self::Requantize`], its distance `D` to the maximum of its row, and `sel`: 1 for one score
     /// whose distance is 0. Relations with a [`Self::Reciprocal`] tie `D` and `sel`.
-    Score,
+    Score {
+        /// `s`, 8 or 16.
+        shift: u8,
+    },
     /// `r = floor(65535^2 / X_1)`: `r X_1 = 65535^2 - rem`, `X_1 - 1 - rem >= 0`. `X_2` is the maximum of a row of scores.
     Reciprocal,
     /// `V = floor((d X_2 - X_1^2 + 2^{s-1}) / 2^s)`, below `2^24`: `X_1` is a sum of `d` values, `X_2` the sum of their
@@ -159,14 +170,16 @@ impl Gadget {
             }
             Self::Max { inputs } => (2..=4).contains(&inputs),
             Self::Divide { by } => (2..=256).contains(&by),
-            Self::Product { shift } => shift_ok(shift),
+            Self::Product { shift } => matches!(shift, 8 | 16 | 24 | 32),
             Self::Function { table, bytes } => table > 0 && (1..=2).contains(&bytes),
             Self::Copy | Self::Compare | Self::Choose { .. } | Self::Constant { .. } => true,
             Self::UnsignedProduct { shift } => shift_ok(shift),
-            Self::Score | Self::Reciprocal => true,
+            Self::Score { shift } => shift_ok(shift),
+            Self::Reciprocal => true,
             Self::Variance { width, shift } => shift_ok(shift) && (1..=1 << 16).contains(&width),
             Self::InverseRoot { log } | Self::RootAbove { log } => (16..=39).contains(&log),
-            Self::Interpolate { table, .. } => table > 0,
+            Self::Falling { table } => table > 0,
+            Self::Interpolate { table, shift, .. } => table > 0 && (shift == 0 || shift_ok(shift)),
         }
     }
 
@@ -177,9 +190,9 @@ impl Gadget {
             Self::Input | Self::Max { .. } | Self::Product { .. } | Self::UnsignedProduct { .. } => false,
             Self::Copy | Self::Compare | Self::Choose { .. } | Self::Constant { .. } => false,
             Self::Requantize { .. } | Self::Relu { .. } | Self::Clamp { .. } | Self::Divide { .. } => true,
-            Self::Function { .. } | Self::Interpolate { .. } => true,
+            Self::Function { .. } | Self::Interpolate { .. } | Self::Falling { .. } => true,
             // Its other cells are tied by relations among rows.
-            Self::Score | Self::Reciprocal => false,
+            Self::Score { .. } | Self::Reciprocal => false,
             Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => false,
         }
     }
@@ -188,7 +201,7 @@ impl Gadget {
     pub(crate) fn defining_view(self) -> Option<u8> {
         match self {
             Self::Constant { .. } => Some(0),
-            Self::Score | Self::Reciprocal => Some(1),
+            Self::Score { .. } | Self::Reciprocal => Some(1),
             linear => linear.is_linear().then_some(1),
         }
     }
@@ -199,7 +212,8 @@ impl Gadget {
         match self {
             Self::Requantize { shift } | Self::Relu { shift } | Self::Clamp { shift, .. } => Some(shift),
             Self::Function { .. } => Some(8),
-            Self::Interpolate { .. } => Some(0),
+            Self::Interpolate { shift, .. } | Self::Score { shift } => Some(shift),
+            Self::Falling { .. } => Some(0),
             _ => None,
         }
     }
@@ -225,9 +239,10 @@ impl Gadget {
             Self::Product { shift } | Self::UnsignedProduct { shift } => shift / 8 + 2,
             Self::Function { bytes, .. } => 8 + bytes,
             Self::Copy | Self::Choose { .. } | Self::Constant { .. } => 2,
-            Self::Interpolate { .. } => 9,
+            Self::Interpolate { shift, .. } => shift / 8 + 9,
+            Self::Falling { .. } => 12,
             Self::Compare => 5,
-            Self::Score => 6,
+            Self::Score { shift } => shift / 8 + 5,
             Self::Reciprocal => 10,
             Self::Variance { shift, .. } => shift / 8 + 3,
             Self::InverseRoot { .. } => 8,
@@ -248,7 +263,7 @@ impl Gadget {
     /// The table that the row looks something up in.
     pub(crate) fn table(self) -> Option<u8> {
         match self {
-            Self::Function { table, .. } | Self::Interpolate { table, .. } => Some(table),
+            Self::Function { table, .. } | Self::Interpolate { table, .. } | Self::Falling { table } => Some(table),
             _ => None,
         }
     }

@@ -50,8 +50,9 @@ impl Gadget {
                 cells.put(z + (1 << 15), 2, RangeKind::Activation)?;
                 cells.row.operands[0] = z;
             }
-            Self::Interpolate { table, slope, signed } => {
+            Self::Interpolate { table, slope, signed, shift } => {
                 let half = |signed: bool| if signed { 1i64 << 15 } else { 0 };
+                let z = if shift > 0 { cells.divide(z, shift)? } else { z };
                 let argument = z.checked_add(half(signed[0])).filter(|a| (0..1 << 16).contains(a));
                 let argument = argument.ok_or(RangeKind::Activation)?;
                 let (lo, hi) = (argument & 255, argument >> 8);
@@ -70,6 +71,20 @@ impl Gadget {
                 cells.put(b, 2, RangeKind::Activation)?;
                 cells.put(value >> 8, 2, RangeKind::Activation)?;
             }
+            Self::Falling { table } => {
+                let argument = z.clamp(0, 65_535);
+                let (lo, hi) = (argument & 255, argument >> 8);
+                let entry = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[hi as usize]);
+                let (a, b) = (entry & 0xffff, entry >> 16);
+                let value = (a << 8) - b * lo + (1 << 7);
+                cells.put(value & 255, 1, RangeKind::Activation)?;
+                cells.put(lo, 1, RangeKind::Activation)?;
+                cells.put(hi, 1, RangeKind::Activation)?;
+                cells.put(a, 2, RangeKind::Activation)?;
+                cells.put(b, 2, RangeKind::Activation)?;
+                cells.put(value >> 8, 2, RangeKind::Activation)?;
+                cells.put(z - argument, 3, if z < 0 { RangeKind::Under } else { RangeKind::Over })?;
+            }
             Self::Constant { signed } => {
                 let value = if signed { z.checked_add(1 << 15).ok_or(RangeKind::Activation)? } else { z };
                 cells.put(value, 2, RangeKind::Activation)?;
@@ -77,7 +92,9 @@ impl Gadget {
             Self::Max { .. } | Self::Product { .. } | Self::UnsignedProduct { .. } => {
                 return Err(RangeKind::Activation);
             }
-            Self::Compare | Self::Choose { .. } | Self::Score | Self::Reciprocal => return Err(RangeKind::Activation),
+            Self::Compare | Self::Choose { .. } | Self::Score { .. } | Self::Reciprocal => {
+                return Err(RangeKind::Activation);
+            }
             Self::Variance { .. } | Self::InverseRoot { .. } | Self::RootAbove { .. } => {
                 return Err(RangeKind::Activation);
             }
@@ -140,16 +157,23 @@ impl Gadget {
 
     /// The row of a product with this shift.
     pub(crate) fn product_row(shift: u8, factors: [i64; 2]) -> Result<Row, RangeKind> {
-        let product = factors[0].checked_mul(factors[1]).ok_or(RangeKind::Over)?;
-        let mut row = Self::Requantize { shift }.row(product, &[])?;
+        let mut cells = Writer::default();
+        let t = cells.divide(factors[0].checked_mul(factors[1]).ok_or(RangeKind::Over)?, shift)?;
+        cells.put(t + (1 << 15), 2, RangeKind::Activation)?;
+        let mut row = cells.row;
         row.operands[..2].copy_from_slice(&factors);
         Ok(row)
     }
 
+    /// The value of a score.
+    pub(crate) fn score(shift: u8, z: i64) -> i64 {
+        z.saturating_add(1 << (shift - 1)) >> shift
+    }
+
     /// The row of a score: its value, its distance to the maximum, whether it is the one that is selected.
-    pub(crate) fn score_row(t: i64, distance: i64, selected: bool) -> Result<Row, RangeKind> {
+    pub(crate) fn score_row(shift: u8, z: i64, distance: i64, selected: bool) -> Result<Row, RangeKind> {
         let mut cells = Writer::default();
-        let t = cells.divide(t << 8, 8)?;
+        let t = cells.divide(z, shift)?;
         cells.put(t + (1 << 15), 2, RangeKind::Activation)?;
         cells.put(distance, 2, RangeKind::Over)?;
         cells.put(selected.into(), 1, RangeKind::Activation)?;
@@ -157,8 +181,9 @@ impl Gadget {
     }
 
     /// The distance in the row of a score.
-    pub(crate) fn distance(row: &Row) -> i64 {
-        i64::from(row.limbs[3]) + (i64::from(row.limbs[4]) << 8)
+    pub(crate) fn distance(shift: u8, row: &Row) -> i64 {
+        let at = usize::from(shift / 8) + 2;
+        i64::from(row.limbs[at]) + (i64::from(row.limbs[at + 1]) << 8)
     }
 
     /// The row of a maximum.
@@ -183,7 +208,7 @@ impl Gadget {
         let mut row = Row::default();
         match self {
             // 0 is in their range.
-            Self::Copy | Self::Interpolate { .. } | Self::Constant { .. } => {
+            Self::Copy | Self::Interpolate { .. } | Self::Falling { .. } | Self::Constant { .. } => {
                 row = self.row(0, tables).unwrap_or_default()
             }
             Self::UnsignedProduct { .. } => row = self.operand_row(&[0; 2]).unwrap_or_default(),

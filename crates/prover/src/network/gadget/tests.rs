@@ -13,17 +13,26 @@ fn all() -> Vec<Gadget> {
     }
     out.extend([2, 3, 4].map(|inputs| Gadget::Max { inputs }));
     out.extend([2, 9, 255, 256].map(|by| Gadget::Divide { by }));
-    out.extend([8, 16].map(|shift| Gadget::Product { shift }));
+    out.extend([8, 16, 24, 32].map(|shift| Gadget::Product { shift }));
     out.extend([(1, 1), (2, 2)].map(|(table, bytes)| Gadget::Function { table, bytes }));
     out.extend([8, 16].map(|shift| Gadget::UnsignedProduct { shift }));
-    out.extend([Gadget::Copy, Gadget::Compare, Gadget::Score, Gadget::Reciprocal]);
+    out.extend([
+        Gadget::Copy,
+        Gadget::Compare,
+        Gadget::Score { shift: 8 },
+        Gadget::Score { shift: 16 },
+        Gadget::Reciprocal,
+    ]);
+    out.push(Gadget::Falling { table: 4 });
     out.extend([(1, 8), (768, 16)].map(|(width, shift)| Gadget::Variance { width, shift }));
     out.extend([16, 36, 39].map(|log| Gadget::InverseRoot { log }));
     out.extend([16, 36, 39].map(|log| Gadget::RootAbove { log }));
     for signed in [false, true] {
         out.extend([Gadget::Choose { signed }, Gadget::Constant { signed }]);
         for (table, slope) in [(3, Slope::Rising), (4, Slope::Falling), (5, Slope::Signed)] {
-            out.extend([false, true].map(|value| Gadget::Interpolate { table, slope, signed: [signed, value] }));
+            for (value, shift) in [(false, 0), (true, 0), (false, 8), (true, 16)] {
+                out.push(Gadget::Interpolate { table, slope, signed: [signed, value], shift });
+            }
         }
     }
     out
@@ -104,10 +113,11 @@ fn rows_compute_the_function() {
                     let at = (expected(8).clamp(-128, 127) + 128) as usize;
                     tables()[usize::from(table) - 1][at] - (1 << (8 * bytes - 1))
                 }
+                Gadget::Falling { table } => interpolated(table, Slope::Falling, z.clamp(0, 65_535)),
                 Gadget::Copy | Gadget::Constant { .. } => z,
-                Gadget::Interpolate { table, slope, signed } => {
+                Gadget::Interpolate { table, slope, signed, shift } => {
                     let half = |on: bool| if on { 1 << 15 } else { 0 };
-                    let argument = z + half(signed[0]);
+                    let argument = if shift > 0 { expected(shift) } else { z } + half(signed[0]);
                     if !(0..1 << 16).contains(&argument) {
                         assert!(gadget.row(z, &tables()).is_err());
                         continue;
@@ -119,6 +129,8 @@ fn rows_compute_the_function() {
             let range = match gadget {
                 Gadget::Requantize { .. } | Gadget::Copy | Gadget::Constant { signed: true } => -(1 << 15)..1 << 15,
                 Gadget::Clamp { .. } | Gadget::Function { .. } | Gadget::Interpolate { .. } => i64::MIN..i64::MAX,
+                // What is no distance has no row, whatever it would be.
+                Gadget::Falling { .. } if z < 0 => 0..0,
                 _ => 0..1 << 16,
             };
             match gadget.row(z, &tables()) {
@@ -236,4 +248,27 @@ fn roots_are_exact() {
         Gadget::Variance { width: 1, shift: 8 }.operand_row(&[1 << 20, 0]).is_err(),
         "sums that belong to no values"
     );
+}
+
+/// A falling function ends with its table: whatever is beyond has the last value, and nothing before is taken for it.
+#[test]
+fn distances_beyond_a_table_are_its_last() {
+    let gadget = Gadget::Falling { table: 4 };
+    let kind = gadget.kind(2, 3, 12);
+    for distance in [0i64, 255, 65_534, 65_535, 65_536, 9_000_000] {
+        let row = gadget.row(distance, &tables()).unwrap();
+        assert!(gates_hold(&kind, &row, 12));
+        assert_eq!(value(&kind.views[1], &row, 12), distance);
+        let expected = interpolated(4, Slope::Falling, distance.min(65_535));
+        assert_eq!(value(&kind.views[0], &row, 12), expected, "{distance}");
+        // The same distance, counted from an argument before the end.
+        for argument in [1, 300].map(|less| distance.min(65_535) - less).into_iter().filter(|a| *a >= 0) {
+            let mut other = gadget.row(argument, &tables()).unwrap();
+            let beyond = u32::try_from(distance - argument).unwrap();
+            other.limbs[9..12].copy_from_slice(&beyond.to_le_bytes()[..3]);
+            assert_eq!(value(&kind.views[1], &other, 12), distance);
+            assert!(!gates_hold(&kind, &other, 12), "{distance} from {argument}");
+        }
+    }
+    assert!(gadget.row(-1, &tables()).is_err() && gadget.row(65_535 + (1 << 24), &tables()).is_err());
 }

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Elements, Graph, Layer, Linear, Parameters, Table};
+use super::{Elements, Graph, Layer, Linear, Parameters, Products, Stack, Table};
 use crate::circuit::Committed;
 use crate::encoding::Reader;
 use crate::error::{EncodingError, KeyError};
@@ -42,25 +42,26 @@ fn gadget(out: &mut Vec<u8>, gadget: Gadget) {
         Gadget::Product { shift } => out.extend([6, shift]),
         Gadget::Function { table, bytes } => out.extend([7, table, bytes]),
         Gadget::Copy => out.push(8),
-        Gadget::Interpolate { table, slope, signed } => {
+        Gadget::Interpolate { table, slope, signed, shift } => {
             let slope = match slope {
                 Slope::Rising => 0,
                 Slope::Falling => 1,
                 Slope::Signed => 2,
             };
-            out.extend([9, table, slope, u8::from(signed[0]) | u8::from(signed[1]) << 1]);
+            out.extend([9, table, slope, u8::from(signed[0]) | u8::from(signed[1]) << 1, shift]);
         }
         Gadget::Compare => out.push(10),
         Gadget::Choose { signed } => out.extend([11, signed.into()]),
         Gadget::Constant { signed } => out.extend([12, signed.into()]),
         Gadget::UnsignedProduct { shift } => out.extend([13, shift]),
-        Gadget::Score => out.push(14),
+        Gadget::Score { shift } => out.extend([14, shift]),
         Gadget::Reciprocal => out.push(15),
         Gadget::Variance { width, shift } => {
             out.push(16);
             u32s(out, &[width]);
             out.push(shift);
         }
+        Gadget::Falling { table } => out.extend([19, table]),
         Gadget::InverseRoot { log } => out.extend([17, log]),
         Gadget::RootAbove { log } => out.extend([18, log]),
     }
@@ -91,7 +92,33 @@ fn linear(out: &mut Vec<u8>, op: Linear) {
             out.push(1);
             u32s(out, &[channels, kernel, stride, padding, groups]);
         }
+        Linear::Rows { outputs } => {
+            out.push(2);
+            u32s(out, &[outputs]);
+        }
     }
+}
+
+fn steps(out: &mut Vec<u8>, steps: &[(u8, u32); 3]) {
+    for (axis, stride) in steps {
+        out.push(*axis);
+        u32s(out, &[*stride]);
+    }
+}
+
+fn products(out: &mut Vec<u8>, products: &Products) {
+    for stack in [&products.left, &products.right] {
+        // At most 1024 layers.
+        u32s(out, &[stack.from as u32]);
+        steps(out, &stack.steps);
+        list(out, &stack.first);
+    }
+    u32s(out, &products.sizes);
+    list(out, &products.dims);
+    steps(out, &products.steps);
+    out.push(products.causal.into());
+    u32s(out, &[products.scale.map_or(u32::MAX, |by| by as u32)]);
+    gadget(out, products.activation);
 }
 
 /// Layers are at most 1024.
@@ -102,9 +129,10 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
             out.push(0);
             list(out, dims);
         }
-        Layer::Linear { from, op, parameters, activation } => {
+        Layer::Linear { from, op, parameters, activation, plus } => {
             out.push(1);
-            u32s(out, &[at(*from)]);
+            u32s(out, &[at(*from), plus.map_or(u32::MAX, |(from, _)| at(from))]);
+            out.extend(plus.map(|(_, log)| log));
             linear(out, *op);
             match activation {
                 None => out.push(NONE),
@@ -134,6 +162,10 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
             out.push(6);
             u32s(out, &from.map(at));
             gadget(out, *activation);
+        }
+        Layer::Products(of) => {
+            out.push(23);
+            products(out, of);
         }
         Layer::Gather { from, dims, indices } => {
             out.push(7);
@@ -199,9 +231,10 @@ fn layer(out: &mut Vec<u8>, layer: &Layer) {
             out.push(13);
             u32s(out, &[at(*from)]);
         }
-        Layer::OfDistance { scores, activation } => {
+        Layer::OfDistance { scores, log, activation } => {
             out.push(14);
             u32s(out, &[at(*scores)]);
+            out.push(*log);
             gadget(out, *activation);
         }
         Layer::Reciprocals { scores, from } => {
@@ -226,6 +259,7 @@ impl Graph {
             Layer::Compare { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
             Layer::Choose { from, .. } => 64 + 4 * from.iter().map(|e| e.indices.len()).sum::<usize>(),
             Layer::Constant { values, .. } => 64 + 4 * values.biases.len(),
+            Layer::Products(_) => 192,
             _ => 64,
         };
         16 + 1029 * self.functions.len() + self.layers.iter().map(of).sum::<usize>()
@@ -373,15 +407,17 @@ impl Reader<'_> {
                 if flags > 3 {
                     return Err(EncodingError::Flags(flags));
                 }
-                Gadget::Interpolate { table, slope, signed: [flags & 1 != 0, flags & 2 != 0] }
+                let signed = [flags & 1 != 0, flags & 2 != 0];
+                Gadget::Interpolate { table, slope, signed, shift: self.u8()? }
             }
             10 => Gadget::Compare,
             11 => Gadget::Choose { signed: self.bit()? },
             12 => Gadget::Constant { signed: self.bit()? },
             13 => Gadget::UnsignedProduct { shift: self.u8()? },
-            14 => Gadget::Score,
+            14 => Gadget::Score { shift: self.u8()? },
             15 => Gadget::Reciprocal,
             16 => Gadget::Variance { width: self.u32()?, shift: self.u8()? },
+            19 => Gadget::Falling { table: self.u8()? },
             17 => Gadget::InverseRoot { log: self.u8()? },
             18 => Gadget::RootAbove { log: self.u8()? },
             NONE => return Ok(None),
@@ -399,18 +435,54 @@ impl Reader<'_> {
                 padding: self.u32()?,
                 groups: self.u32()?,
             }),
+            2 => Ok(Linear::Rows { outputs: self.u32()? }),
             other => Err(EncodingError::Flags(other)),
         }
+    }
+
+    /// A layer, or none.
+    fn maybe(&mut self) -> Read<Option<usize>> {
+        match self.u32()? {
+            u32::MAX => Ok(None),
+            from if from < MAX_LAYERS => Ok(Some(from as usize)),
+            _ => Err(EncodingError::Bound),
+        }
+    }
+
+    fn steps(&mut self) -> Read<[(u8, u32); 3]> {
+        Ok([(self.u8()?, self.u32()?), (self.u8()?, self.u32()?), (self.u8()?, self.u32()?)])
+    }
+
+    fn stack(&mut self) -> Read<Stack> {
+        Ok(Stack { from: self.source()?, steps: self.steps()?, first: self.u32_list(MAX_AXES)? })
+    }
+
+    fn products(&mut self) -> Read<Products> {
+        Ok(Products {
+            left: self.stack()?,
+            right: self.stack()?,
+            sizes: [self.u32()?, self.u32()?, self.u32()?, self.u32()?],
+            dims: self.u32_list(MAX_AXES)?,
+            steps: self.steps()?,
+            causal: self.bit()?,
+            scale: self.maybe()?,
+            activation: self.gadget()?,
+        })
     }
 
     fn layer(&mut self) -> Read<Layer> {
         Ok(match self.u8()? {
             0 => Layer::Input { dims: self.u32_list(MAX_AXES)? },
             1 => {
-                let (from, op) = (self.source()?, self.linear()?);
+                let (from, plus) = (self.source()?, self.maybe()?);
+                let plus = match plus {
+                    Some(from) => Some((from, self.u8()?)),
+                    None => None,
+                };
+                let op = self.linear()?;
                 let tag = self.u8()?;
                 let activation = self.gadget_of(tag)?;
-                Layer::Linear { from, op, parameters: self.parameters()?, activation }
+                Layer::Linear { from, op, parameters: self.parameters()?, activation, plus }
             }
             2 => Layer::MaxPool { from: self.source()?, window: self.u32()? },
             3 => Layer::MeanPool { from: self.source()?, window: self.u32()? },
@@ -423,6 +495,7 @@ impl Reader<'_> {
                 indices: self.u32_list(u32::MAX)?,
             },
             21 => Layer::Output { from: self.source()? },
+            23 => Layer::Products(Box::new(self.products()?)),
             22 => {
                 let from = self.u32_list(MAX_LAYERS)?;
                 if from.iter().any(|layer| *layer >= MAX_LAYERS) {
@@ -451,7 +524,7 @@ impl Reader<'_> {
             18 => Layer::InverseRoots { variances: self.source()?, log: self.u8()? },
             19 => Layer::RootBounds { roots: self.source()? },
             20 => Layer::Normalize { from: self.source()?, roots: self.source()?, shift: self.u8()? },
-            14 => Layer::OfDistance { scores: self.source()?, activation: self.gadget()? },
+            14 => Layer::OfDistance { scores: self.source()?, log: self.u8()?, activation: self.gadget()? },
             15 => Layer::Reciprocals { scores: self.source()?, from: self.source()? },
             16 => Layer::ScaleRows { from: self.source()?, by: self.source()?, shift: self.u8()? },
             other => return Err(EncodingError::Flags(other)),

@@ -1,7 +1,7 @@
 //! Lowering: tensors get positions, weights get blocks and positions of `f`, layers become
 //! relations and linear operators.
 
-use super::{Graph, Layer, Linear};
+use super::{Graph, Layer, Linear, Products, Stack};
 use crate::circuit::layout::FIRST;
 use crate::error::CircuitError;
 use crate::network::fixed::{Copied, Fixed};
@@ -35,7 +35,7 @@ struct Cut {
 impl Cut {
     fn new(graph: &Graph, layer: usize, r: usize) -> Option<Self> {
         let (groups, parameters) = match &graph.layers[layer] {
-            Layer::Linear { op: Linear::Dense { .. }, parameters, .. } => (1, parameters),
+            Layer::Linear { op: Linear::Dense { .. } | Linear::Rows { .. }, parameters, .. } => (1, parameters),
             Layer::Linear { op: Linear::Conv { groups, .. }, parameters, .. } => (*groups as usize, parameters),
             Layer::Constant { values, .. } => (1, values),
             _ => return None,
@@ -69,7 +69,7 @@ fn blocks(graph: &Graph) -> usize {
 }
 
 /// The axis of a layer's values that is the first one of its tensor: only the other axes are padded to powers of two.
-fn first_axis(dims: &[u32]) -> usize {
+pub(super) fn first_axis(dims: &[u32]) -> usize {
     let positions = |first: &usize| {
         let padded = |(axis, d): (usize, &u32)| u64::from(if axis == *first { *d } else { d.next_power_of_two() });
         dims.iter().enumerate().map(padded).product::<u64>()
@@ -275,7 +275,10 @@ impl Lowering<'_> {
                 let x = self.access(*from, 0, 1, whole(&dims, Monomial::theta));
                 self.tie(x, layer, &dims);
             }
-            Layer::Linear { from, op, activation, .. } => self.linear(layer, *from, *op, activation.is_some()),
+            Layer::Linear { from, op, activation, plus, .. } => {
+                self.linear(layer, *from, *op, activation.is_some(), *plus);
+            }
+            Layer::Products(of) => self.products(layer, of),
             Layer::MaxPool { from, window } => {
                 let strided = strided(&dims, *window);
                 for (i, (a, b)) in (0..*window).flat_map(|a| (0..*window).map(move |b| (a, b))).enumerate() {
@@ -340,10 +343,12 @@ impl Lowering<'_> {
                 let x = self.access(*from, 0, -(1 << 8), whole(&dims, Monomial::theta));
                 self.relation(vec![z, x], vec![]);
             }
-            Layer::OfDistance { scores, .. } => {
-                let argument = self.access(layer, 1, 1, whole(&dims, Monomial::theta));
-                let distance = self.access(*scores, 2, -1, whole(&dims, Monomial::theta));
-                self.relation(vec![argument, distance], vec![]);
+            Layer::OfDistance { scores, log, .. } => {
+                let vars = whole(&dims, Monomial::theta);
+                let triangle = self.graph.is_causal(*scores).then(|| triangle(&vars)).flatten();
+                let argument = self.access(layer, 1, 1, vars.clone());
+                let distance = self.access(*scores, 2, -(1i64 << log), vars);
+                self.relation(vec![Access { triangle, ..argument }, Access { triangle, ..distance }], vec![]);
             }
             Layer::Reciprocals { scores, from } => self.reciprocals(layer, *scores, *from),
             Layer::ScaleRows { from, by, .. } => {
@@ -436,21 +441,64 @@ impl Lowering<'_> {
         self.relation(vec![own, other], vec![]);
     }
 
-    /// `S` is the sum of a row; `M` is its maximum: `D + t = M` for all of its scores, and one is selected.
+    /// `S` is the sum of a row; `M` is its maximum: `D + t = M` for all of its scores that count, and one is selected.
     fn reciprocals(&mut self, layer: usize, scores: usize, from: usize) {
         let dims = self.graph.dims[scores].clone();
         let of_rows = whole(&self.graph.dims[layer], Monomial::theta);
+        let causal = self.graph.is_causal(scores);
+        let counted = |vars: &[Var]| causal.then(|| triangle(vars)).flatten();
         let sum = self.access(layer, 1, 1, of_rows.clone());
-        let terms = self.access(from, 0, -1, rows(&dims, true));
+        let along = counted(&rows(&dims, true));
+        let terms = Access { triangle: along, ..self.access(from, 0, -1, rows(&dims, true)) };
         self.relation(vec![sum, terms], vec![]);
         let all = whole(&dims, Monomial::theta);
-        let distance = self.access(scores, 2, 1, all.clone());
-        let score = self.access(scores, 0, 1, all);
-        let maximum = self.access(layer, 2, -1, rows(&dims, false));
+        let each = counted(&all);
+        let distance = Access { triangle: each, ..self.access(scores, 2, 1, all.clone()) };
+        let score = Access { triangle: each, ..self.access(scores, 0, 1, all) };
+        let maximum = Access { triangle: each, ..self.access(layer, 2, -1, rows(&dims, false)) };
         self.relation(vec![distance, score, maximum], vec![]);
-        let selected = self.access(scores, 3, 1, rows(&dims, true));
+        let selected = Access { triangle: along, ..self.access(scores, 3, 1, rows(&dims, true)) };
         let one = self.access(layer, 3, -1, of_rows);
         self.relation(vec![selected, one], vec![]);
+    }
+
+    /// Position `h k + j` of the hats is the index that is summed over, in matrix `h`; `alpha` weighs the rows of all matrices,
+    /// `chi` columns.
+    fn products(&mut self, layer: usize, of: &Products) {
+        let [count, m, k, n] = of.sizes;
+        let start = self.next_product as u32;
+        self.next_product += (count * k) as usize;
+        let stack = |steps: &[(u8, u32); 3], sizes: [u32; 3], weights: [Monomial; 3]| -> Vec<Var> {
+            let all = steps.iter().zip(sizes).zip(weights);
+            let vars =
+                all.map(|((step, size), weight)| var(size, weight, Some(*step).filter(|(_, stride)| *stride > 0)));
+            vars.filter(|v| v.size > 1).collect()
+        };
+        let of_rows = Monomial { theta: k, ..Monomial::alpha(m) };
+        let left = stack(&of.left.steps, [count, m, k], [of_rows, Monomial::alpha(1), Monomial::theta(1)]);
+        let right = stack(&of.right.steps, [count, k, n], [Monomial::theta(k), Monomial::theta(1), Monomial::chi(1)]);
+        let z = stack(&of.steps, [count, m, n], [Monomial::alpha(m), Monomial::alpha(1), Monomial::chi(1)]);
+        let is_cut = of.causal && !matches!(of.activation, Gadget::Score { .. });
+        // Rows and columns are the last two, of more than one each.
+        let triangle = is_cut.then(|| (left.len() as u8 - 2, left.len() as u8 - 1));
+        let hat = |this: &Self, stack: &Stack, vars| {
+            // Places are below 2^16.
+            let first = stack.first.iter().map(|at| at.cast_signed()).collect();
+            Access { monomial: Monomial::theta(start), ..this.access_from(stack.from, 0, 1, vars, first) }
+        };
+        let op = ProductOp {
+            z: vec![self.access(layer, 1, 1, z)],
+            segment: (start, start + count * k),
+            left: vec![Access { triangle, ..hat(self, &of.left, left) }],
+            right: vec![hat(self, &of.right, right)],
+        };
+        self.parts.product_ops.push(op);
+        if let Some(by) = of.scale {
+            let weights = [Monomial::theta(m * n), Monomial::theta(n), Monomial::theta(1)];
+            let factor = self.access(layer, 2, 1, stack(&of.steps, [count, m, n], weights));
+            let row = self.access(by, 0, -1, stack(&[(0, 1), (1, 1), (0, 0)], [count, m, n], weights));
+            self.relation(vec![factor, row], vec![]);
+        }
     }
 
     /// Constants are hats without activations: element `i` has the exponent `i` of `alpha`.
@@ -476,7 +524,8 @@ impl Lowering<'_> {
         self.parts.linear_ops.push(op);
     }
 
-    fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool) {
+    /// `added` is a layer, and the exponent of what it is multiplied by.
+    fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool, added: Option<(usize, u8)>) {
         // Linear layers have a cut.
         let Some(cut) = Cut::new(self.graph, layer, self.r) else { return };
         let start = self.next;
@@ -494,6 +543,16 @@ impl Lowering<'_> {
             Linear::Dense { outputs } => {
                 vars.extend(whole(&self.graph.dims[from], Monomial::theta));
                 z.push(var(outputs, Monomial::alpha(1), Some((0, 1))));
+            }
+            Linear::Rows { outputs } => {
+                // At most three axes.
+                let last = dims.len() as u8 - 1;
+                let of_rows = whole(&dims[..dims.len() - 1], Monomial::chi);
+                vars.extend(of_rows.iter().copied());
+                vars.push(var(inputs, Monomial::theta(1), Some((last, 1))));
+                sums = of_rows.iter().map(|v| (v.size, v.weight)).collect();
+                z.extend(of_rows);
+                z.push(var(outputs, Monomial::alpha(1), Some((last, 1))));
             }
             Linear::Conv { channels, kernel, stride, padding, groups } => {
                 let (own, [_, ho, wo]) = (inputs / (kernel * kernel), [dims[0], dims[1], dims[2]]);
@@ -534,8 +593,10 @@ impl Lowering<'_> {
             monomial: Monomial::alpha(first),
             sums: sums.clone(),
         });
+        let mut values = vec![self.access(layer, 1, 1, z.clone())];
+        values.extend(added.map(|(plus, shift)| self.access(plus, 0, -(1i64 << shift), z)));
         let op = LinearOp {
-            z: if is_tensor { vec![self.access(layer, 1, 1, z)] } else { vec![] },
+            z: if is_tensor { values } else { vec![] },
             terms: if is_tensor { vec![] } else { vec![port_term(self.port(layer), dims[0], Monomial::alpha(1))] },
             segment: (start as u32, bias as u32),
             hats: vec![hat],
@@ -579,6 +640,13 @@ fn rows(dims: &[u32], summed: bool) -> Vec<Var> {
     let mut vars = whole(dims, Monomial::theta);
     vars.iter_mut().filter(|v| v.target.is_some_and(|(axis, _)| axis == last)).for_each(|v| v.target = None);
     vars
+}
+
+/// The variables of rows and of what runs along them: the last two, of more than one index each.
+fn triangle(vars: &[Var]) -> Option<(u8, u8)> {
+    // At most three.
+    let last = vars.len().checked_sub(2)? as u8;
+    Some((last, last + 1))
 }
 
 /// All elements of a port, element `i` with `step^i`.

@@ -37,7 +37,7 @@ pub(super) fn of_layer(
             elements_of(&[elements], own, indices, index, "Join")?;
             Ok(own.clone())
         }
-        Layer::Linear { from, op, parameters, activation } => {
+        Layer::Linear { from, op, parameters, activation, plus } => {
             if activation.is_some_and(|g| !g.is_linear() || !g.is_valid()) {
                 return Err(unsupported(index, "activation", "it is a linear gadget"));
             }
@@ -45,7 +45,16 @@ pub(super) fn of_layer(
                 return Err(unsupported(index, "activation", "only dense layers have none"));
             }
             let (out, inputs) = linear_dims(source(*from)?, *op, index)?;
-            let rows = out[0] as usize;
+            let rows = match op {
+                Linear::Rows { outputs } => *outputs as usize,
+                _ => out[0] as usize,
+            };
+            if let Some((plus, log)) = plus
+                && (source(*plus)? != &out || *log > 24 || activation.is_none())
+            {
+                let reason = "what is added has its dimensions, and is multiplied by at most 2^24";
+                return Err(unsupported(index, "Linear", reason));
+            }
             expect("weights of a layer", parameters.weights.len(), rows * inputs)?;
             expect("biases of a layer", parameters.biases.len(), rows)?;
             if let Some(at) = parameters.weights.iter().position(|w| *w == i16::MIN) {
@@ -71,6 +80,7 @@ pub(super) fn of_layer(
             (&[m, k], &[l, n]) if k == l && activation.is_linear() && activation.is_valid() => Ok(vec![m, n]),
             _ => Err(unsupported(index, "MatMul", "its sources are [m, k] and [k, n], and its gadget is linear")),
         },
+        Layer::Products(of) => of.of_layer(index, source),
         Layer::MulUnsigned { from: [a, b], shift } => match (source(*a)?, source(*b)?) {
             (a, b) if a == b && Gadget::is_valid(Gadget::UnsignedProduct { shift: *shift }) => Ok(a.clone()),
             _ => Err(unsupported(index, "Mul", "both sources have the same dimensions, and the shift is 8 or 16")),
@@ -117,15 +127,19 @@ pub(super) fn of_layer(
             rows if rows.len() > 1 => Ok(rows.clone()),
             _ => Err(unsupported(index, "Scores", "its source has rows: two axes at least")),
         },
-        Layer::OfDistance { scores, activation } => {
-            let unsigned = matches!(activation, Gadget::Interpolate { signed: [false, false], .. });
+        Layer::OfDistance { scores, log, activation } => {
+            let unsigned = match activation {
+                Gadget::Interpolate { signed, shift, .. } => *signed == [false; 2] && *shift == 0,
+                Gadget::Falling { .. } => true,
+                _ => false,
+            } && *log <= 8;
             match (source(*scores)?, layers.get(*scores)) {
-                (dims, Some(Layer::Scores { .. })) if unsigned && activation.is_valid() => Ok(dims.clone()),
+                (dims, Some(layer)) if is_scores(layer) && unsigned && activation.is_valid() => Ok(dims.clone()),
                 _ => Err(unsupported(index, "OfDistance", "it is a function of 16 bits without a sign, of scores")),
             }
         }
         Layer::Reciprocals { scores, from } => match (source(*scores)?, source(*from)?, layers.get(*scores)) {
-            (scores, rows, Some(Layer::Scores { .. })) if scores == rows => Ok(rows[..rows.len() - 1].to_vec()),
+            (scores, rows, Some(layer)) if is_scores(layer) && scores == rows => Ok(rows[..rows.len() - 1].to_vec()),
             _ => Err(unsupported(index, "Reciprocals", "it has scores, and a source of their dimensions")),
         },
         Layer::ScaleRows { from, by, shift } => match (source(*from)?, source(*by)?) {
@@ -171,6 +185,14 @@ pub(super) fn of_layer(
     }
 }
 
+fn is_scores(layer: &Layer) -> bool {
+    match layer {
+        Layer::Scores { .. } => true,
+        Layer::Products(of) => matches!(of.activation, Gadget::Score { .. }),
+        _ => false,
+    }
+}
+
 /// Whether every element of a result is one of a source.
 fn elements_of(
     source: &[u32],
@@ -191,6 +213,10 @@ fn elements_of(
 fn linear_dims(source: &[u32], op: Linear, index: usize) -> Result<(Vec<u32>, usize), CircuitError> {
     match op {
         Linear::Dense { outputs } => Ok((vec![outputs], source.iter().map(|d| *d as usize).product())),
+        Linear::Rows { outputs } => match source.split_last() {
+            Some((inputs, rows)) if !rows.is_empty() => Ok(([rows, &[outputs]].concat(), *inputs as usize)),
+            _ => Err(unsupported(index, "Rows", "its source has rows: two axes at least")),
+        },
         Linear::Conv { channels, kernel, stride, padding, groups } => {
             let &[c, h, w] = source else {
                 return Err(unsupported(index, "Conv", "its source has [channels, height, width]"));

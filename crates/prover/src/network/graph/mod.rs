@@ -10,9 +10,11 @@ mod dims;
 mod run;
 #[cfg(test)]
 pub(crate) mod samples;
+mod stacks;
 mod tables;
 
 pub use compile::Compiled;
+pub use stacks::{Products, Stack};
 pub use tables::Table;
 
 use core::fmt;
@@ -44,6 +46,11 @@ pub enum Linear {
         padding: u32,
         /// Input channels of one group see only the output channels of that group.
         groups: u32,
+    },
+    /// `z[.., c] = sum_i w_{c,i} x[.., i]`: the same map of every row, which runs along the last axis.
+    Rows {
+        /// Number of outputs of a row.
+        outputs: u32,
     },
 }
 
@@ -97,7 +104,11 @@ pub enum Layer {
         parameters: Parameters,
         /// A linear gadget.
         activation: Option<Gadget>,
+        /// A layer with the dimensions of this one, and the exponent of what its values are multiplied by: they are added to `z`.
+        plus: Option<(usize, u8)>,
     },
+    /// Products of matrices that are parts of layers.
+    Products(Box<Products>),
     /// The values of a layer as outputs.
     Output {
         /// Source layer.
@@ -194,11 +205,13 @@ pub enum Layer {
         /// Source layer, with values in `[-2^15, 2^15)`.
         from: usize,
     },
-    /// A falling function of the distances of scores to the maxima of their rows.
+    /// A falling function of `2^log` times the distances of scores to the maxima of their rows.
     OfDistance {
         /// A layer of scores.
         scores: usize,
-        /// A function of 16 bits without a sign.
+        /// At most 8.
+        log: u8,
+        /// A function of 16 bits without a sign, which may be one that ends.
         activation: Gadget,
     },
     /// `floor(65535^2 / sum)` of the rows of a layer without negative values. Every row of scores has one such layer.
@@ -386,6 +399,11 @@ impl Graph {
         &self.dims[layer]
     }
 
+    /// Whether row `i` of scores counts up to place `i` alone.
+    pub(crate) fn is_causal(&self, scores: usize) -> bool {
+        matches!(&self.layers[scores], Layer::Products(of) if of.causal)
+    }
+
     /// Number of elements of a layer.
     #[must_use]
     pub fn elements(&self, layer: usize) -> usize {
@@ -470,7 +488,8 @@ impl Graph {
                 _ => None,
             },
             Layer::Normalize { shift, .. } => Some(Gadget::Product { shift: *shift }),
-            Layer::Scores { .. } => Some(Gadget::Score),
+            Layer::Products(of) => Some(of.activation),
+            Layer::Scores { .. } => Some(Gadget::Score { shift: 8 }),
             Layer::OfDistance { activation, .. } => Some(*activation),
             Layer::Reciprocals { .. } => Some(Gadget::Reciprocal),
             Layer::MulUnsigned { shift, .. } | Layer::ScaleRows { shift, .. } => {

@@ -98,9 +98,32 @@ impl Graph {
                 inputs[first..][..self.elements(layer)].iter().map(|x| i64::from(*x)).collect()
             }
             Layer::Output { from } => values[*from].to_vec(),
-            Layer::Linear { from, op: Linear::Dense { .. }, parameters, .. } => dense(&values[*from], parameters),
-            Layer::Linear { from, op, parameters, .. } => {
-                conv(&self.dims[*from], &values[*from], dims, *op, parameters)
+            Layer::Linear { from, op, parameters, plus, .. } => {
+                let mut sums = match op {
+                    Linear::Dense { .. } => dense(&values[*from], parameters),
+                    Linear::Rows { .. } => {
+                        let width = self.dims[*from].last().map_or(1, |n| *n as usize);
+                        values[*from].chunks(width).flat_map(|row| dense(row, parameters)).collect()
+                    }
+                    Linear::Conv { .. } => conv(&self.dims[*from], &values[*from], dims, *op, parameters),
+                };
+                if let Some((plus, log)) = plus {
+                    sums.iter_mut().zip(values[*plus].iter()).for_each(|(z, x)| *z += x << log);
+                }
+                sums
+            }
+            Layer::Products(of) => {
+                let sources = [of.left.from, of.right.from];
+                let sums = of.sums(sources.map(|from| &self.dims[from][..]), sources.map(|from| &values[from][..]));
+                match (of.activation, of.scale) {
+                    (Gadget::Score { shift }, _) => return scores(dims, &sums, shift, of.causal),
+                    (_, Some(by)) => {
+                        let rows = of.rows();
+                        let factors = sums.iter().zip(&rows).map(|(z, row)| vec![*z, values[by][*row]]);
+                        return self.operand_rows(layer, factors);
+                    }
+                    _ => sums,
+                }
             }
             Layer::MaxPool { from, window } => {
                 let squares = squares(&self.dims[*from], &values[*from], *window);
@@ -142,11 +165,22 @@ impl Graph {
                 });
                 return self.operand_rows(layer, centered);
             }
-            Layer::Scores { from } => return scores(dims, &values[*from]),
-            Layer::OfDistance { scores, .. } => earlier[*scores].iter().map(Gadget::distance).collect(),
+            Layer::Scores { from } => {
+                let sums: Vec<i64> = values[*from].iter().map(|x| x << 8).collect();
+                return scores(dims, &sums, 8, false);
+            }
+            Layer::OfDistance { scores, log, .. } => {
+                let shift = self.gadget(*scores).and_then(Gadget::shift).unwrap_or(8);
+                earlier[*scores].iter().map(|row| Gadget::distance(shift, row) << log).collect()
+            }
             Layer::Reciprocals { scores, from } => {
                 let width = self.dims[*scores].last().map_or(1, |n| *n as usize);
-                let rows = values[*from].chunks(width).zip(values[*scores].chunks(width));
+                let causal = self.is_causal(*scores);
+                let rows = values[*from].chunks(width).zip(values[*scores].chunks(width)).enumerate();
+                let rows = rows.map(|(row, (e, t))| {
+                    let count = if causal { row % width + 1 } else { width };
+                    (&e[..count], &t[..count])
+                });
                 let greatest = |t: &[i64]| t.iter().copied().max().unwrap_or_default();
                 return self.operand_rows(layer, rows.map(|(e, t)| vec![e.iter().sum(), greatest(t)]));
             }
@@ -208,15 +242,19 @@ fn dense(x: &[i64], parameters: &Parameters) -> Vec<i64> {
     rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| i64::from(*w) * x).sum::<i64>() + i64::from(*bias)).collect()
 }
 
-/// Scores: the first of the greatest of every row is selected.
-fn scores(dims: &[u32], values: &[i64]) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
+/// Scores: the first of the greatest of every row is selected, of those that count.
+fn scores(dims: &[u32], sums: &[i64], shift: u8, causal: bool) -> Result<(Vec<Row>, Vec<i64>), (usize, RangeKind)> {
     let width = dims.last().map_or(1, |n| *n as usize);
-    let mut rows = Vec::with_capacity(values.len());
-    for row in values.chunks(width) {
-        let greatest = row.iter().copied().max().unwrap_or_default();
-        let first = row.iter().position(|t| *t == greatest);
-        for (i, t) in row.iter().enumerate() {
-            let score = Gadget::score_row(*t, greatest - t, first == Some(i));
+    let mut rows = Vec::with_capacity(sums.len());
+    for (at, row) in sums.chunks(width).enumerate() {
+        let count = if causal { at % width + 1 } else { width };
+        let values: Vec<i64> = row.iter().map(|z| Gadget::score(shift, *z)).collect();
+        let greatest = values[..count].iter().copied().max().unwrap_or_default();
+        let first = values[..count].iter().position(|t| *t == greatest);
+        for (i, (z, t)) in row.iter().zip(&values).enumerate() {
+            // What does not count is as far away as there is: nothing reads it.
+            let distance = if i < count { greatest - t } else { 65_535 };
+            let score = Gadget::score_row(shift, *z, distance, first == Some(i));
             rows.push(score.map_err(|range| (rows.len(), range))?);
         }
     }

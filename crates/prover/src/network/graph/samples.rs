@@ -1,6 +1,6 @@
 //! Networks for tests.
 
-use super::{Elements, Graph, Layer, Linear, Parameters, Table};
+use super::{Elements, Graph, Layer, Linear, Parameters, Products, Stack, Table};
 use crate::circuit::Committed;
 use crate::network::gadget::{Gadget, Slope};
 use crate::network::program::Program;
@@ -24,6 +24,7 @@ pub(crate) fn mlp(dims: &[u32], activations: &[Gadget], seed: u64) -> Graph {
             parameters.weights.iter_mut().for_each(|w| *w *= 258);
         }
         layers.push(Layer::Linear {
+            plus: None,
             from: i,
             op: Linear::Dense { outputs: d[1] },
             parameters,
@@ -37,8 +38,9 @@ fn linear(from: usize, op: Linear, inputs: usize, activation: Option<Gadget>, rn
     let rows = match op {
         Linear::Dense { outputs } => outputs,
         Linear::Conv { channels, .. } => channels,
+        Linear::Rows { outputs } => outputs,
     };
-    Layer::Linear { from, op, parameters: parameters(rows as usize, inputs, 10_000, rng), activation }
+    Layer::Linear { from, op, parameters: parameters(rows as usize, inputs, 10_000, rng), activation, plus: None }
 }
 
 /// Convolution with padding, maximum, a depthwise one, a residual sum, one with stride and groups,
@@ -113,7 +115,7 @@ pub(crate) fn smooth(seed: u64) -> Graph {
         samples(&|i| 65_535.0 * (-(i as f64) / 16.0).exp()),
         samples(&|i| ((i as f64 - 128.0) / 9.0).sin() * 20_000.0),
     ];
-    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed };
+    let function = |table, slope, signed| Gadget::Interpolate { table, slope, signed, shift: 0 };
     let layers = vec![
         Layer::Input { dims: vec![3, 2] },
         linear(0, Linear::Dense { outputs: 5 }, 6, Some(Gadget::Requantize { shift: 8 }), &mut rng),
@@ -131,12 +133,12 @@ pub(crate) fn smooth(seed: u64) -> Graph {
 pub(crate) fn softmax(seed: u64, apply: bool) -> Graph {
     let mut rng = Xorshift(seed | 1);
     let table = Table::Samples(core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32));
-    let falling = Gadget::Interpolate { table: 1, slope: Slope::Falling, signed: [false, false] };
+    let falling = Gadget::Interpolate { table: 1, slope: Slope::Falling, signed: [false, false], shift: 0 };
     let mut layers = vec![
         Layer::Input { dims: vec![3, 3] },
         Layer::MatMul { from: [0, 0], activation: Gadget::Requantize { shift: 8 } },
         Layer::Scores { from: 1 },
-        Layer::OfDistance { scores: 2, activation: falling },
+        Layer::OfDistance { scores: 2, log: 0, activation: falling },
         Layer::Reciprocals { scores: 2, from: 3 },
         Layer::ScaleRows { from: 3, by: 4, shift: 16 },
     ];
@@ -145,6 +147,57 @@ pub(crate) fn softmax(seed: u64, apply: bool) -> Graph {
     }
     layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 2 }, 9, None, &mut rng));
     Graph::with_functions(layers, vec![table]).unwrap()
+}
+
+/// Causal attention of two heads over four rows, whose parts are read from one layer: scores, sums and products of values read
+/// the past alone. Then the map of every row with a residual, and with a function.
+pub(crate) fn attention(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let table = Table::Samples(core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32));
+    let bent =
+        Table::Samples(core::array::from_fn(|i| ((i as f64 - 128.0) / 40.0).sin().mul_add(9_000.0, 50.0) as i32));
+    let curve = Gadget::Interpolate { table: 2, slope: Slope::Signed, signed: [true, true], shift: 8 };
+    let part = |from, steps, first: u32| Stack { from, steps, first: vec![0, first] };
+    let products = |left, right, sizes, steps, dims: [u32; 3], scale, activation| {
+        let dims = if dims[2] == 0 { dims[..2].to_vec() } else { dims.to_vec() };
+        Layer::Products(Box::new(Products { left, right, sizes, dims, steps, causal: true, scale, activation }))
+    };
+    let rows = |outputs| Linear::Rows { outputs };
+    let requantize = Some(Gadget::Requantize { shift: 8 });
+    let (matrix, values) = ([(1, 2), (0, 1), (1, 1)], [(1, 2), (0, 1), (1, 1)]);
+    let scores = Gadget::Score { shift: 8 };
+    let mut layers = vec![
+        Layer::Input { dims: vec![4, 4] },
+        linear(0, rows(12), 4, requantize, &mut rng),
+        products(
+            part(1, matrix, 0),
+            part(1, [(1, 2), (1, 1), (0, 1)], 4),
+            [2, 4, 2, 4],
+            [(0, 1), (1, 1), (2, 1)],
+            [2, 4, 4],
+            None,
+            scores,
+        ),
+        Layer::OfDistance { scores: 2, log: 5, activation: Gadget::Falling { table: 1 } },
+        Layer::Reciprocals { scores: 2, from: 3 },
+        products(
+            Stack { from: 3, steps: [(0, 1), (1, 1), (2, 1)], first: vec![0; 3] },
+            part(1, values, 8),
+            [2, 4, 4, 2],
+            [(1, 2), (0, 1), (1, 1)],
+            [4, 4, 0],
+            Some(4),
+            Gadget::Product { shift: 32 },
+        ),
+        linear(5, rows(12), 4, requantize, &mut rng),
+        linear(6, rows(4), 12, Some(curve), &mut rng),
+        linear(7, Linear::Dense { outputs: 2 }, 16, None, &mut rng),
+    ];
+    // A residual.
+    if let Layer::Linear { plus, .. } = &mut layers[6] {
+        *plus = Some((1, 7));
+    }
+    Graph::with_functions(layers, vec![table, bent]).unwrap()
 }
 
 /// A layer norm of rows of three, and a dense layer.
@@ -191,6 +244,7 @@ pub(crate) fn graphs() -> Vec<Graph> {
         tree(5),
         smooth(6),
         softmax(7, true),
+        attention(7),
         norm(8),
         several(9),
         wide.with_committed(hidden),

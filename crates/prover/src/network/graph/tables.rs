@@ -28,7 +28,11 @@ pub(super) fn outputs(layer: usize, table: &Table, gadget: Gadget) -> Result<[i6
                 false => refused("Function", "its table has values of more bytes"),
             }
         }
-        (Gadget::Interpolate { slope, signed, .. }, Table::Samples(samples)) => {
+        (Gadget::Interpolate { .. } | Gadget::Falling { .. }, Table::Samples(samples)) => {
+            let (slope, signed) = match gadget {
+                Gadget::Interpolate { slope, signed, .. } => (slope, signed),
+                _ => (Slope::Falling, [false; 2]),
+            };
             let half = if signed[1] { 1i64 << 15 } else { 0 };
             let sixteen = |v: i64| (0..1i64 << 16).contains(&v);
             let values = samples.map(|v| i64::from(v) + half);

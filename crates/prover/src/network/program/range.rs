@@ -56,6 +56,14 @@ fn sum(p: &Parts, accesses: &[Access]) -> Option<f64> {
     accesses.iter().map(|a| access(p, a, &Operands::new())).sum()
 }
 
+/// Whether accesses are one, to an operand as it is.
+fn is_operand(p: &Parts, accesses: &[Access]) -> bool {
+    let [a] = accesses else { return false };
+    let view = &p.kinds[usize::from(p.tensors[usize::from(a.tensor)].kind)].views[usize::from(a.view)];
+    let operand = matches!(&view.terms[..], [(c, 1)] if *c >= p.limbs) && view.constant == 0;
+    operand && a.view2.is_none() && a.coefficient.unsigned_abs() == 1
+}
+
 /// Operands with a bound of their own: the square of a root of three bytes.
 fn roots(p: &Parts, gadgets: &[Gadget]) -> Operands {
     let is_root = |t: &super::Tensor| matches!(gadgets[usize::from(t.kind)], Gadget::InverseRoot { .. });
@@ -102,8 +110,10 @@ pub(super) fn check(p: &Parts, gadgets: &[Gadget], order: &[usize]) -> Result<()
         limit("operator", index, both.map(|(z, hats)| z + terms(&op.terms) + hats * WEIGHT + biases))?;
     }
     for (index, op) in p.product_ops.iter().enumerate() {
-        let sides = sum(p, &op.left).zip(sum(p, &op.right));
-        limit("product", index, sum(p, &op.z).zip(sides).map(|(z, (left, right))| z + left * right))?;
+        let sides = sum(p, &op.left).zip(sum(p, &op.right)).map(|(left, right)| left * right);
+        // An operand is what the product is.
+        let z = sum(p, &op.z).or_else(|| sides.filter(|sides| *sides < OPERAND && is_operand(p, &op.z)));
+        limit("product", index, z.zip(sides).map(|(z, sides)| z + sides))?;
     }
     Ok(())
 }

@@ -16,6 +16,18 @@ pub(super) fn of_product(m: &Monomial) -> Option<(u32, u32)> {
     (m.theta == 0).then_some((m.alpha, m.chi))
 }
 
+/// The axes of a triangle: where the first index is at least the second.
+pub(super) fn triangle(a: &Access) -> Option<(u8, u8)> {
+    let (s, t) = a.triangle?;
+    let axis = |v: u8| a.vars.get(usize::from(v)).and_then(|v| v.target).map(|(axis, _)| axis);
+    Some((axis(s)?, axis(t)?))
+}
+
+/// The same access over its whole box.
+pub(super) fn whole(a: &Access) -> Access {
+    Access { triangle: None, ..a.clone() }
+}
+
 /// Whether an access reads every element of its tensor once, each with its own power.
 pub(super) fn covers(a: &Access, t: &Tensor, exponents: Exponents) -> Result<(), &'static str> {
     if a.view2.is_some() || a.triangle.is_some() {

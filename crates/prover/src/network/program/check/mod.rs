@@ -55,6 +55,7 @@ impl Program {
             gadgets: &gadgets,
             sources: sources(p, fixed, &gadgets)?,
             defined: vec![false; p.tensors.len()],
+            triangles: vec![None; p.tensors.len()],
             tied: vec![0; p.tensors.len()],
             rows: vec![Rows::default(); p.tensors.len()],
             radicands: vec![None; p.tensors.len()],
@@ -92,6 +93,8 @@ struct Definitions<'a> {
     /// The tensors that copies of a tensor read; `None` for a tensor that reads nothing.
     sources: Vec<Option<Vec<usize>>>,
     defined: Vec<bool>,
+    /// Tensors that are defined where the first of these axes is at least the second, and nowhere else.
+    triangles: Vec<Option<(u8, u8)>>,
     /// Views that are tied, as bits: differences of maxima, factors of products.
     tied: Vec<u8>,
     /// Rows of scores, by the tensor of reciprocals that has their maxima.
@@ -144,7 +147,8 @@ impl Definitions<'_> {
         if let Some(index) = self.defined.iter().position(|d| !d) {
             return undetermined("no constraint defines this tensor", index);
         }
-        let untied = |t: usize| matches!(self.gadget(t), Gadget::Score | Gadget::Reciprocal) && !self.has_maxima(t);
+        let untied =
+            |t: usize| matches!(self.gadget(t), Gadget::Score { .. } | Gadget::Reciprocal) && !self.has_maxima(t);
         if let Some(index) = (0..p.tensors.len()).find(|t| untied(*t)) {
             return undetermined("no constraints tie these scores to maxima, or these maxima to scores", index);
         }
@@ -167,12 +171,21 @@ impl Definitions<'_> {
     /// That holds for the second view of an access as for the first.
     fn is_defined(&self, a: &Access) -> bool {
         let tensor = usize::from(a.tensor);
+        let within = |of: Option<(u8, u8)>| of.is_none() || of == boxes::triangle(a);
         let view = |view: u8| match (self.gadget(tensor), view) {
-            (Gadget::Score, 2) | (Gadget::Reciprocal, 2) => self.has_maxima(tensor),
-            (Gadget::Score, 3) => false,
+            // Distances are known of the scores that count.
+            (Gadget::Score { .. }, 2) => self.has_maxima(tensor) && within(self.scores_triangle(tensor)),
+            (Gadget::Reciprocal, 2) => self.has_maxima(tensor),
+            (Gadget::Score { .. }, 3) => false,
             _ => true,
         };
-        self.defined[tensor] && view(a.view) && a.view2.is_none_or(view)
+        self.defined[tensor] && within(self.triangles[tensor]) && view(a.view) && a.view2.is_none_or(view)
+    }
+
+    /// The triangle of the scores that count, by axes of their tensor.
+    fn scores_triangle(&self, scores: usize) -> Option<(u8, u8)> {
+        let of = self.rows.iter().filter_map(|rows| rows.distances.as_ref());
+        of.into_iter().find(|grouping| grouping.scores == scores)?.triangle
     }
 
     /// Whether scores have maxima, or maxima scores: distances and selection agree on what a row is.
@@ -188,7 +201,10 @@ impl Definitions<'_> {
         }
         match (&op.z[..], &op.terms[..]) {
             ([], [term]) => self.tie_output(term, of_product),
-            ([z], []) => {
+            (z, []) => {
+                // What else is added is known: the rest of the sums is.
+                let open: Vec<&Access> = z.iter().filter(|a| !self.is_defined(a)).collect();
+                let [z] = open[..] else { return Err("an operator computes one tensor, or one output") };
                 self.define(z, of_product)?;
                 self.defined[usize::from(z.tensor)] = true;
                 Ok(())
@@ -201,7 +217,7 @@ impl Definitions<'_> {
     fn copies(&mut self) -> bool {
         let ready = |(t, sources): (usize, &Option<Vec<usize>>)| {
             let sources = sources.as_ref().filter(|_| !self.defined[t])?;
-            sources.iter().all(|s| self.defined[*s]).then_some(t)
+            sources.iter().all(|s| self.defined[*s] && self.triangles[*s].is_none()).then_some(t)
         };
         let new: Vec<usize> = self.sources.iter().enumerate().filter_map(ready).collect();
         new.iter().for_each(|t| self.defined[*t] = true);
@@ -216,6 +232,9 @@ impl Definitions<'_> {
         let [z] = &op.z[..] else {
             return Err("a product computes one tensor");
         };
+        if matches!(self.tensor(z).1, Gadget::Product { .. }) && z.view == 1 {
+            return self.factor(z, of_product);
+        }
         self.define(z, of_product)?;
         self.defined[usize::from(z.tensor)] = true;
         Ok(())

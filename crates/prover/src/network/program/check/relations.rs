@@ -1,6 +1,6 @@
 //! Relations: each defines one tensor, ties one view of a gadget that several of them define, or ties a port.
 
-use super::boxes::{Exponents, apart, covers, of_relation};
+use super::boxes::{Exponents, apart, covers, of_relation, triangle, whole};
 use super::{Access, Definitions, Gadget, Mode, Port, Relation, Term};
 
 impl Definitions<'_> {
@@ -11,7 +11,7 @@ impl Definitions<'_> {
             return Err("a relation has weights in theta alone");
         }
         let of_maximum = |a: &Access| match self.tensor(a).1 {
-            Gadget::Score => a.view == 3,
+            Gadget::Score { .. } => a.view == 3,
             Gadget::Reciprocal => a.view == 2,
             _ => false,
         };
@@ -22,13 +22,21 @@ impl Definitions<'_> {
         match (&open[..], &r.terms[..]) {
             ([], [term]) => self.tie_output(term, of_relation),
             ([a], []) if matches!(self.tensor(a).1, Gadget::Product { .. } | Gadget::UnsignedProduct { .. }) => {
-                self.factor(a)
+                self.factor(a, of_relation)
             }
-            ([a], []) if matches!(self.tensor(a).1, Gadget::Variance { .. }) => self.factor(a),
+            ([a], []) if matches!(self.tensor(a).1, Gadget::Variance { .. }) => self.factor(a, of_relation),
             ([a], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. } | Gadget::RootAbove { .. }) => {
                 self.radicand(a, r)
             }
             ([a, b], []) if matches!(self.tensor(a).1, Gadget::InverseRoot { .. }) => self.root(a, b, r),
+            ([a], []) if a.triangle.is_some() => {
+                // Its elements within the triangle, and no others.
+                let axes = triangle(a).ok_or("the triangle of a defining access has two axes")?;
+                self.define(&whole(a), of_relation)?;
+                let at = usize::from(a.tensor);
+                (self.defined[at], self.triangles[at]) = (true, Some(axes));
+                Ok(())
+            }
             ([a], []) => {
                 self.define(a, of_relation)?;
                 self.defined[usize::from(a.tensor)] = true;
@@ -89,7 +97,7 @@ impl Definitions<'_> {
     /// `z` of a linear gadget over the whole tensor.
     pub(super) fn define(&self, a: &Access, exponents: Exponents) -> Result<(), &'static str> {
         let (t, gadget) = self.tensor(a);
-        if self.is_defined(a) {
+        if self.defined[usize::from(a.tensor)] {
             return Err("a tensor is defined twice");
         }
         if gadget.defining_view() != Some(a.view) || a.coefficient.unsigned_abs() != 1 {
@@ -129,11 +137,11 @@ impl Definitions<'_> {
     }
 
     /// `X_1` or `X_2` of a product; once both are there, the product is.
-    fn factor(&mut self, a: &Access) -> Result<(), &'static str> {
+    pub(super) fn factor(&mut self, a: &Access, exponents: Exponents) -> Result<(), &'static str> {
         if a.coefficient.unsigned_abs() != 1 {
             return Err("a factor is defined with coefficient 1 or -1");
         }
-        covers(a, self.tensor(a).0, of_relation)?;
+        covers(a, self.tensor(a).0, exponents)?;
         self.tie(a, 2)
     }
 }

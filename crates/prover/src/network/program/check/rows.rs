@@ -1,6 +1,6 @@
 //! What is defined by sets of relations: rows of scores with their maxima, roots with their bounds.
 
-use super::boxes::{covers, of_relation};
+use super::boxes::{covers, of_relation, triangle, whole};
 use super::{Access, Definitions, Gadget, Monomial, Relation, Var};
 
 /// What ties rows of scores: distances to their maxima, and that one of each row is selected.
@@ -15,6 +15,8 @@ pub(super) struct Rows {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Grouping {
     pub(super) scores: usize,
+    /// The axes of the scores between which a triangle says which of them count.
+    pub(super) triangle: Target2,
     vars: Vec<(u32, Target, Target)>,
 }
 
@@ -24,6 +26,8 @@ pub(super) type Radicand = (Vec<Var>, Monomial, Access);
 
 /// Axis and stride.
 type Target = Option<(u8, u32)>;
+/// Two axes.
+type Target2 = Option<(u8, u8)>;
 
 impl Definitions<'_> {
     /// `X_1` of a root, or `X_2` of its bound, is one other view.
@@ -66,17 +70,19 @@ impl Definitions<'_> {
 
     /// `D + t - M = 0` for every score, or `sum sel - 1 = 0` for every row: together they say that `M` is the maximum.
     pub(super) fn maxima(&mut self, r: &Relation) -> Result<(), &'static str> {
+        let is_score = |a: &Access| matches!(self.tensor(a).1, Gadget::Score { .. });
         let (all, of_row) = match &r.accesses[..] {
-            [d, t, m] if (self.tensor(d).1, d.view, t.view, m.view) == (Gadget::Score, 2, 0, 2) => {
+            [d, t, m] if is_score(d) && (d.view, t.view, m.view) == (2, 0, 2) => {
                 let same =
                     (d.tensor, &d.vars, &d.offsets, d.coefficient) == (t.tensor, &t.vars, &t.offsets, t.coefficient);
-                if !same || d.monomial != t.monomial || t.view2.is_some() || t.triangle.is_some() {
+                if !same || d.monomial != t.monomial || t.view2.is_some() || [t.triangle, m.triangle] != [d.triangle; 2]
+                {
                     return Err("distances are those of the scores in their rows");
                 }
-                covers(d, self.tensor(d).0, of_relation)?;
+                covers(&whole(d), self.tensor(d).0, of_relation)?;
                 (d, m)
             }
-            [sel, one] if (self.tensor(sel).1, sel.view, one.view) == (Gadget::Score, 3, 3) => (sel, one),
+            [sel, one] if is_score(sel) && (sel.view, one.view) == (3, 3) && one.triangle.is_none() => (sel, one),
             _ => return Err("what ties maxima are distances, and that one score of a row is selected"),
         };
         if self.tensor(of_row).1 != Gadget::Reciprocal || !r.terms.is_empty() || !self.defined[usize::from(all.tensor)]
@@ -109,7 +115,7 @@ impl Definitions<'_> {
     fn grouping(&self, all: &Access, of_row: &Access, distances: bool) -> Result<Grouping, &'static str> {
         let rows = |v: &Var| v.target.is_some();
         // The box of the maxima, with the weights of the relation: each of them once, each with its own power.
-        let own = Access { vars: of_row.vars.iter().copied().filter(rows).collect(), ..of_row.clone() };
+        let own = Access { vars: of_row.vars.iter().copied().filter(rows).collect(), ..whole(of_row) };
         covers(&own, self.tensor(of_row).0, of_relation)?;
         let mut vars = Vec::new();
         let mut rest = of_row.vars.iter().filter(|v| v.size > 1);
@@ -128,13 +134,35 @@ impl Definitions<'_> {
         }
         // Every score occurs, whatever its weight.
         let mut theta = 1u32;
-        let mut weighted = all.clone();
+        let mut weighted = whole(all);
         for v in weighted.vars.iter_mut().rev().filter(|v| v.size > 1) {
             v.weight = Monomial::theta(theta);
             theta = theta.saturating_mul(v.size);
         }
         covers(&weighted, self.tensor(all).0, of_relation)?;
         vars.sort_unstable();
-        Ok(Grouping { scores: usize::from(all.tensor), vars })
+        Ok(Grouping { scores: usize::from(all.tensor), triangle: self.counted(all, of_row, distances)?, vars })
+    }
+
+    /// The triangle of the scores that count: its first index is that of a row, its second runs along rows.
+    fn counted(&self, all: &Access, of_row: &Access, distances: bool) -> Result<Target2, &'static str> {
+        let Some((s, t)) = all.triangle else { return Ok(None) };
+        let wrong = Err("which scores of a row count is said by the index of the row, and runs along it");
+        let (Some(row), Some(along)) = (all.vars.get(usize::from(s)), all.vars.get(usize::from(t))) else {
+            return wrong;
+        };
+        let holds = match distances {
+            // The same variables in the same places: a triangle names them by these.
+            true => {
+                let same = |(a, b): (&Var, &Var)| (a.size, a.weight) == (b.size, b.weight);
+                let target = |v: u8| of_row.vars.get(usize::from(v)).and_then(|v| v.target);
+                all.vars.len() == of_row.vars.len()
+                    && all.vars.iter().zip(&of_row.vars).all(same)
+                    && target(s).is_some()
+                    && target(t).is_none()
+            }
+            false => row.weight != Monomial::default() && along.weight == Monomial::default(),
+        };
+        if holds && row.size > 1 { Ok(triangle(all)) } else { wrong }
     }
 }

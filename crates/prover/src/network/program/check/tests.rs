@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::network::fixed::Copied;
-use crate::network::graph::samples::{cnn, mixed, mlp, norm, softmax, tree};
+use crate::network::graph::samples::{attention, cnn, mixed, mlp, norm, softmax, tree};
 use crate::network::program::Form;
 
 fn program() -> Parts {
@@ -274,7 +274,7 @@ fn scores_have_maxima_that_nothing_chooses() {
         };
         p.relations.iter().position(|r| reads(&r.accesses[0])).unwrap()
     };
-    let (distances, selection) = (find(2, Gadget::Score), find(3, Gadget::Score));
+    let (distances, selection) = (find(2, Gadget::Score { shift: 8 }), find(3, Gadget::Score { shift: 8 }));
     let exponent = p.relations.iter().position(|r| r.accesses.len() == 2 && r.accesses[1].view == 2).unwrap();
     refused("a selection that something reads", &|p| p.relations[exponent].accesses[1].view = 3);
     refused("a maximum times 2", &|p| p.relations[distances].accesses[2].coefficient = -2);
@@ -365,7 +365,7 @@ fn a_selection_is_read_by_no_second_view() {
     let compiled = softmax(3, true).compile().unwrap();
     let verdict = |view: u8, second: Option<u8>| {
         let mut parts = compiled.program.parts.clone();
-        let (scores, end) = (tensor_of(&parts, Gadget::Score), parts.relations.len());
+        let (scores, end) = (tensor_of(&parts, Gadget::Score { shift: 8 }), parts.relations.len());
         with_output(&mut parts, end, Access { view2: second, ..whole(scores, [3, 3], view) });
         Program::new(parts)?.check(&compiled.fixed)
     };
@@ -421,4 +421,61 @@ fn exponents_are_bounded() {
         p.linear_ops[0].hats[0].vars.push(sum);
     });
     assert!(matches!(error, ProgramError::Bound { what: "exponent", .. }), "{error:?}");
+}
+
+/// Of causal attention every constraint is needed, and so is every triangle that says what counts.
+#[test]
+fn causal_attention_reads_the_past_alone() {
+    let compiled = attention(3).compile().unwrap();
+    compiled.program.check(&compiled.fixed).unwrap();
+    let p = compiled.program.parts.clone();
+    let refused = |what: &str, change: &dyn Fn(&mut Parts)| {
+        let mut parts = p.clone();
+        change(&mut parts);
+        let verdict = Program::new(parts).and_then(|program| program.check(&compiled.fixed));
+        assert!(verdict.is_err(), "{what}");
+    };
+    for relation in 0..p.relations.len() {
+        refused("a relation", &|p| drop(p.relations.remove(relation)));
+    }
+    for op in 0..p.linear_ops.len() {
+        refused("an operator", &|p| drop(p.linear_ops.remove(op)));
+    }
+    for op in 0..p.product_ops.len() {
+        refused("a product", &|p| drop(p.product_ops.remove(op)));
+    }
+    let counted = |r: &Relation| r.accesses.iter().filter(|a| a.triangle.is_some()).count();
+    let find = |count: usize, of: usize| {
+        p.relations.iter().position(|r| (counted(r), r.accesses.len()) == (count, of)).expect("there is one")
+    };
+    // Sums and selections have a triangle on one side, arguments of exponentials on both, distances on all three.
+    let (sums, distances) = (find(1, 2), find(3, 3));
+    let selections = p.relations.iter().rposition(|r| counted(r) == 1).unwrap();
+    assert_ne!(sums, selections);
+    for (relation, count) in [(sums, 2), (selections, 2), (distances, 3)] {
+        for access in (0..count).filter(|at| p.relations[relation].accesses[*at].triangle.is_some()) {
+            refused("what counts of one side", &|p| p.relations[relation].accesses[access].triangle = None);
+        }
+    }
+    refused("the future of one side", &|p| {
+        let triangle = &mut p.relations[sums].accesses[1].triangle;
+        *triangle = triangle.map(|(s, t)| (t, s));
+    });
+    refused("the maximum of the future", &|p| {
+        let accesses = &mut p.relations[distances].accesses;
+        accesses.iter_mut().for_each(|a| a.triangle = a.triangle.map(|(s, t)| (t, s)));
+    });
+    refused("distances of scores that do not count", &|p| {
+        p.relations[find(2, 2)].accesses.iter_mut().for_each(|a| a.triangle = None);
+    });
+    let values = p.product_ops.iter().position(|op| op.left[0].triangle.is_some()).unwrap();
+    refused("exponentials that do not count", &|p| p.product_ops[values].left[0].triangle = None);
+    refused("a factor that an operator has twice", &|p| p.product_ops[values].z[0].coefficient = 2);
+    // A residual: what is added is known before.
+    let residual = p.linear_ops.iter().position(|op| op.z.len() == 2).unwrap();
+    refused("a residual of what depends on it", &|p| {
+        let later = p.linear_ops[residual + 1].z[0].tensor;
+        p.linear_ops[residual].z[1].tensor = later;
+    });
+    refused("a residual instead of what is defined", &|p| drop(p.linear_ops[residual].z.remove(0)));
 }
