@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use zkinfer::{
     backend::{BackendError, ezkl::SrsStore},
-    model::{Input, Model, graph::Operand},
+    model::{Input, Mlp, Model, graph::Operand},
     pipeline::{EZKLIntegration, PipelineError, Prepared, integration::Compatibility},
     proof::bundle::BackendName,
     storage::Cache,
@@ -106,6 +106,24 @@ pub(crate) fn prepare(args: &ModelArgs, model: &Model, session: &Session) -> Res
             },
         },
     }
+}
+
+/// The same model with weights of 16 bits, for an answer that those of 8 get wrong: where it was left open what proves it, and
+/// where that is a perceptron.
+pub(crate) fn finer(
+    args: &ModelArgs,
+    model: &Model,
+    session: &Session,
+    before: &Chosen,
+) -> Result<Option<Chosen>, Failure> {
+    let is_open = args.backend == Asked::Auto && !args.precise;
+    if !is_open || before.backend() != BackendName::Native || Mlp::from_model(model).is_err() {
+        return Ok(None);
+    }
+    let why = "with weights of 8 bits the answer is not the model's, with 16 (--precise) it is another model, with another id";
+    session.say(&format!("trying again: {why}"));
+    let chosen = prepare(&ModelArgs { precise: true, ..args.clone() }, model, session)?;
+    Ok(Some(Chosen { why: Some(why.into()), ..chosen }))
 }
 
 /// Whether a backend says that it cannot prove a model.

@@ -1,5 +1,6 @@
 //! Errors of the command line. They travel as [`anyhow::Error`], with context where one of several things is to blame; the exit
-//! code is that of the first typed error in the chain.
+//! code is that of the first typed error in the chain. What commands are made of returns [`Failure`]: its variants are the typed
+//! errors that there are, so that no error comes to a command without an exit code of its own.
 
 use std::error::Error;
 use zkinfer::{

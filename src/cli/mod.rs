@@ -156,7 +156,7 @@ enum Command {
 }
 
 /// Which model to use.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 struct ModelArgs {
     /// The ONNX file [default: the digits model that comes with zkinfer].
     #[arg(long, value_name = "FILE")]

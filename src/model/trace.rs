@@ -10,7 +10,7 @@ pub struct LayerRange {
     pub name: String,
     /// What it does.
     pub operator: String,
-    /// The greatest magnitude among its floating-point outputs.
+    /// The greatest magnitude among its outputs.
     pub max_abs: f64,
 }
 
@@ -53,9 +53,9 @@ fn trace(model: &Model, input: &Input) -> TractResult<Vec<LayerRange>> {
     Ok(ranges)
 }
 
-/// 0 for a tensor that holds no floats.
+/// 0 for what holds no numbers.
 fn max_abs(tensor: &Tensor) -> TractResult<f64> {
-    if !tensor.datum_type().is_float() {
+    if !tensor.datum_type().is_number() && tensor.datum_type() != bool::datum_type() {
         return Ok(0.0);
     }
     let floats = tensor.cast_to::<f32>()?;

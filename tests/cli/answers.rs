@@ -164,6 +164,32 @@ fn another_answer_than_the_models_is_refused() {
     prove(&["--max-error=-1"]).expect(2).says("write a part");
 }
 
+/// Two scores that weights of 8 bits make one: who left open what proves gets 16, is told, and gets another model; for a registry,
+/// or with a backend that was asked for, nothing else is proven than that.
+#[test]
+fn an_answer_that_8_bits_get_wrong_is_proven_with_16() {
+    let dir = tempfile::tempdir().unwrap();
+    let last = Dense { inputs: 1, outputs: 3, weights: vec![-1.0, 0.5, 0.501], bias: vec![0.0; 3] };
+    let model = write(&dir, "close.onnx", to_onnx(&Mlp { hidden: vec![], last }));
+    let given = write(&dir, "input.json", json!({ "input_data": [[1.0]] }).to_string());
+    let out = dir.path().join("out.json").display().to_string();
+    let prove = |more: &[&str]| {
+        native(&dir, &[&["prove", "--json", "--model", &model, "--input", &given, "--out", &out][..], more].concat())
+    };
+    let report = prove(&[]).expect(0).says("--precise").json();
+    assert_eq!((&only_output(&report)["class"], &report["backend_choice"]["asked"]), (&json!(2), &json!("auto")));
+    let why = report["backend_choice"]["why"].as_str().unwrap();
+    assert!(why.contains("8 bits") && why.contains("--precise"), "{why}");
+    native(&dir, &["verify", &out]).expect(0);
+    assert_eq!(report["model_id"], prove(&["--precise"]).expect(0).json()["model_id"]);
+    fs::remove_file(&out).unwrap();
+    expect_refusal(prove(&["--backend", "native"]), "comes out as 1, in the model it is 2");
+    let registry = ["--registry", "0x00000000000000000000000000000000000000aa", "--chain-id", "1"];
+    let claimed = ["--submitter", "0x00000000000000000000000000000000000000bb", "--deadline", "1900000000"];
+    expect_refusal(prove(&[registry, claimed].concat()), "comes out as 1, in the model it is 2");
+    assert!(!fs::exists(&out).unwrap());
+}
+
 /// Of a batch, the one that is refused is named, and the others are proven.
 #[test]
 fn a_batch_refuses_each_answer_by_itself() {

@@ -71,7 +71,12 @@ fn models_that_cannot_take_a_batch_are_refused() {
     let mut graph = Graph::new(13, &[1, 4]);
     let y = graph.node("Softmax", &["x"], vec![zkinfer::model::synthetic::int("axis", 0)]);
     let mixing = Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap();
-    for (model, words) in [(two, "first dimension"), (mixing, "influence")] {
+    // Integers are tried out with some that differ.
+    let mut graph = Graph::new(13, &[1, 4]);
+    let greatest = graph.node("ReduceMax", &["x"], vec![crate::onnx::ints("axes", &[0])]);
+    let y = graph.node("Sub", &["x", &greatest], vec![]);
+    let whole = crate::onnx::typed(&graph.finish(&y, &[1, 4]), &[("x", 7), (&y, 7)]);
+    for (model, words) in [(two, "first dimension"), (mixing, "influence"), (whole, "influence")] {
         let error = build(&model, EzklOptions::new().batch(FOUR)).map(|_| ()).unwrap_err();
         assert!(matches!(error, BackendError::Unsupported { .. }) && error.to_string().contains(words), "{error}");
     }

@@ -1,7 +1,7 @@
 //! A dozen kinds of networks, from ONNX to a verified proof, each close to its float model.
 
 use crate::{
-    onnx::{conv, one_node, weights, window},
+    onnx::{conv, one_node, typed, weights, window},
     world::build,
 };
 use zkinfer::{
@@ -14,9 +14,13 @@ use zkinfer::{
 
 /// Proves one input with the tuner's default and compares every output with tract's.
 fn proves(model: &Model) {
-    let built = build(model, EzklOptions::new()).unwrap();
     let list = |elements: usize| (0..elements).map(|i| ((i * 37 + 11) % 101) as f64 / 100.0).collect();
-    let input = Input::new(model.inputs().iter().map(|tensor| list(tensor.elements())).collect()).unwrap();
+    proves_on(model, model.inputs().iter().map(|tensor| list(tensor.elements())).collect());
+}
+
+fn proves_on(model: &Model, tensors: Vec<Vec<f64>>) {
+    let built = build(model, EzklOptions::new()).unwrap();
+    let input = Input::new(tensors).unwrap();
     let statement = built.proves(&input);
     let float = model.run(&input).unwrap().concat();
     let greatest = float.iter().fold(0.1f64, |most, x| most.max(f64::from(x.abs())));
@@ -143,6 +147,45 @@ fn several_inputs_and_outputs() {
     let hidden = graph.node("Relu", &[&z], vec![]);
     let scores = graph.node("MatMul", &[&hidden, &w], vec![]);
     proves(&Model::from_onnx(graph.finish_with(&[(&scores, &[1, 2]), (&hidden, &[1, 4])])).unwrap());
+}
+
+/// Of zeros this makes a quotient that no circuit holds: keys are tried out on a sample then.
+#[test]
+fn a_model_that_zeros_are_too_much_for() {
+    let mut graph = Graph::new(13, &[1, 4]);
+    let squares = graph.node("Mul", &["x", "x"], vec![]);
+    let mean = graph.node("ReduceMean", &[&squares], vec![crate::onnx::ints("axes", &[1])]);
+    let root = graph.node("Sqrt", &[&mean], vec![]);
+    let y = graph.node("Div", &["x", &root], vec![]);
+    proves(&finish(graph, &y, &[1, 4]));
+}
+
+/// The row of a table, and a mask: whole numbers, as they are, in the circuit and in the statement.
+#[test]
+fn integers_and_booleans_enter() {
+    let mut graph = Graph::new(13, &[1, 2]);
+    graph.input("row", &[1]);
+    graph.input("mask", &[1, 2]);
+    let table = graph.constant(&[3, 2], &weights(6));
+    let picked = graph.node("Gather", &[&table, "row"], vec![]);
+    let sum = graph.node("Add", &["x", &picked], vec![]);
+    let y = graph.node("Where", &["mask", &sum, "x"], vec![]);
+    let file = graph.finish(&y, &[1, 2]);
+    proves_on(&typed(&file, &[("row", 7), ("mask", 9)]), vec![vec![0.5, 0.25], vec![2.0], vec![1.0, 0.0]]);
+}
+
+/// What integers are compared and counted to stays exact.
+#[test]
+fn integers_are_computed_with() {
+    let mut graph = Graph::new(13, &[1, 3]);
+    graph.input("b", &[1, 3]);
+    let product = graph.node("Mul", &["x", "b"], vec![]);
+    let sum = graph.node("Add", &[&product, "x"], vec![]);
+    let file = graph.finish_with(&[(&sum, &[1, 3])]);
+    let model = typed(&file, &[("x", 6), ("b", 6), (&sum, 6)]);
+    let built = build(&model, EzklOptions::new()).unwrap();
+    let statement = built.proves(&Input::new(vec![vec![3.0, -40.0, 0.0], vec![7.0, 5.0, -9.0]]).unwrap());
+    assert_eq!(built.outputs(&statement), [24.0, -240.0, 0.0]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! ONNX files that tests make.
 
+use prost::Message;
 use tract_onnx::pb;
 use zkinfer::model::{Model, synthetic::Graph};
 
@@ -32,4 +33,19 @@ pub(crate) fn conv(graph: &mut Graph, attributes: Vec<pb::AttributeProto>) -> St
     let kernel = graph.constant(&[2, 1, 3, 3], &weights(18));
     let bias = graph.constant(&[2], &[0.1, -0.2]);
     graph.node("Conv", &["x", &kernel, &bias], attributes)
+}
+
+/// A file whose named tensors, which enter or leave, have these element types of ONNX instead of floats.
+pub(crate) fn typed(onnx: &[u8], types: &[(&str, i32)]) -> Model {
+    use pb::type_proto::Value;
+    let mut proto = pb::ModelProto::decode(onnx).unwrap();
+    let graph = proto.graph.as_mut().unwrap();
+    for info in graph.input.iter_mut().chain(&mut graph.output) {
+        let of = types.iter().find(|(name, _)| *name == info.name);
+        let kind = info.r#type.as_mut().and_then(|kind| kind.value.as_mut());
+        if let (Some((_, element)), Some(Value::TensorType(tensor))) = (of, kind) {
+            tensor.elem_type = *element;
+        }
+    }
+    Model::from_onnx(proto.encode_to_vec()).unwrap()
 }

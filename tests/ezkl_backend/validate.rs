@@ -1,7 +1,7 @@
 //! Models that EZKL would compute wrongly, or not at all, are refused before it sees them, and the node is named.
 
 use crate::{
-    onnx::{conv, ints, one_node, text, weights, window},
+    onnx::{conv, ints, one_node, text, typed, weights, window},
     world::{backend, digits, fresh_cache},
 };
 use prost::Message;
@@ -105,6 +105,53 @@ fn what_a_known_operator_cannot_do_is_named() {
     let (roi, scales) = (graph.constant(&[0], &[]), graph.constant(&[4], &[1.0, 1.0, 2.0, 2.0]));
     let y = graph.node("Resize", &["x", &roi, &scales], vec![text("mode", "linear")]);
     refused(&Model::from_onnx(graph.finish(&y, &[1, 1, 4, 4])).unwrap(), &["nearest", "Resize_n0"]);
+}
+
+/// EZKL takes these and computes something else: it would keep 3.5 of 7 / 2, leave -7 and 0.5 as they are, and add nothing up.
+#[test]
+fn what_ezkl_computes_in_another_way_is_named() {
+    let of_integers = |operator: &str, second: &[i64], to: i32, attributes: Vec<pb::AttributeProto>| {
+        let mut graph = Graph::new(13, &[2]);
+        let mut inputs = vec!["x".to_owned()];
+        if !second.is_empty() {
+            inputs.push(graph.integers(second));
+        }
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let y = graph.node(operator, &inputs, attributes);
+        typed(&graph.finish(&y, &[2]), &[("x", 7), (&y, to)])
+    };
+    refused(&of_integers("Div", &[2, 2], 7, vec![]), &["Div of integers", "Div_n0"]);
+    refused(&of_integers("Cast", &[], 2, vec![int("to", 2)]), &["wrap around", "int64", "uint8"]);
+    refused(&of_integers("Cast", &[], 9, vec![int("to", 9)]), &["Cast to bool"]);
+
+    let mut graph = Graph::new(13, &[1, 4]);
+    let y = graph.node("Cast", &["x"], vec![int("to", 9)]);
+    let y = graph.node("Cast", &[&y], vec![int("to", 1)]);
+    refused(&Model::from_onnx(graph.finish(&y, &[1, 4])).unwrap(), &["Cast to bool", "Cast_n0"]);
+
+    let mut graph = Graph::new(14, &[4]);
+    let axis = graph.integers(&[0]);
+    let y = graph.node("CumSum", &["x", &axis], vec![int("exclusive", 1)]);
+    refused(&Model::from_onnx(graph.finish(&y, &[4])).unwrap(), &["CumSum", "CumSum_n0"]);
+
+    let padded = [window(2, 1), vec![ints("pads", &[1, 0, 0, 0])]].concat();
+    refused(&one_node("AveragePool", &[1, 1, 4, 4], &[1, 1, 4, 3], padded), &["padding", "AveragePool_n0"]);
+
+    // A mask.
+    let mut graph = Graph::new(14, &[2]);
+    let mask = graph.constant(&[2], &[0.0, f32::NEG_INFINITY]);
+    let masked = graph.node("Add", &["x", &mask], vec![]);
+    let y = graph.node("Softmax", &[&masked], vec![]);
+    refused(&Model::from_onnx(graph.finish(&y, &[2])).unwrap(), &["beyond its integers", "Add_n0"]);
+
+    let mut graph = Graph::new(14, &[2, 3]);
+    let y = graph.node("Trilu", &["x"], vec![int("upper", 0)]);
+    refused(&Model::from_onnx(graph.finish(&y, &[2, 3])).unwrap(), &["square", "Trilu_n0"]);
+
+    let mut graph = Graph::new(16, &[4]);
+    let (places, updates) = (graph.integers(&[1]), graph.constant(&[1], &[0.5]));
+    let y = graph.node("ScatterElements", &["x", &places, &updates], vec![text("reduction", "add")]);
+    refused(&Model::from_onnx(graph.finish(&y, &[4])).unwrap(), &["replace", "ScatterElements_n0"]);
 }
 
 #[test]

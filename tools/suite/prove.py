@@ -8,9 +8,6 @@ import subprocess
 
 import numpy as np
 
-# A proof that takes longer is not waited for.
-LIMIT_SECONDS = 180
-
 
 def wants_constants(problem):
     """Whether a backend would go on if an operand were constant."""
@@ -38,7 +35,7 @@ def sample(results, count, seed, before):
     return list(groups.values())[:count]
 
 
-def prove(program, backend, result, folder):
+def prove(program, backend, result, folder, limit):
     """Why there is no proof that verifies, or `None`."""
     case, answer = result["case"], result["answer"]
     inputs = case.sets[0][0]
@@ -51,28 +48,28 @@ def prove(program, backend, result, folder):
     file.write_text(json.dumps({"input_data": numbers}))
     # The TEST powers of tau are of every size; what is measured here is not for sale.
     model = ["--backend", backend, "--srs", "test", "--model", answer["canonical"], "--calibration", str(file)]
-    problem = run([program, "prove", *model, "--input", str(file), "--out", str(bundle)])
-    problem = problem or run([program, "verify", str(bundle)])
+    problem = run([program, "prove", *model, "--input", str(file), "--out", str(bundle)], limit)
+    problem = problem or run([program, "verify", str(bundle)], limit)
     # Where it lies is not what is wrong.
     return problem and problem.replace(f"{folder}/", "")
 
 
-def predict(program, result):
+def predict(program, result, limit):
     """What a native proof would take, as `compile --predict` says it; or why that is not known."""
     command = [program, "compile", "--json", "--predict", "--model", result["answer"]["canonical"]]
-    done = subprocess.run(command, text=True, capture_output=True, timeout=LIMIT_SECONDS, check=False)
+    done = subprocess.run(command, text=True, capture_output=True, timeout=limit, check=False)
     return json.loads(done.stdout)["predict"] if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no word"])[-1]
 
 
-def run(command):
+def run(command, limit):
     """What the program says where it fails, or `None`. It is stopped with every process that it started."""
     process = subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     try:
-        _, errors = process.communicate(timeout=LIMIT_SECONDS)
+        _, errors = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return f"it takes longer than {LIMIT_SECONDS} s"
+        return f"it takes longer than {limit} s"
     if process.returncode == 0:
         return None
     lines = [line for line in errors.splitlines() if line.strip()]

@@ -33,8 +33,9 @@ def read_all(program, cases, folder):
 
 
 def read_known(program, case, which, folder):
-    """The answer for one case, with some of its inputs as constants."""
-    return ask(program, [case], [with_constants(case, which, folder)], folder)[0]
+    """The answer for one case, with some of its inputs as constants. Its canonical file lies beside that of the whole case, which
+    another backend is still to prove."""
+    return ask(program, [case], [with_constants(case, which, folder)], folder / which.__name__)[0]
 
 
 def integers_but_first(index, value):

@@ -55,7 +55,7 @@ def main():
         if options.only:
             print(f"{case.family} {case.name}: {level}{': ' + reason if reason else ''}")
     if options.predict:
-        print(table.predictions([(result, prove.predict(options.program, result)) for result in results if result["level"] != "refused"]))
+        print(table.predictions([(result, prove.predict(options.program, result, options.limit)) for result in results if result["level"] != "refused"]))
     proofs = json.loads(PROVEN.read_text())
     lost = []
     for backend in ("native", "ezkl"):
@@ -94,13 +94,13 @@ def attempt(prove, backend, result, options, work):
     import execute
     import read
 
-    problem = prove.prove(options.program, backend, result, work / backend)
+    problem = prove.prove(options.program, backend, result, work / backend, options.limit)
     for which in (read.integers_but_first, read.all_but_first):
         if not problem or not prove.wants_constants(problem):
             break
         answer = read.read_known(options.reader, result["case"], which, work)
         if answer.get("inputs") and not execute.execute(result["case"], answer):
-            problem = prove.prove(options.program, backend, result | {"answer": answer}, work / backend)
+            problem = prove.prove(options.program, backend, result | {"answer": answer}, work / backend, options.limit)
     return problem
 
 
@@ -121,6 +121,7 @@ def arguments():
     add("--native", type=number, default=0, metavar="N", help="prove models of N operators with the native backend, or of all")
     add("--ezkl", type=number, default=0, metavar="N", help="prove models of N operators with EZKL, or of all")
     add("--tries", type=int, default=4, metavar="N", help="models of an operator that the native backend is tried on (default: %(default)s)")
+    add("--limit", type=int, default=180, metavar="SECONDS", help="a proof that takes longer is not waited for (default: %(default)s)")
     add("--missing", action="store_true", help="of those, the operators of which nothing is proven")
     add("--keep", action="store_true", help="write tools/suite/proven.json as proofs are made")
     add("--predict", action="store_true", help="say what native proofs of the models would take, without making any")

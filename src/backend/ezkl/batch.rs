@@ -4,7 +4,7 @@
 //! id. Its public values hold the items one after the other in every tensor. A batch that is not full is padded with inputs of
 //! zeros; the proof covers the padding like any other item, and its public values show it: see [`BatchItem::padding`].
 
-use super::worker::NAME;
+use super::{samples::whole, worker::NAME};
 use crate::{
     backend::BackendError,
     model::{Input, Model, TensorInfo},
@@ -163,8 +163,8 @@ fn rewrite(graph: &mut pb::GraphProto, batch: i64) {
 fn computes_the_same(single: &Model, larger: &Model, batch: usize) -> Result<bool, BackendError> {
     let mut uniform = crate::model::quantize::uniform(7);
     let mut draw = |elements: usize| (0..elements).map(|_| uniform()).collect::<Vec<f64>>();
-    let items: Vec<Vec<Vec<f64>>> =
-        (0..batch).map(|_| single.inputs().iter().map(|tensor| draw(tensor.elements())).collect()).collect();
+    let mut item = || whole(single, single.inputs().iter().map(|tensor| draw(tensor.elements())).collect());
+    let items: Vec<Vec<Vec<f64>>> = (0..batch).map(|_| item()).collect();
     let lists = (0..single.inputs().len()).map(|at| items.iter().flat_map(|item| item[at].iter().copied()).collect());
     let together = larger.run(&Input::new(lists.collect())?)?;
     for (at, item) in items.into_iter().enumerate() {

@@ -5,6 +5,7 @@ use super::{
     circuit::{Details, read_instances, split_column},
     instances,
     protocol::{GenWitness, Prove, ProveResult, Request, Verify},
+    samples::one_sample,
 };
 use crate::{
     backend::{BackendError, Circuit, Control, Witness, input_tensors},
@@ -103,8 +104,8 @@ impl EzklBackend {
         Ok(if answer.valid { Verdict::Valid } else { Verdict::invalid(answer.reason.unwrap_or_default()) })
     }
 
-    /// Proves and verifies the all-zero input. Shows that keys, circuit and SRS belong together, and tells the exact
-    /// length of a proof, which EZKL's own verifier does not check.
+    /// Proves and verifies one input. Shows that keys, circuit and SRS belong together, and tells the exact length of a proof,
+    /// which EZKL's own verifier does not check.
     pub(super) fn self_test(
         &self,
         circuit: &Circuit,
@@ -112,12 +113,30 @@ impl EzklBackend {
         dir: &Path,
         control: &Control,
     ) -> Result<u64, BackendError> {
-        let zeros = input_tensors(&circuit.schema).iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
-        let witness = self.run_witness(dir, details, &circuit.schema, &Input::new(zeros)?, control)?;
-        let proof = self.make_proof(dir, details.k, &circuit.schema, &witness, control)?;
-        match self.check_proof(dir, details.k, &circuit.schema, &witness.public_values, &proof, control)? {
+        let schema = &circuit.schema;
+        let witness = self.first_witness(schema, details, dir, control)?;
+        let proof = self.make_proof(dir, details.k, schema, &witness, control)?;
+        match self.check_proof(dir, details.k, schema, &witness.public_values, &proof, control)? {
             Verdict::Valid => Ok(proof.len() as u64),
             Verdict::Invalid { reason } => Err(BackendError::UnsoundProof { reason }),
+        }
+    }
+
+    /// The witness of zeros; of a sample where zeros lead too far, as where a sum of squares divides.
+    fn first_witness(
+        &self,
+        schema: &Schema,
+        details: &Details,
+        dir: &Path,
+        control: &Control,
+    ) -> Result<Witness, BackendError> {
+        let zeros = input_tensors(schema).iter().map(|tensor| vec![0.0; tensor.elements()]).collect();
+        match self.run_witness(dir, details, schema, &Input::new(zeros)?, control) {
+            Err(BackendError::OutOfDomain(_)) => {
+                let sample = one_sample(self.options.calibration.as_ref(), schema)?;
+                self.run_witness(dir, details, schema, &sample, control)
+            }
+            made => made,
         }
     }
 }

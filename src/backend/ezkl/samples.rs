@@ -138,14 +138,37 @@ pub(crate) fn sample_inputs(model: &Model, given: Option<&Input>) -> Result<Vec<
     match given {
         Some(samples) => items(model.inputs(), samples.tensors()),
         None => {
-            let lists: Vec<_> = model.inputs().iter().map(|tensor| made_up(tensor.elements())).collect();
-            items(model.inputs(), &lists)
+            let made_up =
+                |elements| Calibration::default().samples(elements).into_iter().take(MADE_UP).flatten().collect();
+            let lists: Vec<Vec<f64>> = model.inputs().iter().map(|tensor| made_up(tensor.elements())).collect();
+            items(model.inputs(), &whole(model, lists))
         }
     }
 }
 
-fn made_up(elements: usize) -> Vec<f64> {
-    Calibration::default().samples(elements).into_iter().take(MADE_UP).flatten().collect()
+/// Made-up numbers between 0 and 1, as they can enter: for tensors of integers, 0 and 1.
+pub(super) fn whole(model: &Model, mut lists: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let graph = model.graph();
+    for (input, list) in graph.inputs().iter().zip(&mut lists) {
+        if !graph.value(input.value).kind.element.is_float() {
+            list.iter_mut().for_each(|x| *x = x.round());
+        }
+    }
+    lists
+}
+
+/// What fills a circuit's inputs: the caller's samples, one after the other and from the beginning again; else made-up numbers.
+pub(super) fn one_sample(given: Option<&Input>, schema: &Schema) -> Result<Input, BackendError> {
+    let tensors = schema.tensors().iter().filter(|tensor| tensor.direction == Direction::Input);
+    let lists = tensors.enumerate().map(|(at, tensor)| match given.and_then(|given| given.tensors().get(at)) {
+        Some(list) => list.iter().copied().cycle().take(tensor.elements()).collect(),
+        // Whole numbers have the scale 1.
+        None => {
+            let made_up = Calibration::default().samples(tensor.elements()).into_iter().next().unwrap_or_default();
+            made_up.into_iter().map(|x| if tensor.scales == [1.0] { x.round() } else { x }).collect()
+        }
+    });
+    Ok(Input::new(lists.collect())?)
 }
 
 /// Splits one list per tensor into inputs.
@@ -254,6 +277,33 @@ mod tests {
 
     fn tensor(elements: u64) -> TensorInfo {
         TensorInfo { name: "x".into(), shape: vec![1, elements] }
+    }
+
+    /// The samples of a batch of two, and numbers for a tensor of integers.
+    #[test]
+    fn a_sample_fills_a_circuit() {
+        let tensor = |scale: f64| crate::proof::TensorSchema {
+            name: "x".into(),
+            direction: Direction::Input,
+            visibility: crate::proof::schema::Visibility::Public,
+            shape: vec![2, 2],
+            width: 32,
+            is_signed: true,
+            min: alloy::primitives::I256::MINUS_ONE,
+            max: alloy::primitives::I256::ONE,
+            scales: vec![scale],
+            axis: crate::proof::schema::NO_AXIS,
+            zero_point: 0,
+        };
+        let schema = Schema::new(vec![tensor(0.5)]).unwrap();
+        let given = |list: &[f64]| Input::new(vec![list.to_vec()]).unwrap();
+        assert_eq!(one_sample(Some(&given(&[1.0, 2.0])), &schema).unwrap().tensors(), [[1.0, 2.0, 1.0, 2.0]]);
+        let longer = given(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(one_sample(Some(&longer), &schema).unwrap().tensors(), [[1.0, 2.0, 3.0, 4.0]]);
+        let made_up =
+            |scale| one_sample(None, &Schema::new(vec![tensor(scale)]).unwrap()).unwrap().tensors()[0].clone();
+        assert!(made_up(0.5).iter().any(|x| x.fract() != 0.0));
+        assert!(made_up(1.0).iter().all(|x| [0.0, 1.0].contains(x)));
     }
 
     #[test]

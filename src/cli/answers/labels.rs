@@ -17,7 +17,7 @@ pub(crate) struct LabelArgs {
 }
 
 /// Names of classes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Labels {
     names: Vec<String>,
     /// The file that they were given in.

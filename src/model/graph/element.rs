@@ -90,7 +90,7 @@ impl Element {
     }
 
     /// The least and the greatest number of an integer type of at most 32 bits.
-    pub(in crate::model) const fn range(self) -> Option<(i64, i64)> {
+    pub(crate) const fn range(self) -> Option<(i64, i64)> {
         Some(match self {
             Self::Int2 => (-2, 1),
             Self::Uint2 => (0, 3),

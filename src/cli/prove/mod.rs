@@ -1,9 +1,14 @@
+//! `zkinfer prove`.
+
+mod job;
+
 use super::{
     Failure, ModelArgs, Outcome, account,
-    answers::{AnswerArgs, Answers},
+    answers::AnswerArgs,
     choice, context,
     context::Session,
     digits,
+    failure::other_answer,
     form::FormArgs,
     hidden,
     index::{self, Entering, NoteArgs},
@@ -12,16 +17,13 @@ use super::{
 };
 use alloy::primitives::{Address, B256};
 use anyhow::bail;
+use job::{Job, Proven};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use zkinfer::{
-    FailureClass,
     backend::{Opening, Openings},
-    model::{Input, TensorInfo},
-    pipeline::{
-        PipelineError, Prepared, ProofGenerator, ProofRequest,
-        proof_creation::{IncrementalResult, ProofMetrics, TogetherResponse},
-    },
+    model::TensorInfo,
+    pipeline::Prepared,
     proof::{Assignment, Context, Structure, bundle::MAX_STATEMENTS, structure::MAX_BUNDLES},
     storage::{check_writable, write_atomic},
 };
@@ -51,7 +53,8 @@ those that come with zkinfer); an EZKL circuit as many as it was made for; what 
 witness, the proof and the rest took: together they are the total.
 
 The answer is shown in the model's units beside the floating-point model's. An answer that is not the model's, because its class
-is another one or a number is too far off, is not proven: the exit code is 2, and both answers are shown.
+is another one or a number is too far off, is not proven: the exit code is 2, and both answers are shown. Without --backend,
+and for no registry, a perceptron whose answer that is gets weights of 16 bits first, as with --precise, and the report says so.
 
 The bundle is entered into the index of `zkinfer search`, with what --meta, --label and --embedding say; never an input.
 
@@ -181,42 +184,21 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let labels = args.answers.labels.read(Some(&model))?;
     labels.expect_one_of(model.outputs().iter().map(TensorInfo::elements))?;
     let _runtime = session.runtime()?;
-    let chosen = choice::prepare(&args.model, &model, session)?;
-    let (integration, prepared) = (&chosen.integration, &chosen.prepared);
-    let schema = prepared.artifacts.schema().map_err(PipelineError::from)?;
-    index::check(&annotation, &schema, args.chain.map_or(inputs.len(), usize::from))?;
-    // What is the next input is no list of scores.
-    let reference = args.answers.reference(&model, chosen.samples.as_ref(), &labels, args.chain.is_some())?;
-    let mut answers = Answers::new(labels);
-    let generator = ProofGenerator::new(integration.backend(), prepared).against(reference);
-    let context = args.destination.context();
-    let request = |input| ProofRequest { context, ..ProofRequest::new(model.hash(), input) };
-    let (mut object, text, structure, bytes) = if let Some(steps) = args.chain {
-        let first = inputs.into_iter().map(|named| named.input).next().map(request);
-        let first = first.ok_or_else(|| Failure::Input("a chain begins with an input".into()))?;
-        let input = first.input.clone();
-        let chain = chain(&generator, first, steps.into(), session)?;
-        answers_of_chain(&generator, &chain.structure, input, &mut answers)?;
-        let bytes = args.write(&chain.structure, prepared.artifacts.model_id(), &chain.openings)?;
-        let (object, text) = of_chain(&chain, chosen.row());
-        (object, text, chain.structure, bytes)
-    } else {
-        let (names, requests): (Vec<String>, Vec<ProofRequest>) =
-            inputs.into_iter().map(|named| (named.name, request(named.input))).unzip();
-        let response =
-            generator.generate_together(&requests, session.control()).map_err(|error| blamed(&names, error))?;
-        for (at, (name, request)) in names.into_iter().zip(&requests).enumerate() {
-            // In a circuit that takes several inputs they are in one statement.
-            let statements = response.bundle.statements();
-            let (statement, place) = if statements.len() == 1 { (0, at) } else { (at, 0) };
-            let Some(statement) = statements.get(statement) else { continue };
-            answers.push(name, generator.outputs(&statement.public_values, place, None, &request.input)?);
+    let job = Job { args, model: &model, inputs: &inputs, labels: &labels, annotation: &annotation, session };
+    let mut chosen = choice::prepare(&args.model, &model, session)?;
+    let proven = match job.prove(&chosen) {
+        // For a registry, somebody chose which model is registered there.
+        Err(error) if other_answer(&error).is_some() && args.destination.registry.is_none() => {
+            let Some(finer) = choice::finer(&args.model, &model, session, &chosen)? else { return Err(error) };
+            chosen = finer;
+            // What both get wrong is said of the first.
+            job.prove(&chosen).map_err(|again| if other_answer(&again).is_some() { error } else { again })?
         }
-        let (object, text) = of_bundle(&response, chosen.row());
-        let structure = response.bundle.into();
-        let bytes = args.write(&structure, prepared.artifacts.model_id(), &response.openings)?;
-        (object, text, structure, bytes)
+        proven => proven?,
     };
+    let Proven { mut object, text, structure, openings, answers } = proven;
+    let (integration, prepared) = (&chosen.integration, &chosen.prepared);
+    let bytes = args.write(&structure, prepared.artifacts.model_id(), &openings)?;
     object["transferable"] = json!(!integration.backend().capabilities().binds_statement);
     object["answers"] = answers.object();
     object["backend_choice"] = chosen.object();
@@ -229,79 +211,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     Ok(Outcome::True)
 }
 
-fn chain(
-    generator: &ProofGenerator<'_>,
-    first: ProofRequest,
-    steps: usize,
-    session: &Session,
-) -> anyhow::Result<IncrementalResult> {
-    let bar = session.bar(steps as u64);
-    let mut chain = generator.start_incremental(first)?;
-    for step in 0..steps {
-        chain.step(session.control()).map_err(|error| match error.class() {
-            FailureClass::BadInput => anyhow::Error::new(error).context(format!("step {step}")),
-            _ => error.into(),
-        })?;
-        bar.inc(1);
-    }
-    Ok(chain.finalize()?)
-}
-
-fn of_chain(chain: &IncrementalResult, backend: (String, String)) -> (Value, String) {
-    let (structure, steps) = (&chain.structure, chain.structure.bundles().len());
-    let ids = structure.statement_ids();
-    let object = json!({
-        "structure": "chain",
-        "steps": steps,
-        "root": structure.root(),
-        "statement_ids": ids,
-        "inferences": steps,
-        "metadata": [chain.metadata],
-    });
-    let rows =
-        [backend, ("statements".into(), report::listed(&ids)), ("Merkle root".into(), structure.root().to_string())];
-    (object, format!("a chain of {steps} proofs\n{}", report::rows(&rows)))
-}
-
-fn of_bundle(response: &TogetherResponse, backend: (String, String)) -> (Value, String) {
-    let (bundle, manifest) = (&response.bundle, response.bundle.manifest());
-    let ids = Structure::from(bundle.clone()).statement_ids();
-    let prove_ms = response.metrics.total.as_secs_f64() * 1e3;
-    let object = json!({
-        "structure": "bundle",
-        "statement_ids": ids,
-        "inferences": response.metadata.len(),
-        "padding": response.padding,
-        "proof_hash": manifest.proof_hash,
-        "proof_bytes": bundle.proof().len(),
-        "prove_ms": prove_ms,
-        "metrics": metrics(&response.metrics),
-        "metadata": response.metadata,
-    });
-    let mut rows = vec![
-        backend,
-        ("model id".to_owned(), bundle.model_id().to_string()),
-        ("statement id".to_owned(), report::listed(&ids)),
-        ("proof".to_owned(), format!("{} bytes, SHA-256 {}", bundle.proof().len(), manifest.proof_hash)),
-    ];
-    if response.padding > 0 {
-        rows.push(("padding".into(), format!("{} of the circuit's places hold zeros", response.padding)));
-    }
-    (object, format!("proved in {}\n{}", report::time(prove_ms), report::rows(&rows)))
-}
-
-/// In milliseconds: witness, proof and overhead are the total.
-fn metrics(metrics: &ProofMetrics) -> Value {
-    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-    json!({
-        "witness_ms": ms(metrics.witness),
-        "proof_ms": ms(metrics.proof),
-        "overhead_ms": ms(metrics.overhead),
-        "total_ms": ms(metrics.total),
-        "peak_rss_kb": metrics.peak_rss_kb,
-    })
-}
-
 /// What is known of the model, whatever was proven with it.
 fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     let identity = prepared.artifacts.identity();
@@ -312,33 +221,4 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     object["artifacts_built"] = json!(prepared.built);
     object["test_srs"] = json!(prepared.srs.is_test());
     object["srs_kind"] = json!(prepared.srs.word());
-}
-
-/// Of several inputs, the one that is refused is named.
-fn blamed(names: &[String], error: PipelineError) -> anyhow::Error {
-    match error {
-        PipelineError::Request { index, source } if source.class() == FailureClass::BadInput => {
-            anyhow::Error::new(*source).context(names.get(index).cloned().unwrap_or_default())
-        }
-        PipelineError::Request { source, .. } => (*source).into(),
-        error => error.into(),
-    }
-}
-
-/// The answer of every step, which is the input of the next one.
-fn answers_of_chain(
-    generator: &ProofGenerator<'_>,
-    chain: &Structure,
-    mut input: Input,
-    answers: &mut Answers,
-) -> Result<(), Failure> {
-    for (step, bundle) in chain.bundles().into_iter().enumerate() {
-        let outputs = generator.outputs(&bundle.statement().public_values, 0, None, &input)?;
-        // Of hidden answers nothing is shown, so that no input is needed.
-        if let Some(values) = outputs.tensors.iter().map(|tensor| tensor.values.clone()).collect() {
-            input = Input::new(values)?;
-        }
-        answers.push(format!("step {step}"), outputs);
-    }
-    Ok(())
 }
