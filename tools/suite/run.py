@@ -6,7 +6,7 @@
     run.py --native 40          also proves models of 40 operators, and compares with tools/suite/proven.json
     run.py --native all --keep  notes in proven.json what was proven as it goes; with --missing, of operators without a proof
     run.py --write              writes docs/operators.md and known.json
-    run.py --only light --predict   what native proofs of the image networks would take, by their shapes
+    run.py --only light --predict --write   what native proofs of the image networks would take, into docs/benchmarks.md
 """
 
 import argparse
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KNOWN = ROOT / "tools/suite/known.json"
 PROVEN = ROOT / "tools/suite/proven.json"
 PAGE = ROOT / "docs/operators.md"
+BENCHMARKS = ROOT / "docs/benchmarks.md"
 
 
 def main():
@@ -55,7 +56,11 @@ def main():
         if options.only:
             print(f"{case.family} {case.name}: {level}{': ' + reason if reason else ''}")
     if options.predict:
-        print(table.predictions([(result, prove.predict(options.program, result, options.limit)) for result in results if result["level"] != "refused"]))
+        read_ones = [result for result in results if result["level"] != "refused"]
+        text = table.predictions([(result, prove.predict(options.program, result, options.limit)) for result in read_ones])
+        print(text)
+        if options.write:
+            return put(BENCHMARKS, table.PREDICTED, f"\n{text}\n")
     proofs = json.loads(PROVEN.read_text())
     lost = []
     for backend in ("native", "ezkl"):
@@ -125,11 +130,13 @@ def arguments():
     add("--missing", action="store_true", help="of those, the operators of which nothing is proven")
     add("--keep", action="store_true", help="write tools/suite/proven.json as proofs are made")
     add("--predict", action="store_true", help="say what native proofs of the models would take, without making any")
-    add("--write", action="store_true", help="write docs/operators.md and tools/suite/known.json")
+    add("--write", action="store_true", help="write docs/operators.md and tools/suite/known.json; with --predict, docs/benchmarks.md")
     add("--reader", default=str(ROOT / "target/debug/examples/suite_read"), metavar="FILE", help="the built example suite_read")
     add("--program", default=str(ROOT / "target/debug/zkinfer"), metavar="FILE", help="the built program")
     options = parser.parse_args()
-    if options.write and (options.sample or options.only or not options.light):
+    if options.write and options.predict and options.only != "light":
+        parser.error("what is predicted is written of `--only light`")
+    if options.write and not options.predict and (options.sample or options.only or not options.light):
         parser.error("--write is about all cases")
     return options
 
@@ -156,9 +163,14 @@ def environment():
 
 def write(results, proofs, table):
     KNOWN.write_text(json.dumps(table.known(results), indent=0, sort_keys=True) + "\n")
-    text = PAGE.read_text()
-    start, end = text.index(table.START) + len(table.START), text.index(table.END)
-    PAGE.write_text(f"{text[:start]}\n{table.page(results, proofs)}{text[end:]}")
+    return put(PAGE, table.MADE, table.page(results, proofs))
+
+
+def put(page, marks, made):
+    """Replaces what is between two marks of a page."""
+    text = page.read_text()
+    start, end = text.index(marks[0]) + len(marks[0]), text.index(marks[1])
+    page.write_text(f"{text[:start]}\n{made}{text[end:]}")
     return 0
 
 

@@ -6,7 +6,9 @@ import re
 import prove
 import why
 
-START, END = "<!-- made by `make suite` -->", "<!-- end -->"
+# What stands before and behind a generated part.
+MADE = ("<!-- made by `make suite` -->", "<!-- end -->")
+PREDICTED = ("<!-- predicted by tools/suite/run.py -->", "<!-- end of what is predicted -->")
 LEVELS = ("executed", "read", "refused")
 
 

@@ -92,6 +92,8 @@ pub(super) fn is_out_of_domain(failure: &Failure) -> bool {
         || failure.mentions("is too large to be represented")
         || failure.mentions("SigBitTruncationError")
         || failure.mentions("significant bit truncation")
+        // Of a lookup, whose table it does not begin to fill: the logarithm of what is not positive.
+        || failure.mentions("out of range: (")
 }
 
 pub(super) fn unsupported(failure: &Failure) -> BackendError {

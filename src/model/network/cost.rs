@@ -208,5 +208,13 @@ mod tests {
         let sketch = Sketch::new(&model).unwrap();
         assert!(sketch.limits[0].contains("76800 numbers; at most 65536"), "{:?}", sketch.limits);
         assert!(sketch.prediction.prove_ms > 100.0);
+        // Too many maxima for an axis: all of them are counted, and a proof is refused.
+        let mut graph = synthetic::Graph::new(13, &[1, 1, 400, 400]);
+        let window = [("kernel_shape", 3), ("strides", 1)].map(|(name, size)| synthetic::ints(name, &[size, size]));
+        let name = graph.node("MaxPool", &["x"], window.to_vec());
+        let model = Model::from_onnx(graph.finish(&name, &[1, 1, 398, 398])).unwrap();
+        let sketch = Sketch::new(&model).unwrap();
+        assert!(sketch.limits.iter().any(|limit| limit.contains("158404 maxima of 9")), "{:?}", sketch.limits);
+        assert!(sketch.rows > 158_404 * 16, "{}", sketch.rows);
     }
 }

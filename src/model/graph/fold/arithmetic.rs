@@ -30,6 +30,7 @@ impl Work<'_> {
             O::ReduceMax | O::ReduceMean | O::ReduceMin | O::ReduceProd | O::ReduceSum => self.reduce().map(Ok),
             O::MatMul => self.mat_mul().map(Ok),
             O::DequantizeLinear => self.dequantize().map(Ok),
+            O::Clip => self.clip().map(Ok),
             _ => self.each(),
         }
     }
@@ -53,6 +54,24 @@ impl Work<'_> {
                     _ => return None,
                 };
                 Some(Ok(Tensor::ints(input.element(), shape, numbers.iter().map(|&x| f(x)).collect())))
+            }
+        }
+    }
+
+    /// Between two bounds, either of which may be left out.
+    fn clip(&self) -> Option<Tensor> {
+        let input = self.input(0)?;
+        let shape = input.shape().to_vec();
+        match input.numbers() {
+            Numbers::Floats(numbers) => {
+                let bound = |at, none| self.input(at).map_or(Some(none), |bound| bound.as_floats()?.first().copied());
+                let (least, most) = (bound(1, f32::NEG_INFINITY)?, bound(2, f32::INFINITY)?);
+                Some(Tensor::floats(shape, numbers.iter().map(|x| x.max(least).min(most)).collect()))
+            }
+            Numbers::Ints(numbers) => {
+                let bound = |at, none| self.input(at).map_or(Some(none), |bound| bound.as_ints()?.first().copied());
+                let (least, most) = (bound(1, i64::MIN)?, bound(2, i64::MAX)?);
+                Some(Tensor::ints(input.element(), shape, numbers.iter().map(|&x| x.max(least).min(most)).collect()))
             }
         }
     }

@@ -193,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn constants_are_clipped() {
+        let numbers = Tensor::floats(vec![3], vec![-2.0, 0.5, 7.0]);
+        let (least, most) = (Tensor::scalar(-1.0), Tensor::scalar(2.0));
+        let clipped = |inputs: &[&Tensor]| run(Operator::Clip, Attributes::none(), inputs);
+        assert_eq!(clipped(&[&numbers, &least, &most]), Tensor::floats(vec![3], vec![-1.0, 0.5, 2.0]));
+        assert_eq!(clipped(&[&numbers, &least]), Tensor::floats(vec![3], vec![-1.0, 0.5, 7.0]));
+        assert_eq!(clipped(&[&ints(&[2], &[-9, 9]), &ints(&[], &[0]), &ints(&[], &[4])]), ints(&[2], &[0, 4]));
+        // The lower bound first, as ONNX has it.
+        assert_eq!(clipped(&[&numbers, &most, &least]), Tensor::floats(vec![3], vec![-1.0; 3]));
+    }
+
+    #[test]
     fn integers_wrap_and_divisions_are_checked() {
         let bytes = |numbers: &[i64]| Tensor::ints(Element::Uint8, vec![numbers.len()], numbers.to_vec());
         assert_eq!(run(Operator::Add, Attributes::none(), &[&bytes(&[250]), &bytes(&[10])]), bytes(&[4]));

@@ -93,8 +93,12 @@ impl<'g> Lowering<'g> {
         let (step, dims) = match self.free_dims(step, &wanted) {
             Some(dims) if per(dims[0] as usize) => (step, dims),
             _ if n <= MAX_DIAGONAL => return Ok(self.diagonal(step, factors, shifts)),
-            _ if n <= MAX_AXIS => (self.shaped(step, &wanted), wanted),
-            _ => return Err(self.stop(format!("has {n} factors or shifts; at most {MAX_AXIS} are taken"))),
+            _ => {
+                if n > MAX_AXIS {
+                    self.too_much(format!("has {n} factors or shifts; at most {MAX_AXIS} are taken"))?;
+                }
+                (self.shaped(step, &wanted), wanted)
+            }
         };
         let channels = dims[0];
         let op = Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: channels };
@@ -114,6 +118,16 @@ impl<'g> Lowering<'g> {
     /// Why the node that is being lowered is not.
     pub(super) fn stop(&self, reason: impl Into<String>) -> LowerError {
         LowerError::Operator { operator: self.node.1.into(), node: self.node.0.clone(), reason: reason.into() }
+    }
+
+    /// Ends the lowering of what is to be proven; a sketch goes on.
+    pub(super) fn too_much(&mut self, reason: String) -> Lowered<()> {
+        let error = self.stop(reason);
+        match &mut self.limits {
+            Some(limits) => limits.push(error.to_string()),
+            None => return Err(error),
+        }
+        Ok(())
     }
 
     /// Every number times one factor, and one shift more.

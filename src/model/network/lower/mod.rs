@@ -82,6 +82,8 @@ struct Lowering<'g> {
     headroom: f64,
     /// What the first steps compute for each of them.
     seen: RefCell<Vec<Vec<Vec<f64>>>>,
+    /// What is too much for a proof, in a sketch. Where there is none, the first ends the lowering.
+    limits: Option<Vec<String>>,
 }
 
 /// Inputs that are run to see what a function's arguments are.

@@ -124,7 +124,7 @@ impl<'g> Lowering<'g> {
         let each = groups.iter().map(Vec::len).max().unwrap_or(1);
         let side = side_of(each);
         if groups.len() > MAX_AXIS || groups.len().saturating_mul(side * side) > MAX_DENSE {
-            return Err(self.stop(format!("has {} maxima of {each} numbers, which is too much", groups.len())));
+            self.too_much(format!("has {} maxima of {each} numbers, which is too much", groups.len()))?;
         }
         // Only what is not negative has maxima: everything is shifted, and shifted back.
         let (step, shift) = self.shifted(step)?;

@@ -29,7 +29,7 @@ pub(in crate::model::network) fn lower(model: &Model, calibration: &Calibration)
     let signed = signed.collect();
     let units = units::of_inputs(model, calibration);
     samples.truncate(MOST_SAMPLES);
-    let lowering = lowered(graph, signed, units, samples, headroom)?;
+    let lowering = lowered(graph, signed, units, (samples, headroom), None)?;
     same::compare(&lowering, model)?;
     Ok(lowering.plan)
 }
@@ -40,17 +40,19 @@ pub(in crate::model::network) fn sketch(model: &Model) -> Lowered<(Plan, Vec<Str
     expect_inputs(graph)?;
     let limits = expect_ports(graph).err().map(|error| error.to_string());
     let inputs = graph.inputs().len();
-    let lowering = lowered(graph, vec![false; inputs], vec![None; inputs], Vec::new(), 1.0)?;
-    Ok((lowering.plan, limits.into_iter().collect()))
+    let no_samples = (Vec::new(), 1.0);
+    let limits = Some(limits.into_iter().collect());
+    let lowering = lowered(graph, vec![false; inputs], vec![None; inputs], no_samples, limits)?;
+    Ok((lowering.plan, lowering.limits.unwrap_or_default()))
 }
 
-/// A graph, input by input and node by node.
+/// A graph, input by input and node by node; in a sketch, with what is known against it.
 fn lowered(
     graph: &Graph,
     signed: Vec<bool>,
     units: Vec<Option<Vec<f64>>>,
-    samples: Vec<Vec<f64>>,
-    headroom: f64,
+    (samples, headroom): (Vec<Vec<f64>>, f64),
+    limits: Option<Vec<String>>,
 ) -> Lowered<Lowering<'_>> {
     let mut uses = HashMap::new();
     let read = graph.nodes().iter().flat_map(|node| &node.inputs).flatten().filter_map(|operand| match operand {
@@ -72,6 +74,7 @@ fn lowered(
         samples,
         headroom,
         uses,
+        limits,
     };
     for input in graph.inputs() {
         lowering.input(input.value)?;
