@@ -358,3 +358,19 @@ fn an_input_beyond_a_lookup_table_is_out_of_the_domain() {
     let error = built.backend.witness(&built.artifacts, &input, &Control::default()).unwrap_err();
     assert!(matches!(error, BackendError::OutOfDomain(_)), "{error:?}");
 }
+
+/// What EZKL checks by a range is the input's fault, too, and no defect.
+#[test]
+fn a_boolean_that_is_neither_0_nor_1_is_out_of_the_domain() {
+    let mut graph = zkinfer::model::synthetic::Graph::new(13, &[3]);
+    let y = graph.node("Not", &["x"], vec![]);
+    let model = crate::onnx::typed(&graph.finish(&y, &[3]), &[("x", 9), (&y, 9)]);
+    let built = build(&model, EzklOptions::new()).unwrap();
+    let witness = |numbers: [f64; 3]| {
+        let input = Input::new(vec![numbers.to_vec()]).unwrap();
+        built.backend.witness(&built.artifacts, &input, &Control::default())
+    };
+    assert!(witness([1.0, 0.0, 1.0]).is_ok());
+    let error = witness([1.0, 0.0, 2.0]).unwrap_err();
+    assert!(matches!(error, BackendError::OutOfDomain(_)), "{error:?}");
+}
