@@ -32,12 +32,15 @@ fn cnn() -> Model {
     Model::from_onnx(CNN.to_vec()).unwrap()
 }
 
-/// A transposed product: its key has commitments to copies.
+/// Places without a pattern: its key has commitments to copies.
 fn copying() -> Model {
     let mut graph = Graph::new(13, &[1, 6]);
     let picked = graph.constant(&[2, 3], &[0.5, -1.0, 0.25, 1.0, 0.75, -0.5]);
+    // Places that no stride has.
+    let places = graph.integers(&[5, 0, 3, 1, 1, 4]);
+    let gathered = graph.node("Gather", &["x", &places], vec![synthetic::int("axis", 1)]);
     let shape = graph.integers(&[3, 2]);
-    let rows = graph.node("Reshape", &["x", &shape], vec![]);
+    let rows = graph.node("Reshape", &[&gathered, &shape], vec![]);
     let name = graph.node("MatMul", &[&rows, &picked], vec![]);
     Model::from_onnx(graph.finish(&name, &[3, 3])).unwrap()
 }

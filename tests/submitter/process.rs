@@ -1,4 +1,4 @@
-//! The daemon itself, on anvil behind faulty proxies, killed at requests that a seed draws.
+//! The daemon itself, on anvil behind faulty proxies, killed at requests that a seed draws, or when it rests for long.
 //!
 //! What a seed fixes: the weather, the number of endpoints, who lies, when the process is killed (counted in requests), what the
 //! chain does. What it does not: which request comes first, which two processes and a network decide.
@@ -38,6 +38,10 @@ use zkinfer::{
 /// The longest that one process may take to do nothing more than everything.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// In bad weather a daemon rests longer and longer between its requests, and need not make as many as were drawn: it is killed
+/// after this time at the latest.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What happened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -71,7 +75,7 @@ pub(crate) async fn run(seed: u64) -> Result<Tally, String> {
     for _ in 0..kills {
         let requests = 1 + stage.random.below(150) as usize;
         let mut child = stage.spawn();
-        stage.until(&mut child, requests).await?;
+        stage.until(&mut child, requests).await.map_err(|why| format!("{why}\n{}", stage.log()))?;
         child.kill().map_err(|error| error.to_string())?;
         child.wait().map_err(|error| error.to_string())?;
     }
@@ -82,7 +86,7 @@ pub(crate) async fn run(seed: u64) -> Result<Tally, String> {
         }
     }
     let mut child = stage.spawn();
-    let ended = stage.until(&mut child, usize::MAX).await;
+    let ended = stage.to_its_end(&mut child).await;
     let _ = child.kill();
     let _ = child.wait();
     is_over.store(true, Ordering::Relaxed);
@@ -160,24 +164,34 @@ impl Stage {
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
-    /// Waits for so many requests, or for the end of the process. What the network does to its start is no failure.
+    /// Waits in bad weather for so many requests, or for the end of the process. What the network does to its start is no
+    /// failure.
     async fn until(&self, child: &mut Child, requests: usize) -> Result<(), String> {
         let (begun, before) = (Instant::now(), self.requests());
-        while self.requests() - before < requests {
+        while self.requests() - before < requests && begun.elapsed() < PATIENCE {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
                 // 3: the endpoints did not answer when it began.
                 return match status.code() {
-                    Some(0) => Ok(()),
-                    Some(3) if requests < usize::MAX => Ok(()),
+                    Some(0 | 3) => Ok(()),
                     code => Err(format!("the daemon ended with {code:?}")),
                 };
-            }
-            if begun.elapsed() > LIMIT {
-                return Err(format!("the daemon is not done after {} s", LIMIT.as_secs()));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
+    }
+
+    /// Waits in good weather for the end of the process, which is that of everything it has to do.
+    async fn to_its_end(&self, child: &mut Child) -> Result<(), String> {
+        let begun = Instant::now();
+        while begun.elapsed() < LIMIT {
+            match child.try_wait().map_err(|error| error.to_string())?.map(|status| status.code()) {
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+                Some(Some(0)) => return Ok(()),
+                Some(code) => return Err(format!("the daemon ended with {code:?}")),
+            }
+        }
+        Err(format!("the daemon is not done after {} s", LIMIT.as_secs()))
     }
 
     fn requests(&self) -> usize {

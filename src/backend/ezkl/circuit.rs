@@ -173,3 +173,19 @@ pub(super) fn read_instances(
     })?;
     Ok(schema.encode(&values)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::ezkl::protocol::FailureKind;
+
+    /// The logarithm of what is not positive, as EZKL says it of a sum of zeros.
+    #[test]
+    fn a_value_that_a_range_does_not_admit_is_out_of_the_domain() {
+        let message = "Failed to generate witness: [graph] [circuit] value (-1664) out of range: (0, 4087)";
+        let failure =
+            |message: &str| Failure { kind: FailureKind::Runtime, message: message.into(), detail: String::new() };
+        assert!(is_out_of_domain(&failure(message)));
+        assert!(!is_out_of_domain(&failure("list index out of range")));
+    }
+}
