@@ -55,34 +55,11 @@ impl Gadget {
                 let z = if shift > 0 { cells.divide(z, shift)? } else { z };
                 let argument = z.checked_add(half(signed[0])).filter(|a| (0..1 << 16).contains(a));
                 let argument = argument.ok_or(RangeKind::Activation)?;
-                let (lo, hi) = (argument & 255, argument >> 8);
-                let entry = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[hi as usize]);
-                let (a, b) = (entry & 0xffff, entry >> 16);
-                let step = match slope {
-                    Slope::Rising => b,
-                    Slope::Falling => -b,
-                    Slope::Signed => b - (1 << 15),
-                };
-                let value = (a << 8) + step * lo + (1 << 7);
-                cells.put(value & 255, 1, RangeKind::Activation)?;
-                cells.put(lo, 1, RangeKind::Activation)?;
-                cells.put(hi, 1, RangeKind::Activation)?;
-                cells.put(a, 2, RangeKind::Activation)?;
-                cells.put(b, 2, RangeKind::Activation)?;
-                cells.put(value >> 8, 2, RangeKind::Activation)?;
+                cells.interpolate(argument, tables.get(usize::from(table) - 1), slope)?;
             }
             Self::Falling { table } => {
                 let argument = z.clamp(0, 65_535);
-                let (lo, hi) = (argument & 255, argument >> 8);
-                let entry = tables.get(usize::from(table) - 1).map_or(0, |outputs| outputs[hi as usize]);
-                let (a, b) = (entry & 0xffff, entry >> 16);
-                let value = (a << 8) - b * lo + (1 << 7);
-                cells.put(value & 255, 1, RangeKind::Activation)?;
-                cells.put(lo, 1, RangeKind::Activation)?;
-                cells.put(hi, 1, RangeKind::Activation)?;
-                cells.put(a, 2, RangeKind::Activation)?;
-                cells.put(b, 2, RangeKind::Activation)?;
-                cells.put(value >> 8, 2, RangeKind::Activation)?;
+                cells.interpolate(argument, tables.get(usize::from(table) - 1), Slope::Falling)?;
                 cells.put(z - argument, 3, if z < 0 { RangeKind::Under } else { RangeKind::Over })?;
             }
             Self::Constant { signed } => {
@@ -256,6 +233,23 @@ impl Writer {
         }
         self.row.limbs[self.at..self.at + bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
         self.at += bytes;
+        Ok(())
+    }
+
+    /// A function at an argument of two bytes, between two entries of its table.
+    fn interpolate(&mut self, argument: i64, table: Option<&[i64; 256]>, slope: Slope) -> Result<(), RangeKind> {
+        let (lo, hi) = (argument & 255, argument >> 8);
+        let entry = table.map_or(0, |outputs| outputs[hi as usize]);
+        let (a, b) = (entry & 0xffff, entry >> 16);
+        let step = match slope {
+            Slope::Rising => b,
+            Slope::Falling => -b,
+            Slope::Signed => b - (1 << 15),
+        };
+        let value = (a << 8) + step * lo + (1 << 7);
+        for (value, bytes) in [(value & 255, 1), (lo, 1), (hi, 1), (a, 2), (b, 2), (value >> 8, 2)] {
+            self.put(value, bytes, RangeKind::Activation)?;
+        }
         Ok(())
     }
 
