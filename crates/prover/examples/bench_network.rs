@@ -1,16 +1,20 @@
-//! Medians of proving and verifying one general network:
-//! `bench_network 64-128-64-10|cnn|lenet|cnn32 [N] [repetitions]`.
+//! Medians of proving and verifying one general network, the processor time of one proof and the peak memory of all:
+//! `bench_network 64-128-64-10|cnn|lenet|cnn32|FILE.key [N] [repetitions]`.
 //!
 //! A list of dimensions is the perceptron of `bench_mlp` with the same weights and inputs, so that
 //! the two can be compared; `cnn` is a small convolutional network on 8 x 8 pixels, `lenet` is
-//! LeNet-5 on 28 x 28 pixels with 2 x 2 maxima, `cnn32` has 1.2 million parameters on 32 x 32 x 3.
+//! LeNet-5 on 28 x 28 pixels with 2 x 2 maxima, `cnn32` has 1.2 million parameters on 32 x 32 x 3. A file is the proving key
+//! (`pk.key`) of a model that `zkinfer compile --srs test` made; its inputs are random.
 //!
 //! Runs under the TEST SRS.
 
+use std::error::Error;
 use std::time::Instant;
 
-use zkinfer_prover::network::{Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, generate};
-use zkinfer_prover::srs::test_srs;
+use zkinfer_prover::network::{
+    Gadget, Graph, Layer, Linear, NetworkProver, NetworkProvingKey, NetworkVerifier, Parameters, generate,
+};
+use zkinfer_prover::srs::{Srs, test_srs};
 use zkinfer_prover::{ModelSecret, Request};
 
 fn xorshift(state: &mut u64) -> u64 {
@@ -45,7 +49,7 @@ fn dense(outputs: u32) -> Linear {
     Linear::Dense { outputs }
 }
 
-fn layers(name: &str, seed: &mut u64) -> Result<Vec<Layer>, Box<dyn std::error::Error>> {
+fn layers(name: &str, seed: &mut u64) -> Result<Vec<Layer>, Box<dyn Error>> {
     // Activations of a random deep network grow: it saturates.
     let clamp = Some(Gadget::Clamp { shift: 8, lo: 0, hi: 65535 });
     Ok(match name {
@@ -93,37 +97,77 @@ fn layers(name: &str, seed: &mut u64) -> Result<Vec<Layer>, Box<dyn std::error::
     })
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// The key of a network, with its seconds of set-up.
+fn key(name: &str, samples: usize, seed: &mut u64) -> Result<(NetworkProvingKey, Srs, f64), Box<dyn Error>> {
+    if name.ends_with(".key") {
+        let key = NetworkProvingKey::from_bytes(&std::fs::read(name)?)?;
+        let srs = test_srs(key.verifying_key().program().powers(samples)?)?;
+        return Ok((key, srs, 0.0));
+    }
+    let graph = Graph::new(layers(name, seed)?)?;
+    let compiled = graph.compile()?;
+    let srs = test_srs(compiled.program.powers(samples)?)?;
+    let start = Instant::now();
+    let key = generate(graph, &ModelSecret::generate()?, None, &srs)?;
+    Ok((key, srs, start.elapsed().as_secs_f64()))
+}
+
+/// One more than the largest input of a port, 256 at most.
+fn bound(max: i64) -> u64 {
+    max.unsigned_abs().min(255) + 1
+}
+
+/// Seconds of processor time of this process, in steps of 1/100; 0 where the system does not tell.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold spaces; user and system time are fields 14 and 15.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Peak memory in MB since [`forget_peak`]; 0 where the system does not tell.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1e3
+}
+
+/// What set-up took is not counted, where the system allows it.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |i: usize, default: &str| arguments.get(i).cloned().unwrap_or_else(|| default.to_owned());
     let name = argument(0, "64-128-64-10");
     let (samples, repetitions): (usize, usize) = (argument(1, "1").parse()?, argument(2, "9").parse()?);
     let mut seed = 0x1234_5678;
-    let graph = Graph::new(layers(&name, &mut seed)?)?;
-    let inputs = graph.elements(0);
-
-    let compiled = graph.compile()?;
-    let parts = compiled.program.parts();
-    let (blocks, hat_end, positions) = (parts.blocks, parts.hat_end, parts.positions);
-    let rows = (positions as usize * samples.next_power_of_two()).next_power_of_two();
-    let block = (hat_end as usize).next_power_of_two();
-    let srs = test_srs((block * blocks as usize).max(rows).max(block))?;
-    let start = Instant::now();
-    let key = generate(graph, &ModelSecret::generate()?, None, &srs)?;
-    let setup = start.elapsed().as_secs_f64();
+    let (key, srs, setup) = key(&name, samples, &mut seed)?;
     let vk = key.verifying_key().clone();
+    let parts = vk.program().parts();
+    // Bit 0 says output.
+    let inputs: Vec<(u32, u64)> =
+        parts.ports.iter().filter(|p| p.flags & 1 == 0).map(|p| (p.count, bound(p.max))).collect();
+    let (blocks, hat_end, positions) = (parts.blocks, parts.hat_end, parts.positions);
     let program = vk.program().to_bytes().len();
     let prover = NetworkProver::new(key, &srs, samples)?;
-    let verifier = NetworkVerifier::new(vk, srs.pinned())?;
+    let verifier = NetworkVerifier::new(vk.clone(), srs.pinned())?;
     drop(srs);
 
     let requests: Vec<Request> = (0..samples)
         .map(|_| Request {
-            inputs: (0..inputs).map(|_| (xorshift(&mut seed) % 256) as u16).collect(),
+            inputs: inputs
+                .iter()
+                .flat_map(|(count, bound)| vec![*bound; *count as usize])
+                .map(|bound| (xorshift(&mut seed) % bound) as u16)
+                .collect(),
             context_id: [0; 32],
         })
         .collect();
     let (mut prove_ms, mut verify_ms, mut bytes) = (Vec::new(), Vec::new(), 0);
+    forget_peak();
+    let before = processor_time();
     for _ in 0..repetitions {
         let start = Instant::now();
         let (statements, proof) = prover.prove([1; 32], &requests)?;
@@ -134,8 +178,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         verify_ms.push(start.elapsed().as_secs_f64() * 1e3);
         bytes = encoded.len();
     }
+    let cpu = (processor_time() - before) * 1e3 / repetitions as f64;
+    let peak = peak_memory();
     println!(
-        "{name} N={samples} P={positions} R={blocks} qend={hat_end} {:?} | setup {setup:.2} s | prove {:.1} ms | verify {:.2} ms | proof {bytes} B | program {program} B",
+        "{name} N={samples} P={positions} R={blocks} qend={hat_end} {:?} | setup {setup:.2} s | prove {:.1} ms | verify {:.2} ms | both {cpu:.0} ms of CPU | peak {peak:.0} MB | proof {bytes} B | program {program} B",
         verifier.key().level(),
         median(prove_ms),
         median(verify_ms),
