@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A request names the model's file, where its canonical ONNX goes, and the sizes of symbolic axes (`dims`). The answer has
-//! the tensors and operators, or `error`.
+//! the tensors and operators, or `error`. With `run`, a flat list of numbers for every input, it also has what the program's
+//! own executor makes of them: `ran`, a flat list for every output, or `failed`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use std::{
     panic::catch_unwind,
     path::PathBuf,
 };
-use zkinfer::model::{Model, ReadOptions};
+use zkinfer::model::{Input, Model, ReadOptions};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -25,6 +26,8 @@ struct Request {
     canonical: PathBuf,
     #[serde(default)]
     dims: BTreeMap<String, u64>,
+    #[serde(default)]
+    run: Option<Vec<Vec<f64>>>,
 }
 
 fn main() -> Result<(), Failure> {
@@ -42,10 +45,17 @@ fn main() -> Result<(), Failure> {
 fn answer(request: &Request) -> Result<Value, Failure> {
     let model = Model::read_with(&request.model, &ReadOptions { dims: request.dims.clone() })?;
     std::fs::write(&request.canonical, model.canonical_onnx())?;
-    Ok(json!({
+    let mut answer = json!({
         "inputs": model.inputs(),
         "outputs": model.outputs(),
         "operators": model.operators(),
         "remarks": model.remarks(),
-    }))
+    });
+    if let Some(numbers) = &request.run {
+        match Input::new(numbers.clone()).and_then(|input| model.run(&input)) {
+            Ok(made) => answer["ran"] = json!(made),
+            Err(error) => answer["failed"] = json!(error.to_string()),
+        }
+    }
+    Ok(answer)
 }

@@ -104,7 +104,8 @@ pub(crate) fn object(artifacts: &Artifacts, srs: SrsKind) -> Value {
 
 pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
     let identity = artifacts.identity();
-    report::rows(&[
+    let sizes = identity.dims.iter().map(|(symbol, size)| (format!("axis {symbol}"), size.to_string()));
+    let rows = [
         ("version".into(), format!("{} {}", identity.backend, identity.backend_version)),
         ("model id".into(), identity.model_id().to_string()),
         ("parameters".into(), identity.parameters.to_string()),
@@ -112,5 +113,6 @@ pub(crate) fn rows(artifacts: &Artifacts, srs: SrsKind) -> String {
         ("code hash".into(), identity.model_code_hash.to_string()),
         ("SRS".into(), format!("{} ({}{})", identity.srs_id, srs, if srs.is_test() { ", NOT SECURE" } else { "" })),
         ("details".into(), identity.details.to_string()),
-    ])
+    ];
+    report::rows(&sizes.chain(rows).collect::<Vec<_>>())
 }

@@ -37,6 +37,12 @@ pub enum ModelError {
         /// Why.
         source: std::io::Error,
     },
+    /// What is to be read whole is a folder, a device or a pipe.
+    #[error("{path} is no regular file; it is not read")]
+    NoFile {
+        /// Its name.
+        path: String,
+    },
     /// The file is larger than the limit.
     #[error("{path} has {bytes} bytes; more than {limit} are not read")]
     TooLarge {
@@ -91,6 +97,20 @@ impl From<graph::GraphError> for ModelError {
             graph::GraphError::NotFinite { tensor, index, value } => Self::NotFinite { tensor, index, value },
             error => Self::Graph(error),
         }
+    }
+}
+
+/// As [`read_bounded`], and nothing but a regular file: a pipe without another end would be waited for, a device has no end.
+///
+/// # Errors
+/// Also [`ModelError::NoFile`].
+pub(crate) fn read_regular(path: &std::path::Path, limit: u64) -> Result<Vec<u8>, ModelError> {
+    let name = || path.display().to_string();
+    // Looked at before it is opened, since opening a pipe already waits.
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_file() => read_bounded(path, limit),
+        Ok(_) => Err(ModelError::NoFile { path: name() }),
+        Err(source) => Err(ModelError::Io { path: name(), source }),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::{
     Input, InputForm, InputTensor, MAX_MODEL_BYTES, ModelError,
     graph::{self, Element, Graph, Numbers},
-    read_bounded,
+    read_regular,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -79,7 +79,7 @@ impl Model {
     /// # Errors
     /// As [`Model::read`].
     pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Self, ModelError> {
-        let bytes = read_bounded(path, MAX_MODEL_BYTES)?;
+        let bytes = read_regular(path, MAX_MODEL_BYTES)?;
         Self::load(&Arc::new(bytes), Some(path.parent().unwrap_or(Path::new("."))), options)
     }
 
@@ -202,7 +202,10 @@ impl Model {
         input.check(self.inputs())?;
         let runnable = self.0.runnable.get_or_init(|| {
             let made = guarded(ModelError::Run, || self.optimized().map_err(run_error));
-            made.map_err(|error| error.to_string())
+            made.map_err(|error| match error {
+                ModelError::Run(reason) => reason,
+                other => other.to_string(),
+            })
         });
         let runnable = runnable.as_ref().map_err(|reason| ModelError::Run(reason.clone()))?;
         guarded(ModelError::Run, || {
@@ -345,6 +348,26 @@ mod tests {
         assert!(matches!(Model::from_onnx(with_weight(f32::INFINITY)), Err(ModelError::NotFinite { .. })));
         assert!(Model::from_onnx(with_weight(0.25)).is_ok());
         assert!(matches!(Model::read(Path::new("missing.onnx")), Err(ModelError::Io { .. })));
+    }
+
+    /// A pipe that nobody writes to is not waited for, and a device without an end is not read.
+    #[cfg(unix)]
+    #[test]
+    fn models_are_regular_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let name = std::ffi::CString::new(pipe.display().to_string()).unwrap();
+        // SAFETY: a path that ends with a zero byte, and a mode.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+            let refused = Model::read(path).unwrap_err();
+            assert!(matches!(refused, ModelError::NoFile { .. }), "{refused}");
+            assert!(refused.to_string().contains(&path.display().to_string()), "{refused}");
+        }
+        let file = folder.path().join("model.onnx");
+        std::fs::write(&file, DIGITS).unwrap();
+        std::os::unix::fs::symlink(&file, folder.path().join("link")).unwrap();
+        assert!(Model::read(&folder.path().join("link")).is_ok(), "a link to a file is a file");
     }
 
     #[test]

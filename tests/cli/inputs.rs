@@ -1,9 +1,11 @@
 //! Input files of every kind, proven.
 
 use super::program::{NATIVE, native};
+use prost::Message as _;
 use serde_json::json;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
+use tract_onnx::pb::{ModelProto, tensor_shape_proto::dimension::Value, type_proto};
 use zkinfer::model::synthetic::{random_mlp, to_onnx};
 
 /// A perceptron of four numbers, and files beside it.
@@ -109,4 +111,24 @@ fn remarks_and_refusals_name_the_file() {
     let report = world.run("batch", &input, "bundles", &["--input", &world.file("text.json", b"{}")]).expect(2).json();
     assert_eq!((&report["items"][0]["outcome"], &report["items"][1]["outcome"]), (&json!("proven"), &json!("failed")));
     assert!(report["items"][1]["message"].as_str().unwrap().contains("neither `input_data` nor `x`"), "{report}");
+}
+
+/// A batch axis with a symbol is 1, which is said; what an axis became is in the report, of one proof and of a batch.
+#[test]
+fn sizes_of_axes_are_told_and_reported() {
+    let mut world = World::new();
+    let mut file = ModelProto::decode(&fs::read(&world.model).unwrap()[..]).unwrap();
+    let type_proto::Value::TensorType(kind) =
+        file.graph.as_mut().unwrap().input[0].r#type.as_mut().unwrap().value.as_mut().unwrap();
+    kind.shape.as_mut().unwrap().dim[0].value = Some(Value::DimParam("batch_size".into()));
+    world.model = world.file("symbolic.onnx", &file.encode_to_vec());
+    let input = world.file("one.json", br#"{"input_data": [[0.5, 0.5, 0.5, 0.5]]}"#);
+    for (command, more, size) in [("prove", &[][..], 1), ("prove", &["--dim", "batch_size=1"], 1), ("batch", &[], 1)] {
+        let run = world.run(command, &input, command, more).expect(0);
+        let report = run.json();
+        assert_eq!(report["dims"], json!({ "batch_size": size }));
+        let told = format!("{}{}", run.stderr, report["remarks"]);
+        assert_eq!(told.matches("`batch_size` is the batch and is 1").count(), if more.is_empty() { 2 } else { 0 });
+    }
+    world.run("prove", &input, "prove", &["--dim", "batch_size=2"]).expect(2).says("is given 4 numbers and takes 8");
 }

@@ -174,6 +174,17 @@ fn integers_and_booleans_enter() {
     proves_on(&typed(&file, &[("row", 7), ("mask", 9)]), vec![vec![0.5, 0.25], vec![2.0], vec![1.0, 0.0]]);
 }
 
+/// The smallest columns that its numbers would do with are too short for a table of 600: longer ones are chosen.
+#[test]
+fn one_of_many_numbers_is_picked() {
+    let mut graph = Graph::new(13, &[1, 600]);
+    graph.input("at", &[1, 1]);
+    let y = graph.node("GatherElements", &["x", "at"], vec![int("axis", 1)]);
+    let file = graph.finish(&y, &[1, 1]);
+    let numbers = (0..600).map(|i| f64::from(i) / 1024.0).collect();
+    proves_on(&typed(&file, &[("at", 7)]), vec![numbers, vec![599.0]]);
+}
+
 /// What integers are compared and counted to stays exact.
 #[test]
 fn integers_are_computed_with() {

@@ -18,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["torch", "keras", "sklearn"]
+# PyTorch's requirements name wheels of one version of Python.
+PYTHONS = {"torch": (3, 11)}
 HEADINGS = {"torch": "## PyTorch", "keras": "## Keras", "sklearn": "## scikit-learn"}
 
 
@@ -53,6 +55,10 @@ def environment(name):
     cache = os.environ.get("ZKINFER_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
     folder = Path(cache) / "exporters" / name
     requirements = Path(__file__).with_name(f"{name}.txt")
+    needed = PYTHONS.get(name, sys.version_info[:2])
+    if sys.version_info[:2] != needed:
+        print("missing: Python {}.{} for {}, this is {}.{}".format(*needed, name, *sys.version_info), file=sys.stderr)
+        sys.exit(3)
     marker = folder / "installed"
     if not marker.exists() or marker.read_text() != requirements.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """ONNX's own backend suite against the reader: what is read, executed, and proven.
 
-    run.py                      reads and executes every case and compares with tools/suite/known.json: no case may get worse
+    run.py                      reads and executes every case and compares with tools/suite/known.json and with the counts of
+                                docs/operators.md: no case may get worse
     run.py --sample 200         the same with a seeded part
     run.py --native 40          also proves models of 40 operators, and compares with tools/suite/proven.json
     run.py --native all --keep  notes in proven.json what was proven as it goes; with --missing, of operators without a proof
@@ -20,6 +21,8 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# The versions of Python that requirements.txt has wheels for.
+PYTHONS = ((3, 11), (3, 14))
 KNOWN = ROOT / "tools/suite/known.json"
 PROVEN = ROOT / "tools/suite/proven.json"
 PAGE = ROOT / "docs/operators.md"
@@ -39,7 +42,7 @@ def main():
     warnings.simplefilter("ignore")
     started = time.monotonic()
     work = ROOT / "target/suite"
-    chosen = cases.collect(work / "models", options.light)
+    chosen = whole = cases.collect(work / "models", options.light)
     if options.only:
         chosen = [case for case in chosen if options.only in (case.family, case.operator) or options.only in case.name]
     if options.sample and options.sample < len(chosen):
@@ -68,9 +71,10 @@ def main():
         lost += prove_groups(prove, backend, results, proofs[backend], options, work)
     print(table.summary(results))
     if not options.sample and not options.only:
-        print("\n".join(table.shares(results, proofs["native"])))
+        print("\n".join([*table.shares(results, proofs["native"]), *table.tried(proofs)]))
     print(f"{len(results)} cases in {time.monotonic() - started:.0f} s")
-    worse = compare(results, lost)
+    stale = [] if options.write else table.stale(PAGE.read_text(), whole, json.loads(KNOWN.read_text()))
+    worse = compare(results, lost + stale)
     if options.write:
         write(results, proofs, table)
     return worse
@@ -157,6 +161,9 @@ def environment():
     python, marker = folder / "bin/python", folder / "installed"
     if Path(sys.prefix) == folder:
         return
+    if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+        print("missing: Python 3.11 to 3.14, this is {}.{}".format(*sys.version_info), file=sys.stderr)
+        sys.exit(3)
     if not marker.exists() or marker.read_text() != requirements.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         pip = [str(python), "-I", "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "--no-input"]

@@ -34,6 +34,23 @@ def summary(results):
     return "\n".join(lines)
 
 
+def stale(text, cases, known):
+    """Rows of the page's families that are not what the lists say: the page's counts are of these cases."""
+    levels = {f"{case.family}/{case.name}": case.family for case in cases}
+    found = []
+    for family in dict.fromkeys(levels.values()):
+        below = collections.Counter(level for name, level in known.items() if levels.get(name) == family)
+        total = sum(each == family for each in levels.values())
+        row = row_of(family, (total, total - below["refused"], total - below["refused"] - below["read"]))
+        if row not in text.splitlines():
+            found.append(f"docs/operators.md does not have what tools/suite/known.json says: {row}")
+    return found
+
+
+def row_of(family, numbers):
+    return "| " + " | ".join([f"`{family}`", *map(str, numbers)]) + " |"
+
+
 def page(results, proofs):
     text = ["", "### Families", "", "| Family | Cases | Read | Executed |", "| --- | ---: | ---: | ---: |"]
     families = collections.defaultdict(list)
@@ -43,7 +60,7 @@ def page(results, proofs):
         if result["case"].family == "node":
             operators[result["operator"]].append(result)
     for family, members in families.items():
-        text.append("| " + " | ".join([f"`{family}`", *map(str, counts(members))]) + " |")
+        text.append(row_of(family, counts(members)))
     text += ["", "### Models of the stored families that are not executed", ""]
     for family, members in families.items():
         if family != "node":
@@ -106,6 +123,11 @@ def shares(results, proofs):
     stored = [result for result in results if result["case"].family in ("pytorch-converted", "pytorch-operator")]
     done = sum(proofs.get(prove.key(result), "") is None for result in stored)
     return [*lines, f"pytorch-converted and pytorch-operator proven natively: {done} of {len(stored)}"]
+
+
+def tried(proofs):
+    """How many of the models that a backend was ever tried on it proves."""
+    return [f"models proven with {backend}: {sum(problem is None for problem in found.values())} of {len(found)} that were tried" for backend, found in proofs.items()]
 
 
 def refused(results, proofs):

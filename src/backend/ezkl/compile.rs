@@ -29,6 +29,9 @@ const WIDER_LOG2: u32 = 3;
 const FINER_K: u32 = 2;
 const FINER_MIN_K: u32 = 17;
 
+/// What EZKL says of a circuit whose columns do not hold what has to be in one of them.
+const TOO_SHORT: &str = "General synthesis error";
+
 /// A model on its way to a circuit.
 struct Job<'a> {
     backend: &'a EzklBackend,
@@ -113,6 +116,15 @@ impl Job<'_> {
         )
     }
 
+    /// Settings of a candidate; `None` where its columns are too short for the layout. That they are not at another size was seen
+    /// before: of a model that EZKL does not lay out at all, the first settings are an error.
+    fn measured(&self, run_args: RunArgs) -> Result<Option<SettingsResult>, BackendError> {
+        match self.gen_settings(run_args) {
+            Err(BackendError::Unsupported { reason, .. }) if reason.contains(TOO_SHORT) => Ok(None),
+            made => made.map(Some),
+        }
+    }
+
     /// Compiles with the settings that were made last.
     fn compile(&self, k: u32) -> Result<(), BackendError> {
         let request = Compile { model: self.onnx(), settings: self.settings(), compiled: self.dir.join(COMPILED) };
@@ -193,7 +205,7 @@ impl Job<'_> {
         }
         let mut widenings = 0;
         loop {
-            let choice = tuner::choose(&ask, |args| self.gen_settings(args))?.ok_or_else(no_circuit)?;
+            let choice = tuner::choose(&ask, |args| self.measured(args))?.ok_or_else(no_circuit)?;
             // The last settings written are a candidate's: write the choice's.
             let made = self.gen_settings(choice.run_args)?;
             let mut details = self.details(choice.run_args, made);

@@ -183,6 +183,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     object["answers"] = answers.object();
     object["backend_choice"] = chosen.object();
     object["model_id"] = json!(prepared.artifacts.model_id());
+    object["dims"] = json!(prepared.artifacts.identity().dims);
+    object["remarks"] = json!(model.remarks());
     object["out"] = json!(args.out);
     report::result(
         session,

@@ -202,6 +202,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     object["transferable"] = json!(!integration.backend().capabilities().binds_statement);
     object["answers"] = answers.object();
     object["backend_choice"] = chosen.object();
+    object["remarks"] = json!(model.remarks());
     describe(&mut object, args, prepared);
     let openings = args.openings.as_ref().map(|path| format!("  {}: SECRET; nothing makes it again\n", path.display()));
     let text = format!("Wrote {}: {text}{}{}", args.out.display(), openings.unwrap_or_default(), answers.text());
@@ -218,6 +219,7 @@ fn describe(object: &mut Value, args: &Args, prepared: &Prepared) {
     object["openings"] = json!(args.openings);
     object["backend"] = json!(identity.backend);
     object["model_id"] = json!(prepared.artifacts.model_id());
+    object["dims"] = json!(identity.dims);
     object["artifacts_built"] = json!(prepared.built);
     object["test_srs"] = json!(prepared.srs.is_test());
     object["srs_kind"] = json!(prepared.srs.word());

@@ -53,12 +53,12 @@ pub(super) struct Choice {
     pub(super) forecast: Forecast,
 }
 
-/// Measures candidates with `measure`, which returns EZKL's settings for them, and keeps the best circuit.
-/// `None` when no circuit of at most 2^26 rows exists. Where the verifier of what the objective looks at could not be
+/// Measures candidates with `measure`, which returns EZKL's settings for them, or `None` where what the model has to keep beside
+/// each other does not fit columns of that size, and keeps the best circuit. `None` when no circuit of at most 2^26 rows exists. Where the verifier of what the objective looks at could not be
 /// deployed, circuits of fewer columns are looked at, whose verifiers are smaller.
 pub(super) fn choose<E>(
     ask: &Ask,
-    mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>,
+    mut measure: impl FnMut(RunArgs) -> Result<Option<SettingsResult>, E>,
 ) -> Result<Option<Choice>, E> {
     let best = best(ask, &mut measure)?;
     let size = |choice: &Choice| choice.forecast.verifier_bytes;
@@ -71,12 +71,15 @@ pub(super) fn choose<E>(
     }
 }
 
-fn best<E>(ask: &Ask, mut measure: impl FnMut(RunArgs) -> Result<SettingsResult, E>) -> Result<Option<Choice>, E> {
+fn best<E>(
+    ask: &Ask,
+    mut measure: impl FnMut(RunArgs) -> Result<Option<SettingsResult>, E>,
+) -> Result<Option<Choice>, E> {
     let mut best: Option<Choice> = None;
     // The scales depend on neither columns nor digits, so that any first candidate tells them.
     for multiplier in multipliers(ask) {
-        let probe =
-            measure(ask.run_args(&Shape { k: 17, base: 1 << 14, legs: 2, columns: 2, multiplier, freivalds: true }))?;
+        let args = ask.run_args(&Shape { k: 17, base: 1 << 14, legs: 2, columns: 2, multiplier, freivalds: true });
+        let Some(probe) = measure(args)? else { continue };
         for (columns, freivalds) in columns(ask, &probe) {
             let shape = Shape { k: MIN_K, base: 2, legs: 2, columns, multiplier, freivalds };
             for choice in candidates(ask, shape, &probe, &mut measure, best.as_ref())? {
@@ -130,7 +133,7 @@ fn candidates<E>(
     ask: &Ask,
     shape: Shape,
     probe: &SettingsResult,
-    measure: &mut impl FnMut(RunArgs) -> Result<SettingsResult, E>,
+    measure: &mut impl FnMut(RunArgs) -> Result<Option<SettingsResult>, E>,
     best: Option<&Choice>,
 ) -> Result<Vec<Choice>, E> {
     let largest = probe.model_input_scales.iter().chain(&probe.model_output_scales).max().copied().unwrap_or(0);
@@ -143,7 +146,10 @@ fn candidates<E>(
         // A larger k admits a larger base, which changes the rows a little: repeat until both fit.
         while k <= ask.largest_k && k < smallest {
             let args = ask.run_args(&Shape { k, base: (1 << k) - RESERVED_ROWS as usize, legs, ..shape });
-            let made = measure(args)?;
+            let Some(made) = measure(args)? else {
+                k += 1;
+                continue;
+            };
             let needed = smallest_k_for_rows(made.num_rows);
             if needed <= k {
                 let choice = Choice { run_args: args, forecast: forecast(&args, &made) };
@@ -245,7 +251,7 @@ pub(super) mod tests {
     }
 
     fn pick(objective: Objective, rows: impl Fn(RunArgs) -> u64, scale: u32) -> Option<Choice> {
-        choose::<()>(&ask(objective), |args| Ok(settings(rows(args), scale))).unwrap()
+        choose::<()>(&ask(objective), |args| Ok(Some(settings(rows(args), scale)))).unwrap()
     }
 
     #[test]
@@ -275,6 +281,15 @@ pub(super) mod tests {
         assert_eq!((flat.run_args.logrows, flat.run_args.decomp_legs), (13, 3));
     }
 
+    /// EZKL does not even count the rows of a circuit whose columns are too short for a table that is computed: GatherElements.
+    #[test]
+    fn columns_that_are_too_short_for_a_table_are_made_longer() {
+        let fits = |args: RunArgs| args.logrows >= 11;
+        let choice = choose::<()>(&ask(Objective::Balanced), |args| Ok(fits(args).then(|| settings(300, 21)))).unwrap();
+        assert_eq!(choice.unwrap().run_args.logrows, 11);
+        assert_eq!(choose::<()>(&ask(Objective::Balanced), |_| Ok(None)).unwrap(), None, "no size is enough");
+    }
+
     /// Every objective is the best at what it is for.
     #[test]
     fn objectives_get_what_they_ask_for() {
@@ -296,7 +311,7 @@ pub(super) mod tests {
         let rows = |args: RunArgs| if args.disable_freivalds == Some(true) { 100_000 } else { 15_000 };
         let measure = |args: RunArgs| {
             let einsum_params = Some(serde_json::json!({ "total_einsum_col_size": 400 }));
-            Ok::<_, ()>(SettingsResult { einsum_params, ..settings(rows(args), 14) })
+            Ok::<_, ()>(Some(SettingsResult { einsum_params, ..settings(rows(args), 14) }))
         };
         let ask = Ask { batch: true, ..ask(Objective::Latency) };
         let choice = choose(&ask, measure).unwrap().unwrap();
@@ -311,7 +326,7 @@ pub(super) mod tests {
         let with = |lookups: usize| {
             let required_lookups = vec![serde_json::json!("Sigmoid"); lookups];
             let made = SettingsResult { required_lookups, ..settings(100, 7) };
-            choose::<()>(&ask, |_| Ok(made.clone())).unwrap().unwrap()
+            choose::<()>(&ask, |_| Ok(Some(made.clone()))).unwrap().unwrap()
         };
         assert_eq!(with(1).run_args.num_inner_cols, 2, "what fits stays what it was");
         let small = with(7);
@@ -325,7 +340,7 @@ pub(super) mod tests {
     fn a_verifier_that_came_out_too_large_is_not_chosen_again() {
         let of = |most_code| {
             let ask = Ask { most_code, ..ask(Objective::Gas) };
-            choose::<()>(&ask, |args| Ok(settings(100 * args.num_inner_cols as u64, 21))).unwrap()
+            choose::<()>(&ask, |args| Ok(Some(settings(100 * args.num_inner_cols as u64, 21)))).unwrap()
         };
         let (first, two) = (of(None).unwrap(), pick(Objective::Balanced, |_| 100, 21).unwrap());
         assert_eq!((first.run_args.num_inner_cols, two.run_args.num_inner_cols), (1, 2));
@@ -337,7 +352,7 @@ pub(super) mod tests {
     #[test]
     fn a_lookup_table_fits_its_column() {
         let ask = Ask { lookup_range: Some((-3_000, 3_000)), ..ask(Objective::Balanced) };
-        let choice = choose::<()>(&ask, |_| Ok(settings(100, 7))).unwrap().unwrap();
+        let choice = choose::<()>(&ask, |_| Ok(Some(settings(100, 7)))).unwrap().unwrap();
         assert_eq!((choice.run_args.logrows, choice.run_args.scale_rebase_multiplier), (13, 1));
         assert_eq!(choice.run_args.lookup_range, Some((-3_000, 3_000)));
     }
@@ -346,7 +361,7 @@ pub(super) mod tests {
     fn a_circuit_is_no_larger_than_allowed() {
         let of = |largest_k| {
             let ask = Ask { largest_k, ..ask(Objective::Gas) };
-            choose::<()>(&ask, |_| Ok(settings(5_000, 21))).unwrap()
+            choose::<()>(&ask, |_| Ok(Some(settings(5_000, 21)))).unwrap()
         };
         let found = of(MAX_K).unwrap();
         assert_eq!(of(found.run_args.logrows).map(|choice| choice.run_args.logrows), Some(found.run_args.logrows));

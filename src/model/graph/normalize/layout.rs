@@ -229,6 +229,10 @@ impl Step<'_, '_> {
         let element = self.builder.kind(input).element;
         let mut inputs = vec![Some(cut), Some(pads)];
         match (self.call.optional(2), self.call.float("value")) {
+            (Some(value), _) if mode == "constant" && tensor(value).is_none() => {
+                let [Some(cut), Some(pads)] = &inputs[..] else { return Err(self.refuse("has no pads")) };
+                return self.padded_with(cut, pads, value);
+            }
             (Some(value), _) if mode == "constant" => inputs.push(Some(value.clone())),
             (None, Some(value)) if mode == "constant" && element.is_float() => inputs.push(Some(self.number(value))),
             _ => {}
@@ -356,12 +360,7 @@ impl Step<'_, '_> {
                 let upper = self.call.int("upper").unwrap_or(1);
                 self.keep(Operator::Trilu, Attributes::of([("upper", upper.into())]))
             }
-            _ => {
-                let number = |name, default: i64| self.call.int(name).unwrap_or(default).into();
-                let attributes =
-                    Attributes::of([("batch_axis", number("batch_axis", 1)), ("time_axis", number("time_axis", 0))]);
-                self.keep(Operator::ReverseSequence, attributes)
-            }
+            _ => self.reverse_sequence(shape),
         }
     }
 

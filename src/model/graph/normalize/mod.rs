@@ -12,6 +12,7 @@ mod layout;
 mod linear;
 mod losses;
 mod machine_learning;
+mod moved;
 mod ngrams;
 #[cfg(test)]
 mod operator_tests;

@@ -224,3 +224,34 @@ fn trees_of_the_newer_kind_are_read() {
     // Above 2.5; one of 0 and 1; neither.
     expect(file.output("y"), &[&[3.0, 1.0, 2.0]], &[10.0, 20.0, 30.0]);
 }
+
+/// What a float executor does not run as such: lengths that are known, and lengths that enter.
+#[test]
+fn sequences_are_turned_around() {
+    let turned = |file: File, time: i64| {
+        let write = move |writer: &mut Writer| {
+            attribute(writer, "time_axis", time);
+            attribute(writer, "batch_axis", 1 - time);
+        };
+        file.node_with("ReverseSequence", &["x", "lengths"], &["y"], write).output("y")
+    };
+    let file = || File::of(10).floats("x", &["3", "2"]);
+    let x: &[f64] = &[1.0, 10.0, 2.0, 20.0, 3.0, 30.0];
+    let expected = [2.0, 30.0, 1.0, 20.0, 3.0, 10.0];
+    expect(turned(file().list("lengths", &[2, 3]), 0), &[x], &expected);
+    expect(turned(file().input("lengths", 7, &["2"]), 0), &[x, &[2.0, 3.0]], &expected);
+    let rows = turned(file().list("lengths", &[0, 1, 2]), 1);
+    expect(rows, &[x], &[1.0, 10.0, 2.0, 20.0, 30.0, 3.0]);
+    assert!(refusal(turned(file().list("lengths", &[2, 4]), 0)).contains("turns 4 steps of 3 around"));
+    assert!(refusal(turned(file().list("lengths", &[2]), 0)).contains("lengths of the shape [1]"));
+}
+
+/// Padding with a number that enters.
+#[test]
+fn borders_may_be_computed() {
+    let file = |element| File::of(13).input("x", element, &["2"]).input("v", element, &[]).list("pads", &[1, 2]);
+    let padded = |element| file(element).node("Pad", &["x", "pads", "v"], "y").output("y");
+    expect(padded(1), &[&[1.0, 2.0], &[0.5]], &[0.5, 1.0, 2.0, 0.5, 0.5]);
+    expect(padded(7), &[&[1.0, 2.0], &[7.0]], &[7.0, 1.0, 2.0, 7.0, 7.0]);
+    assert!(refusal(padded(9)).contains("neither constant nor one number"));
+}
