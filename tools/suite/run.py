@@ -35,6 +35,7 @@ def main():
     # Only the environment has what these import.
     import cases
     import execute
+    import pages
     import prove
     import read
     import table
@@ -73,7 +74,7 @@ def main():
     if not options.sample and not options.only:
         print("\n".join([*table.shares(results, proofs["native"]), *table.tried(proofs)]))
     print(f"{len(results)} cases in {time.monotonic() - started:.0f} s")
-    stale = [] if options.write else table.stale(PAGE.read_text(), whole, json.loads(KNOWN.read_text()))
+    stale = [] if options.write else pages.stale(PAGE.read_text(), whole, json.loads(KNOWN.read_text()))
     worse = compare(results, lost + stale)
     if options.write:
         write(results, proofs, table)

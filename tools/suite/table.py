@@ -5,6 +5,7 @@ import re
 
 import prove
 import why
+from pages import row_of
 
 # What stands before and behind a generated part.
 MADE = ("<!-- made by `make suite` -->", "<!-- end -->")
@@ -32,23 +33,6 @@ def summary(results):
         all_of_them, read, executed = counts(members)
         lines.append(f"{family}: {all_of_them} cases, {read} read, {executed} executed")
     return "\n".join(lines)
-
-
-def stale(text, cases, known):
-    """Rows of the page's families that are not what the lists say: the page's counts are of these cases."""
-    levels = {f"{case.family}/{case.name}": case.family for case in cases}
-    found = []
-    for family in dict.fromkeys(levels.values()):
-        below = collections.Counter(level for name, level in known.items() if levels.get(name) == family)
-        total = sum(each == family for each in levels.values())
-        row = row_of(family, (total, total - below["refused"], total - below["refused"] - below["read"]))
-        if row not in text.splitlines():
-            found.append(f"docs/operators.md does not have what tools/suite/known.json says: {row}")
-    return found
-
-
-def row_of(family, numbers):
-    return "| " + " | ".join([f"`{family}`", *map(str, numbers)]) + " |"
 
 
 def page(results, proofs):
