@@ -233,7 +233,8 @@ impl Step<'_, '_> {
                 let [Some(cut), Some(pads)] = &inputs[..] else { return Err(self.refuse("has no pads")) };
                 return self.padded_with(cut, pads, value);
             }
-            (Some(value), _) if mode == "constant" => inputs.push(Some(value.clone())),
+            // Exporters write a list of one number, too, which the float executor does not take.
+            (Some(value), _) if mode == "constant" => inputs.push(Some(self.reshaped(value, &[])?)),
             (None, Some(value)) if mode == "constant" && element.is_float() => inputs.push(Some(self.number(value))),
             _ => {}
         }

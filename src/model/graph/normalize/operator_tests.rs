@@ -254,4 +254,6 @@ fn borders_may_be_computed() {
     expect(padded(1), &[&[1.0, 2.0], &[0.5]], &[0.5, 1.0, 2.0, 0.5, 0.5]);
     expect(padded(7), &[&[1.0, 2.0], &[7.0]], &[7.0, 1.0, 2.0, 7.0, 7.0]);
     assert!(refusal(padded(9)).contains("neither constant nor one number"));
+    let list = File::of(13).floats("x", &["2"]).list("pads", &[1, 0]).weights("v", &[1], &[0.5]);
+    expect(list.node("Pad", &["x", "pads", "v"], "y").output("y"), &[&[1.0, 2.0]], &[0.5, 1.0, 2.0]);
 }
