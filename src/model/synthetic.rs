@@ -1,8 +1,10 @@
 //! ONNX files of models with seeded random weights: for benchmarks and tests.
 
 mod networks;
+mod transformer;
 
 pub use networks::{boosted_trees, cnn32, lenet5};
+pub use transformer::{Stack, Transformer};
 
 use super::{
     mlp::{Dense, Hidden, Mlp},
@@ -187,6 +189,12 @@ pub fn ints(name: &str, ints: &[i64]) -> pb::AttributeProto {
 #[must_use]
 pub fn float_list(name: &str, floats: &[f32]) -> pb::AttributeProto {
     pb::AttributeProto { name: name.into(), r#type: 6, floats: floats.to_vec(), ..Default::default() }
+}
+
+/// A text attribute.
+#[must_use]
+pub fn text(name: &str, text: &str) -> pb::AttributeProto {
+    pb::AttributeProto { name: name.into(), r#type: 3, s: text.as_bytes().to_vec(), ..Default::default() }
 }
 
 /// An attribute of several texts.

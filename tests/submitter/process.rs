@@ -266,17 +266,23 @@ impl Stage {
     }
 }
 
+/// How deep a reorganisation goes: less deep than what the daemon calls final.
+const DEEPEST: u64 = 3;
+
 /// Blocks, and what happens to them: pools that forget, spikes of the base fee, reorganisations.
 async fn make_blocks(provider: impl Provider, mut random: Random, is_over: Arc<AtomicBool>) {
     let ask = async |method: &'static str, parameters: serde_json::Value| {
         let _: Result<serde_json::Value, _> = provider.raw_request(method.into(), parameters).await;
     };
+    // No reorganisation takes back the contracts, or the claims of others: without them nothing can end.
+    for _ in 0..DEEPEST {
+        ask("evm_mine", json!([])).await;
+    }
     while !is_over.load(Ordering::Relaxed) {
         match random.below(40) {
             0 => ask("anvil_dropAllTransactions", json!([])).await,
             1 => ask("anvil_setNextBlockBaseFeePerGas", json!([format!("{:#x}", 20_000_000_000_u64)])).await,
-            // Less deep than what the daemon calls final.
-            2 => ask("anvil_reorg", json!([1 + random.below(3), []])).await,
+            2 => ask("anvil_reorg", json!([1 + random.below(DEEPEST), []])).await,
             _ => {}
         }
         ask("evm_mine", json!([])).await;

@@ -5,13 +5,14 @@ mod contender;
 mod goals;
 mod measure;
 mod pipeline;
+mod sizes;
 mod subject;
 mod table;
 mod text;
 
 pub(crate) use child::{ChildArgs, run as run_child};
 
-use super::{Outcome, context::Session, report};
+use super::{Failure, Outcome, context::Session, report};
 use contender::Contender;
 use measure::Row;
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ Examples:
   zkinfer bench --model mlp.onnx --samples samples.json --json
   zkinfer bench --models goals --runs 20
   zkinfer bench --models goals --only lenet --backend native --json
+  zkinfer bench --models sizes --predict
+  zkinfer bench --models sizes --only MiniLM --runs 1
   zkinfer bench --pipeline --runs 20
 
 Medians of the wall time on this machine, in this build; the first proof is not counted. What is timed as `prove` is the
@@ -60,6 +63,10 @@ pub(crate) struct Args {
     /// Of a set, only the models whose name in the table has this in it; may be given several times.
     #[arg(long, value_name = "NAME", requires = "models")]
     only: Vec<String>,
+
+    /// With --models sizes: only say what a proof is expected to take.
+    #[arg(long, requires = "models")]
+    predict: bool,
 
     /// What to measure; may be given several times [default: native, ezkl and ezkl-default].
     #[arg(long, value_enum)]
@@ -96,6 +103,8 @@ pub(crate) struct Args {
 enum Set {
     /// The networks that this project has set itself goals for.
     Goals,
+    /// Transformers that grow up to sizes that the world runs, with random weights; native alone.
+    Sizes,
 }
 
 /// One model, and what was measured on it.
@@ -112,7 +121,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     if args.pipeline {
         return run_pipeline(args, session);
     }
+    if args.predict && args.models != Some(Set::Sizes) {
+        return Err(
+            Failure::Input("--predict goes with --models sizes; for a file: zkinfer compile --predict".into()).into()
+        );
+    }
     let (measured, goals) = match args.models {
+        Some(Set::Sizes) => return run_sizes(args, session),
         Some(Set::Goals) => goals::measure(&contenders, args, session)?,
         None => {
             let subject = Subject::of(args)?;
@@ -137,6 +152,15 @@ fn run_pipeline(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
     let mut object = machine.object();
     object["pipeline"] = rows.iter().map(pipeline::Row::object).collect();
     report::result(session, &object, &pipeline::markdown(&machine, &rows));
+    Ok(Outcome::True)
+}
+
+fn run_sizes(args: &Args, session: &Session) -> anyhow::Result<Outcome> {
+    let sizes = sizes::run(args, session)?;
+    let machine = table::Machine::this(args);
+    let mut object = machine.object();
+    object["sizes"] = sizes.iter().map(sizes::Size::object).collect();
+    report::result(session, &object, &sizes::markdown(&machine, &sizes));
     Ok(Outcome::True)
 }
 

@@ -80,7 +80,7 @@ fn figures(row: &Row) -> String {
 }
 
 /// Thousands separated.
-fn parameters(n: u64) -> String {
+pub(super) fn parameters(n: u64) -> String {
     let digits = n.to_string();
     let grouped = digits.bytes().enumerate().flat_map(|(i, digit)| {
         let comma = i > 0 && (digits.len() - i).is_multiple_of(3);

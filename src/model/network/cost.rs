@@ -193,6 +193,17 @@ mod tests {
         assert!(prediction.prove_ms > without.prove_ms && prediction.peak_mb > without.peak_mb);
     }
 
+    /// Layer norms by their own layers: the means, differences and squares that ONNX spells out took twice the rows of a block.
+    #[test]
+    fn norms_are_sketched_as_they_are_proven() {
+        use synthetic::{Stack, Transformer};
+        let shape = Transformer { blocks: 1, tokens: 8, width: 32, heads: 2, hidden: 64, kind: Stack::Decoder };
+        let sketch = Sketch::new(&Model::from_onnx(shape.to_onnx(1)).unwrap()).unwrap();
+        let of = |operator: &str| sketch.tensors.iter().filter(|tensor| tensor.operator == operator).count();
+        // Two norms of the block and the last one, each of variances, roots, what bounds them, and the products.
+        assert_eq!((of("ReduceMean"), of("Sub"), of("Div")), (0, 0, 12), "{:?}", sketch.tensors);
+    }
+
     /// A network beyond what is public is sketched, with the reason why it is not proven.
     #[test]
     fn a_network_that_is_too_large_is_sketched() {

@@ -182,7 +182,9 @@ impl<'g> Lowering<'g> {
         let epsilon = norm.epsilon * (width * width) as f64;
         let variances = self.push(vec![step], rows.clone(), Work::Variances, Then::Nothing);
         let (low, high) = self.span(variances);
-        let permitted = low > 0.0 && epsilon <= MOST_EPSILON * low && high <= SPREAD * low;
+        // A sketch has seen no numbers, and expects the usual ones.
+        let is_sketch = self.limits.is_some();
+        let permitted = is_sketch || (low > 0.0 && epsilon <= MOST_EPSILON * low && high <= SPREAD * low);
         // A number is at most the root of the width.
         let greatest = (width as f64).sqrt();
         let unit = UNITS.rev().find(|bits| greatest * 2f64.powi((*bits).into()) <= 32767.0).map(Unit);
