@@ -132,6 +132,15 @@ pub enum BackendError {
         /// Why.
         reason: String,
     },
+    /// The file with the powers of tau is whole, and its points are not the powers of one tau: the copy is damaged, or somebody
+    /// contributed in place.
+    #[error("the SRS in {path} cannot be used: {reason}")]
+    DamagedSrs {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// The cache cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -165,6 +174,7 @@ impl BackendError {
             | Self::Busy { .. }
             | Self::Cancelled { .. }
             | Self::Io { .. }
+            | Self::DamagedSrs { .. }
             | Self::Storage(_) => FailureClass::Environment,
             Self::Artifacts(error) => error.class(),
             Self::ForeignWitness | Self::Failed { .. } | Self::UnsoundProof { .. } => FailureClass::Internal,

@@ -132,6 +132,14 @@ fn a_ceremonys_file_is_imported_and_named() {
     fs::write(&page, "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>").unwrap();
     native(dir, &["setup", "srs", page.to_str().unwrap()]).expect(2).says("HTML page");
     native(dir, &["prove", "--srs", page.to_str().unwrap(), "--out", &out]).expect(2).says("HTML page");
+    // What `powersoftau contribute FILE FILE` leaves: points of the curve, some of another tau.
+    let mixed = dir.path().join("mixed.ptau");
+    let mut bytes = fs::read(ceremony).unwrap();
+    // The file's header, that of section 1 and its content, that of section 2: then the powers in G1, 64 bytes each.
+    let first = 12 + 12 + u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize + 12;
+    bytes.copy_within(first + 64..first + 128, first + 64 * 40);
+    fs::write(&mixed, bytes).unwrap();
+    native(dir, &["setup", "srs", mixed.to_str().unwrap()]).expect(3).says("download it again");
     assert!(!Path::new(&out).exists());
 }
 

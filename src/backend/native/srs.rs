@@ -390,7 +390,11 @@ fn kept(artifacts: &Artifacts) -> Result<Option<PathBuf>, BackendError> {
 
 pub(super) fn unusable(path: &Path, error: &SrsError) -> BackendError {
     let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
-    BackendError::Srs { path: path.display().to_string(), reason: format!("{error}{cause}") }
+    let (path, reason) = (path.display().to_string(), format!("{error}{cause}"));
+    match error {
+        SrsError::Inconsistent => BackendError::DamagedSrs { path, reason },
+        _ => BackendError::Srs { path, reason },
+    }
 }
 
 #[cfg(test)]
