@@ -9,7 +9,8 @@ use std::path::Path;
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ff::{BigInteger, PrimeField};
 use zkinfer_prover::network::{
-    Elements, Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, Slope, Table, generate,
+    Elements, Gadget, Graph, Layer, Linear, NetworkProver, NetworkVerifier, Parameters, Products, Slope, Stack, Table,
+    generate,
 };
 use zkinfer_prover::srs::{Srs, test_srs};
 use zkinfer_prover::{Level, ModelSecret, Request};
@@ -130,6 +131,145 @@ fn functions(seed: &mut u64) -> Result<Graph, Failure> {
     Ok(Graph::with_functions(layers, tables.collect())?)
 }
 
+/// Blocks of a dense layer and a residual sum, all alike: layers of the same tensors.
+fn residual(blocks: usize, seed: &mut u64) -> Result<Graph, Failure> {
+    let dense = |outputs| Linear::Dense { outputs };
+    let mut layers = vec![Layer::Input { dims: vec![16] }];
+    for _ in 0..blocks {
+        let x = layers.len() - 1;
+        layers.push(linear(x, dense(16), 16, Some(Gadget::Relu { shift: 8 }), seed));
+        layers.push(Layer::Add { from: [x, x + 1], activation: Gadget::Clamp { shift: 8, lo: 0, hi: 255 } });
+    }
+    layers.push(linear(layers.len() - 1, dense(4), 16, None, seed));
+    Ok(Graph::new(layers)?)
+}
+
+/// Blocks of a transformer on 8 tokens of 8 numbers, all alike: norm, one map for queries, keys and values, scores, softmax, norm, and
+/// two maps with a function between them, each with a residual sum.
+fn transformer(blocks: usize, seed: &mut u64) -> Result<Graph, Failure> {
+    const TOKENS: u32 = 8;
+    const WIDTH: u32 = 8;
+    let tables = vec![
+        Table::Samples(core::array::from_fn(|i| 65_535 >> (i / 2).min(16))),
+        Table::Values(core::array::from_fn(|i| (i as i16 - 128).clamp(-10, 120))),
+    ];
+    let falling = Gadget::Interpolate { table: 1, slope: Slope::Falling, signed: [false, false], shift: 0 };
+    let (by_8, by_16) = (Gadget::Requantize { shift: 8 }, Gadget::Requantize { shift: 16 });
+    // Tokens are the pixels of an image, and their numbers its channels.
+    let turned = |width: u32, rows: u32| (0..width * rows).map(|i| i % rows * width + i / rows).collect::<Vec<u32>>();
+    let map = |channels| Linear::Conv { channels, kernel: 1, stride: 1, padding: 0, groups: 1 };
+    let mut layers = vec![
+        Layer::Input { dims: vec![TOKENS, WIDTH] },
+        Layer::Activation { from: 0, activation: Gadget::Requantize { shift: 8 } },
+    ];
+    let norm = |layers: &mut Vec<Layer>| {
+        let (x, at) = (layers.len() - 1, layers.len());
+        layers.extend([
+            Layer::Variances { from: x, shift: 8 },
+            Layer::InverseRoots { variances: at, log: 36 },
+            Layer::RootBounds { roots: at + 1 },
+            Layer::Normalize { from: x, roots: at + 1, shift: 16 },
+            Layer::Gather { from: at + 3, dims: vec![WIDTH, 1, TOKENS], indices: turned(WIDTH, TOKENS) },
+        ]);
+        x
+    };
+    for _ in 0..blocks {
+        let x = norm(&mut layers);
+        layers.push(linear(layers.len() - 1, map(3 * WIDTH), WIDTH as usize, Some(by_8), seed));
+        let (all, at) = (layers.len() - 1, layers.len());
+        // Queries and values by token, keys by number.
+        let part = |which: u32| turned(TOKENS, WIDTH).iter().map(|i| which * TOKENS * WIDTH + i).collect::<Vec<u32>>();
+        let keys = (TOKENS * WIDTH..2 * TOKENS * WIDTH).collect();
+        layers.extend([
+            Layer::Gather { from: all, dims: vec![TOKENS, WIDTH], indices: part(0) },
+            Layer::Gather { from: all, dims: vec![WIDTH, TOKENS], indices: keys },
+            Layer::Gather { from: all, dims: vec![TOKENS, WIDTH], indices: part(2) },
+            Layer::MatMul { from: [at, at + 1], activation: by_8 },
+            Layer::Scores { from: at + 3 },
+            Layer::OfDistance { scores: at + 4, log: 0, activation: falling },
+            Layer::Reciprocals { scores: at + 4, from: at + 5 },
+            Layer::ScaleRows { from: at + 5, by: at + 6, shift: 16 },
+            Layer::MatMul { from: [at + 7, at + 2], activation: by_16 },
+            Layer::Add { from: [x, at + 8], activation: by_8 },
+        ]);
+        let x = norm(&mut layers);
+        layers.push(linear(layers.len() - 1, map(2 * WIDTH), WIDTH as usize, Some(by_8), seed));
+        let activation = Gadget::Function { table: 2, bytes: 1 };
+        layers.push(Layer::Activation { from: layers.len() - 1, activation });
+        layers.push(linear(layers.len() - 1, map(WIDTH), 2 * WIDTH as usize, Some(by_8), seed));
+        let back = turned(TOKENS, WIDTH);
+        layers.push(Layer::Gather { from: layers.len() - 1, dims: vec![TOKENS, WIDTH], indices: back });
+        layers.push(Layer::Add { from: [x, layers.len() - 1], activation: by_8 });
+    }
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 4 }, (TOKENS * WIDTH) as usize, None, seed));
+    Ok(Graph::with_functions(layers, tables)?)
+}
+
+/// Causal attention of two heads over rows `[queries, keys, values]` of `3 width` numbers, read where they are.
+fn heads(layers: &mut Vec<Layer>, tokens: u32, width: u32) {
+    let (from, at, half) = (layers.len() - 1, layers.len(), width / 2);
+    let part = |steps, first: u32| Stack { from, steps, first: vec![0, first] };
+    let products = |left, right, sizes, steps, dims, scale, activation| {
+        Layer::Products(Box::new(Products { left, right, sizes, dims, steps, causal: true, scale, activation }))
+    };
+    let (by_row, by_column) = ([(1, half), (0, 1), (1, 1)], [(1, half), (1, 1), (0, 1)]);
+    let natural = [(0, 1), (1, 1), (2, 1)];
+    let exponentials = Stack { from: at + 1, steps: natural, first: vec![0; 3] };
+    let (scores, means) = (Gadget::Score { shift: 8 }, Gadget::Product { shift: 32 });
+    let (queries, keys, values) = (part(by_row, 0), part(by_column, width), part(by_row, 2 * width));
+    let square = vec![2, tokens, tokens];
+    layers.extend([
+        products(queries, keys, [2, tokens, half, tokens], natural, square, None, scores),
+        Layer::OfDistance { scores: at, log: 5, activation: Gadget::Falling { table: 1 } },
+        Layer::Reciprocals { scores: at, from: at + 1 },
+        products(exponentials, values, [2, tokens, tokens, half], by_row, vec![tokens, width], Some(at + 2), means),
+    ]);
+}
+
+/// Blocks of a transformer on 8 tokens of 8 numbers as front ends lower them, all alike: norm, causal attention of two heads, a map with
+/// a residual, norm, and two maps with a function between them and a residual.
+fn decoder(blocks: usize, seed: &mut u64) -> Result<Graph, Failure> {
+    const TOKENS: u32 = 8;
+    const WIDTH: u32 = 8;
+    let tables = vec![
+        Table::Samples(core::array::from_fn(|i| 65_535 >> (i / 2).min(16))),
+        Table::Samples(core::array::from_fn(|i| 70 * (i as i32 - 128).clamp(-10, 120))),
+    ];
+    let curve = Gadget::Interpolate { table: 2, slope: Slope::Signed, signed: [true, true], shift: 8 };
+    let requantize = Gadget::Requantize { shift: 8 };
+    let mut rows = |from, [inputs, outputs]: [u32; 2], activation, added: Option<usize>| {
+        let mut layer = linear(from, Linear::Rows { outputs }, inputs as usize, Some(activation), seed);
+        if let Layer::Linear { plus, .. } = &mut layer {
+            *plus = added.map(|added| (added, 8));
+        }
+        layer
+    };
+    let norm = |layers: &mut Vec<Layer>| {
+        let (from, at) = (layers.len() - 1, layers.len());
+        layers.extend([
+            Layer::Variances { from, shift: 8 },
+            Layer::InverseRoots { variances: at, log: 36 },
+            Layer::RootBounds { roots: at + 1 },
+            Layer::Normalize { from, roots: at + 1, shift: 16 },
+        ]);
+        (from, at + 3)
+    };
+    let mut layers =
+        vec![Layer::Input { dims: vec![TOKENS, WIDTH] }, Layer::Activation { from: 0, activation: requantize }];
+    for _ in 0..blocks {
+        let (x, normal) = norm(&mut layers);
+        layers.push(rows(normal, [WIDTH, 3 * WIDTH], requantize, None));
+        heads(&mut layers, TOKENS, WIDTH);
+        layers.push(rows(layers.len() - 1, [WIDTH, WIDTH], requantize, Some(x)));
+        let (x, normal) = norm(&mut layers);
+        layers.push(rows(normal, [WIDTH, 2 * WIDTH], curve, None));
+        layers.push(rows(normal + 1, [2 * WIDTH, WIDTH], requantize, Some(x)));
+    }
+    let width = (TOKENS * WIDTH) as usize;
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 4 }, width, None, seed));
+    Ok(Graph::with_functions(layers, tables)?)
+}
+
 /// The points that a verifier takes from the table of its SRS.
 fn table(srs: &Srs) -> serde_json::Value {
     let g1 = |p: G1Affine| [p.x, p.y].map(|c| number(&c));
@@ -197,5 +337,17 @@ fn main() -> Result<(), Failure> {
     for (name, graph, level, samples) in cases {
         write(name, vector(graph, level, samples, &srs, &mut seed)?)?;
     }
-    write("lenet", vector(lenet(&mut seed)?, Level::One, 1, &test_srs(1 << 17)?, &mut seed)?)
+    write("lenet", vector(lenet(&mut seed)?, Level::One, 1, &test_srs(1 << 17)?, &mut seed)?)?;
+    // How often blocks are repeated: four times, or as often as the environment says.
+    let blocks = std::env::var("ZKINFER_BLOCKS").map_or(Ok(4), |count| count.parse())?;
+    let wide = test_srs(1 << 16)?;
+    for (name, make) in [
+        ("residual-blocks", residual as fn(usize, &mut u64) -> Result<Graph, Failure>),
+        ("transformer-blocks", transformer),
+        ("decoder-blocks", decoder),
+    ] {
+        let mut seed = 0x9abc_def1;
+        write(name, vector(make(blocks, &mut seed)?, Level::One, 1, &wide, &mut seed)?)?;
+    }
+    Ok(())
 }

@@ -39,7 +39,7 @@ const DRAWN_SECRET: &str = "model.secret";
 /// How often a circuit is made anew because its verifier came out too large.
 const LESS_CODE_TRIES: usize = 2;
 /// Bumped when what is built from the same model changes.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// A backend with its artifacts.
 #[derive(Debug, Clone)]

@@ -32,7 +32,7 @@ abstract contract NetworkTest is Test {
 
     /// @dev The names of all vectors; the last ones are made by the Rust prover (crates/prover/examples/network_vectors.rs).
     function names() internal pure returns (string[] memory list) {
-        list = new string[](11);
+        list = new string[](13);
         list[0] = "mlp";
         list[1] = "convolutions";
         list[2] = "tree";
@@ -44,6 +44,8 @@ abstract contract NetworkTest is Test {
         list[8] = "rust/perceptron-batch-two-levels";
         list[9] = "rust/convolutions";
         list[10] = "rust/lenet";
+        list[11] = "rust/residual-blocks";
+        list[12] = "rust/transformer-blocks";
     }
 
     function load(string memory name) internal returns (Vector memory v) {

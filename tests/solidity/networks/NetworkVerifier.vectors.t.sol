@@ -100,8 +100,8 @@ contract NetworkVerifierVectorsTest is NetworkTest {
     function test_gas() public {
         console2.log("vector | statements | proof bytes | whole transaction");
         string[] memory list = names();
-        uint256[11] memory totals;
-        uint256[11] memory snapshots = [
+        uint256[13] memory totals;
+        uint256[13] memory snapshots = [
             uint256(823_944),
             1_042_327,
             740_945,
@@ -112,7 +112,9 @@ contract NetworkVerifierVectorsTest is NetworkTest {
             824_498,
             876_332,
             1_057_897,
-            1_167_697
+            1_167_697,
+            724_984,
+            1_625_072
         ];
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);

@@ -13,6 +13,7 @@ mod choices;
 mod clamps;
 mod copies;
 mod interpolation;
+mod layers;
 mod leftovers;
 mod lookups;
 mod norms;
@@ -149,9 +150,7 @@ type HelperDeltas = fn(&NetworkColumns, &Helpers, &NetworkChallenges1, &Fixture,
 
 impl NewRows<'_> {
     fn position(&self, element: usize) -> usize {
-        let graph = self.fixture.graph();
-        let tensor = graph.tensor_layers().iter().position(|l| *l == 1).unwrap();
-        graph.positions(&self.fixture.verifier.key().program().parts().tensors[tensor], 1)[element]
+        self.fixture.graph().positions(self.fixture.verifier.key().program().parts(), 1)[element]
     }
 }
 
@@ -208,9 +207,7 @@ struct FalseRow<'a> {
 
 impl FalseRow<'_> {
     fn position(&self) -> usize {
-        let graph = self.fixture.graph();
-        let tensor = graph.tensor_layers().iter().position(|l| *l == self.layer).unwrap();
-        graph.positions(&self.fixture.verifier.key().program().parts().tensors[tensor], self.layer)[self.element]
+        self.fixture.graph().positions(self.fixture.verifier.key().program().parts(), self.layer)[self.element]
     }
 
     fn change(&self, row: &mut Row) {
@@ -297,9 +294,7 @@ struct NotBytes<'a> {
 
 impl NotBytes<'_> {
     fn row(&self) -> usize {
-        let graph = self.fixture.graph();
-        let tensor = graph.tensor_layers().iter().position(|l| *l == 2).unwrap();
-        self.fixture.verifier.key().program().parts().tensors[tensor].base as usize
+        self.fixture.graph().positions(self.fixture.verifier.key().program().parts(), 2)[0]
     }
 }
 

@@ -21,9 +21,7 @@ impl Cheat for Rows<'_> {
     fn rows(&self, rows: &mut Vec<Zeroizing<Vec<(usize, Row)>>>) {
         let graph = self.fixture.graph();
         for (layer, element, new) in &self.rows {
-            let tensor = graph.tensor_layers().iter().position(|l| l == layer).unwrap();
-            let tensor = &self.fixture.verifier.key().program().parts().tensors[tensor];
-            let position = graph.positions(tensor, *layer)[*element];
+            let position = graph.positions(self.fixture.verifier.key().program().parts(), *layer)[*element];
             // A default row may stand at the same position; the element comes last.
             rows[0].iter_mut().rev().find(|(at, _)| *at == position).unwrap().1 = *new;
         }

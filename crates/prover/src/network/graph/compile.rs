@@ -1,6 +1,7 @@
 //! Lowering: tensors get positions, weights get blocks and positions of `f`, layers become
 //! relations and linear operators.
 
+use super::lift::Constraints;
 use super::{Graph, Layer, Linear, Products, Stack};
 use crate::circuit::layout::FIRST;
 use crate::error::CircuitError;
@@ -8,7 +9,7 @@ use crate::network::fixed::{Copied, Fixed};
 use crate::network::gadget::Gadget;
 use crate::network::program::bounds::{MIN_LIMBS, MIN_NU};
 use crate::network::program::{
-    Access, LinearOp, Mode, Monomial, Parts, Port, ProductOp, Program, PublicHat, Relation, Tensor, Term, Var,
+    Access, LinearOp, Mode, Monomial, Parts, Port, ProductOp, Program, PublicHat, Relation, Term, Var,
 };
 use crate::network::weights::{NetworkWeights, Unit};
 
@@ -53,6 +54,23 @@ impl Cut {
     fn positions(&self) -> usize {
         self.units() * (self.inputs + 1)
     }
+
+    /// The exponent of the first row of a layer: rows of layers follow each other, or chunks of `R` do.
+    fn exponent(&self, r: usize, at: Member) -> Monomial {
+        let rows = if self.groups == 1 && self.chunks > 1 { self.chunks * r } else { self.groups * self.rows };
+        // At most 2^26: every row has an element.
+        Monomial::alpha((at.index * rows) as u32)
+    }
+}
+
+/// A layer among those of its tensor.
+#[derive(Clone, Copy)]
+struct Member {
+    index: usize,
+    count: usize,
+    /// Where positions of `G`, and those of `Y_L` and `Y_R`, begin for all of them.
+    start: usize,
+    product: usize,
 }
 
 /// Where weights end if blocks hold `r` rows.
@@ -66,24 +84,6 @@ fn blocks(graph: &Graph) -> usize {
     let widest = (0..graph.layers.len()).filter_map(|layer| Cut::new(graph, layer, 1)).map(|cut| cut.rows);
     let cost = |r: &usize| (hat_end(graph, *r).next_power_of_two().max(1 << MIN_NU), *r);
     (1..=widest.max().unwrap_or(1)).min_by_key(cost).unwrap_or(1)
-}
-
-/// The axis of a layer's values that is the first one of its tensor: only the other axes are padded to powers of two.
-pub(super) fn first_axis(dims: &[u32]) -> usize {
-    let positions = |first: &usize| {
-        let padded = |(axis, d): (usize, &u32)| u64::from(if axis == *first { *d } else { d.next_power_of_two() });
-        dims.iter().enumerate().map(padded).product::<u64>()
-    };
-    (0..dims.len()).min_by_key(positions).unwrap_or(0)
-}
-
-/// The axis of the tensor that an axis of the layer's values is: the first one moves to the front.
-fn axis_of(first: usize, axis: usize) -> usize {
-    match axis.cmp(&first) {
-        core::cmp::Ordering::Less => axis + 1,
-        core::cmp::Ordering::Equal => 0,
-        core::cmp::Ordering::Greater => axis,
-    }
 }
 
 fn var(size: u32, weight: Monomial, target: Option<(u8, u32)>) -> Var {
@@ -116,10 +116,20 @@ impl Graph {
             }
         }
         let r = blocks(self);
-        let mut lowering =
-            Lowering { graph: self, r, parts: self.layout(r), weights: Vec::new(), next: FIRST, next_product: FIRST };
+        let mut lowering = Lowering {
+            graph: self,
+            r,
+            parts: self.layout(r),
+            own: Constraints::default(),
+            weights: Vec::new(),
+            next: FIRST,
+            next_product: FIRST,
+        };
         for layer in 0..self.layers.len() {
-            lowering.layer(layer);
+            let layers = self.places.together(layer);
+            if layers[0] == layer {
+                lowering.tensor(&layers);
+            }
         }
         lowering.parts.product_end = lowering.next_product as u32;
         lowering.parts.positions = lowering.parts.positions.max(lowering.parts.product_end);
@@ -129,43 +139,10 @@ impl Graph {
         Ok(Compiled { program, weights: NetworkWeights { units: lowering.weights }, fixed })
     }
 
-    /// The layers that are tensors, in the order of their kinds, and so of their positions.
-    pub(crate) fn tensor_layers(&self) -> Vec<usize> {
-        let mut kinds: Vec<Gadget> = Vec::new();
-        let mut layers: Vec<(usize, usize)> = Vec::new();
-        for layer in 0..self.layers.len() {
-            if let Some(gadget) = self.gadget(layer) {
-                let kind = kinds.iter().position(|g| *g == gadget).unwrap_or(kinds.len());
-                if kind == kinds.len() {
-                    kinds.push(gadget);
-                }
-                layers.push((kind, layer));
-            }
-        }
-        layers.sort_unstable();
-        layers.into_iter().map(|(_, layer)| layer).collect()
-    }
-
-    /// The positions of the elements of a layer, which are in row-major order of its dimensions.
-    pub(crate) fn positions(&self, tensor: &Tensor, layer: usize) -> Vec<usize> {
-        let dims = &self.dims[layer];
-        let first = first_axis(dims);
-        let position = |mut rest: u32| {
-            let mut position = tensor.base as usize;
-            for (axis, d) in dims.iter().enumerate().rev() {
-                position += ((rest % d) as usize) << tensor.shift(axis_of(first, axis));
-                rest /= d;
-            }
-            position
-        };
-        // At most 2^22.
-        (0..self.elements(layer) as u32).map(position).collect()
-    }
-
     /// Kinds, tensors, ports and sizes.
     fn layout(&self, r: usize) -> Parts {
-        let layers = self.tensor_layers();
-        let gadgets = layers.iter().filter_map(|layer| self.gadget(*layer));
+        let tensors = self.places.tensors();
+        let gadgets = tensors.iter().filter_map(|layers| self.gadget(layers[0]));
         let limbs = gadgets.clone().map(Gadget::limbs).max().unwrap_or(0).max(MIN_LIMBS as u8);
         let mut parts = Parts {
             limbs,
@@ -189,11 +166,9 @@ impl Graph {
         };
         let mut next = FIRST as u64;
         let mut last = None;
-        for gadget_and_layer in layers.iter().filter_map(|layer| Some((self.gadget(*layer)?, *layer))) {
-            let (gadget, layer) = gadget_and_layer;
-            let mut dims = self.dims[layer].clone();
-            dims[..=first_axis(&self.dims[layer])].rotate_right(1);
-            let mut tensor = Tensor { kind: 0, base: 0, dims };
+        for layers in tensors {
+            let Some(gadget) = self.gadget(layers[0]) else { continue };
+            let mut tensor = self.tensor(layers, 0, 0);
             // Positions are below 2^32: all layers together take at most 2^26.
             tensor.base = next.next_multiple_of(tensor.unit()) as u32;
             if last != Some(gadget) {
@@ -220,10 +195,12 @@ fn committed(mut port: Port, committed: bool) -> Port {
 }
 
 /// A graph being lowered.
-struct Lowering<'a> {
-    graph: &'a Graph,
+pub(super) struct Lowering<'a> {
+    pub(super) graph: &'a Graph,
     r: usize,
-    parts: Parts,
+    pub(super) parts: Parts,
+    /// Constraints of one layer.
+    own: Constraints,
     weights: Vec<Unit>,
     /// Next free position of `G`.
     next: usize,
@@ -238,33 +215,38 @@ impl Lowering<'_> {
         self.access_from(layer, view, coefficient, vars, offsets)
     }
 
-    /// The same from any index.
-    fn access_from(&self, layer: usize, view: u8, coefficient: i64, mut vars: Vec<Var>, offsets: Vec<i32>) -> Access {
-        let first = first_axis(&self.graph.dims[layer]);
-        for (axis, _) in vars.iter_mut().filter_map(|v| v.target.as_mut()) {
-            // At most six axes.
-            *axis = axis_of(first, usize::from(*axis)) as u8;
-        }
-        let mut own = offsets;
-        own[..=first].rotate_right(1);
-        let tensor = self.graph.tensor_layers().iter().position(|l| *l == layer).unwrap_or_default() as u16;
+    /// The same from any index. It names the layer and the axes of its values; [`lift`](super::lift) makes them a tensor's.
+    fn access_from(&self, layer: usize, view: u8, coefficient: i64, vars: Vec<Var>, offsets: Vec<i32>) -> Access {
         Access {
-            tensor,
+            // At most 1024 layers.
+            tensor: layer as u16,
             view,
             view2: None,
             coefficient,
             monomial: Monomial::default(),
-            offsets: own,
+            offsets,
             triangle: None,
             vars,
         }
     }
 
     fn relation(&mut self, accesses: Vec<Access>, terms: Vec<Term>) {
-        self.parts.relations.push(Relation { accesses, terms });
+        self.own.relations.push(Relation { accesses, terms });
     }
 
-    fn layer(&mut self, layer: usize) {
+    /// The constraints of the layers of one tensor, and their weights.
+    fn tensor(&mut self, layers: &[usize]) {
+        // Units are numbered in the order of evaluation: layer by layer.
+        let (start, product) = (self.next, self.next_product);
+        let mut all = Vec::with_capacity(layers.len());
+        for (index, layer) in layers.iter().enumerate() {
+            self.layer(*layer, Member { index, count: layers.len(), start, product });
+            all.push(core::mem::take(&mut self.own));
+        }
+        self.take(all);
+    }
+
+    fn layer(&mut self, layer: usize, at: Member) {
         let dims = self.graph.dims[layer].clone();
         match &self.graph.layers[layer] {
             Layer::Input { .. } => {
@@ -276,9 +258,9 @@ impl Lowering<'_> {
                 self.tie(x, layer, &dims);
             }
             Layer::Linear { from, op, activation, plus, .. } => {
-                self.linear(layer, *from, *op, activation.is_some(), *plus);
+                self.linear(layer, (*from, *op), activation.is_some(), *plus, at);
             }
-            Layer::Products(of) => self.products(layer, of),
+            Layer::Products(of) => self.products(layer, of, at),
             Layer::MaxPool { from, window } => {
                 let strided = strided(&dims, *window);
                 for (i, (a, b)) in (0..*window).flat_map(|a| (0..*window).map(move |b| (a, b))).enumerate() {
@@ -308,7 +290,7 @@ impl Lowering<'_> {
                     self.relation(vec![factor, x], vec![]);
                 }
             }
-            Layer::MatMul { from, .. } => self.matmul(layer, *from),
+            Layer::MatMul { from, .. } => self.matmul(layer, *from, at),
             Layer::Variances { from, .. } => {
                 let of = self.graph.dims[*from].clone();
                 for (view, square) in [(1, None), (2, Some(0))] {
@@ -360,7 +342,7 @@ impl Lowering<'_> {
                 self.relation(vec![factor, row], vec![]);
             }
             Layer::Gather { .. } | Layer::Join { .. } | Layer::Compare { .. } | Layer::Choose { .. } => {}
-            Layer::Constant { .. } => self.constant(layer, &dims),
+            Layer::Constant { .. } => self.constant(layer, &dims, at),
             Layer::Add { from, activation } => {
                 let factor = -(1i64 << activation.shift().unwrap_or(0));
                 let mut sides = vec![self.access(layer, 1, 1, whole(&dims, Monomial::theta))];
@@ -384,35 +366,32 @@ impl Lowering<'_> {
     }
 
     /// Position `p` of the hats is the index that is summed over; `alpha` weighs rows, `chi` columns.
-    fn matmul(&mut self, layer: usize, from: [usize; 2]) {
+    fn matmul(&mut self, layer: usize, from: [usize; 2], at: Member) {
         let (m, k) = (self.graph.dims[from[0]][0], self.graph.dims[from[0]][1]);
         let n = self.graph.dims[from[1]][1];
-        let start = self.next_product as u32;
         self.next_product += k as usize;
+        // At most 2^26 positions and exponents.
+        let (start, first) = ((at.product + at.index * k as usize) as u32, at.index as u32 * m);
         let rows = |axis| var(m, Monomial::alpha(1), Some((axis, 1)));
         let columns = |axis| var(n, Monomial::chi(1), Some((axis, 1)));
         let inner = |axis| var(k, Monomial::theta(1), Some((axis, 1)));
-        let hat = |this: &Self, layer, vars: [Var; 2]| {
+        let hat = |this: &Self, layer, alpha, vars: [Var; 2]| {
             let vars = vars.into_iter().filter(|v| v.size > 1).collect();
-            Access { monomial: Monomial::theta(start), ..this.access(layer, 0, 1, vars) }
+            Access { monomial: Monomial { theta: start, ..Monomial::alpha(alpha) }, ..this.access(layer, 0, 1, vars) }
         };
         let z = [rows(0), columns(1)].into_iter().filter(|v| v.size > 1).collect();
         let op = ProductOp {
-            z: vec![self.access(layer, 1, 1, z)],
+            z: vec![Access { monomial: Monomial::alpha(first), ..self.access(layer, 1, 1, z) }],
             segment: (start, start + k),
-            left: vec![hat(self, from[0], [inner(1), rows(0)])],
-            right: vec![hat(self, from[1], [inner(0), columns(1)])],
+            left: vec![hat(self, from[0], first, [inner(1), rows(0)])],
+            right: vec![hat(self, from[1], 0, [inner(0), columns(1)])],
         };
-        self.parts.product_ops.push(op);
+        self.own.product_ops.push(op);
     }
 
     /// What every row of a layer that gathers reads. Rows that hold no element read themselves.
     fn copies(&self) -> Vec<Copied> {
-        let layers = self.graph.tensor_layers();
-        let positions = |layer: usize| {
-            let at = layers.iter().position(|l| *l == layer)?;
-            Some(self.graph.positions(&self.parts.tensors[at], layer))
-        };
+        let positions = |layer: usize| self.graph.positions(&self.parts, layer);
         let mut addresses = std::collections::BTreeMap::new();
         for kind in self.parts.kinds.iter().filter(|kind| kind.reads > 0) {
             // `j` is at most 8.
@@ -422,9 +401,9 @@ impl Lowering<'_> {
         for layer in 0..self.graph.layers.len() {
             let mut sources = std::collections::BTreeMap::new();
             for (j, read) in (1u8..).zip(self.graph.reads(layer)) {
-                for (i, to) in positions(layer).unwrap_or_default().into_iter().enumerate() {
+                for (i, to) in positions(layer).into_iter().enumerate() {
                     let (from, element) = self.graph.read(read, i);
-                    let of = sources.entry(from).or_insert_with(|| positions(from).unwrap_or_default());
+                    let of = sources.entry(from).or_insert_with(|| positions(from));
                     // Positions are below 2^26.
                     addresses.insert((to as u32, j), of[element] as u32);
                 }
@@ -464,10 +443,12 @@ impl Lowering<'_> {
 
     /// Position `h k + j` of the hats is the index that is summed over, in matrix `h`; `alpha` weighs the rows of all matrices,
     /// `chi` columns.
-    fn products(&mut self, layer: usize, of: &Products) {
+    fn products(&mut self, layer: usize, of: &Products, at: Member) {
         let [count, m, k, n] = of.sizes;
-        let start = self.next_product as u32;
         self.next_product += (count * k) as usize;
+        // At most 2^26 positions and exponents.
+        let start = at.product as u32 + at.index as u32 * count * k;
+        let first_row = Monomial::alpha(at.index as u32 * count * m);
         let stack = |steps: &[(u8, u32); 3], sizes: [u32; 3], weights: [Monomial; 3]| -> Vec<Var> {
             let all = steps.iter().zip(sizes).zip(weights);
             let vars =
@@ -481,18 +462,19 @@ impl Lowering<'_> {
         let is_cut = of.causal && !matches!(of.activation, Gadget::Score { .. });
         // Rows and columns are the last two, of more than one each.
         let triangle = is_cut.then(|| (left.len() as u8 - 2, left.len() as u8 - 1));
-        let hat = |this: &Self, stack: &Stack, vars| {
+        let hat = |this: &Self, stack: &Stack, row: Monomial, vars| {
             // Places are below 2^16.
             let first = stack.first.iter().map(|at| at.cast_signed()).collect();
-            Access { monomial: Monomial::theta(start), ..this.access_from(stack.from, 0, 1, vars, first) }
+            let monomial = Monomial { theta: start, ..row };
+            Access { monomial, ..this.access_from(stack.from, 0, 1, vars, first) }
         };
         let op = ProductOp {
-            z: vec![self.access(layer, 1, 1, z)],
+            z: vec![Access { monomial: first_row, ..self.access(layer, 1, 1, z) }],
             segment: (start, start + count * k),
-            left: vec![Access { triangle, ..hat(self, &of.left, left) }],
-            right: vec![hat(self, &of.right, right)],
+            left: vec![Access { triangle, ..hat(self, &of.left, first_row, left) }],
+            right: vec![hat(self, &of.right, Monomial::default(), right)],
         };
-        self.parts.product_ops.push(op);
+        self.own.product_ops.push(op);
         if let Some(by) = of.scale {
             let weights = [Monomial::theta(m * n), Monomial::theta(n), Monomial::theta(1)];
             let factor = self.access(layer, 2, 1, stack(&of.steps, [count, m, n], weights));
@@ -502,34 +484,42 @@ impl Lowering<'_> {
     }
 
     /// Constants are hats without activations: element `i` has the exponent `i` of `alpha`.
-    fn constant(&mut self, layer: usize, dims: &[u32]) {
+    fn constant(&mut self, layer: usize, dims: &[u32], at: Member) {
         let Some(cut) = Cut::new(self.graph, layer, self.r) else { return };
-        let start = self.next;
+        let start = at.start + at.index * cut.units();
         self.next += cut.positions();
         self.units(layer, &cut, start, start);
+        let first = cut.exponent(self.r, at);
         let hat = PublicHat::Geometric {
             start: start as u32,
             count: cut.chunks as u32,
             step: Monomial::alpha(self.r as u32),
-            monomial: Monomial::default(),
+            monomial: first,
             sums: Vec::new(),
         };
         let op = LinearOp {
-            z: vec![self.access(layer, 0, 1, whole(dims, Monomial::alpha))],
+            z: vec![Access { monomial: first, ..self.access(layer, 0, 1, whole(dims, Monomial::alpha)) }],
             terms: Vec::new(),
-            segment: (start as u32, start as u32),
+            segment: (at.start as u32, at.start as u32),
             hats: Vec::new(),
             public_hats: vec![hat],
         };
-        self.parts.linear_ops.push(op);
+        self.own.linear_ops.push(op);
     }
 
     /// `added` is a layer, and the exponent of what it is multiplied by.
-    fn linear(&mut self, layer: usize, from: usize, op: Linear, is_tensor: bool, added: Option<(usize, u8)>) {
+    fn linear(
+        &mut self,
+        layer: usize,
+        (from, op): (usize, Linear),
+        is_tensor: bool,
+        added: Option<(usize, u8)>,
+        at: Member,
+    ) {
         // Linear layers have a cut.
         let Some(cut) = Cut::new(self.graph, layer, self.r) else { return };
-        let start = self.next;
-        let bias = start + cut.units() * cut.inputs;
+        let start = at.start + at.index * cut.units() * cut.inputs;
+        let bias = at.start + at.count * cut.units() * cut.inputs + at.index * cut.units();
         self.next += cut.positions();
         self.units(layer, &cut, start, bias);
 
@@ -577,7 +567,8 @@ impl Lowering<'_> {
         vars.retain(|v| v.size > 1);
         z.retain(|v| v.size > 1);
         let mut hat = self.access_from(from, 0, 1, vars, offsets);
-        hat.monomial = Monomial::theta(start as u32);
+        let first = cut.exponent(self.r, at);
+        hat.monomial = Monomial { theta: start as u32, ..first };
         let group_rows = cut.rows as u32;
         let public_hats = match (cut.groups, cut.chunks) {
             (1, _) => vec![(bias, cut.chunks, Monomial::alpha(r), 0)],
@@ -586,23 +577,24 @@ impl Lowering<'_> {
                 (0..cut.groups).map(|g| (bias + g * ch, ch, Monomial::alpha(r), g as u32 * group_rows)).collect()
             }
         };
-        let public_hats = public_hats.into_iter().map(|(start, count, step, first)| PublicHat::Geometric {
+        let public_hats = public_hats.into_iter().map(|(start, count, step, rows)| PublicHat::Geometric {
             start: start as u32,
             count: count as u32,
             step,
-            monomial: Monomial::alpha(first),
+            monomial: Monomial::alpha(first.alpha + rows),
             sums: sums.clone(),
         });
-        let mut values = vec![self.access(layer, 1, 1, z.clone())];
-        values.extend(added.map(|(plus, shift)| self.access(plus, 0, -(1i64 << shift), z)));
+        let mut values = vec![Access { monomial: first, ..self.access(layer, 1, 1, z.clone()) }];
+        values
+            .extend(added.map(|(plus, shift)| Access { monomial: first, ..self.access(plus, 0, -(1i64 << shift), z) }));
         let op = LinearOp {
             z: if is_tensor { values } else { vec![] },
             terms: if is_tensor { vec![] } else { vec![port_term(self.port(layer), dims[0], Monomial::alpha(1))] },
-            segment: (start as u32, bias as u32),
+            segment: (start as u32, (start + cut.units() * cut.inputs) as u32),
             hats: vec![hat],
             public_hats: public_hats.collect(),
         };
-        self.parts.linear_ops.push(op);
+        self.own.linear_ops.push(op);
     }
 
     /// The coefficients of `f`.

@@ -7,6 +7,9 @@
 mod bytes;
 mod compile;
 mod dims;
+mod lift;
+mod places;
+mod repeats;
 mod run;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -21,6 +24,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
+use self::places::Places;
 use super::gadget::Gadget;
 use crate::circuit::Committed;
 use crate::circuit::shape::bound;
@@ -283,6 +287,8 @@ pub struct Graph {
     /// The tables, by number from 1, and what they give for each byte; 0 for a table without a reader.
     functions: Vec<Table>,
     tables: Vec<[i64; 256]>,
+    /// Where the elements of layers stand in the program.
+    places: Places,
 }
 
 fn unsupported(index: usize, name: &'static str, reason: &'static str) -> CircuitError {
@@ -348,7 +354,8 @@ impl Graph {
         let rows = dims.iter().map(padded).sum::<u64>();
         bound("rows of all layers", usize::try_from(rows).unwrap_or(usize::MAX), 1, MAX_ROWS as usize)?;
         let tables = vec![[0; 256]; functions.len()];
-        let mut this = Self { layers, dims, committed: Committed::default(), functions, tables };
+        let (committed, places) = (Committed::default(), Places::default());
+        let mut this = Self { layers, dims, committed, functions, tables, places };
         let mut read = vec![false; this.functions.len()];
         for layer in 0..this.layers.len() {
             let Some((gadget, table)) = this.gadget(layer).and_then(|g| Some((g, g.table()?))) else { continue };
@@ -365,6 +372,11 @@ impl Graph {
                 ));
             }
             this.tables[at] = entries;
+        }
+        this.places = Places::new(&this, repeats::find(&this));
+        // Which tensors have an axis of layers is a guess of the check, which may refuse what it could accept.
+        if this.places.has_stacks() && this.compile().is_err() {
+            this.places = Places::new(&this, Vec::new());
         }
         Ok(this)
     }

@@ -229,8 +229,8 @@ impl Graph {
                 out.extend((kind.lo as usize..kind.hi as usize).map(|position| (position, default)));
             }
         }
-        for (tensor, layer) in p.tensors.iter().zip(self.tensor_layers()) {
-            out.extend(self.positions(tensor, layer).into_iter().zip(run.rows[layer].iter().copied()));
+        for layer in 0..self.layers.len() {
+            out.extend(self.positions(p, layer).into_iter().zip(run.rows[layer].iter().copied()));
         }
         out
     }

@@ -149,55 +149,90 @@ pub(crate) fn softmax(seed: u64, apply: bool) -> Graph {
     Graph::with_functions(layers, vec![table]).unwrap()
 }
 
-/// Causal attention of two heads over four rows, whose parts are read from one layer: scores, sums and products of values read
-/// the past alone. Then the map of every row with a residual, and with a function.
-pub(crate) fn attention(seed: u64) -> Graph {
-    let mut rng = Xorshift(seed | 1);
-    let table = Table::Samples(core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32));
-    let bent =
-        Table::Samples(core::array::from_fn(|i| ((i as f64 - 128.0) / 40.0).sin().mul_add(9_000.0, 50.0) as i32));
-    let curve = Gadget::Interpolate { table: 2, slope: Slope::Signed, signed: [true, true], shift: 8 };
-    let part = |from, steps, first: u32| Stack { from, steps, first: vec![0, first] };
-    let products = |left, right, sizes, steps, dims: [u32; 3], scale, activation| {
-        let dims = if dims[2] == 0 { dims[..2].to_vec() } else { dims.to_vec() };
+/// Causal attention of two heads over four rows of a layer `[4, 12]`, which has queries, keys and values: scores, exponentials,
+/// inverses of their sums, and sums of values. All of them read the past alone.
+fn heads(layers: &mut Vec<Layer>) {
+    let (from, at) = (layers.len() - 1, layers.len());
+    let part = |steps, first: u32| Stack { from, steps, first: vec![0, first] };
+    let products = |left, right, sizes, steps, dims, scale, activation| {
         Layer::Products(Box::new(Products { left, right, sizes, dims, steps, causal: true, scale, activation }))
     };
-    let rows = |outputs| Linear::Rows { outputs };
-    let requantize = Some(Gadget::Requantize { shift: 8 });
-    let (matrix, values) = ([(1, 2), (0, 1), (1, 1)], [(1, 2), (0, 1), (1, 1)]);
-    let scores = Gadget::Score { shift: 8 };
-    let mut layers = vec![
-        Layer::Input { dims: vec![4, 4] },
-        linear(0, rows(12), 4, requantize, &mut rng),
-        products(
-            part(1, matrix, 0),
-            part(1, [(1, 2), (1, 1), (0, 1)], 4),
-            [2, 4, 2, 4],
-            [(0, 1), (1, 1), (2, 1)],
-            [2, 4, 4],
-            None,
-            scores,
-        ),
-        Layer::OfDistance { scores: 2, log: 5, activation: Gadget::Falling { table: 1 } },
-        Layer::Reciprocals { scores: 2, from: 3 },
-        products(
-            Stack { from: 3, steps: [(0, 1), (1, 1), (2, 1)], first: vec![0; 3] },
-            part(1, values, 8),
-            [2, 4, 4, 2],
-            [(1, 2), (0, 1), (1, 1)],
-            [4, 4, 0],
-            Some(4),
-            Gadget::Product { shift: 32 },
-        ),
-        linear(5, rows(12), 4, requantize, &mut rng),
-        linear(6, rows(4), 12, Some(curve), &mut rng),
-        linear(7, Linear::Dense { outputs: 2 }, 16, None, &mut rng),
-    ];
-    // A residual.
-    if let Layer::Linear { plus, .. } = &mut layers[6] {
-        *plus = Some((1, 7));
+    let (by_row, by_column) = ([(1, 2), (0, 1), (1, 1)], [(1, 2), (1, 1), (0, 1)]);
+    let natural = [(0, 1), (1, 1), (2, 1)];
+    let exponentials = Stack { from: at + 1, steps: natural, first: vec![0; 3] };
+    let (scores, means) = (Gadget::Score { shift: 8 }, Gadget::Product { shift: 32 });
+    layers.extend([
+        products(part(by_row, 0), part(by_column, 4), [2, 4, 2, 4], natural, vec![2, 4, 4], None, scores),
+        Layer::OfDistance { scores: at, log: 5, activation: Gadget::Falling { table: 1 } },
+        Layer::Reciprocals { scores: at, from: at + 1 },
+        products(exponentials, part(by_row, 8), [2, 4, 4, 2], by_row, vec![4, 4], Some(at + 2), means),
+    ]);
+}
+
+/// `e^-x`, and a function that bends, with the gadget that reads it.
+fn curves() -> (Vec<Table>, Gadget) {
+    let falling = core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32);
+    let bent = core::array::from_fn(|i| ((i as f64 - 128.0) / 40.0).sin().mul_add(9_000.0, 50.0) as i32);
+    let gadget = Gadget::Interpolate { table: 2, slope: Slope::Signed, signed: [true, true], shift: 8 };
+    (vec![Table::Samples(falling), Table::Samples(bent)], gadget)
+}
+
+/// The same map of every row.
+fn rows(from: usize, [inputs, outputs]: [u32; 2], activation: Gadget, rng: &mut Xorshift) -> Layer {
+    linear(from, Linear::Rows { outputs }, inputs as usize, Some(activation), rng)
+}
+
+/// What is added to a map, times 2 to this power.
+fn with(added: (usize, u8), mut layer: Layer) -> Layer {
+    if let Layer::Linear { plus, .. } = &mut layer {
+        *plus = Some(added);
     }
-    Graph::with_functions(layers, vec![table, bent]).unwrap()
+    layer
+}
+
+/// Causal attention, the map of every row with a residual, and one with a function.
+pub(crate) fn attention(seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let (tables, curve) = curves();
+    let requantize = Gadget::Requantize { shift: 8 };
+    let mut layers = vec![Layer::Input { dims: vec![4, 4] }, rows(0, [4, 12], requantize, &mut rng)];
+    heads(&mut layers);
+    layers.extend([
+        with((1, 7), rows(5, [4, 12], requantize, &mut rng)),
+        rows(6, [12, 4], curve, &mut rng),
+        linear(7, Linear::Dense { outputs: 2 }, 16, None, &mut rng),
+    ]);
+    Graph::with_functions(layers, tables).unwrap()
+}
+
+/// Blocks of a transformer as the fast path has them, all alike: norms, causal attention whose parts are read where they are, maps of
+/// every row with residuals, one with a function.
+pub(crate) fn decoder(blocks: usize, seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let (tables, curve) = curves();
+    let requantize = Gadget::Requantize { shift: 8 };
+    let mut layers = vec![Layer::Input { dims: vec![4, 4] }, Layer::Activation { from: 0, activation: requantize }];
+    let norm = |layers: &mut Vec<Layer>| {
+        let (from, at) = (layers.len() - 1, layers.len());
+        layers.extend([
+            Layer::Variances { from, shift: 8 },
+            Layer::InverseRoots { variances: at, log: 36 },
+            Layer::RootBounds { roots: at + 1 },
+            Layer::Normalize { from, roots: at + 1, shift: 16 },
+        ]);
+        (from, at + 3)
+    };
+    for _ in 0..blocks {
+        let (x, normal) = norm(&mut layers);
+        layers.push(rows(normal, [4, 12], requantize, &mut rng));
+        heads(&mut layers);
+        layers.push(with((x, 8), rows(layers.len() - 1, [4, 4], requantize, &mut rng)));
+        let (x, normal) = norm(&mut layers);
+        layers.push(rows(normal, [4, 8], curve, &mut rng));
+        layers.push(with((x, 8), rows(normal + 1, [8, 4], requantize, &mut rng)));
+    }
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 2 }, 16, None, &mut rng));
+    Graph::with_functions(layers, tables).unwrap()
 }
 
 /// A layer norm of rows of three, and a dense layer.
@@ -213,6 +248,75 @@ pub(crate) fn norm(seed: u64) -> Graph {
         linear(5, Linear::Dense { outputs: 2 }, 12, None, &mut rng),
     ];
     Graph::new(layers).unwrap()
+}
+
+/// Blocks of a dense layer and a residual sum, all alike.
+pub(crate) fn residual(blocks: usize, seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let mut layers = vec![Layer::Input { dims: vec![7] }];
+    for _ in 0..blocks {
+        let x = layers.len() - 1;
+        layers.push(linear(x, Linear::Dense { outputs: 7 }, 7, Some(Gadget::Relu { shift: 8 }), &mut rng));
+        layers.push(Layer::Add { from: [x, x + 1], activation: Gadget::Clamp { shift: 8, lo: 0, hi: 400 } });
+    }
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 3 }, 7, None, &mut rng));
+    Graph::new(layers).unwrap()
+}
+
+/// Blocks of one dense layer, to which the block before is added.
+pub(crate) fn added(blocks: usize, seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let mut layers = vec![Layer::Input { dims: vec![7] }];
+    let clamp = Some(Gadget::Clamp { shift: 8, lo: 0, hi: 400 });
+    for x in 0..blocks {
+        layers.push(with((x, 8), linear(x, Linear::Dense { outputs: 7 }, 7, clamp, &mut rng)));
+    }
+    layers.push(linear(blocks, Linear::Dense { outputs: 3 }, 7, None, &mut rng));
+    Graph::new(layers).unwrap()
+}
+
+/// Blocks of a transformer, all alike: a norm, a map of every token, a product, softmax, another product, a function, a
+/// residual sum, and constants of each block.
+pub(crate) fn transformer(blocks: usize, seed: u64) -> Graph {
+    let mut rng = Xorshift(seed | 1);
+    let tables = vec![
+        Table::Samples(core::array::from_fn(|i| (65_535.0 * (-(i as f64) / 2.0).exp()) as i32)),
+        Table::Values(core::array::from_fn(|i| ((i as f64 / 128.0 - 1.0).tanh() * 120.0) as i16)),
+    ];
+    let falling = Gadget::Interpolate { table: 1, slope: Slope::Falling, signed: [false, false], shift: 0 };
+    let (by_8, by_16) = (Gadget::Requantize { shift: 8 }, Gadget::Requantize { shift: 16 });
+    let turned = |width: u32, rows: u32| (0..12).map(|i| i % width * rows + i / width).collect::<Vec<u32>>();
+    let map = Linear::Conv { channels: 3, kernel: 1, stride: 1, padding: 0, groups: 1 };
+    let mut layers = vec![
+        Layer::Input { dims: vec![4, 3] },
+        Layer::Activation { from: 0, activation: Gadget::Requantize { shift: 8 } },
+    ];
+    for _ in 0..blocks {
+        let (x, at) = (layers.len() - 1, layers.len());
+        let biases = (0..12).map(|_| rng.below(21) as i32 - 10).collect();
+        layers.extend([
+            Layer::Variances { from: x, shift: 8 },
+            Layer::InverseRoots { variances: at, log: 36 },
+            Layer::RootBounds { roots: at + 1 },
+            Layer::Normalize { from: x, roots: at + 1, shift: 16 },
+            Layer::Gather { from: at + 3, dims: vec![3, 1, 4], indices: turned(4, 3) },
+            linear(at + 4, map, 3, Some(by_8), &mut rng),
+            Layer::Gather { from: at + 5, dims: vec![4, 3], indices: turned(3, 4) },
+            Layer::Gather { from: at + 5, dims: vec![3, 4], indices: (0..12).collect() },
+            Layer::MatMul { from: [at + 6, at + 7], activation: by_8 },
+            Layer::Scores { from: at + 8 },
+            Layer::OfDistance { scores: at + 9, log: 0, activation: falling },
+            Layer::Reciprocals { scores: at + 9, from: at + 10 },
+            Layer::ScaleRows { from: at + 10, by: at + 11, shift: 16 },
+            Layer::MatMul { from: [at + 12, at + 6], activation: by_16 },
+            Layer::Activation { from: at + 13, activation: Gadget::Function { table: 2, bytes: 1 } },
+            Layer::Add { from: [x, at + 14], activation: by_8 },
+            Layer::Constant { dims: vec![4, 3], values: Parameters { weights: Vec::new(), biases }, signed: true },
+            Layer::Add { from: [at + 15, at + 16], activation: by_8 },
+        ]);
+    }
+    layers.push(linear(layers.len() - 1, Linear::Dense { outputs: 2 }, 12, None, &mut rng));
+    Graph::with_functions(layers, tables).unwrap()
 }
 
 /// Two inputs, what is put together of them, and three outputs: sums, and values of two layers.
@@ -247,6 +351,9 @@ pub(crate) fn graphs() -> Vec<Graph> {
         attention(7),
         norm(8),
         several(9),
+        residual(3, 10),
+        added(3, 11),
+        decoder(2, 12),
         wide.with_committed(hidden),
     ]
 }

@@ -65,7 +65,7 @@ fn is_square(dims: &[u32], first: &[u32], steps: &[(u8, u32); 3], side: u32) -> 
     let of = |at: usize| usize::from(steps[at].0);
     let whole = |at: usize| {
         let axis = of(at);
-        steps[at].1 == 1 && first[axis] == 0 && dims[axis] == side && axis != super::compile::first_axis(dims)
+        steps[at].1 == 1 && first[axis] == 0 && dims[axis] == side && axis != super::places::first_axis(dims)
     };
     of(1) != of(2) && of(0) != of(1) && of(0) != of(2) && whole(1) && whole(2)
 }

@@ -1,5 +1,6 @@
 //! No wrap: every identity that the proof shows mod `r` has sides far below `r` as integers.
 
+use super::check::Slices;
 use super::{Access, Form, Parts, PublicHat, Term};
 use crate::error::ProgramError;
 use crate::network::gadget::Gadget;
@@ -81,7 +82,8 @@ fn terms(terms: &[Term]) -> f64 {
 /// Checks every constraint; gates are checked once and for all with their gadget, whose factors are
 /// below `2^62` and products below `2^124`. `order` is that in which relations define tensors: a bound that is taken from a
 /// relation that only reads an operand would be one of a sum, in which elements cancel.
-pub(super) fn check(p: &Parts, gadgets: &[Gadget], order: &[usize]) -> Result<(), ProgramError> {
+pub(super) fn check(slices: &Slices, gadgets: &[Gadget], order: &[usize]) -> Result<(), ProgramError> {
+    let p = &slices.parts;
     let limit = |what, index, total: Option<f64>| match total {
         None => Err(ProgramError::Unsupported { what: "view of operands in a constraint", index }),
         Some(total) if total < LIMIT => Ok(()),
@@ -91,7 +93,7 @@ pub(super) fn check(p: &Parts, gadgets: &[Gadget], order: &[usize]) -> Result<()
     for index in order {
         let r = &p.relations[*index];
         let total = relation(p, &r.accesses, &mut operands).map(|s| s + terms(&r.terms));
-        limit("relation", *index, total)?;
+        limit("relation", slices.relations[*index], total)?;
     }
     for (index, op) in p.linear_ops.iter().enumerate() {
         let biases: f64 = op
@@ -107,13 +109,17 @@ pub(super) fn check(p: &Parts, gadgets: &[Gadget], order: &[usize]) -> Result<()
             })
             .sum();
         let both = sum(p, &op.z).zip(sum(p, &op.hats));
-        limit("operator", index, both.map(|(z, hats)| z + terms(&op.terms) + hats * WEIGHT + biases))?;
+        limit(
+            "operator",
+            slices.linear_ops[index],
+            both.map(|(z, hats)| z + terms(&op.terms) + hats * WEIGHT + biases),
+        )?;
     }
     for (index, op) in p.product_ops.iter().enumerate() {
         let sides = sum(p, &op.left).zip(sum(p, &op.right)).map(|(left, right)| left * right);
         // An operand is what the product is.
         let z = sum(p, &op.z).or_else(|| sides.filter(|sides| *sides < OPERAND && is_operand(p, &op.z)));
-        limit("product", index, z.zip(sides).map(|(z, sides)| z + sides))?;
+        limit("product", slices.product_ops[index], z.zip(sides).map(|(z, sides)| z + sides))?;
     }
     Ok(())
 }

@@ -8,18 +8,22 @@
 //! products are functions of these). A cycle would give free wires; so would a kind that bounds a
 //! value from one side, or a relation that leaves out an element.
 //!
-//! The order is found, not read: constraints are used as soon as what they read is defined.
+//! The order is found, not read: constraints are used as soon as what they read is defined. Where none of the tensors that are left is
+//! defined as a whole before another, as in repeated blocks, those with an axis of layers are defined slice by slice.
 
 mod boxes;
 mod copies;
 mod relations;
 mod rows;
+mod slices;
 #[cfg(test)]
 mod tests;
 
 use self::boxes::of_product;
 use self::copies::sources;
 use self::rows::{Radicand, Rows};
+pub(super) use self::slices::Slices;
+use self::slices::layered;
 use super::{
     Access, LANE, LinearOp, Mode, Monomial, Parts, Port, ProductOp, Program, PublicHat, Relation, Tensor, Term, Var,
     bounds, range,
@@ -50,19 +54,19 @@ impl Program {
             let known = Gadget::recognise(kind, p.limbs).filter(|g| g.operands() <= p.operands);
             gadgets.push(known.ok_or(ProgramError::Unsupported { what: "row kind", index })?);
         }
-        let order = Definitions {
-            p,
-            gadgets: &gadgets,
-            sources: sources(p, fixed, &gadgets)?,
-            defined: vec![false; p.tensors.len()],
-            triangles: vec![None; p.tensors.len()],
-            tied: vec![0; p.tensors.len()],
-            rows: vec![Rows::default(); p.tensors.len()],
-            radicands: vec![None; p.tensors.len()],
-            ports: vec![false; p.ports.len()],
-        }
-        .run()?;
-        range::check(p, &gadgets, &order)?;
+        let whole = Slices::whole(p);
+        let stuck = match Definitions::new(&whole, &gadgets, fixed)?.run() {
+            Ok(order) => {
+                range::check(&whole, &gadgets, &order)?;
+                return Ok(gadgets);
+            }
+            Err(stuck) => stuck,
+        };
+        let cut = layered(p, &stuck.open, &stuck.sources);
+        let slices = cut.contains(&true).then(|| Slices::of(p, &cut)).flatten();
+        let Some(slices) = slices else { return Err(stuck.error) };
+        let order = Definitions::new(&slices, &gadgets, fixed)?.run().map_err(|stuck| stuck.error)?;
+        range::check(&slices, &gadgets, &order)?;
         Ok(gadgets)
     }
 }
@@ -86,8 +90,18 @@ fn implemented(p: &Parts) -> Result<(), ProgramError> {
     Ok(())
 }
 
+/// Why a program is no function: nothing that is left can be used.
+struct Stuck {
+    error: ProgramError,
+    /// Tensors that are not defined.
+    open: Vec<bool>,
+    /// What the copies of every tensor read.
+    sources: Vec<Option<Vec<usize>>>,
+}
+
 /// What is defined so far.
 struct Definitions<'a> {
+    slices: &'a Slices,
     p: &'a Parts,
     gadgets: &'a [Gadget],
     /// The tensors that copies of a tensor read; `None` for a tensor that reads nothing.
@@ -105,11 +119,28 @@ struct Definitions<'a> {
     ports: Vec<bool>,
 }
 
-impl Definitions<'_> {
+impl<'a> Definitions<'a> {
+    fn new(slices: &'a Slices, gadgets: &'a [Gadget], fixed: &Fixed) -> Result<Self, ProgramError> {
+        let p = &slices.parts;
+        let count = p.tensors.len();
+        Ok(Self {
+            slices,
+            p,
+            gadgets,
+            sources: sources(p, fixed, gadgets)?,
+            defined: vec![false; count],
+            triangles: vec![None; count],
+            tied: vec![0; count],
+            rows: vec![Rows::default(); count],
+            radicands: vec![None; count],
+            ports: vec![false; p.ports.len()],
+        })
+    }
+
     /// Uses constraints until none is left or none can be used; the relations in the order of their use.
-    fn run(mut self) -> Result<Vec<usize>, ProgramError> {
+    fn run(mut self) -> Result<Vec<usize>, Stuck> {
         let mut order = Vec::with_capacity(self.p.relations.len());
-        let (p, undetermined) = (self.p, |what, index| Err(ProgramError::Undetermined { what, index }));
+        let p = self.p;
         let mut relations: Vec<usize> = (0..p.relations.len()).collect();
         let mut ops: Vec<usize> = (0..p.linear_ops.len()).collect();
         let mut products: Vec<usize> = (0..p.product_ops.len()).collect();
@@ -136,26 +167,37 @@ impl Definitions<'_> {
                 break;
             }
             if relations.len() + ops.len() + products.len() == before && !copied {
-                return match (relations.first(), ops.first(), products.first()) {
-                    (Some(index), ..) => undetermined(stuck, *index),
-                    (_, Some(index), _) => undetermined(of_ops, *index),
-                    (.., Some(index)) => undetermined(why, *index),
-                    _ => Ok(order),
-                };
+                let s = self.slices;
+                return Err(match (relations.first(), ops.first(), products.first()) {
+                    (Some(index), ..) => self.stuck(stuck, s.relations[*index]),
+                    (_, Some(index), _) => self.stuck(of_ops, s.linear_ops[*index]),
+                    (.., Some(index)) => self.stuck(why, s.product_ops[*index]),
+                    _ => break,
+                });
             }
         }
         if let Some(index) = self.defined.iter().position(|d| !d) {
-            return undetermined("no constraint defines this tensor", index);
+            let index = self.slices.tensors[index];
+            return Err(self.stuck("no constraint defines this tensor", index));
         }
-        let untied =
-            |t: usize| matches!(self.gadget(t), Gadget::Score { .. } | Gadget::Reciprocal) && !self.has_maxima(t);
-        if let Some(index) = (0..p.tensors.len()).find(|t| untied(*t)) {
-            return undetermined("no constraints tie these scores to maxima, or these maxima to scores", index);
+        if let Some(index) = (0..p.tensors.len()).find(|t| self.is_untied(*t)) {
+            let index = self.slices.tensors[index];
+            return Err(self.stuck("no constraints tie these scores to maxima, or these maxima to scores", index));
         }
         match self.ports.iter().position(|tied| !tied) {
-            Some(index) => undetermined("no constraint ties this port", index),
+            Some(index) => Err(self.stuck("no constraint ties this port", index)),
             None => Ok(order),
         }
+    }
+
+    fn stuck(self, what: &'static str, index: usize) -> Stuck {
+        let open = (0..self.defined.len()).map(|t| !self.defined[t] || self.is_untied(t)).collect();
+        Stuck { error: ProgramError::Undetermined { what, index }, open, sources: self.sources }
+    }
+
+    /// Whether a tensor of scores has no maxima, or one of maxima no scores.
+    fn is_untied(&self, tensor: usize) -> bool {
+        matches!(self.gadget(tensor), Gadget::Score { .. } | Gadget::Reciprocal) && !self.has_maxima(tensor)
     }
 
     fn tensor(&self, a: &Access) -> (&Tensor, Gadget) {
