@@ -56,12 +56,7 @@ pub(super) fn levels(step: &Step) -> f64 {
 
 /// Scales for values that are at most `ranges` in absolute value.
 pub(super) fn choose(plan: &Plan, ranges: &[f64]) -> Result<Scales, NetworkError> {
-    let roles: Vec<usize> = plan
-        .roles()
-        .into_iter()
-        .enumerate()
-        .map(|(at, role)| if is_alone(&plan.steps[at]) { at } else { role })
-        .collect();
+    let roles = plan.roles();
     let mut greatest = vec![0.0f64; ranges.len()];
     ranges.iter().zip(&roles).for_each(|(range, role)| greatest[*role] = greatest[*role].max(*range));
     let ranges: Vec<f64> = roles.iter().map(|role| greatest[*role]).collect();
@@ -330,25 +325,23 @@ pub(super) fn log2(power: f64) -> i32 {
     power.abs().log2().round() as i32
 }
 
-/// Whether a step has a scale of its own in every block: sums grow from one to the next, and what is said of their variance.
-pub(super) fn is_alone(step: &Step) -> bool {
-    match step.work {
-        Work::Linear { .. } => step.from.len() > 1,
-        Work::Variances | Work::InverseRoots { .. } | Work::RootBounds => true,
-        _ => false,
-    }
-}
-
 /// Whether a step has means of values: exponentials times values, times the inverse of a sum of exponentials.
 pub(super) fn is_mean(step: &Step) -> bool {
     matches!(step.work, Work::Products(_)) && step.from.len() == 3
+}
+
+/// Whether any scale will do for a step that has numbers of its own.
+fn is_free(step: &Step) -> bool {
+    step.exponent().is_none() && !matches!(step.work, Work::Input)
 }
 
 fn greatest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |most, x| most.max(x.abs()))
 }
 
-/// Steps that only move numbers, or compare or add them as they are, share the scale of their sources.
+/// Steps that only move numbers, or compare or add them as they are, share the scale of their sources. Those that do the same in
+/// repeated blocks share one, and so does what the first block adds to its sums with what the others add: then the blocks are one
+/// to the prover, but for their weights.
 fn classes(plan: &Plan, roles: &[usize]) -> Vec<usize> {
     let mut class: Vec<usize> = (0..plan.steps.len()).collect();
     for (at, step) in plan.steps.iter().enumerate() {
@@ -369,6 +362,12 @@ fn classes(plan: &Plan, roles: &[usize]) -> Vec<usize> {
         };
         shares.iter().for_each(|&source| join(source, at));
         join(roles[at], at);
+        if let (Work::Linear { .. }, [_, added], [_, of_first]) =
+            (&step.work, &step.from[..], &plan.steps[roles[at]].from[..])
+            && [added, of_first].iter().all(|source| is_free(&plan.steps[**source]))
+        {
+            join(*added, *of_first);
+        }
         // What is compared has one scale.
         if let (Work::Compare(_), [a, b]) = (&step.work, &step.from[..]) {
             join(*a, *b);

@@ -46,7 +46,10 @@ impl Plan {
         let by = b - a;
         let sources = || one.from.iter().zip(&other.from).all(|(x, y)| *x < start || x + by == *y);
         let same = match (&one.work, &other.work) {
-            (Work::Linear { op, .. }, Work::Linear { op: of, .. }) => op == of,
+            // As many weights: what is mapped is as wide.
+            (Work::Linear { op, weights, .. }, Work::Linear { op: of, weights: others, .. }) => {
+                op == of && weights.len() == others.len()
+            }
             (Work::Copy(x), Work::Copy(y)) | (Work::Join(x), Work::Join(y)) => x == y,
             (Work::Products(x), Work::Products(y)) => x == y,
             (x, y) => discriminant(x) == discriminant(y),

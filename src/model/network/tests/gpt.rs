@@ -1,5 +1,6 @@
 //! The character model that ships: what quantization costs it on held-out text.
 
+use super::super::plan::Work;
 use super::*;
 use crate::model::quantize::argmax;
 
@@ -111,18 +112,31 @@ fn no_score_depends_on_characters_behind_it() {
     }
 }
 
-/// The four blocks are the same steps with the same scales, but for sums, which grow from block to block.
+/// The four blocks are the same steps with the same scales, and what they add to their sums has one, too.
 #[test]
 fn repeated_blocks_have_one_scale_for_every_role() {
     let network = shipped();
     let roles = network.plan.roles();
-    let shared = |at: &usize| roles[*at] != *at && !super::super::scales::is_alone(&network.plan.steps[*at]);
-    let first: Vec<usize> = (0..roles.len()).filter(shared).collect();
-    // Two normalizations, two maps, scores, exponentials, inverses of sums, values, a function.
-    assert_eq!(first.len(), 3 * 9);
-    for at in first {
-        let role = roles[at];
-        assert_eq!(network.scales.exponents[at], network.scales.exponents[role], "step {at}");
-        assert_eq!(network.scales.shifts[at], network.scales.shifts[role], "step {at}");
+    let later: Vec<usize> = (0..roles.len()).filter(|at| roles[*at] != *at).collect();
+    // Two norms of four steps, four maps, scores, exponentials, inverses of sums, values, a function.
+    assert_eq!(later.len(), 3 * 17);
+    let of = |at: usize| (network.scales.exponents[at], network.scales.shifts[at]);
+    for at in later {
+        assert_eq!(of(at), of(roles[at]), "step {at}");
+        let added = |at: usize| network.plan.steps[at].from.get(1).map(|of| network.scales.exponents[*of]);
+        if matches!(network.plan.steps[at].work, Work::Linear { .. }) {
+            assert_eq!(added(at), added(roles[at]), "what step {at} adds");
+        }
     }
+}
+
+/// Whoever verifies pays for one block: the layers of all four are those of the same tensors.
+#[test]
+fn repeated_blocks_are_proven_as_one() {
+    let program = shipped().graph().compile().unwrap().program;
+    let parts = program.parts();
+    println!("a program of {} bytes", program.to_bytes().len());
+    let blocks = parts.tensors.iter().filter(|tensor| tensor.dims[0] == 4).count();
+    // Six in front of them, and five behind.
+    assert_eq!((blocks, parts.tensors.len()), (16, 16 + 11));
 }
