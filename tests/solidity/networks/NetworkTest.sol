@@ -32,7 +32,7 @@ abstract contract NetworkTest is Test {
 
     /// @dev The names of all vectors; the last ones are made by the Rust prover (crates/prover/examples/network_vectors.rs).
     function names() internal pure returns (string[] memory list) {
-        list = new string[](13);
+        list = new string[](14);
         list[0] = "mlp";
         list[1] = "convolutions";
         list[2] = "tree";
@@ -46,6 +46,7 @@ abstract contract NetworkTest is Test {
         list[10] = "rust/lenet";
         list[11] = "rust/residual-blocks";
         list[12] = "rust/transformer-blocks";
+        list[13] = "rust/decoder-blocks";
     }
 
     function load(string memory name) internal returns (Vector memory v) {
