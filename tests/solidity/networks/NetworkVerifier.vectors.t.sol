@@ -115,7 +115,7 @@ contract NetworkVerifierVectorsTest is NetworkTest {
             1_167_697,
             724_984,
             1_625_072,
-            1_800_000
+            1_742_729
         ];
         for (uint256 i = 0; i < list.length; i++) {
             Vector memory v = load(list[i]);
